@@ -1,0 +1,503 @@
+//! The record batch: the unit of append, storage, replication and streaming, never re-encoded by a broker.
+//!
+//! ```text
+//!  0 u32 magic "PSRB"                    36 u32 CRC-32C of everything from 40 on
+//!  4 u8  version                         40 u32 record count
+//!  5 u8  attributes: bits 0-2 codec,     44 u32 first sequence of the producer
+//!        bit 3 has a producer            48 u64 producer id
+//!  6 u16 producer epoch                  56 u32 last timestamp - base timestamp, ms
+//!  8 u32 length of what follows at 64    60 u32 uncompressed length of the records
+//! 12 u32 CRC-32C of 0..12 and 16..40     64 the records, one behind the other, perhaps compressed
+//! 16 u64 base offset        (broker)
+//! 24 i64 base timestamp, ms (broker)
+//! 32 u32 leader epoch       (broker)
+//! ```
+//! The broker fills in the fields marked so and the CRC at 12; the publisher's CRC at 36 stays as it was sent.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{
+    checksum::crc32c,
+    record::{Record, RecordError, RecordHead},
+};
+use crate::{
+    limits,
+    model::{LeaderEpoch, Offset, OffsetRange, Timestamp},
+};
+
+/// The first bytes of every batch, `PSRB`.
+pub const MAGIC: u32 = u32::from_le_bytes(*b"PSRB");
+/// The version this code writes, and the only one it reads.
+pub const VERSION: u8 = 1;
+/// The size of a batch's header.
+pub const HEADER_BYTES: usize = 64;
+
+const CODEC_MASK: u8 = 0b0000_0111;
+const FLAG_PRODUCER: u8 = 0b0000_1000;
+const FLAGS_KNOWN: u8 = CODEC_MASK | FLAG_PRODUCER;
+
+/// How the records of a batch are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// As they are.
+    #[default]
+    None,
+    /// Snappy's raw format.
+    Snappy,
+    /// LZ4's block format.
+    Lz4,
+}
+
+/// Who published a batch, for refusing it the second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Producer {
+    /// Names the producer.
+    pub id: u64,
+    /// Rises each time the producer starts anew.
+    pub epoch: u16,
+    /// The sequence of the batch's first record.
+    pub first_sequence: u32,
+}
+
+/// The header of a batch, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchHeader {
+    /// How the records are compressed.
+    pub codec: Codec,
+    /// Who published it, if it said so.
+    pub producer: Option<Producer>,
+    /// The offset of the first record.
+    pub base_offset: Offset,
+    /// When the broker took the first record.
+    pub base_timestamp: Timestamp,
+    /// The owner that appended it.
+    pub leader_epoch: LeaderEpoch,
+    /// How many records there are, at least one.
+    pub record_count: u32,
+    /// The last record's timestamp less the first one's, in milliseconds.
+    pub last_timestamp_delta: u32,
+    /// The size of the records before compression.
+    pub uncompressed_length: u32,
+    /// The size of the records as they lie here.
+    pub body_length: u32,
+}
+
+/// A batch that no partition has taken yet: it has no offset, epoch or timestamp.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnassignedBatch {
+    bytes: Vec<u8>,
+    record_count: u32,
+}
+
+/// A batch of a partition, its checksums verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordBatch {
+    header: BatchHeader,
+    bytes: Bytes,
+}
+
+/// Collects records into a batch.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    /// Header (blank until `finish`) and records.
+    bytes: Vec<u8>,
+    record_count: u32,
+}
+
+/// Why bytes are not a batch that this version can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum BatchError {
+    #[error("{available} bytes are there, the batch needs {needed}")]
+    Truncated { needed: usize, available: usize },
+    #[error("a batch starts with PSRB, not with {found:#010x}")]
+    Magic { found: u32 },
+    #[error("batch version {found} is unknown, this is version {VERSION}")]
+    Version { found: u8 },
+    #[error("the batch's attributes {attributes:#04x} are unknown")]
+    Attributes { attributes: u8 },
+    #[error("the header's checksum is {stored:#010x}, its bytes give {computed:#010x}")]
+    HeaderChecksum { stored: u32, computed: u32 },
+    #[error("the body's checksum is {stored:#010x}, its bytes give {computed:#010x}")]
+    BodyChecksum { stored: u32, computed: u32 },
+    #[error("the batch has {bytes} bytes, the most is {}", limits::BATCH_BYTES_MAX)]
+    TooLarge { bytes: usize },
+    #[error("the batch has {count} records, allowed are 1 to {}", limits::BATCH_RECORDS_MAX)]
+    RecordCount { count: u32 },
+    #[error("the records can't be decompressed to the {uncompressed_length} bytes stated")]
+    Compression { uncompressed_length: u32 },
+    #[error("record {index}: {error}")]
+    Record { index: u32, error: RecordError },
+    #[error("{bytes} bytes follow the last record")]
+    TrailingBytes { bytes: usize },
+}
+
+impl BatchBuilder {
+    /// Starts a batch of about `capacity` bytes of records.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + capacity);
+        bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        Self { bytes, record_count: 0 }
+    }
+
+    /// Adds a record; `payload` appends its payload bytes.
+    ///
+    /// # Errors
+    /// Those of `payload`; the batch is then as before.
+    ///
+    /// # Panics
+    /// On a field over its limit, which the caller has refused before.
+    pub fn push<E>(
+        &mut self,
+        head: &RecordHead<'_>,
+        attributes: &[(&str, &str)],
+        payload: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        head.encode(0, attributes, &mut self.bytes, payload)?;
+        self.record_count += 1;
+        Ok(())
+    }
+
+    /// How many records were added.
+    #[must_use]
+    pub const fn record_count(&self) -> u32 {
+        self.record_count
+    }
+
+    /// The size of the batch so far, not compressed.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether no record was added.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.record_count == 0
+    }
+
+    /// Closes the batch; records that `codec` does not make smaller are left as they are.
+    ///
+    /// # Errors
+    /// An empty batch, and one over its limits, are refused.
+    pub fn finish(mut self, codec: Codec, producer: Option<Producer>) -> Result<UnassignedBatch, BatchError> {
+        check_count(self.record_count)?;
+        check_size(self.bytes.len())?;
+        let records = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
+        let uncompressed_length = narrow(records.len());
+        let codec = match compress(codec, records) {
+            Some(compressed) => {
+                self.bytes.truncate(HEADER_BYTES);
+                self.bytes.extend_from_slice(&compressed);
+                codec
+            }
+            None => Codec::None,
+        };
+        let header = BatchHeader {
+            codec,
+            producer,
+            base_offset: Offset::ZERO,
+            base_timestamp: Timestamp::default(),
+            leader_epoch: LeaderEpoch::default(),
+            record_count: self.record_count,
+            last_timestamp_delta: 0,
+            uncompressed_length,
+            body_length: narrow(self.bytes.len() - HEADER_BYTES),
+        };
+        header.encode(&mut self.bytes);
+        Ok(UnassignedBatch { bytes: self.bytes, record_count: self.record_count })
+    }
+}
+
+impl UnassignedBatch {
+    /// Takes a batch that a publisher encoded, after checking all of it, each record included.
+    ///
+    /// # Errors
+    /// Says what is wrong with it; any bytes are safe to give.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, BatchError> {
+        let bytes = Bytes::from(bytes);
+        let batch = RecordBatch::parse(bytes.clone())?;
+        batch.for_each_record(|_| ())?;
+        let record_count = batch.header.record_count;
+        drop(batch);
+        Ok(Self { bytes: Vec::from(bytes), record_count })
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub const fn record_count(&self) -> u32 {
+        self.record_count
+    }
+
+    /// The size of the whole batch.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Always false: a batch has at least one record.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Who published it, if it said so.
+    #[must_use]
+    pub fn producer(&self) -> Option<Producer> {
+        decode_header(&self.bytes).ok().and_then(|header| header.producer)
+    }
+
+    /// Gives the batch its place in a partition.
+    ///
+    /// # Panics
+    /// Never: the header was checked when the batch was made.
+    #[must_use]
+    pub fn assign(mut self, base_offset: Offset, epoch: LeaderEpoch, now: Timestamp) -> RecordBatch {
+        put(&mut self.bytes, 16, &base_offset.get().to_le_bytes());
+        put(&mut self.bytes, 24, &now.as_millis().to_le_bytes());
+        put(&mut self.bytes, 32, &epoch.get().to_le_bytes());
+        seal_header(&mut self.bytes);
+        let header = decode_header(&self.bytes).expect("the header was checked when the batch was made");
+        RecordBatch { header, bytes: Bytes::from(self.bytes) }
+    }
+}
+
+impl RecordBatch {
+    /// Takes the batch at the start of `bytes`; both checksums are verified.
+    ///
+    /// # Errors
+    /// Says what is wrong with it; any bytes are safe to give.
+    pub fn parse(mut bytes: Bytes) -> Result<Self, BatchError> {
+        let header = decode_header(&bytes)?;
+        let length = header.batch_length();
+        if bytes.len() < length {
+            return Err(BatchError::Truncated { needed: length, available: bytes.len() });
+        }
+        bytes.truncate(length);
+        let stored = u32_at(&bytes, 36);
+        let computed = crc32c(&[bytes.get(40..).unwrap_or_default()]);
+        if stored != computed {
+            return Err(BatchError::BodyChecksum { stored, computed });
+        }
+        Ok(Self { header, bytes })
+    }
+
+    /// The decoded header.
+    #[must_use]
+    pub const fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// The whole batch, as it lies on disk and goes over the wire.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The offsets of its records.
+    #[must_use]
+    pub fn offsets(&self) -> OffsetRange {
+        self.header.offsets()
+    }
+
+    /// Calls `visit` with each record in order.
+    ///
+    /// # Errors
+    /// Says which record can't be read; those before it were visited.
+    pub fn for_each_record(&self, mut visit: impl FnMut(Record<'_>)) -> Result<(), BatchError> {
+        let records = self.records_bytes()?;
+        let mut rest = records.as_ref();
+        for index in 0..self.header.record_count {
+            let offset = self.header.base_offset.plus(u64::from(index));
+            let (record, length) = Record::decode(rest, offset, self.header.base_timestamp)
+                .map_err(|error| BatchError::Record { index, error })?;
+            visit(record);
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        if rest.is_empty() { Ok(()) } else { Err(BatchError::TrailingBytes { bytes: rest.len() }) }
+    }
+
+    /// The records' bytes, decompressed where they are compressed.
+    fn records_bytes(&self) -> Result<Cow<'_, [u8]>, BatchError> {
+        let body = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
+        let uncompressed_length = self.header.uncompressed_length;
+        let wrong = BatchError::Compression { uncompressed_length };
+        let length = widen(uncompressed_length);
+        match self.header.codec {
+            Codec::None if body.len() == length => Ok(Cow::Borrowed(body)),
+            Codec::None => Err(wrong),
+            Codec::Snappy => {
+                if snap::raw::decompress_len(body) != Ok(length) {
+                    return Err(wrong);
+                }
+                snap::raw::Decoder::new().decompress_vec(body).map(Cow::Owned).map_err(|_| wrong)
+            }
+            Codec::Lz4 => match lz4_flex::block::decompress(body, length) {
+                Ok(records) if records.len() == length => Ok(Cow::Owned(records)),
+                Ok(_) | Err(_) => Err(wrong),
+            },
+        }
+    }
+}
+
+impl BatchHeader {
+    /// Reads the header at the start of `bytes` and verifies its checksum; the body is not looked at.
+    ///
+    /// # Errors
+    /// Says what is wrong with it; any bytes are safe to give.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BatchError> {
+        decode_header(bytes)
+    }
+
+    /// The size of the whole batch, header included.
+    #[must_use]
+    pub fn batch_length(&self) -> usize {
+        HEADER_BYTES + widen(self.body_length)
+    }
+
+    /// The offsets of the batch's records.
+    #[must_use]
+    pub fn offsets(&self) -> OffsetRange {
+        OffsetRange::new(self.base_offset, self.base_offset.plus(u64::from(self.record_count)))
+    }
+
+    /// When the broker took the last record.
+    #[must_use]
+    pub fn last_timestamp(&self) -> Timestamp {
+        self.base_timestamp.plus_millis(i64::from(self.last_timestamp_delta))
+    }
+
+    /// Writes the header over the first bytes of a whole batch, and computes both checksums.
+    fn encode(&self, batch: &mut [u8]) {
+        let producer = self.producer.unwrap_or(Producer { id: 0, epoch: 0, first_sequence: 0 });
+        let flags = if self.producer.is_some() { FLAG_PRODUCER } else { 0 };
+        put(batch, 0, &MAGIC.to_le_bytes());
+        put(batch, 4, &[VERSION, self.codec.to_bits() | flags]);
+        put(batch, 6, &producer.epoch.to_le_bytes());
+        put(batch, 8, &self.body_length.to_le_bytes());
+        put(batch, 16, &self.base_offset.get().to_le_bytes());
+        put(batch, 24, &self.base_timestamp.as_millis().to_le_bytes());
+        put(batch, 32, &self.leader_epoch.get().to_le_bytes());
+        put(batch, 40, &self.record_count.to_le_bytes());
+        put(batch, 44, &producer.first_sequence.to_le_bytes());
+        put(batch, 48, &producer.id.to_le_bytes());
+        put(batch, 56, &self.last_timestamp_delta.to_le_bytes());
+        put(batch, 60, &self.uncompressed_length.to_le_bytes());
+        let body_crc = crc32c(&[batch.get(40..).unwrap_or_default()]);
+        put(batch, 36, &body_crc.to_le_bytes());
+        seal_header(batch);
+    }
+}
+
+impl Codec {
+    const fn to_bits(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Snappy => 1,
+            Self::Lz4 => 2,
+        }
+    }
+
+    const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Self::None),
+            1 => Some(Self::Snappy),
+            2 => Some(Self::Lz4),
+            _ => None,
+        }
+    }
+}
+
+fn decode_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
+    let header: &[u8; HEADER_BYTES] =
+        bytes.first_chunk().ok_or(BatchError::Truncated { needed: HEADER_BYTES, available: bytes.len() })?;
+    let found = u32_at(header, 0);
+    if found != MAGIC {
+        return Err(BatchError::Magic { found });
+    }
+    let [version, attributes] = array_at(header, 4);
+    if version != VERSION {
+        return Err(BatchError::Version { found: version });
+    }
+    let (stored, computed) = (u32_at(header, 12), header_checksum(header));
+    if stored != computed {
+        return Err(BatchError::HeaderChecksum { stored, computed });
+    }
+    let codec = Codec::from_bits(attributes & CODEC_MASK).filter(|_| attributes & !FLAGS_KNOWN == 0);
+    let record_count = u32_at(header, 40);
+    let header = BatchHeader {
+        codec: codec.ok_or(BatchError::Attributes { attributes })?,
+        producer: (attributes & FLAG_PRODUCER != 0).then(|| Producer {
+            id: u64::from_le_bytes(array_at(header, 48)),
+            epoch: u16::from_le_bytes(array_at(header, 6)),
+            first_sequence: u32_at(header, 44),
+        }),
+        base_offset: Offset::new(u64::from_le_bytes(array_at(header, 16))),
+        base_timestamp: Timestamp::from_millis(i64::from_le_bytes(array_at(header, 24))),
+        leader_epoch: LeaderEpoch::new(u32_at(header, 32)),
+        record_count,
+        last_timestamp_delta: u32_at(header, 56),
+        uncompressed_length: u32_at(header, 60),
+        body_length: u32_at(header, 8),
+    };
+    check_count(record_count)?;
+    check_size(header.batch_length())?;
+    check_size(HEADER_BYTES + widen(header.uncompressed_length))?;
+    Ok(header)
+}
+
+fn check_count(count: u32) -> Result<(), BatchError> {
+    if count == 0 || widen(count) > limits::BATCH_RECORDS_MAX {
+        return Err(BatchError::RecordCount { count });
+    }
+    Ok(())
+}
+
+fn check_size(bytes: usize) -> Result<(), BatchError> {
+    if bytes > limits::BATCH_BYTES_MAX { Err(BatchError::TooLarge { bytes }) } else { Ok(()) }
+}
+
+fn compress(codec: Codec, records: &[u8]) -> Option<Vec<u8>> {
+    let compressed = match codec {
+        Codec::None => return None,
+        Codec::Snappy => snap::raw::Encoder::new().compress_vec(records).ok()?,
+        Codec::Lz4 => lz4_flex::block::compress(records),
+    };
+    (compressed.len() < records.len()).then_some(compressed)
+}
+
+fn seal_header(batch: &mut [u8]) {
+    let crc = batch.first_chunk().map(header_checksum).expect("a batch is longer than its header");
+    put(batch, 12, &crc.to_le_bytes());
+}
+
+fn header_checksum(header: &[u8; HEADER_BYTES]) -> u32 {
+    let (before, after) = header.split_at(12);
+    crc32c(&[before, after.get(4..28).unwrap_or_default()])
+}
+
+fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
+    bytes.get_mut(at..at + field.len()).expect("the field lies in the header").copy_from_slice(field);
+}
+
+fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().expect("the field lies in the header")
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(array_at(bytes, at))
+}
+
+fn narrow(length: usize) -> u32 {
+    u32::try_from(length).expect("a batch is smaller than 4 GiB")
+}
+
+fn widen(length: u32) -> usize {
+    usize::try_from(length).expect("usize has at least 32 bits")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! Every decision of the data plane, and every byte it leaves on disk, without I/O.
+//!
+//! A core takes events and the time, and returns effects: nothing here reads a clock, opens a file or draws a
+//! random number. The driver is the `shard` crate.
+#![forbid(unsafe_code)]
+
+pub mod format;
+pub mod limits;
+pub mod model;

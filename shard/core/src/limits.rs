@@ -1,0 +1,24 @@
+//! The bounds of the data plane in one place. Those a user may change are defaults here and settings in the node.
+
+/// The longest name of a topic or subscription, in characters.
+pub const NAME_LENGTH_MAX: usize = 249;
+
+/// The longest key of a message, in bytes.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// The longest message id, in visible ASCII characters.
+pub const MESSAGE_ID_BYTES_MAX: usize = 128;
+/// The longest content type of a message, in bytes.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
+/// The most attributes a message may have.
+pub const ATTRIBUTES_MAX: usize = 64;
+/// The longest name or value of an attribute, in bytes.
+pub const ATTRIBUTE_BYTES_MAX: usize = 1024;
+/// The highest priority of a message; the lowest is 0.
+pub const PRIORITY_MAX: u8 = 9;
+/// The priority of a message that states none.
+pub const PRIORITY_DEFAULT: u8 = 4;
+
+/// The largest batch, header included: what one segment write, one frame and one answer can hold.
+pub const BATCH_BYTES_MAX: usize = 32 << 20;
+/// The most records in a batch.
+pub const BATCH_RECORDS_MAX: usize = 100_000;
