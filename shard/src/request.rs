@@ -1,0 +1,262 @@
+//! What a gateway asks of a partition, and what it is told: the requests that may cross from core to core.
+
+use std::time::Duration;
+
+use shard_core::{
+    format::record_batch::{RecordBatch, UnassignedBatch},
+    model::{LeaderEpoch, Offset, SubscriptionId, Timestamp, TopicPartition},
+};
+
+/// How durable a message was when its publisher was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Synced to the owner's disk.
+    Leader,
+    /// Written by the owner, not synced yet.
+    Buffered,
+}
+
+/// What became of a published batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The offset of its first record; the others follow without a gap.
+    pub base_offset: Offset,
+    /// When the owner took it.
+    pub timestamp: Timestamp,
+    /// What it had reached.
+    pub durability: Durability,
+}
+
+/// Why a batch was not published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum PublishError {
+    /// Nothing was stored.
+    #[error("{0}")]
+    Unavailable(#[from] PartitionUnavailable),
+    /// Nothing was stored.
+    #[error("the partition has {unflushed_bytes} bytes waiting for the disk, the limit is {unflushed_bytes_max}")]
+    Backpressure { unflushed_bytes: u64, unflushed_bytes_max: u64 },
+    /// It is not known whether the batch will be there after a restart.
+    #[error("the store failed while the batch was written: {reason}")]
+    StoreFailed { reason: String },
+}
+
+/// Why a partition can't serve a request at all; nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum PartitionUnavailable {
+    #[error("no partition {0} is on this node")]
+    NotHere(TopicPartition),
+    #[error("partition {partition} is closed: {reason}")]
+    Closed { partition: TopicPartition, reason: String },
+    #[error("the queue of the partition's core is full")]
+    Overloaded,
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// Where a read begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// At this offset.
+    Offset(Offset),
+    /// At the first record taken at this time or later.
+    Timestamp(Timestamp),
+}
+
+/// A read of a partition without a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// Where it begins.
+    pub from: ReadFrom,
+    /// How many bytes of batches it may return; one batch is returned however large.
+    pub bytes_max: usize,
+    /// How long to wait for a record if there is none yet.
+    pub wait: Duration,
+}
+
+/// Batches of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadReply {
+    /// Where the read began: the first batch holds this offset, unless there is none.
+    pub from: Offset,
+    /// Whole batches in order, without a gap; the first may begin before `from`.
+    pub batches: Vec<RecordBatch>,
+    /// Consumers see what lies below it.
+    pub high_watermark: Offset,
+}
+
+/// Why a read gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum ReadError {
+    #[error("{0}")]
+    Unavailable(#[from] PartitionUnavailable),
+    #[error("offset {offset} is older than the log, which starts at {start}")]
+    Expired { offset: Offset, start: Offset },
+    #[error("offset {offset} is past the end of the log, {end}")]
+    PastEnd { offset: Offset, end: Offset },
+    #[error("the log is damaged at offset {offset}: {reason}")]
+    Corrupt { offset: Offset, reason: String },
+}
+
+/// A partition as the topic's description shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// The core that owns it.
+    pub shard: usize,
+    /// Which owner it is.
+    pub leader_epoch: LeaderEpoch,
+    /// The first offset still there.
+    pub start_offset: Offset,
+    /// Consumers see what lies below it.
+    pub high_watermark: Offset,
+    /// The next offset to be assigned.
+    pub end_offset: Offset,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Why it is closed, if it is.
+    pub closed: Option<String>,
+}
+
+/// A pull from one partition of a subscription; it never waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PullRequest {
+    /// How many messages it may lease.
+    pub messages_max: u32,
+    /// How many bytes of batches it may return; one batch is returned however large.
+    pub bytes_max: usize,
+    /// How long the consumer has until it must ack; the subscription's setting if none.
+    pub ack_deadline: Option<Duration>,
+    /// Who pulls: what a consumer holds is released when it is gone.
+    pub consumer: ConsumerId,
+}
+
+/// A connection or member that leases are tied to; 0 for a pull that outlives its connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerId(pub u64);
+
+/// Messages leased to a consumer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pulled {
+    /// The batches that hold the messages, in offset order; they hold other messages too.
+    pub batches: Vec<RecordBatch>,
+    /// The messages leased, in offset order.
+    pub leased: Vec<LeasedMessage>,
+}
+
+/// One message in a consumer's hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeasedMessage {
+    /// Its place.
+    pub offset: Offset,
+    /// Its lease; with place and subscription it is the ack id.
+    pub lease: LeaseId,
+    /// How often it has been delivered, this time included.
+    pub delivery_attempt: u32,
+}
+
+/// Names one delivery of one message; it can't be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId {
+    /// Rises with each lease of a subscription on a partition, also over restarts.
+    pub sequence: u64,
+    /// Keyed hash over subscription, partition, offset and sequence.
+    pub tag: u64,
+}
+
+/// What a consumer says of messages it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckAction {
+    /// Done with: never deliver it again.
+    Ack,
+    /// Deliver it again, after this long.
+    Nack {
+        /// Zero is at once.
+        delay: Duration,
+    },
+    /// Still working: the deadline is this long from now.
+    Extend {
+        /// From now.
+        deadline: Duration,
+    },
+}
+
+/// What became of one ack, nack or extension. Answered once it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckOutcome {
+    /// It holds.
+    Applied,
+    /// The message was leased again, or acked, since.
+    LeaseExpired,
+    /// No such lease was ever given.
+    Unknown,
+}
+
+/// Why no ack of a request was applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum SubscriptionError {
+    #[error("{0}")]
+    Unavailable(#[from] PartitionUnavailable),
+    #[error("subscription {0} is not on this partition")]
+    NotHere(SubscriptionId),
+    #[error("{0}")]
+    Read(#[from] ReadError),
+    #[error("the cursor could not be stored: {reason}")]
+    StoreFailed { reason: String },
+}
+
+/// Where a subscription is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekTo {
+    /// The first message still there.
+    Earliest,
+    /// After the last message.
+    Latest,
+    /// The first message taken at this time or later.
+    Timestamp(Timestamp),
+    /// This offset.
+    Offset(Offset),
+}
+
+/// A subscription on one partition, as its description shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CursorStatus {
+    /// Every offset below it is acked.
+    pub ack_floor: Offset,
+    /// How many messages are not acked, leased ones included.
+    pub backlog: u64,
+    /// How many messages consumers hold.
+    pub leased: u64,
+    /// When the oldest message not acked was published.
+    pub oldest_unacked: Option<Timestamp>,
+    /// How many deliveries were not the first of their message, since the partition was opened.
+    pub redeliveries: u64,
+}
+
+/// A subscription on a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionSubscription {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The subscription.
+    pub subscription: SubscriptionId,
+}
+
+/// What can be asked of the owner of a partition.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each variant is the argument list of the `ShardHandle` method of its name")]
+pub enum Request {
+    Publish { partition: TopicPartition, batch: UnassignedBatch },
+    Read { partition: TopicPartition, read: ReadRequest },
+    Status { partition: TopicPartition },
+    Pull { cursor: PartitionSubscription, pull: PullRequest },
+    Acknowledge { cursor: PartitionSubscription, action: AckAction, leases: Vec<(Offset, LeaseId)> },
+    AckUpTo { cursor: PartitionSubscription, up_to: Offset },
+    Seek { cursor: PartitionSubscription, to: SeekTo },
+    CursorStatus { cursor: PartitionSubscription },
+    AwaitDeliverable { subscription: SubscriptionId, partitions: Vec<TopicPartition> },
+    ReleaseConsumer { cursor: PartitionSubscription, consumer: ConsumerId },
+}
