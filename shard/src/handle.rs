@@ -1,26 +1,56 @@
 //! A gateway's way to the partitions of the node, whichever core they are on.
-#![expect(unused, reason = "the interface first; bodies follow")]
 
+use std::{rc::Rc, sync::Arc};
+
+use futures_channel::oneshot;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use shard_core::{
     format::record_batch::UnassignedBatch,
     model::{Offset, SubscriptionId, TopicPartition},
 };
 
-use crate::request::{
-    AckAction, AckOutcome, ConsumerId, CursorStatus, LeaseId, PartitionStatus, PartitionSubscription,
-    PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadReply, ReadRequest, SeekTo,
-    SubscriptionError,
+use crate::{
+    event::ShardEvent,
+    mailbox::{Mailbox, OfferError},
+    mesh::Mesh,
+    metrics::ShardMetrics,
+    placement::shard_of,
+    request::{
+        AckAction, AckOutcome, ConsumerId, CursorStatus, LeaseId, PartitionStatus, PartitionSubscription,
+        PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadReply, ReadRequest, Reply,
+        Request, SeekTo, SubscriptionError,
+    },
 };
 
 /// Sends requests to the owners of partitions; one per core, cloned into each connection.
 #[derive(Clone, Debug)]
-pub struct ShardHandle {}
+pub struct ShardHandle {
+    route: Rc<Route>,
+}
+
+#[derive(Debug)]
+struct Route {
+    index: usize,
+    count: usize,
+    local: Mailbox<ShardEvent>,
+    mesh: Mesh,
+    metrics: Arc<ShardMetrics>,
+}
 
 impl ShardHandle {
+    pub(crate) fn new(
+        (index, count): (usize, usize),
+        local: Mailbox<ShardEvent>,
+        mesh: Mesh,
+        metrics: Arc<ShardMetrics>,
+    ) -> Self {
+        Self { route: Rc::new(Route { index, count, local, mesh, metrics }) }
+    }
+
     /// How many shards the node has.
     #[must_use]
     pub fn shard_count(&self) -> usize {
-        todo!()
+        self.route.count
     }
 
     /// Publishes one batch; answered when it is as durable as the partition's configuration says.
@@ -28,7 +58,9 @@ impl ShardHandle {
     /// # Errors
     /// Says whether the batch may be there all the same.
     pub async fn publish(&self, partition: TopicPartition, batch: UnassignedBatch) -> Result<Published, PublishError> {
-        todo!()
+        let (reply, answer) = oneshot::channel();
+        self.send(partition, Request::Publish { partition, batch, reply })?;
+        answer.await.unwrap_or_else(|_| Err(PublishError::StoreFailed { reason: "the node stopped first".into() }))
     }
 
     /// Reads batches without a subscription.
@@ -36,7 +68,7 @@ impl ShardHandle {
     /// # Errors
     /// A position outside the log, damage, or a partition that can't serve.
     pub async fn read(&self, partition: TopicPartition, read: ReadRequest) -> Result<ReadReply, ReadError> {
-        todo!()
+        self.ask(partition, |reply| Request::Read { partition, read, reply }).await
     }
 
     /// Describes a partition, closed ones too.
@@ -44,7 +76,7 @@ impl ShardHandle {
     /// # Errors
     /// A partition that is not here.
     pub async fn status(&self, partition: TopicPartition) -> Result<PartitionStatus, PartitionUnavailable> {
-        todo!()
+        self.ask(partition, |reply| Request::Status { partition, reply }).await
     }
 
     /// Leases messages to a consumer; does not wait for any.
@@ -52,7 +84,7 @@ impl ShardHandle {
     /// # Errors
     /// Nothing was leased.
     pub async fn pull(&self, cursor: PartitionSubscription, pull: PullRequest) -> Result<Pulled, SubscriptionError> {
-        todo!()
+        self.ask(cursor.partition, |reply| Request::Pull { cursor, pull, reply }).await
     }
 
     /// Acks, nacks or extends leases; outcomes are in the order of `leases` and durable.
@@ -65,7 +97,7 @@ impl ShardHandle {
         action: AckAction,
         leases: Vec<(Offset, LeaseId)>,
     ) -> Result<Vec<AckOutcome>, SubscriptionError> {
-        todo!()
+        self.ask(cursor.partition, |reply| Request::Acknowledge { cursor, action, leases, reply }).await
     }
 
     /// Acks every offset up to and with `up_to`; durable when answered.
@@ -73,7 +105,7 @@ impl ShardHandle {
     /// # Errors
     /// It is not known to hold.
     pub async fn ack_up_to(&self, cursor: PartitionSubscription, up_to: Offset) -> Result<(), SubscriptionError> {
-        todo!()
+        self.ask(cursor.partition, |reply| Request::AckUpTo { cursor, up_to, reply }).await
     }
 
     /// Sets the cursor; durable when answered, all leases are void.
@@ -81,7 +113,7 @@ impl ShardHandle {
     /// # Errors
     /// It is not known to hold.
     pub async fn seek(&self, cursor: PartitionSubscription, to: SeekTo) -> Result<(), SubscriptionError> {
-        todo!()
+        self.ask(cursor.partition, |reply| Request::Seek { cursor, to, reply }).await
     }
 
     /// Describes a subscription's cursor on a partition.
@@ -89,23 +121,57 @@ impl ShardHandle {
     /// # Errors
     /// A partition or subscription that is not here.
     pub async fn cursor_status(&self, cursor: PartitionSubscription) -> Result<CursorStatus, SubscriptionError> {
-        todo!()
+        self.ask(cursor.partition, |reply| Request::CursorStatus { cursor, reply }).await
     }
 
     /// Returns when a pull on one of `partitions` of the subscription may give something; dropping it is safe.
+    /// Several may be woken for one message: the first pull gets it.
     ///
     /// # Errors
-    /// A core that can't serve.
+    /// A core that can't serve, or a subscription that is not on a partition.
     pub async fn await_deliverable(
         &self,
         subscription: SubscriptionId,
         partitions: &[TopicPartition],
     ) -> Result<(), PartitionUnavailable> {
-        todo!()
+        let mut waits = FuturesUnordered::new();
+        for shard in 0..self.route.count {
+            let here = |partition: &&TopicPartition| shard_of(**partition, self.route.count) == shard;
+            let partitions: Vec<_> = partitions.iter().filter(here).copied().collect();
+            if let Some(&first) = partitions.first() {
+                waits.push(self.ask(first, |reply| Request::AwaitDeliverable { subscription, partitions, reply }));
+            }
+        }
+        waits.next().await.unwrap_or(Ok(()))
     }
 
-    /// Makes what a consumer holds on a partition deliverable again at once.
-    pub async fn release_consumer(&self, cursor: PartitionSubscription, consumer: ConsumerId) {
-        todo!()
+    /// Makes what a consumer holds on a partition deliverable again at once. Best effort: a full queue leaves it to
+    /// the ack deadline.
+    pub fn release_consumer(&self, cursor: PartitionSubscription, consumer: ConsumerId) {
+        if self.send(cursor.partition, Request::ReleaseConsumer { cursor, consumer }).is_err() {
+            tracing::debug!(partition = %cursor.partition, "leases of a gone consumer wait for their deadline");
+        }
+    }
+
+    async fn ask<T, E: From<PartitionUnavailable>>(
+        &self,
+        partition: TopicPartition,
+        request: impl FnOnce(Reply<T, E>) -> Request,
+    ) -> Result<T, E> {
+        let (reply, answer) = oneshot::channel();
+        self.send(partition, request(reply))?;
+        answer.await.unwrap_or_else(|_| Err(PartitionUnavailable::Stopping.into()))
+    }
+
+    fn send(&self, partition: TopicPartition, request: Request) -> Result<(), PartitionUnavailable> {
+        let owner = shard_of(partition, self.route.count);
+        if owner != self.route.index {
+            self.route.metrics.requests_forwarded.add(1);
+            return self.route.mesh.send(owner, request).map_err(|()| PartitionUnavailable::Overloaded);
+        }
+        self.route.local.offer(ShardEvent::Request(request)).map_err(|error| match error {
+            OfferError::Full(_) => PartitionUnavailable::Overloaded,
+            OfferError::Closed(_) => PartitionUnavailable::Stopping,
+        })
     }
 }

@@ -1,9 +1,21 @@
 //! One core's share of a node: owns partitions, performs what their cores decide, and answers gateways.
 
+mod alarm;
+mod clock;
+mod event;
 mod handle;
+mod limits;
+mod mailbox;
+mod mesh;
+pub mod metrics;
+mod placement;
 mod request;
+mod store;
+mod tail_cache;
 
 pub use handle::ShardHandle;
+pub use mesh::MeshPlan;
+pub use placement::shard_of;
 pub use request::{
     AckAction, AckOutcome, ConsumerId, CursorStatus, Durability, LeaseId, LeasedMessage, PartitionStatus,
     PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom,

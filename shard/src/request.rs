@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use shard_core::{
     format::record_batch::{RecordBatch, UnassignedBatch},
     model::{LeaderEpoch, Offset, SubscriptionId, Timestamp, TopicPartition},
@@ -245,18 +246,58 @@ pub struct PartitionSubscription {
     pub subscription: SubscriptionId,
 }
 
-/// What can be asked of the owner of a partition.
+/// Where an answer goes; the asker may be on another core, and may have gone.
+pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// What can be asked of the owner of a partition; `ShardHandle` has a method for each.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "each variant is the argument list of the `ShardHandle` method of its name")]
-pub enum Request {
-    Publish { partition: TopicPartition, batch: UnassignedBatch },
-    Read { partition: TopicPartition, read: ReadRequest },
-    Status { partition: TopicPartition },
-    Pull { cursor: PartitionSubscription, pull: PullRequest },
-    Acknowledge { cursor: PartitionSubscription, action: AckAction, leases: Vec<(Offset, LeaseId)> },
-    AckUpTo { cursor: PartitionSubscription, up_to: Offset },
-    Seek { cursor: PartitionSubscription, to: SeekTo },
-    CursorStatus { cursor: PartitionSubscription },
-    AwaitDeliverable { subscription: SubscriptionId, partitions: Vec<TopicPartition> },
-    ReleaseConsumer { cursor: PartitionSubscription, consumer: ConsumerId },
+pub(crate) enum Request {
+    Publish {
+        partition: TopicPartition,
+        batch: UnassignedBatch,
+        reply: Reply<Published, PublishError>,
+    },
+    Read {
+        partition: TopicPartition,
+        read: ReadRequest,
+        reply: Reply<ReadReply, ReadError>,
+    },
+    Status {
+        partition: TopicPartition,
+        reply: Reply<PartitionStatus, PartitionUnavailable>,
+    },
+    Pull {
+        cursor: PartitionSubscription,
+        pull: PullRequest,
+        reply: Reply<Pulled, SubscriptionError>,
+    },
+    Acknowledge {
+        cursor: PartitionSubscription,
+        action: AckAction,
+        leases: Vec<(Offset, LeaseId)>,
+        reply: Reply<Vec<AckOutcome>, SubscriptionError>,
+    },
+    AckUpTo {
+        cursor: PartitionSubscription,
+        up_to: Offset,
+        reply: Reply<(), SubscriptionError>,
+    },
+    Seek {
+        cursor: PartitionSubscription,
+        to: SeekTo,
+        reply: Reply<(), SubscriptionError>,
+    },
+    CursorStatus {
+        cursor: PartitionSubscription,
+        reply: Reply<CursorStatus, SubscriptionError>,
+    },
+    AwaitDeliverable {
+        subscription: SubscriptionId,
+        partitions: Vec<TopicPartition>,
+        reply: Reply<(), PartitionUnavailable>,
+    },
+    ReleaseConsumer {
+        cursor: PartitionSubscription,
+        consumer: ConsumerId,
+    },
 }

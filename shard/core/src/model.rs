@@ -5,6 +5,7 @@ mod ids;
 mod name;
 mod offset;
 mod partition;
+mod request_id;
 mod time;
 
 pub use epoch::LeaderEpoch;
@@ -12,4 +13,5 @@ pub use ids::{SubscriptionId, TopicId};
 pub use name::{NameError, SubscriptionName, TopicName};
 pub use offset::{Offset, OffsetRange};
 pub use partition::{PartitionIndex, TopicPartition};
+pub use request_id::RequestId;
 pub use time::{Monotonic, Timestamp};

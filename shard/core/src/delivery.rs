@@ -1,0 +1,22 @@
+//! Decides which message of a partition goes to whom, when it comes back, and what of it must be durable.
+//!
+//! A [`Dispatcher`] serves one subscription on one partition; its changes go to the partition's [`JournalWriter`],
+//! which says when an answer may be given. A change holds in memory at once and is answered when durable, so that a
+//! crash in between leads to a redelivery and never to a skip.
+
+mod backoff;
+mod cursor;
+mod cursor_state;
+mod dispatcher;
+mod journal;
+mod lease;
+mod outstanding;
+
+pub use backoff::Backoff;
+pub use cursor::Cursor;
+pub use cursor_state::CursorState;
+pub use dispatcher::{
+    AckOutcome, DeliveryPolicy, Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
+};
+pub use journal::{JournalEffect, JournalError, JournalFile, JournalWriter, RecoveredJournal, TornTail};
+pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};

@@ -1,0 +1,108 @@
+//! What the control thread tells a shard: which partitions and subscriptions it owns, and how they are configured.
+
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use shard_core::{
+    log::FlushPolicy,
+    model::{LeaderEpoch, SubscriptionId, TopicPartition},
+};
+
+use crate::request::SeekTo;
+
+/// A step of the metadata, or the end.
+#[derive(Debug)]
+pub enum ShardCommand {
+    /// Make it so; `done` is sent when every change holds. What could not be opened shows as a closed partition.
+    Apply {
+        /// In order.
+        changes: Vec<PartitionChange>,
+        /// Sent when all are done.
+        done: oneshot::Sender<()>,
+    },
+    /// Refuse new work, flush what is pending, write clean-stop marks, end the loop.
+    Stop {
+        /// Sent when everything is on disk.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// One change to one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartitionChange {
+    /// Own this partition from now on: recover it from disk, or make it.
+    Open {
+        /// The partition.
+        partition: TopicPartition,
+        /// Which owner this is.
+        epoch: LeaderEpoch,
+        /// How it keeps its log.
+        settings: PartitionSettings,
+    },
+    /// Keep the log in another way.
+    Configure {
+        /// The partition.
+        partition: TopicPartition,
+        /// The new way.
+        settings: PartitionSettings,
+    },
+    /// The topic is gone for good: close the partition and remove its files.
+    Delete {
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// Serve this subscription; its cursor is found in the journal, or made and journaled.
+    OpenSubscription {
+        /// The partition.
+        partition: TopicPartition,
+        /// The subscription.
+        settings: SubscriptionSettings,
+    },
+    /// The subscription is gone for good: remove its cursor.
+    CloseSubscription {
+        /// The partition.
+        partition: TopicPartition,
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+}
+
+/// What a topic's configuration says of its partitions' logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionSettings {
+    /// When an append counts as done.
+    pub flush: FlushPolicy,
+    /// How long messages are kept; for ever if none.
+    pub retention: Option<Duration>,
+    /// How many bytes a partition keeps; any number if none.
+    pub retention_bytes: Option<u64>,
+}
+
+/// What a subscription's configuration says of its delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubscriptionSettings {
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// How long a consumer has until it must ack.
+    pub ack_deadline: Duration,
+    /// The first pause before a redelivery; it doubles with each.
+    pub backoff_min: Duration,
+    /// The longest pause before a redelivery.
+    pub backoff_max: Duration,
+    /// Where it begins on a partition it has no cursor on.
+    pub start: SeekTo,
+}
+
+impl PartitionChange {
+    /// The partition that changes.
+    #[must_use]
+    pub const fn partition(&self) -> TopicPartition {
+        match self {
+            Self::Open { partition, .. }
+            | Self::Configure { partition, .. }
+            | Self::Delete { partition }
+            | Self::OpenSubscription { partition, .. }
+            | Self::CloseSubscription { partition, .. } => *partition,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The bounds of a shard's queues and waits.
+
+use std::time::Duration;
+
+/// The most requests a core's queue holds; the next one is refused as overloaded.
+pub(crate) const MAILBOX_REQUESTS_MAX: usize = 65_536;
+/// The most requests on their way from one core to another.
+pub(crate) const MESH_REQUESTS_MAX: usize = 16_384;
+/// The most events handled before their effects are performed.
+pub(crate) const EVENTS_PER_TURN_MAX: usize = 4_096;
+/// The most reads and consumers that wait at one partition for something new.
+pub(crate) const WAITERS_PER_PARTITION_MAX: usize = 100_000;
+/// The most disk reads in flight on one core.
+pub(crate) const DISK_READS_MAX: usize = 64;
+/// The most bytes of one disk read.
+pub(crate) const DISK_READ_BYTES_MAX: usize = 1 << 20;
+/// The most partitions that are recovered at once on one core.
+pub(crate) const RECOVERIES_MAX: usize = 16;
+/// The bytes read at once during recovery.
+pub(crate) const RECOVERY_READ_BYTES: usize = 1 << 20;
+/// The most files kept open for reading on one core, beside those being written.
+pub(crate) const OPEN_READ_FILES_MAX: usize = 128;
+/// How often what is known to be durable is written down, when it changed.
+pub(crate) const DURABLE_ENDS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often retention is looked at.
+pub(crate) const RETENTION_INTERVAL: Duration = Duration::from_secs(10);

@@ -1,0 +1,134 @@
+//! One file by direct I/O: whole aligned blocks in, whole aligned blocks out.
+
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use bytes::Bytes;
+use glommio::io::{Directory, DmaBuffer, DmaFile, OpenOptions};
+
+use super::StoreError;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// For reading what is there.
+    Read,
+    /// For writing; a write is on the disk when it ends.
+    WriteDurable,
+    /// For writing; a write is on the disk after the next `sync`.
+    WriteBuffered,
+}
+
+/// An open file. Closed when the last clone is.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockFile {
+    file: Rc<DmaFile>,
+    path: Rc<Path>,
+}
+
+impl BlockFile {
+    /// Makes an empty file in the place of whatever was there; its directory is to be synced by the caller.
+    pub(crate) async fn create(path: PathBuf, access: Access) -> Result<Self, StoreError> {
+        let mut options = options(access);
+        options.create(true).truncate(true);
+        Self::open_with(path, &options, "creating").await
+    }
+
+    /// Opens a file that exists.
+    pub(crate) async fn open(path: PathBuf, access: Access) -> Result<Self, StoreError> {
+        Self::open_with(path, &options(access), "opening").await
+    }
+
+    /// An aligned buffer for a write of `length` bytes.
+    pub(crate) fn buffer(&self, length: usize) -> DmaBuffer {
+        self.file.alloc_dma_buffer(length)
+    }
+
+    /// Writes all of `buffer` at `position`, both aligned. After an error any part of it may have been written.
+    pub(crate) async fn write(&self, position: u64, buffer: DmaBuffer) -> Result<(), StoreError> {
+        let length = buffer.len();
+        let written = self.file.write_at(buffer, position).await.map_err(|error| self.error("writing", error))?;
+        // A short write means that the disk is full or failing; what is missing is not written behind it later.
+        if written == length {
+            return Ok(());
+        }
+        Err(self.error("writing", format!("only {written} of {length} bytes at {position} were written")))
+    }
+
+    /// Reads up to `length` bytes at `position`, both aligned; fewer at the end of the file.
+    pub(crate) async fn read(&self, position: u64, length: usize) -> Result<Bytes, StoreError> {
+        let read = self.file.read_at_aligned(position, length).await.map_err(|error| self.error("reading", error))?;
+        Ok(Bytes::copy_from_slice(&read))
+    }
+
+    /// Returns when everything written before is on the disk.
+    pub(crate) async fn sync(&self) -> Result<(), StoreError> {
+        self.file.fdatasync().await.map_err(|error| self.error("syncing", error))
+    }
+
+    /// Cuts the file to `length`; durable after the next `sync`.
+    pub(crate) async fn truncate(&self, length: u64) -> Result<(), StoreError> {
+        self.file.truncate(length).await.map_err(|error| self.error("cutting", error))
+    }
+
+    /// How long the file is.
+    pub(crate) async fn length(&self) -> Result<u64, StoreError> {
+        self.file.file_size().await.map_err(|error| self.error("looking at", error))
+    }
+
+    /// Closes the file, unless another clone is in use.
+    pub(crate) async fn close(self) {
+        if let Err(error) = self.file.close_rc().await {
+            tracing::warn!(path = %self.path.display(), %error, "a file could not be closed");
+        }
+    }
+
+    async fn open_with(path: PathBuf, options: &OpenOptions, operation: &'static str) -> Result<Self, StoreError> {
+        let opened = options.dma_open(&path).await;
+        let file = opened.map_err(|error| StoreError::new(operation, &path, error))?;
+        Ok(Self { file: Rc::new(file), path: path.into() })
+    }
+
+    fn error(&self, operation: &'static str, reason: impl ToString) -> StoreError {
+        StoreError::new(operation, &self.path, reason)
+    }
+}
+
+/// Makes the names in a directory durable: files made, renamed and removed.
+pub(crate) async fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let error = |error: glommio::GlommioError<()>| StoreError::new("syncing", path, error);
+    let directory = Directory::open(path).await.map_err(error)?;
+    directory.sync().await.map_err(error)?;
+    directory.close().await.map_err(error)
+}
+
+/// Removes a file; it need not exist. The directory is to be synced by the caller.
+pub(crate) async fn remove_file(path: PathBuf) -> Result<(), StoreError> {
+    off_the_shard(move || match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::new("removing", &path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    })
+    .await
+}
+
+/// Runs a blocking file operation on glommio's blocking thread, so that the shard goes on.
+pub(crate) async fn off_the_shard<T: Send + 'static>(operation: impl FnOnce() -> T + Send + 'static) -> T {
+    glommio::executor().spawn_blocking(operation).await
+}
+
+fn options(access: Access) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    match access {
+        Access::Read => {}
+        Access::WriteBuffered => {
+            options.write(true);
+        }
+        Access::WriteDurable => {
+            options.write(true).custom_flags(libc::O_DSYNC);
+        }
+    }
+    options
+}
