@@ -18,5 +18,5 @@ pub use cursor_state::CursorState;
 pub use dispatcher::{
     AckOutcome, DeliveryPolicy, Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
 };
-pub use journal::{JournalEffect, JournalError, JournalFile, JournalWriter, RecoveredJournal, TornTail};
+pub use journal::{JournalEffect, JournalError, JournalFile, JournalWriter, RecoveredJournal, TornTail, recover};
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};

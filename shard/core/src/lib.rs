@@ -4,6 +4,7 @@
 //! random number. The driver is the `shard` crate.
 #![forbid(unsafe_code)]
 
+pub mod delivery;
 pub mod format;
 pub mod limits;
 pub mod model;

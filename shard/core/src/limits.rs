@@ -22,3 +22,16 @@ pub const PRIORITY_DEFAULT: u8 = 4;
 pub const BATCH_BYTES_MAX: usize = 32 << 20;
 /// The most records in a batch.
 pub const BATCH_RECORDS_MAX: usize = 100_000;
+
+/// The most bytes of cursor changes that wait for a partition's journal; beyond it acks are refused as overload.
+pub const JOURNAL_PENDING_BYTES_MAX: usize = 4 << 20;
+/// The most requests that wait for a partition's journal.
+pub const JOURNAL_WAITING_MAX: usize = 65_536;
+/// A cursor journal is not compacted below this size.
+pub const JOURNAL_COMPACT_BYTES: usize = 1 << 20;
+/// A cursor journal is compacted when it is so many times as large as after the last time.
+pub const JOURNAL_COMPACT_FACTOR: u64 = 4;
+/// The size of a partition's first cursor journal, mostly zeros for later writes.
+pub const JOURNAL_SPARE_BYTES: usize = 64 << 10;
+/// The most messages of a subscription and partition that are leased or wait to be delivered again, by default.
+pub const OUTSTANDING_MAX_DEFAULT: usize = 100_000;

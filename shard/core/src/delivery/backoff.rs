@@ -52,7 +52,7 @@ const fn mix(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(60) };
+    const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_mins(1) };
 
     #[test]
     fn delays_double_and_stay_within_the_bounds() {

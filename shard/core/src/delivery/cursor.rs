@@ -78,13 +78,21 @@ impl Cursor {
         self.range_end(from).unwrap_or(from)
     }
 
-    /// How many offsets below `high_watermark` are not acked.
+    /// How many offsets below `high_watermark` are not acked; no offset at or above it has been.
     #[must_use]
     pub const fn backlog(&self, high_watermark: Offset) -> u64 {
         high_watermark.since(self.floor).saturating_sub(self.acked_above)
     }
 
+    /// How many offsets below `to` are not acked, wherever `to` is; its cost grows with the ranges below it.
+    #[must_use]
+    pub fn backlog_below(&self, to: Offset) -> u64 {
+        let acked: u64 = self.ranges.range(..to).map(|(&start, &end)| end.min(to).since(start)).sum();
+        to.since(self.floor) - acked
+    }
+
     /// The acked ranges above the floor, in order; between any two of them lies a gap.
+    #[must_use]
     pub fn acked_ranges(&self) -> impl ExactSizeIterator<Item = OffsetRange> + '_ {
         self.ranges.iter().map(|(&start, &end)| OffsetRange::new(start, end))
     }
