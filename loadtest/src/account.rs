@@ -1,0 +1,237 @@
+//! One worker's account of its connections: what is measured, what is warm-up, what was delivered.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::counters::Counters;
+use crate::deliveries::{Delivery, DeliveryCheck};
+use crate::recorder::{Measure, Recorder};
+use crate::schedule::Arrival;
+use crate::stamp::Stamp;
+use crate::targets::{Outcome, StreamIdentity};
+
+/// Shared by all connections of a worker thread.
+#[derive(Debug)]
+pub struct Account {
+    warm_up: Duration,
+    payload_bytes: u64,
+    recorder: RefCell<Recorder>,
+    deliveries: RefCell<DeliveryCheck>,
+    counters: Arc<Counters>,
+}
+
+/// A publish request that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its number on its connection.
+    pub ticket: u64,
+    /// When it was due.
+    pub arrival: Arrival,
+    /// When it was sent.
+    pub sent: Duration,
+}
+
+/// A message as a consumer got it.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivered {
+    /// Its stamp, if the payload has one.
+    pub stamp: Option<Stamp>,
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset.
+    pub offset: u64,
+    /// Size of its payload.
+    pub payload_bytes: u64,
+}
+
+impl Account {
+    /// An empty account. What is due before `warm_up` is done but not measured.
+    #[must_use]
+    pub fn new(run: u32, warm_up: Duration, payload_bytes: u64, counters: Arc<Counters>) -> Self {
+        Self {
+            warm_up,
+            payload_bytes,
+            recorder: RefCell::new(Recorder::new()),
+            deliveries: RefCell::new(DeliveryCheck::new(run)),
+            counters,
+        }
+    }
+
+    /// A publish request was answered at `now`.
+    pub fn published(&self, identity: StreamIdentity, sent: &Sent, outcome: &Outcome, now: Duration) {
+        let failed = match outcome {
+            Outcome::Stored => 0,
+            Outcome::PartlyStored(failed) => u64::try_from(failed.len()).unwrap_or(u64::MAX).min(identity.batch),
+            Outcome::Refused(_) => identity.batch,
+        };
+        let stored = identity.batch - failed;
+        self.counters.add_acknowledged(stored);
+        self.counters.add_failed(failed);
+        self.acknowledge(identity, sent.ticket, outcome);
+        if sent.arrival.intended < self.warm_up {
+            return;
+        }
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.sample(Measure::SendDelay, sent.sent.saturating_sub(sent.arrival.intended));
+        match outcome {
+            Outcome::Stored => {}
+            Outcome::PartlyStored(failed) => failed.iter().for_each(|(_, code)| recorder.error(code, 1)),
+            Outcome::Refused(code) => recorder.error(code, identity.batch),
+        }
+        if stored > 0 {
+            recorder.sample(Measure::Publish, now.saturating_sub(sent.arrival.intended));
+            recorder.success(now, stored, stored.saturating_mul(self.payload_bytes));
+        }
+    }
+
+    /// Requests were on a connection that broke: nobody knows whether their messages were stored.
+    pub fn broken(&self, code: &str, messages: u64) {
+        self.counters.add_failed(messages);
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.connection_lost();
+        recorder.error(code, messages);
+    }
+
+    /// An arrival was due before the end and nobody could send it.
+    pub fn unsent(&self, arrival: Arrival, now: Duration) {
+        if arrival.intended >= self.warm_up {
+            self.recorder.borrow_mut().unsent(now.saturating_sub(arrival.intended));
+        }
+    }
+
+    /// A request had no answer when the run stopped waiting.
+    pub fn unanswered(&self, sent: &Sent, now: Duration) {
+        if sent.arrival.intended >= self.warm_up {
+            self.recorder.borrow_mut().unanswered(now.saturating_sub(sent.arrival.intended));
+        }
+    }
+
+    /// A consumer got these messages at `now`.
+    pub fn delivered(&self, messages: &[Delivered], now: Duration) {
+        let mut deliveries = self.deliveries.borrow_mut();
+        let mut recorder = self.recorder.borrow_mut();
+        let (mut first, mut measured, mut bytes) = (0, 0, 0);
+        for message in messages {
+            match deliveries.deliver(message.stamp, message.partition, message.offset) {
+                Delivery::First => first += 1,
+                Delivery::Duplicate => continue,
+                Delivery::Foreign => {}
+            }
+            if now >= self.warm_up {
+                measured += 1;
+                bytes += message.payload_bytes;
+            }
+        }
+        self.counters.add_delivered(first);
+        if measured > 0 {
+            recorder.success(now, measured, bytes);
+        }
+    }
+
+    /// Messages were read, without a check of each.
+    pub fn read(&self, messages: u64, payload_bytes: u64, now: Duration) {
+        self.counters.add_delivered(messages);
+        if now >= self.warm_up {
+            self.recorder.borrow_mut().success(now, messages, payload_bytes);
+        }
+    }
+
+    /// The time from each message's intended send time until `now`.
+    pub fn end_to_end(&self, messages: &[Delivered], now: Duration) {
+        let mut recorder = self.recorder.borrow_mut();
+        let intended = messages.iter().filter_map(|message| message.stamp).map(|stamp| stamp.intended());
+        for intended in intended.filter(|intended| *intended >= self.warm_up) {
+            recorder.sample(Measure::EndToEnd, now.saturating_sub(intended));
+        }
+    }
+
+    /// Something took from `from` until `now`.
+    pub fn timed(&self, measure: Measure, from: Duration, now: Duration) {
+        if from >= self.warm_up {
+            self.recorder.borrow_mut().sample(measure, now.saturating_sub(from));
+        }
+    }
+
+    /// A consumer's request was refused.
+    pub fn refused(&self, code: &str) {
+        self.counters.add_failed(1);
+        self.recorder.borrow_mut().error(code, 1);
+    }
+
+    /// What the run has counted so far, over all workers.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What was recorded.
+    #[must_use]
+    pub fn into_parts(self) -> (Recorder, DeliveryCheck) {
+        (self.recorder.into_inner(), self.deliveries.into_inner())
+    }
+
+    fn acknowledge(&self, identity: StreamIdentity, ticket: u64, outcome: &Outcome) {
+        let first = identity.first_sequence(ticket);
+        let mut deliveries = self.deliveries.borrow_mut();
+        match outcome {
+            Outcome::Stored => deliveries.acknowledge(identity.stream, first..first + identity.batch),
+            Outcome::PartlyStored(failed) => {
+                for index in 0..identity.batch {
+                    if !failed.iter().any(|(failed, _)| *failed == index) {
+                        deliveries.acknowledge(identity.stream, first + index..first + index + 1);
+                    }
+                }
+            }
+            Outcome::Refused(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDENTITY: StreamIdentity = StreamIdentity { run: 1, stream: 2, batch: 10 };
+
+    fn account() -> Account {
+        Account::new(1, Duration::from_secs(1), 100, Arc::new(Counters::new(1)))
+    }
+
+    fn sent(ticket: u64, intended: Duration) -> Sent {
+        Sent { ticket, arrival: Arrival { index: ticket, intended }, sent: intended + Duration::from_millis(1) }
+    }
+
+    #[test]
+    fn warm_up_is_acknowledged_but_not_measured() {
+        let account = account();
+        account.published(IDENTITY, &sent(0, Duration::from_millis(999)), &Outcome::Stored, Duration::from_secs(2));
+        account.published(IDENTITY, &sent(1, Duration::from_secs(1)), &Outcome::Stored, Duration::from_secs(2));
+        assert_eq!(account.counters().acknowledged(), 20);
+        let (recorder, deliveries) = account.into_parts();
+        assert_eq!((recorder.counts().requests, recorder.counts().messages), (1, 10));
+        assert_eq!(recorder.counts().payload_bytes, 1_000);
+        assert_eq!(deliveries.verdict().acknowledged, 20);
+    }
+
+    #[test]
+    fn a_partial_failure_acknowledges_the_rest() {
+        let account = account();
+        let outcome = Outcome::PartlyStored(vec![(3, "overloaded".to_owned())]);
+        account.published(IDENTITY, &sent(0, Duration::from_secs(1)), &outcome, Duration::from_secs(2));
+        let (recorder, deliveries) = account.into_parts();
+        assert_eq!(recorder.counts().messages, 9);
+        assert_eq!(recorder.errors()["overloaded"], 1);
+        assert_eq!(deliveries.verdict().acknowledged, 9);
+    }
+
+    #[test]
+    fn a_refusal_has_no_latency_among_the_successes() {
+        let account = account();
+        let outcome = Outcome::Refused("overloaded".to_owned());
+        account.published(IDENTITY, &sent(0, Duration::from_secs(1)), &outcome, Duration::from_secs(2));
+        let (recorder, _) = account.into_parts();
+        assert!(!recorder.latencies().contains_key(&Measure::Publish));
+        assert_eq!(recorder.errors()["overloaded"], 10);
+    }
+}

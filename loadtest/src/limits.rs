@@ -1,0 +1,48 @@
+//! The bounds of a load test: nothing it queues, buffers or waits for goes past these.
+
+use std::time::Duration;
+
+/// Most connections of one run, publishers and consumers each.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// Most worker threads.
+pub const WORKERS_MAX: usize = 64;
+/// Most requests waiting for an answer on one WebSocket.
+pub const IN_FLIGHT_MAX: usize = 1_024;
+/// Most messages in one request.
+pub const BATCH_MAX: usize = 10_000;
+/// Largest message.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Largest request body that the templates build: the broker's default limit.
+pub const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Most distinct keys.
+pub const KEYS_MAX: u64 = 99_999_999;
+/// Highest arrival rate.
+pub const MESSAGES_PER_SECOND_MAX: u64 = 1_000_000_000;
+/// Most messages that a run publishes before it measures.
+pub const PRELOAD_MAX: u64 = 1_000_000_000;
+/// Longest measured time, and longest warm-up.
+pub const DURATION_MAX: Duration = Duration::from_hours(24);
+/// Longest time for one connection to be opened, handshake included.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Attempts in a row to open a lost connection again before it is given up.
+pub const RECONNECTS_MAX: u32 = 20;
+/// Wait between two such attempts.
+pub const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+/// How long after its end a run waits for answers and deliveries that are still due.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a preload may take.
+pub const PRELOAD_TIME_MAX: Duration = Duration::from_hours(1);
+/// Bytes of answers that one connection buffers.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Bytes asked of the socket in one read.
+pub const READ_BYTES: usize = 64 << 10;
+/// How long one pull, or one wait for a frame, may last before the consumer looks whether it is done.
+pub const CONSUMER_POLL: Duration = Duration::from_millis(200);
+/// Highest sequence number that a delivery check follows in one stream: 2^32 messages.
+pub const SEQUENCE_MAX: u64 = 1 << 32;
+/// Longest latency that is told apart from a longer one.
+pub const LATENCY_MAX: Duration = Duration::from_mins(10);
+/// How often the progress display is renewed.
+pub const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
+/// Share of its worker threads' time from which the generator is reported as the bottleneck.
+pub const SATURATED_SHARE: f64 = 0.9;

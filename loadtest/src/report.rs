@@ -1,0 +1,249 @@
+//! A run's result as it is shown and kept.
+
+pub mod json;
+pub mod text;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::deliveries::Verdict;
+use crate::limits::SATURATED_SHARE;
+use crate::machine::Machine;
+use crate::recorder::{Latency, Measure};
+use crate::run::RunResult;
+use crate::workload::{Kind, Workload};
+
+/// Version of the report's shape; a change that a reader would notice raises it.
+pub const REPORT_FORMAT: u32 = 1;
+
+/// Everything about a run that another run is compared with.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// `REPORT_FORMAT`.
+    pub format: u32,
+    /// The tool's version.
+    pub version: String,
+    /// The command that makes the same run again.
+    pub command: Vec<String>,
+    /// When the run began, in milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// Where it ran.
+    pub machine: Machine,
+    /// What it did.
+    pub workload: Workload,
+    /// What came of it.
+    pub result: Outcome,
+    /// What a reader must know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+/// What a report says of where it comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The command line.
+    pub command: Vec<String>,
+    /// When the run began, in milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// Where it ran.
+    pub machine: Machine,
+}
+
+/// The figures of a run. All exclude the warm-up.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names say it; docs/performance.md says how each is counted")]
+pub struct Outcome {
+    pub elapsed_s: f64,
+    pub requests: u64,
+    pub messages: u64,
+    pub payload_bytes: u64,
+    pub requests_per_s: f64,
+    pub messages_per_s: f64,
+    pub payload_mb_per_s: f64,
+    pub errors: BTreeMap<String, u64>,
+    pub unsent: u64,
+    pub unanswered: u64,
+    pub connections_lost: u64,
+    pub latency: BTreeMap<Measure, Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliveries: Option<Verdict>,
+    pub generator: Generator,
+}
+
+/// How busy the load generator itself was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Generator {
+    /// Cores' worth of CPU time that it used.
+    pub cpu_cores: f64,
+    /// Whether its worker threads had hardly any time left: the server may be faster than the figures.
+    pub saturated: bool,
+}
+
+impl Report {
+    /// The report of a finished run.
+    #[must_use]
+    pub fn new(workload: &Workload, result: &RunResult, origin: Origin) -> Self {
+        let outcome = outcome(workload, result);
+        Self {
+            format: REPORT_FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: origin.command,
+            started_unix_ms: origin.started_unix_ms,
+            machine: origin.machine,
+            workload: workload.clone(),
+            warnings: warnings(workload, &outcome),
+            result: outcome,
+        }
+    }
+
+    /// Whether the run shows a fault of the server: messages lost or out of order.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.result.deliveries.as_ref().is_none_or(Verdict::is_sound)
+    }
+}
+
+fn outcome(workload: &Workload, result: &RunResult) -> Outcome {
+    let counts = result.recorder.counts();
+    let elapsed = elapsed(workload, result).as_secs_f64();
+    let deliveries = (workload.kind == Kind::EndToEnd).then(|| result.deliveries.verdict());
+    let cpu_cores = per_second(result.cpu.as_secs_f64(), result.wall.as_secs_f64());
+    Outcome {
+        elapsed_s: round(elapsed, 1_000.0),
+        requests: counts.requests,
+        messages: counts.messages,
+        payload_bytes: counts.payload_bytes,
+        requests_per_s: round(per_second(to_f64(counts.requests), elapsed), 10.0),
+        messages_per_s: round(per_second(to_f64(counts.messages), elapsed), 10.0),
+        payload_mb_per_s: round(per_second(to_f64(counts.payload_bytes) / 1e6, elapsed), 10.0),
+        errors: result.recorder.errors().clone(),
+        unsent: counts.unsent,
+        unanswered: counts.unanswered,
+        connections_lost: counts.connections_lost,
+        latency: result.recorder.latencies(),
+        deliveries,
+        generator: Generator {
+            cpu_cores: round(cpu_cores, 100.0),
+            saturated: cpu_cores >= SATURATED_SHARE * to_f64(workload.workers as u64),
+        },
+    }
+}
+
+/// From the end of the warm-up to the last success, or to the planned end in an open loop that finished early.
+fn elapsed(workload: &Workload, result: &RunResult) -> Duration {
+    let last = result.recorder.last_success().saturating_sub(workload.warm_up);
+    let paced = workload.publish.rate.is_some() && workload.messages_max.is_none();
+    match workload.kind {
+        Kind::Publish if paced => last.max(workload.duration),
+        Kind::Publish | Kind::Consume | Kind::EndToEnd | Kind::Read => last,
+    }
+}
+
+fn warnings(workload: &Workload, outcome: &Outcome) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if outcome.generator.saturated {
+        warnings.push(format!(
+            "the load generator is the bottleneck: it used {:.2} cores with {} worker(s); the server may be faster",
+            outcome.generator.cpu_cores, workload.workers
+        ));
+    }
+    if outcome.unsent > 0 {
+        warnings.push(format!(
+            "the rate was not reached: {} requests were due and not sent; their wait is part of the latencies",
+            outcome.unsent
+        ));
+    }
+    if outcome.unanswered > 0 {
+        warnings
+            .push(format!("{} requests were not answered; their wait is part of the latencies", outcome.unanswered));
+    }
+    if outcome.requests == 0 {
+        warnings.push("nothing succeeded within the measured time".to_owned());
+    }
+    if let Some(deliveries) = outcome.deliveries.filter(|deliveries| !deliveries.is_sound()) {
+        warnings.push(format!("{} messages lost, {} out of order", deliveries.lost, deliveries.out_of_order));
+    }
+    warnings
+}
+
+fn per_second(count: f64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count / seconds } else { 0.0 }
+}
+
+fn round(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::deliveries::DeliveryCheck;
+    use crate::recorder::Recorder;
+    use crate::workload::tests::example;
+
+    /// Ten requests of ten messages each, 1 to 10 ms, one refused, over one second.
+    pub(crate) fn example_result() -> RunResult {
+        let mut recorder = Recorder::new();
+        for milliseconds in 1..=10 {
+            recorder.sample(Measure::Publish, Duration::from_millis(milliseconds));
+            recorder.success(Duration::from_millis(100 * milliseconds), 10, 2_560);
+        }
+        recorder.error("overloaded", 1);
+        let (cpu, wall) = (Duration::from_millis(950), Duration::from_secs(1));
+        RunResult { recorder, deliveries: DeliveryCheck::new(1), cpu, wall }
+    }
+
+    pub(crate) fn example_report() -> Report {
+        let machine = Machine {
+            cpu: Some("Example CPU".to_owned()),
+            cores: 2,
+            memory_bytes: Some(1 << 30),
+            kernel: Some("Linux 6.18".to_owned()),
+        };
+        let command = ["pubsub-loadtest", "publish"].map(str::to_owned).to_vec();
+        let origin = Origin { command, started_unix_ms: 1_700_000_000_000, machine };
+        let mut report = Report::new(&example(Kind::Publish), &example_result(), origin);
+        report.version = "0.0.0".to_owned();
+        report
+    }
+
+    #[test]
+    fn rates_count_the_measured_time_only() {
+        let mut workload = example(Kind::Publish);
+        workload.warm_up = Duration::from_millis(500);
+        let outcome = outcome(&workload, &example_result());
+        assert!((outcome.elapsed_s - 0.5).abs() < 1e-9);
+        assert!((outcome.messages_per_s - 200.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_idle_tail_of_an_open_loop_counts() {
+        let mut workload = example(Kind::Publish);
+        workload.publish.rate = std::num::NonZeroU64::new(100);
+        workload.duration = Duration::from_secs(2);
+        assert!((outcome(&workload, &example_result()).messages_per_s - 50.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_busy_generator_is_reported_as_the_bottleneck() {
+        let mut workload = example(Kind::Publish);
+        assert!(warnings(&workload, &outcome(&workload, &example_result()))[0].contains("bottleneck"));
+        workload.workers = 2;
+        assert!(warnings(&workload, &outcome(&workload, &example_result())).is_empty());
+    }
+
+    #[test]
+    fn a_lost_message_makes_a_run_unsound() {
+        let mut result = example_result();
+        result.deliveries.acknowledge(0, 0..1);
+        let report = Report::new(&example(Kind::EndToEnd), &result, Origin::default());
+        assert!(!report.is_sound());
+        assert!(report.warnings.iter().any(|warning| warning.starts_with("1 messages lost")));
+    }
+}

@@ -1,0 +1,42 @@
+//! `POST /v1/topics/{topic}/publish`: the body is one message.
+
+use crate::server::ServerAddress;
+use crate::template::{MessageShape, Template};
+
+/// The request for one message.
+#[must_use]
+pub fn request(server: &ServerAddress, topic: &str, shape: MessageShape) -> Template {
+    let mut request = Template::new(shape.keys);
+    request.push(format!("POST /v1/topics/{topic}/publish"));
+    if shape.keys > 0 {
+        request.push("?key=");
+        request.push_key();
+    }
+    request.push(format!(
+        " HTTP/1.1\r\nHost: {}\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+        server.authority(),
+        shape.payload_bytes
+    ));
+    request.push_payload(shape.payload_bytes);
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stamp::Stamp;
+    use crate::template::PayloadEncoding;
+
+    #[test]
+    fn the_request_is_exact() {
+        let server = ServerAddress::parse("http://localhost:1").unwrap();
+        let shape = MessageShape { payload_bytes: 48, encoding: PayloadEncoding::Text, keys: 7 };
+        let mut request = request(&server, "t", shape);
+        let stamp = Stamp { run: 1, stream: 2, sequence: 9, intended_micros: 4 };
+        request.fill(0, stamp);
+        let expected = "POST /v1/topics/t/publish?key=k00000002 HTTP/1.1\r\nHost: localhost:1\r\n\
+            Content-Type: application/octet-stream\r\nContent-Length: 48\r\n\r\n";
+        let text = std::str::from_utf8(request.bytes()).unwrap();
+        assert_eq!(text, format!("{expected}{}", std::str::from_utf8(&stamp.encode()).unwrap()));
+    }
+}
