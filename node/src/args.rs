@@ -1,0 +1,67 @@
+//! The command line of `pubsub-node`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::config::Sources;
+
+/// A durable publish-subscribe broker over HTTP and WebSocket.
+///
+/// Settings come from a file, then from PUBSUB_… variables, then from flags; docs/configuration.md lists them.
+#[derive(Debug, Parser)]
+#[command(name = "pubsub-node", version)]
+pub struct Args {
+    /// Read settings from this file (default: config.yaml, if there is one)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Keep data in this directory; the same as `--set storage.data_dir=DIR`
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Set any setting of the configuration, such as server.port=8082; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub settings: Vec<(String, String)>,
+    /// Check the configuration and exit
+    #[arg(long)]
+    pub check_config: bool,
+    /// Print the effective configuration as YAML and exit
+    #[arg(long)]
+    pub print_config: bool,
+    /// Once the node serves, write its process id and addresses to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+impl Args {
+    /// Where settings come from: this command line, and the environment of the process.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+        let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        let data_dir = self.data_dir.iter().map(|directory| ("storage.data_dir".to_owned(), directory.clone()));
+        let flags = self.settings.iter().cloned().chain(data_dir).collect();
+        Sources { file: self.config.clone(), environment, flags }
+    }
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as server.port=8082")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_directory_has_a_flag_of_its_own() {
+        let args = Args::parse_from(["pubsub-node", "--set", "server.port=0", "--data-dir", "/srv/pubsub"]);
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(args.sources().flags, [pair("server.port", "0"), pair("storage.data_dir", "/srv/pubsub")]);
+    }
+
+    #[test]
+    fn a_setting_without_a_value_is_a_usage_error() {
+        assert!(Args::try_parse_from(["pubsub-node", "--set", "server.port"]).is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! The node's configuration: what each section holds. How it is read is in the modules below.
+
+pub mod load;
+mod print;
+mod schema;
+mod validate;
+mod value;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+pub use load::{ConfigError, Sources, load};
+pub use print::to_yaml;
+pub use schema::documentation_table;
+
+/// Everything a node can be told, after all layers: defaults, file, environment, flags.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Config {
+    /// Who may reach the node without a key.
+    pub auth: Auth,
+    /// Where messages are kept.
+    pub store: Store,
+    /// The data port and its limits.
+    pub server: ServerConfig,
+    /// The data directory and the memory given to it.
+    pub storage: StorageConfig,
+    /// The metrics port.
+    pub metrics: MetricsConfig,
+    /// What is logged.
+    pub log: LogConfig,
+    /// This node's place in its cluster.
+    pub cluster: ClusterConfig,
+}
+
+/// Who may reach the node without a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Auth {
+    /// Whoever is on this machine; any other address is refused at start.
+    #[default]
+    Loopback,
+    /// Whoever can reach the address: chosen by the operator in so many words.
+    None,
+}
+
+/// Where messages are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Store {
+    /// In segment files below the data directory.
+    #[default]
+    Log,
+}
+
+/// The data port and its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port to listen on; 0 lets the system choose one.
+    pub port: u16,
+    /// How many shards, each on its own core; 0 is all cores.
+    pub shards: usize,
+    /// The most connections at a time, over all shards.
+    pub connections_max: usize,
+    /// The largest request head, in bytes.
+    pub head_bytes_max: usize,
+    /// The largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// The memory for request bodies, over all shards.
+    pub bodies_bytes_max: usize,
+    /// How long a connection may be idle.
+    pub idle_timeout_ms: u64,
+    /// How long a request head may take to arrive.
+    pub head_timeout_ms: u64,
+    /// How long a request body may pause.
+    pub body_timeout_ms: u64,
+    /// How long a client may take to read a part of an answer.
+    pub write_timeout_ms: u64,
+    /// Origins besides the node's own from which browsers may open a WebSocket.
+    pub allowed_origins: Vec<String>,
+}
+
+/// The data directory and the memory given to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// Where everything durable is kept.
+    pub data_dir: PathBuf,
+    /// How long a segment file grows before the next one is begun.
+    pub segment_bytes: u64,
+    /// How much one partition may hold that waits for the disk.
+    pub unflushed_bytes_max: u64,
+    /// Memory for the newest batches, over all shards.
+    pub tail_cache_bytes: u64,
+}
+
+/// The metrics port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Whether `/metrics` is served.
+    pub enabled: bool,
+    /// The address to serve it on.
+    pub host: IpAddr,
+    /// The port to serve it on; 0 lets the system choose one.
+    pub port: u16,
+}
+
+/// What is logged, to standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A level, or a filter such as `info,gateway=debug`.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// This node's place in its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterConfig {
+    /// The number of this node; never given to another one.
+    pub node_id: u64,
+}
+
+impl Config {
+    /// Where clients connect to.
+    #[must_use]
+    pub const fn data_address(&self) -> SocketAddr {
+        SocketAddr::new(self.server.host, self.server.port)
+    }
+
+    /// Where metrics are scraped.
+    #[must_use]
+    pub const fn metrics_address(&self) -> SocketAddr {
+        SocketAddr::new(self.metrics.host, self.metrics.port)
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8081,
+            shards: 0,
+            connections_max: 16_384,
+            head_bytes_max: 32 << 10,
+            body_bytes_max: 16 << 20,
+            bodies_bytes_max: 512 << 20,
+            idle_timeout_ms: 75_000,
+            head_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            write_timeout_ms: 30_000,
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./data"),
+            segment_bytes: 128 << 20,
+            unflushed_bytes_max: 64 << 20,
+            tail_cache_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { enabled: true, host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 9092 }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        Self { node_id: 1 }
+    }
+}

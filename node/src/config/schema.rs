@@ -1,0 +1,258 @@
+//! Every setting in one table: its key, what it does, how it is read and shown.
+
+use serde_yaml_ng::Value as Yaml;
+
+use super::{
+    Config,
+    value::{Raw, SettingValue, assign, assign_within},
+};
+
+/// One setting. Its environment variable is its key in capitals, dots as underscores, after `PUBSUB_`.
+pub(super) struct Setting {
+    /// Where it stands in the file, such as `server.port`.
+    pub key: &'static str,
+    /// What it does, in one sentence for the documentation.
+    pub purpose: &'static str,
+    /// Reads it into its place; the error says what was expected.
+    pub set: fn(&mut Config, &Raw) -> Result<(), String>,
+    /// Shows it as the file would hold it.
+    pub get: fn(&Config) -> Yaml,
+}
+
+impl Setting {
+    /// The environment variable that sets it.
+    pub(super) fn variable(&self) -> String {
+        variable_of(self.key)
+    }
+}
+
+/// All settings, in the order in which they are printed.
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "auth",
+        purpose: "`loopback`: no keys, and only loopback addresses are listened on; `none`: no keys, any address",
+        set: |config, raw| assign(&mut config.auth, raw),
+        get: |config| config.auth.show(),
+    },
+    Setting {
+        key: "store",
+        purpose: "where messages are kept: `log`, segment files below the data directory",
+        set: |config, raw| assign(&mut config.store, raw),
+        get: |config| config.store.show(),
+    },
+    Setting {
+        key: "server.host",
+        purpose: "the address to listen on",
+        set: |config, raw| assign(&mut config.server.host, raw),
+        get: |config| config.server.host.show(),
+    },
+    Setting {
+        key: "server.port",
+        purpose: "the port to listen on; 0 lets the system choose one",
+        set: |config, raw| assign(&mut config.server.port, raw),
+        get: |config| config.server.port.show(),
+    },
+    Setting {
+        key: "server.shards",
+        purpose: "how many shards, each on its own core; 0 is all cores",
+        set: |config, raw| assign_within(&mut config.server.shards, raw, 0..=1024),
+        get: |config| config.server.shards.show(),
+    },
+    Setting {
+        key: "server.connections_max",
+        purpose: "the most connections at a time, over all shards; further ones are refused",
+        set: |config, raw| assign_within(&mut config.server.connections_max, raw, 1..=10_000_000),
+        get: |config| config.server.connections_max.show(),
+    },
+    Setting {
+        key: "server.head_bytes_max",
+        purpose: "the largest request head",
+        set: |config, raw| assign_within(&mut config.server.head_bytes_max, raw, 1 << 10..=1 << 20),
+        get: |config| config.server.head_bytes_max.show(),
+    },
+    Setting {
+        key: "server.body_bytes_max",
+        purpose: "the largest request body and WebSocket message",
+        set: |config, raw| assign_within(&mut config.server.body_bytes_max, raw, 1 << 10..=64 << 20),
+        get: |config| config.server.body_bytes_max.show(),
+    },
+    Setting {
+        key: "server.bodies_bytes_max",
+        purpose: "memory for request bodies over all shards; beyond it requests are put off",
+        set: |config, raw| assign_within(&mut config.server.bodies_bytes_max, raw, 1 << 20..=1 << 40),
+        get: |config| config.server.bodies_bytes_max.show(),
+    },
+    Setting {
+        key: "server.idle_timeout_ms",
+        purpose: "how long a connection may be idle between requests",
+        set: |config, raw| assign_within(&mut config.server.idle_timeout_ms, raw, 100..=86_400_000),
+        get: |config| config.server.idle_timeout_ms.show(),
+    },
+    Setting {
+        key: "server.head_timeout_ms",
+        purpose: "how long a request head may take to arrive",
+        set: |config, raw| assign_within(&mut config.server.head_timeout_ms, raw, 100..=86_400_000),
+        get: |config| config.server.head_timeout_ms.show(),
+    },
+    Setting {
+        key: "server.body_timeout_ms",
+        purpose: "how long a request body may pause while it arrives",
+        set: |config, raw| assign_within(&mut config.server.body_timeout_ms, raw, 100..=86_400_000),
+        get: |config| config.server.body_timeout_ms.show(),
+    },
+    Setting {
+        key: "server.write_timeout_ms",
+        purpose: "how long a client may take to read a part of an answer",
+        set: |config, raw| assign_within(&mut config.server.write_timeout_ms, raw, 100..=86_400_000),
+        get: |config| config.server.write_timeout_ms.show(),
+    },
+    Setting {
+        key: "server.allowed_origins",
+        purpose: "origins besides the node's own from which browsers may open WebSockets",
+        set: |config, raw| assign(&mut config.server.allowed_origins, raw),
+        get: |config| config.server.allowed_origins.show(),
+    },
+    Setting {
+        key: "storage.data_dir",
+        purpose: "where everything durable is kept; a directory on a local disk",
+        set: |config, raw| assign(&mut config.storage.data_dir, raw),
+        get: |config| config.storage.data_dir.show(),
+    },
+    Setting {
+        key: "storage.segment_bytes",
+        purpose: "how long a segment file grows before the next one is begun",
+        set: |config, raw| assign_within(&mut config.storage.segment_bytes, raw, 1 << 20..=4 << 30),
+        get: |config| config.storage.segment_bytes.show(),
+    },
+    Setting {
+        key: "storage.unflushed_bytes_max",
+        purpose: "how much one partition may hold that waits for the disk; beyond it publishers are put off",
+        set: |config, raw| assign_within(&mut config.storage.unflushed_bytes_max, raw, 1 << 20..=4 << 30),
+        get: |config| config.storage.unflushed_bytes_max.show(),
+    },
+    Setting {
+        key: "storage.tail_cache_bytes",
+        purpose: "memory for the newest batches over all shards, so that consumers who keep up don't read the disk",
+        set: |config, raw| assign_within(&mut config.storage.tail_cache_bytes, raw, 0..=1 << 40),
+        get: |config| config.storage.tail_cache_bytes.show(),
+    },
+    Setting {
+        key: "metrics.enabled",
+        purpose: "whether `/metrics` is served",
+        set: |config, raw| assign(&mut config.metrics.enabled, raw),
+        get: |config| config.metrics.enabled.show(),
+    },
+    Setting {
+        key: "metrics.host",
+        purpose: "the address to serve `/metrics` on",
+        set: |config, raw| assign(&mut config.metrics.host, raw),
+        get: |config| config.metrics.host.show(),
+    },
+    Setting {
+        key: "metrics.port",
+        purpose: "the port to serve `/metrics` on; 0 lets the system choose one",
+        set: |config, raw| assign(&mut config.metrics.port, raw),
+        get: |config| config.metrics.port.show(),
+    },
+    Setting {
+        key: "log.level",
+        purpose: "what is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,gateway=debug`",
+        set: |config, raw| assign(&mut config.log.level, raw),
+        get: |config| config.log.level.show(),
+    },
+    Setting {
+        key: "log.format",
+        purpose: "how a log line looks: `text` or `json`",
+        set: |config, raw| assign(&mut config.log.format, raw),
+        get: |config| config.log.format.show(),
+    },
+    Setting {
+        key: "cluster.node_id",
+        purpose: "the number of this node; never give it to another one",
+        set: |config, raw| assign_within(&mut config.cluster.node_id, raw, 1..=u64::MAX),
+        get: |config| config.cluster.node_id.show(),
+    },
+];
+
+/// Settings that are reserved: they would do nothing yet, so they are refused wherever they are set.
+pub(super) const RESERVED: &[&str] = &[
+    "redis.host",
+    "redis.port",
+    "redis.password",
+    "tracing.enabled",
+    "tracing.otlp_endpoint",
+    "cluster.listen",
+    "cluster.seeds",
+];
+
+/// The environment variable of a key.
+pub(super) fn variable_of(key: &str) -> String {
+    format!("PUBSUB_{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+/// The table of `docs/configuration.md`, from the same source as the reading of settings.
+#[must_use]
+pub fn documentation_table() -> String {
+    let defaults = Config::default();
+    let mut table = String::from("| key | variable | default | what it does |\n|---|---|---|---|\n");
+    for setting in SETTINGS {
+        let default = serde_yaml_ng::to_string(&(setting.get)(&defaults)).unwrap_or_default();
+        let (key, variable, purpose) = (setting.key, setting.variable(), setting.purpose);
+        table.extend(["| `", key, "` | `", &variable, "` | `", default.trim(), "` | ", purpose, " |\n"]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_that_others_rely_on_exist() {
+        let promised = ["PUBSUB_SERVER_PORT", "PUBSUB_STORE", "PUBSUB_METRICS_ENABLED", "PUBSUB_METRICS_PORT"];
+        for variable in promised {
+            assert!(SETTINGS.iter().any(|setting| setting.variable() == variable), "{variable}");
+        }
+        let reserved = [
+            "PUBSUB_REDIS_HOST",
+            "PUBSUB_REDIS_PORT",
+            "PUBSUB_REDIS_PASSWORD",
+            "PUBSUB_TRACING_ENABLED",
+            "PUBSUB_TRACING_OTLP_ENDPOINT",
+        ];
+        for variable in reserved {
+            assert!(RESERVED.iter().any(|key| variable_of(key) == variable), "{variable}");
+        }
+    }
+
+    #[test]
+    fn keys_and_variables_are_unique() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            for other in &SETTINGS[index + 1..] {
+                assert_ne!(setting.key, other.key);
+                assert_ne!(setting.variable(), other.variable());
+            }
+            assert!(!RESERVED.contains(&setting.key));
+        }
+    }
+
+    #[test]
+    fn each_setting_reads_what_it_shows_and_writes_its_own_place() {
+        let defaults = Config::default();
+        for setting in SETTINGS {
+            let mut config = Config::default();
+            let raw = Raw::from_yaml(&(setting.get)(&defaults)).unwrap();
+            assert_eq!((setting.set)(&mut config, &raw), Ok(()), "{}", setting.key);
+            assert_eq!(config, defaults, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_setting() {
+        let page = include_str!("../../../docs/configuration.md");
+        assert!(page.contains(&documentation_table()), "docs/configuration.md should hold:\n{}", documentation_table());
+        for key in RESERVED {
+            assert!(page.contains(&format!("`{key}`")), "docs/configuration.md should name `{key}` as reserved");
+        }
+    }
+}

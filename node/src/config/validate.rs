@@ -1,0 +1,64 @@
+//! Rules over more than one setting.
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Auth, Config};
+
+/// Says which rule a configuration breaks, if any.
+pub(super) fn check(config: &Config) -> Result<(), String> {
+    let addresses =
+        [("server.host", config.server.host, true), ("metrics.host", config.metrics.host, config.metrics.enabled)];
+    for (key, host, used) in addresses {
+        if used && config.auth == Auth::Loopback && !host.is_loopback() {
+            return Err(format!(
+                "{key} is {host}, which others can reach, and there are no keys: \
+                 listen on 127.0.0.1, or set `auth: none` (PUBSUB_AUTH=none) to let everyone in who can reach it"
+            ));
+        }
+    }
+    let (port, metrics_port) = (config.server.port, config.metrics.port);
+    if config.metrics.enabled && port != 0 && port == metrics_port && config.server.host == config.metrics.host {
+        return Err(format!("server.port and metrics.port are both {port}: choose different ones"));
+    }
+    EnvFilter::try_new(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_filter_that_means_nothing_is_refused() {
+        let mut config = Config::default();
+        config.log.level = "info,gateway=loud".to_owned();
+        assert!(check(&config).unwrap_err().starts_with("log.level: "));
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_an_explicit_choice() {
+        let mut config = Config::default();
+        config.server.host = [0, 0, 0, 0].into();
+        assert!(check(&config).unwrap_err().contains("auth: none"));
+        config.auth = Auth::None;
+        assert_eq!(check(&config), Ok(()));
+    }
+
+    #[test]
+    fn metrics_that_are_off_need_no_loopback_address() {
+        let mut config = Config::default();
+        config.metrics.host = [10, 0, 0, 1].into();
+        assert!(check(&config).unwrap_err().contains("metrics.host"));
+        config.metrics.enabled = false;
+        assert_eq!(check(&config), Ok(()));
+    }
+
+    #[test]
+    fn one_port_for_both_is_refused() {
+        let mut config = Config::default();
+        config.metrics.port = config.server.port;
+        assert!(check(&config).is_err());
+        config.server.port = 0;
+        config.metrics.port = 0;
+        assert_eq!(check(&config), Ok(()));
+    }
+}
