@@ -1,0 +1,94 @@
+//! The bounds of the metadata in one place.
+
+use std::time::Duration;
+
+/// The most topics in a cluster.
+pub const TOPICS_MAX: usize = 10_000;
+/// The most partitions of one topic.
+pub const PARTITIONS_PER_TOPIC_MAX: u32 = 1_024;
+/// The most partitions of all topics together.
+pub const PARTITIONS_MAX: usize = 100_000;
+/// The most subscriptions in a cluster.
+pub const SUBSCRIPTIONS_MAX: usize = 10_000;
+/// The most nodes in a cluster.
+pub const NODES_MAX: usize = 1_000;
+
+/// The partitions of a topic whose creator names no number.
+pub const PARTITIONS_DEFAULT: u32 = 4;
+/// How long messages are kept unless the topic says otherwise: 7 days.
+pub const RETENTION_MS_DEFAULT: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// How long message ids are remembered unless the topic says otherwise.
+pub const DEDUP_WINDOW_MS_DEFAULT: u64 = 120_000;
+/// The largest message unless the topic says otherwise.
+pub const MESSAGE_BYTES_DEFAULT: u32 = 1 << 20;
+/// The largest message that a topic may allow: a batch of one must fit the log's largest batch.
+pub const MESSAGE_BYTES_MAX: u32 = 16 << 20;
+
+/// The shortest ack deadline.
+pub const ACK_DEADLINE_MS_MIN: u64 = 100;
+/// The ack deadline unless the subscription says otherwise.
+pub const ACK_DEADLINE_MS_DEFAULT: u64 = 30_000;
+/// The first rest before a redelivery unless the subscription says otherwise.
+pub const BACKOFF_MIN_MS_DEFAULT: u64 = 100;
+/// The longest rest before a redelivery unless the subscription says otherwise.
+pub const BACKOFF_MAX_MS_DEFAULT: u64 = 60_000;
+/// How long a consumer may be silent unless the subscription says otherwise.
+pub const SESSION_TIMEOUT_MS_DEFAULT: u64 = 10_000;
+/// The longest filter.
+pub const FILTER_BYTES_MAX: usize = 1 << 10;
+/// The longest address and secret of a push subscription together.
+pub const PUSH_BYTES_MAX: usize = 4 << 10;
+/// The longest address of a node.
+pub const ADDRESS_BYTES_MAX: usize = 256;
+/// The longest id of a cluster.
+pub const CLUSTER_ID_BYTES_MAX: usize = 64;
+
+/// The largest encoded command.
+pub const COMMAND_BYTES_MAX: usize = 16 << 10;
+/// The most commands in one log entry.
+pub const BATCH_COMMANDS_MAX: usize = 256;
+/// The most bytes of encoded commands in one log entry.
+pub const BATCH_BYTES_MAX: usize = 48 << 10;
+/// The largest value given to sled: above 128 KiB it writes values to files of their own that it does not sync.
+pub(crate) const STORED_VALUE_BYTES_MAX: usize = 64 << 10;
+/// The most bytes of log entries that are read for one message to another node; one entry is read however large.
+pub(crate) const LOG_READ_BYTES_MAX: usize = 1 << 20;
+/// How many log entries one deletion takes away.
+pub(crate) const DELETE_ENTRIES_MAX: usize = 1_024;
+/// The largest snapshot that is read.
+pub(crate) const SNAPSHOT_BYTES_MAX: u64 = 256 << 20;
+
+/// How many proposals wait at most to be put into a log entry.
+pub(crate) const PROPOSALS_WAITING_MAX: usize = 1_024;
+/// How many applied log entries have proposers waiting at most for the shards to take them.
+pub(crate) const PUBLICATIONS_WAITING_MAX: usize = 64;
+/// How many writers wait at most for the next flush.
+pub(crate) const FLUSHES_WAITING_MAX: usize = 64;
+/// What sled may hold in memory.
+pub(crate) const SLED_CACHE_BYTES: u64 = 8 << 20;
+
+/// A snapshot is taken after so many log entries.
+pub(crate) const SNAPSHOT_AFTER_ENTRIES: u64 = 2_000;
+/// How many entries stay in the log although a snapshot covers them. More than two snapshots' worth, so that the log
+/// still reaches back to the snapshot before the newest, should that be damaged.
+pub(crate) const COVERED_ENTRIES_KEPT: u64 = 5_000;
+/// How many snapshot files are kept.
+pub(crate) const SNAPSHOTS_KEPT: usize = 2;
+
+/// How long a log entry may take to be durable and applied before its proposers are told that it is not known.
+pub(crate) const WRITE_WAIT: Duration = Duration::from_secs(10);
+/// How long proposers wait for the shards to take what was applied.
+pub(crate) const PUBLICATION_WAIT: Duration = Duration::from_secs(10);
+/// How long a node that starts may take to lead a cluster of one.
+pub(crate) const LEADERSHIP_WAIT: Duration = Duration::from_secs(30);
+
+/// How often a leader is heard of.
+pub(crate) const HEARTBEAT_MS: u64 = 100;
+/// After how much silence a follower stands for election, at the earliest.
+pub(crate) const ELECTION_MS_MIN: u64 = 400;
+/// After how much silence a follower stands for election, at the latest.
+pub(crate) const ELECTION_MS_MAX: u64 = 800;
+
+const _: () = assert!(BATCH_BYTES_MAX + (4 << 10) <= STORED_VALUE_BYTES_MAX, "a full batch fits a stored value");
+const _: () = assert!(COMMAND_BYTES_MAX <= BATCH_BYTES_MAX, "any command fits a batch");
+const _: () = assert!(COVERED_ENTRIES_KEPT > 2 * SNAPSHOT_AFTER_ENTRIES, "the log reaches back to the older snapshot");

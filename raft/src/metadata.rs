@@ -1,0 +1,40 @@
+//! What the cluster agrees on, as a pure state: commands go in, a new state and an outcome come out.
+//!
+//! Nothing here reads a clock or draws a random number: what a command needs of either, its proposer puts into it.
+//! The same commands in the same order give the same state on every node.
+
+mod apply;
+mod catalog;
+mod change;
+mod command;
+mod node;
+mod outcome;
+mod placement;
+mod secret;
+mod snapshot;
+mod state;
+mod subscription;
+mod subscription_config;
+mod topic;
+mod topic_config;
+mod wire;
+
+#[cfg(test)]
+mod arbitrary;
+
+pub use change::{Change, SubscriptionPatch, TopicPatch};
+pub use command::Command;
+pub use node::{Node, NodeId};
+pub use outcome::{Outcome, Refusal};
+pub use secret::{AckKey, PushSecret};
+pub use snapshot::RestoreError;
+pub use state::ClusterState;
+pub use subscription::Subscription;
+pub use subscription_config::{
+    Backoff, Consumption, DeliveryMode, InvalidSubscriptionConfig, Ordering, PushConfig, StartPosition,
+    SubscriptionConfig, SubscriptionKind,
+};
+pub use topic::{Partition, Topic};
+pub use topic_config::{Acks, Compression, FlushPolicy, InvalidTopicConfig, TopicConfig};
+
+pub(crate) use snapshot::StoredState;

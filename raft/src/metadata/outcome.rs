@@ -1,0 +1,62 @@
+//! What became of a command.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{InvalidSubscriptionConfig, InvalidTopicConfig, Subscription, Topic};
+
+/// A command that holds, and what there is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The cluster has its id.
+    Bootstrapped,
+    /// The node is known under its address.
+    NodeRegistered,
+    /// The topic is new.
+    TopicCreated(Arc<Topic>),
+    /// The topic was there just like that.
+    TopicUnchanged(Arc<Topic>),
+    /// The topic was changed.
+    TopicUpdated(Arc<Topic>),
+    /// The topic is gone, as it was; so are its subscriptions.
+    TopicDeleted(Arc<Topic>),
+    /// The subscription is new.
+    SubscriptionCreated(Arc<Subscription>),
+    /// The subscription was there just like that.
+    SubscriptionUnchanged(Arc<Subscription>),
+    /// The subscription was changed.
+    SubscriptionUpdated(Arc<Subscription>),
+    /// The subscription is gone, as it was.
+    SubscriptionDeleted(Arc<Subscription>),
+}
+
+/// Why a command was refused; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum Refusal {
+    #[error("the cluster has an id already, {cluster_id}")]
+    AlreadyBootstrapped { cluster_id: String },
+    #[error("{field}: it has {bytes} bytes, at most {bytes_max} are allowed")]
+    TextTooLong { field: String, bytes: usize, bytes_max: usize },
+    #[error("there is a topic of this name with another configuration")]
+    TopicExists,
+    #[error("there is no topic of this name")]
+    TopicNotFound,
+    #[error("there is a subscription of this name with another topic or configuration")]
+    SubscriptionExists,
+    #[error("there is no subscription of this name")]
+    SubscriptionNotFound,
+    #[error("{0}")]
+    InvalidTopicConfig(#[from] InvalidTopicConfig),
+    #[error("{0}")]
+    InvalidSubscriptionConfig(#[from] InvalidSubscriptionConfig),
+    #[error("partitions: a topic's can't be taken away; it has {partitions}")]
+    PartitionsOnlyGrow { partitions: u32 },
+    #[error("replication_factor: {replication_factor} replicas need as many nodes, the cluster has {nodes}")]
+    NotEnoughNodes { replication_factor: u16, nodes: usize },
+    #[error("the revision is {revision}, not {expected_revision}")]
+    RevisionMismatch { revision: u64, expected_revision: u64 },
+    #[error("the cluster has {limit} {what}, which is all it may have")]
+    LimitReached { what: String, limit: usize },
+}

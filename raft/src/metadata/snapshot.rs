@@ -1,0 +1,105 @@
+//! The whole state in the form in which it is stored and sent: lists, from which the lookups are made again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AckKey, ClusterState, Node, Subscription, Topic,
+    catalog::{Catalog, Entry},
+    state::Counters,
+};
+
+/// Everything in a [`ClusterState`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredState {
+    version: u64,
+    cluster_id: String,
+    ack_key: AckKey,
+    nodes: Vec<Node>,
+    topics: Vec<Arc<Topic>>,
+    subscriptions: Vec<Arc<Subscription>>,
+    last_topic_id: u64,
+    last_subscription_id: u64,
+    last_revision: u64,
+}
+
+/// Why a stored state is not a state; it was read whole, but contradicts itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum RestoreError {
+    #[error("topic {id} is there twice, or its name is, or its id was never given out")]
+    Topic { id: u64 },
+    #[error("topic {id} does not have the partitions that its configuration names")]
+    Partitions { id: u64 },
+    #[error("subscription {id} is there twice, or its name is, or its id was never given out")]
+    Subscription { id: u64 },
+    #[error("subscription {id} reads topic {topic}, which is not there")]
+    SubscriptionTopic { id: u64, topic: u64 },
+}
+
+impl From<&ClusterState> for StoredState {
+    fn from(state: &ClusterState) -> Self {
+        Self {
+            version: state.version,
+            cluster_id: state.cluster_id.clone(),
+            ack_key: state.ack_key,
+            nodes: state.nodes.values().cloned().collect(),
+            topics: state.topics.iter().cloned().collect(),
+            subscriptions: state.subscriptions.iter().cloned().collect(),
+            last_topic_id: state.counters.topic,
+            last_subscription_id: state.counters.subscription,
+            last_revision: state.counters.revision,
+        }
+    }
+}
+
+impl TryFrom<StoredState> for ClusterState {
+    type Error = RestoreError;
+
+    fn try_from(stored: StoredState) -> Result<Self, RestoreError> {
+        let mut state = Self {
+            version: stored.version,
+            cluster_id: stored.cluster_id,
+            ack_key: stored.ack_key,
+            nodes: stored.nodes.into_iter().map(|node| (node.id, node)).collect(),
+            counters: Counters {
+                topic: stored.last_topic_id,
+                subscription: stored.last_subscription_id,
+                revision: stored.last_revision,
+            },
+            ..Self::default()
+        };
+        for topic in stored.topics {
+            let id = topic.id.get();
+            if id > state.counters.topic || is_taken(&state.topics, &topic) {
+                return Err(RestoreError::Topic { id });
+            }
+            if u32::try_from(topic.partitions.len()) != Ok(topic.config.partitions) {
+                return Err(RestoreError::Partitions { id });
+            }
+            state.partition_count = state.partition_count.saturating_add(topic.partitions.len());
+            state.topics.put(topic);
+        }
+        for subscription in stored.subscriptions {
+            let id = subscription.id.get();
+            if id > state.counters.subscription || is_taken(&state.subscriptions, &subscription) {
+                return Err(RestoreError::Subscription { id });
+            }
+            let read = state.topics.get_by_id(subscription.topic);
+            if read.is_none_or(|topic| topic.name != subscription.topic_name) {
+                return Err(RestoreError::SubscriptionTopic { id, topic: subscription.topic.get() });
+            }
+            state.subscriptions.put(subscription);
+        }
+        Ok(state)
+    }
+}
+
+fn is_taken<T: Entry>(catalog: &Catalog<T>, entry: &T) -> bool {
+    use std::borrow::Borrow;
+    catalog.get(entry.name().borrow()).is_some() || catalog.get_by_id(entry.id()).is_some()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The state of the cluster at one point of the Raft log.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use shard_core::model::{SubscriptionId, TopicId};
+
+use super::{AckKey, Node, NodeId, Subscription, Topic, catalog::Catalog};
+
+/// What the cluster had agreed on at one point of its log. Clones share topics and subscriptions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterState {
+    pub(super) version: u64,
+    pub(super) cluster_id: String,
+    pub(super) ack_key: AckKey,
+    pub(super) nodes: BTreeMap<NodeId, Node>,
+    pub(super) topics: Catalog<Topic>,
+    pub(super) subscriptions: Catalog<Subscription>,
+    pub(super) partition_count: usize,
+    pub(super) counters: Counters,
+}
+
+/// The last number of each kind that was given out; none is given out twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub(super) topic: u64,
+    pub(super) subscription: u64,
+    pub(super) revision: u64,
+}
+
+impl ClusterState {
+    /// The index of the last log entry that is in it; rises with each.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The cluster's UUID as text; empty before it is bootstrapped.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// The key of the cluster's ack ids; zeros before it is bootstrapped.
+    #[must_use]
+    pub const fn ack_key(&self) -> AckKey {
+        self.ack_key
+    }
+
+    /// A node by its number.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(&id)
+    }
+
+    /// Every node, by number.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// A topic by name.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.topics.get(name)
+    }
+
+    /// A topic by id.
+    #[must_use]
+    pub fn topic_by_id(&self, id: TopicId) -> Option<&Arc<Topic>> {
+        self.topics.get_by_id(id)
+    }
+
+    /// Every topic, by name.
+    pub fn topics(&self) -> impl ExactSizeIterator<Item = &Arc<Topic>> {
+        self.topics.iter()
+    }
+
+    /// The topics whose names come after `name`, by name: the next page of a list.
+    pub fn topics_after(&self, name: &str) -> impl Iterator<Item = &Arc<Topic>> {
+        self.topics.iter_after(name)
+    }
+
+    /// A subscription by name.
+    #[must_use]
+    pub fn subscription(&self, name: &str) -> Option<&Arc<Subscription>> {
+        self.subscriptions.get(name)
+    }
+
+    /// A subscription by id.
+    #[must_use]
+    pub fn subscription_by_id(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
+        self.subscriptions.get_by_id(id)
+    }
+
+    /// Every subscription, by name.
+    pub fn subscriptions(&self) -> impl ExactSizeIterator<Item = &Arc<Subscription>> {
+        self.subscriptions.iter()
+    }
+
+    /// The subscriptions whose names come after `name`, by name: the next page of a list.
+    pub fn subscriptions_after(&self, name: &str) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.subscriptions.iter_after(name)
+    }
+
+    /// The subscriptions of a topic, by name; it looks at all there are.
+    pub fn subscriptions_of(&self, topic: TopicId) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.subscriptions.iter().filter(move |subscription| subscription.topic == topic)
+    }
+
+    /// How many partitions all topics have together.
+    #[must_use]
+    pub const fn partition_count(&self) -> usize {
+        self.partition_count
+    }
+}
