@@ -1,9 +1,13 @@
 //! The bytes that PubSubRing leaves on disk and sends between nodes; `docs/formats.md` describes each.
 
 pub mod cursor_journal;
+pub mod durable_ends;
+pub mod offset_index;
 pub mod record;
 pub mod record_batch;
+pub mod segment_header;
 
 mod checksum;
+mod fields;
 #[cfg(test)]
 mod golden;

@@ -7,4 +7,5 @@
 pub mod delivery;
 pub mod format;
 pub mod limits;
+pub mod log;
 pub mod model;

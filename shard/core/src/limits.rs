@@ -35,3 +35,18 @@ pub const JOURNAL_COMPACT_FACTOR: u64 = 4;
 pub const JOURNAL_SPARE_BYTES: usize = 64 << 10;
 /// The most messages of a subscription and partition that are leased or wait to be delivered again, by default.
 pub const OUTSTANDING_MAX_DEFAULT: usize = 100_000;
+
+/// A segment's blocks, as a position: every flush starts on a fresh one.
+pub const BLOCK_BYTES: u64 = 4096;
+/// How far apart the entries of a segment's index are at least.
+pub const INDEX_INTERVAL_BYTES: u64 = 64 << 10;
+/// The most bytes of one flush; a single larger batch goes alone.
+pub const FLUSH_BYTES_MAX: usize = 1 << 20;
+/// The fewest bytes that are prepared ahead of the end of a segment.
+pub const PREPARE_BYTES_MIN: u64 = 256 << 10;
+/// The most bytes that are prepared ahead of the end of a segment.
+pub const PREPARE_BYTES_MAX: u64 = 4 << 20;
+/// The most entries in the index of a segment; an index that is full gives up every other entry.
+pub const INDEX_ENTRIES_MAX: usize = 512;
+/// The most partitions in a durable-ends file.
+pub const DURABLE_ENDS_MAX: usize = 1_000_000;

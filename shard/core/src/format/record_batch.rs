@@ -418,13 +418,14 @@ fn decode_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
     if found != MAGIC {
         return Err(BatchError::Magic { found });
     }
-    let [version, attributes] = array_at(header, 4);
-    if version != VERSION {
-        return Err(BatchError::Version { found: version });
-    }
     let (stored, computed) = (u32_at(header, 12), header_checksum(header));
     if stored != computed {
         return Err(BatchError::HeaderChecksum { stored, computed });
+    }
+    // The checksum stays where it is in every version, so that an unknown one is told from torn bytes.
+    let [version, attributes] = array_at(header, 4);
+    if version != VERSION {
+        return Err(BatchError::Version { found: version });
     }
     let codec = Codec::from_bits(attributes & CODEC_MASK).filter(|_| attributes & !FLAGS_KNOWN == 0);
     let record_count = u32_at(header, 40);

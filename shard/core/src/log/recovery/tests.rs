@@ -1,0 +1,150 @@
+//! Recovery: what is whole is kept, what is torn is cut, what was durable and is damaged is refused.
+
+use super::*;
+use crate::{
+    format::{record_batch::BatchHeader, segment_header::BLOCK_BYTES},
+    log::testing::{batch_at, padded},
+    model::{PartitionIndex, Timestamp, TopicId},
+};
+
+const HERE: TopicPartition = TopicPartition::new(TopicId::new(1), PartitionIndex::new(0));
+
+fn segment(base: u64, flushes: &[&[u64]]) -> (u64, Vec<u8>) {
+    let header = SegmentHeader {
+        partition: HERE,
+        base_offset: Offset::new(base),
+        leader_epoch: LeaderEpoch::new(1),
+        created_at: Timestamp::default(),
+    };
+    let mut file = header.encode();
+    for flush in flushes {
+        let batches: Vec<_> = flush.iter().map(|&offset| batch_at(offset, 100)).collect();
+        file.extend(padded(&batches.iter().collect::<Vec<_>>()));
+    }
+    (base, file)
+}
+
+/// The checksum that a batch's header needs to have.
+fn checksum_of(batch: &[u8]) -> u32 {
+    match BatchHeader::decode(batch) {
+        Err(BatchError::HeaderChecksum { computed, .. }) => computed,
+        other => panic!("the checksum still holds: {other:?}"),
+    }
+}
+
+/// Recovers from whole files, read in pieces of `piece` bytes.
+fn recover(files: &[(u64, Vec<u8>)], durable_end: u64, piece: usize) -> Result<RecoveredLog, DamagedLog> {
+    let mut recovery = LogRecovery::new(HERE, Offset::new(durable_end));
+    for (number, (base, file)) in files.iter().enumerate() {
+        let is_last = number + 1 == files.len();
+        let first_block = &file[..file.len().min(BLOCK_BYTES)];
+        let mut step = recovery.begin(Offset::new(*base), is_last, first_block)?;
+        while let RecoveryStep::Read { position, bytes_min } = step {
+            let start = usize::try_from(position).unwrap().min(file.len());
+            let end = (start + piece.max(bytes_min)).min(file.len());
+            step = recovery.feed(position, Bytes::copy_from_slice(&file[start..end]), end == file.len())?;
+        }
+    }
+    recovery.finish()
+}
+
+fn ends(recovered: &RecoveredLog) -> (u64, u64) {
+    (recovered.log_end.get(), recovered.segments.last().unwrap().end)
+}
+
+#[test]
+fn a_whole_log_comes_back_whole_in_pieces_of_any_size() {
+    let files = [segment(0, &[&[0, 1], &[2]]), segment(3, &[&[3], &[4, 5, 6]])];
+    for piece in [1, 100, 300, 4_096, 5_000, 1 << 20] {
+        let recovered = recover(&files, 7, piece).unwrap();
+        assert_eq!(ends(&recovered), (7, 3 * 4_096), "pieces of {piece}");
+        assert_eq!(recovered.cut.unwrap().torn, None);
+    }
+}
+
+#[test]
+fn an_empty_partition_is_a_log_from_zero() {
+    assert_eq!(recover(&[], 0, 100), Ok(RecoveredLog::default()));
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch() {
+    let whole = segment(0, &[&[0], &[1, 2]]);
+    let first_flush_end = 2 * 4_096;
+    let batch = batch_at(0, 100).bytes().len();
+    for at in first_flush_end..first_flush_end + 2 * batch {
+        let mut file = whole.1.clone();
+        file[at] ^= 0xff;
+        let recovered = recover(&[(0, file)], 1, 1 << 20).unwrap();
+        let kept = if at < first_flush_end + batch { 1 } else { 2 };
+        assert_eq!(recovered.log_end.get(), kept, "byte {at}");
+        let position = first_flush_end + if kept == 2 { batch } else { 0 };
+        let cut = recovered.cut.unwrap();
+        assert_eq!((cut.position, cut.torn.is_some()), (widen(position), true));
+    }
+}
+
+#[test]
+fn damage_below_the_durable_end_is_refused_with_its_place() {
+    let mut file = segment(0, &[&[0], &[1]]);
+    file.1[4_096 + 70] ^= 1;
+    let damaged = recover(&[file], 2, 1 << 20).unwrap_err();
+    assert_eq!((damaged.segment, damaged.position, damaged.offset), (Offset::ZERO, 4_096, Offset::ZERO));
+    assert!(damaged.reason.contains("checksum"), "{damaged}");
+}
+
+#[test]
+fn damage_in_an_older_segment_is_refused_whatever_was_durable() {
+    let mut files = [segment(0, &[&[0]]), segment(1, &[&[1]])];
+    files[0].1[4_096 + 70] ^= 1;
+    assert!(recover(&files, 0, 1 << 20).is_err());
+}
+
+#[test]
+fn a_log_that_lost_its_durable_end_is_refused() {
+    assert!(recover(&[segment(0, &[&[0]])], 2, 1 << 20).is_err());
+    assert!(recover(&[], 1, 1 << 20).is_err());
+}
+
+#[test]
+fn a_missing_segment_is_noticed() {
+    let damaged = recover(&[segment(0, &[&[0]]), segment(2, &[&[2]])], 0, 1 << 20).unwrap_err();
+    assert_eq!(damaged.segment, Offset::new(2));
+}
+
+#[test]
+fn a_file_of_another_partition_is_noticed() {
+    let mut recovery = LogRecovery::new(HERE, Offset::ZERO);
+    let (_, elsewhere) = segment(9, &[]);
+    assert!(recovery.begin(Offset::ZERO, true, &elsewhere).is_err());
+    let other = TopicPartition::new(TopicId::new(2), PartitionIndex::new(0));
+    assert!(LogRecovery::new(other, Offset::ZERO).begin(Offset::new(9), true, &elsewhere).is_err());
+}
+
+#[test]
+fn a_segment_whose_creation_was_cut_short_is_discarded() {
+    let recovered = recover(&[segment(0, &[&[0]]), (1, vec![0; 100])], 1, 1 << 20).unwrap();
+    assert_eq!((recovered.log_end.get(), recovered.segments.len()), (1, 1));
+    assert!(recover(&[segment(0, &[&[0]]), (1, vec![0; 100])], 2, 1 << 20).is_err());
+}
+
+#[test]
+fn an_unknown_version_is_never_cut() {
+    let mut file = segment(0, &[&[0]]);
+    file.1[4_096 + 4] = 9;
+    let checksum = checksum_of(&file.1[4_096..]);
+    file.1[4_096 + 12..4_096 + 16].copy_from_slice(&checksum.to_le_bytes());
+    assert!(recover(&[file], 0, 1 << 20).unwrap_err().reason.contains("version 9"));
+    let mut file = segment(0, &[]);
+    file.1[4] = 9;
+    assert!(recover(&[file], 0, 1 << 20).unwrap_err().reason.contains("version 9"));
+}
+
+#[test]
+fn stale_batches_behind_a_blank_block_are_not_taken() {
+    let mut file = segment(0, &[&[0]]).1;
+    file.resize(file.len() + 4_096, 0);
+    file.extend(padded(&[&batch_at(1, 100)]));
+    let recovered = recover(&[(0, file)], 1, 1 << 20).unwrap();
+    assert_eq!(ends(&recovered), (1, 2 * 4_096));
+}
