@@ -1,0 +1,47 @@
+//! What a user may set about the gateway.
+
+use std::time::Duration;
+
+use crate::limits;
+
+/// The settings of the gateway on every core; [`GatewayConfig::default`] is what a node runs with when told nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// The largest request head, in bytes.
+    pub request_head_bytes_max: usize,
+    /// The largest request body and WebSocket message, in bytes.
+    pub body_bytes_max: usize,
+    /// The request bodies one core holds together, in bytes.
+    pub bodies_bytes_max: usize,
+    /// The connections one core holds.
+    pub connections_max: usize,
+    /// How long a connection may be silent between requests.
+    pub idle_timeout: Duration,
+    /// How long a request head may take from its first byte.
+    pub head_timeout: Duration,
+    /// How long a request body may be silent.
+    pub body_timeout: Duration,
+    /// How long a client may take to read a part of an answer.
+    pub write_timeout: Duration,
+    /// How long requests in progress may take to end when the node stops.
+    pub shutdown_grace: Duration,
+    /// The origins, beside the node's own, from which browsers may open a WebSocket: `https://app.example.com`.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            request_head_bytes_max: limits::REQUEST_HEAD_BYTES_MAX,
+            body_bytes_max: limits::BODY_BYTES_MAX,
+            bodies_bytes_max: limits::BODIES_BYTES_MAX,
+            connections_max: limits::CONNECTIONS_MAX,
+            idle_timeout: limits::IDLE_TIMEOUT,
+            head_timeout: limits::HEAD_TIMEOUT,
+            body_timeout: limits::BODY_TIMEOUT,
+            write_timeout: limits::WRITE_TIMEOUT,
+            shutdown_grace: limits::SHUTDOWN_GRACE,
+            allowed_origins: Vec::new(),
+        }
+    }
+}

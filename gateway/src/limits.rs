@@ -1,0 +1,66 @@
+//! The bounds of the gateway in one place. Those a user may change are defaults here and settings in the node.
+
+use std::time::Duration;
+
+/// The largest request head: request line and header section.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 32 << 10;
+/// The longest request target.
+pub const REQUEST_TARGET_BYTES_MAX: usize = 16 << 10;
+/// The most header fields in a request.
+pub const REQUEST_HEADERS_MAX: usize = 100;
+/// The largest request body and the largest WebSocket message.
+pub const BODY_BYTES_MAX: usize = 16 << 20;
+/// The request bodies one core holds together before it answers 503.
+pub const BODIES_BYTES_MAX: usize = 256 << 20;
+/// How much of a body is free of charge to [`BODIES_BYTES_MAX`]: small requests need no accounting.
+pub const BODY_BYTES_FREE: usize = 64 << 10;
+/// The connections one core holds; later ones are answered 503.
+pub const CONNECTIONS_MAX: usize = 20_000;
+
+/// How long a connection may be silent between requests.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a request head may take from its first byte.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request body may be silent.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to read [`WRITE_PROGRESS_BYTES`] of an answer.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// What must be taken within [`WRITE_TIMEOUT`], so that reading byte by byte doesn't hold an answer in memory for ever.
+pub const WRITE_PROGRESS_BYTES: usize = 64 << 10;
+/// How long requests in progress may take to end when the node stops.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// How often deadlines are looked at; a deadline is late by at most this much.
+pub const DEADLINE_TICK: Duration = Duration::from_millis(250);
+
+/// How much one read takes at most; also what is buffered of pipelined requests.
+pub const READ_BYTES: usize = 64 << 10;
+/// Answers to pipelined requests are collected up to this size before they are written.
+pub const PIPELINED_ANSWER_BYTES: usize = 64 << 10;
+/// A body of at least this size is written on its own rather than copied behind its head.
+pub const BODY_WRITE_ALONE_BYTES: usize = 32 << 10;
+/// What an idle connection keeps of its buffers.
+pub const IDLE_BUFFER_BYTES: usize = 4 << 10;
+
+/// Empty lines that are overlooked before a request line (RFC 9112 §2.2).
+pub const EMPTY_LINES_MAX: usize = 4;
+/// The longest line that opens a chunk, extensions included.
+pub const CHUNK_LINE_BYTES_MAX: usize = 256;
+/// The chunk extensions of one body together.
+pub const CHUNK_EXTENSION_BYTES_MAX: usize = 16 << 10;
+/// The trailer section of a chunked body.
+pub const TRAILER_BYTES_MAX: usize = 8 << 10;
+
+/// What is read and thrown away after a closing answer, so that the client can read it before the connection is reset.
+pub const LINGER_BYTES_MAX: usize = 1 << 20;
+/// How long that may take.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The pause after the first failed accept; it doubles up to [`ACCEPT_BACKOFF_MAX`].
+pub const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(10);
+/// The longest pause after failed accepts.
+pub const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// The buffer tungstenite reads through, per WebSocket connection.
+pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 1 << 10;
+/// The largest frame that may be waiting in the codec to be written.
+pub const WEBSOCKET_WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
