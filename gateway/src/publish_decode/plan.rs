@@ -1,0 +1,167 @@
+//! The batches that a call becomes, and where in them each message is.
+
+use std::ops::Range;
+
+use gateway_api::Code;
+use shard_core::{
+    format::{
+        record::{MessageId, RecordHead},
+        record_batch::{BatchBuilder, UnassignedBatch},
+    },
+    limits::PRIORITY_DEFAULT,
+    model::PartitionIndex,
+};
+
+use super::{
+    PublishRefused, PublishTarget,
+    outgoing::Outgoing,
+    rules::{self, Fault},
+};
+use crate::{message_ids::MessageIds, partitioner::Partitioner};
+
+/// What a record takes beside its payload, about: prefix, id, content type.
+const RECORD_OVERHEAD_BYTES: usize = 72;
+/// The most that is set aside for a batch before its size is known.
+const BATCH_CAPACITY_MAX: usize = 64 << 10;
+
+/// A call, ready to be stored.
+#[derive(Debug)]
+pub struct PublishPlan {
+    /// One batch for each partition that gets messages.
+    pub batches: Vec<PlannedBatch>,
+    messages: Vec<PlannedMessage>,
+    /// The ids that publishers gave, one behind the other.
+    given_ids: String,
+}
+
+/// The messages of a call that go to one partition.
+#[derive(Debug)]
+pub struct PlannedBatch {
+    /// The partition.
+    pub partition: PartitionIndex,
+    /// The messages, in the order of the call.
+    pub batch: UnassignedBatch,
+}
+
+/// Where a message of a call is.
+#[derive(Clone, Debug)]
+pub struct PlannedMessage {
+    /// Its batch, as an index into [`PublishPlan::batches`].
+    pub batch: usize,
+    /// Its place in the batch, from 0.
+    pub ordinal: u64,
+    id: PlannedId,
+}
+
+#[derive(Clone, Debug)]
+enum PlannedId {
+    Made([u8; 16]),
+    Given(Range<usize>),
+}
+
+impl PublishPlan {
+    /// Its messages, in the order of the call.
+    #[must_use]
+    pub fn messages(&self) -> &[PlannedMessage] {
+        &self.messages
+    }
+
+    /// The id of one of its messages.
+    #[must_use]
+    pub fn id(&self, message: &PlannedMessage) -> MessageId<'_> {
+        match &message.id {
+            PlannedId::Made(bytes) => MessageId::Uuid(*bytes),
+            PlannedId::Given(range) => MessageId::Text(self.given_ids.get(range.clone()).unwrap_or_default()),
+        }
+    }
+}
+
+/// Collects the messages of a call.
+pub(super) struct PlanBuilder<'c> {
+    target: &'c PublishTarget,
+    partitioner: Partitioner,
+    ids: &'c mut MessageIds,
+    capacity: usize,
+    batches: Vec<(PartitionIndex, BatchBuilder)>,
+    messages: Vec<PlannedMessage>,
+    given_ids: String,
+}
+
+impl<'c> PlanBuilder<'c> {
+    /// Starts with nothing; `bytes` is about what all messages take together.
+    pub(super) fn new(target: &'c PublishTarget, ids: &'c mut MessageIds, bytes: usize) -> Self {
+        Self {
+            target,
+            partitioner: target.partitioner(),
+            ids,
+            capacity: (bytes + RECORD_OVERHEAD_BYTES).min(BATCH_CAPACITY_MAX),
+            batches: Vec::new(),
+            messages: Vec::new(),
+            given_ids: String::new(),
+        }
+    }
+
+    /// Checks a message and adds it to the batch of its partition.
+    ///
+    /// # Errors
+    /// Says what is wrong with the message; the whole call is then refused.
+    pub(super) fn add(&mut self, message: &Outgoing<'_>) -> Result<(), Fault> {
+        rules::check(message, self.target)?;
+        let stated = message.partition.and_then(|partition| self.partitioner.explicit(partition));
+        let partition = stated.unwrap_or_else(|| self.partitioner.choose(message.key, message.id));
+        let id = self.take_id(message.id);
+        let record_id = match (&id, message.id) {
+            (PlannedId::Made(bytes), _) => MessageId::Uuid(*bytes),
+            (PlannedId::Given(_), text) => MessageId::Text(text.unwrap_or_default()),
+        };
+        let head = RecordHead {
+            id: record_id,
+            key: message.key,
+            content_type: message.content_type.unwrap_or(message.payload.content_type()),
+            priority: message.priority.unwrap_or(PRIORITY_DEFAULT),
+            ttl_ms: None,
+            deliver_at: None,
+        };
+        let (batch, builder) = self.batch_of(partition);
+        let ordinal = u64::from(builder.record_count());
+        builder.push(&head, &message.attributes, |out| message.payload.append(out))?;
+        self.messages.push(PlannedMessage { batch, ordinal, id });
+        Ok(())
+    }
+
+    /// Closes all batches.
+    ///
+    /// # Errors
+    /// A batch over its limits: nothing of the call can be stored.
+    pub(super) fn finish(self) -> Result<PublishPlan, PublishRefused> {
+        let mut batches = Vec::with_capacity(self.batches.len());
+        for (partition, builder) in self.batches {
+            let batch = builder.finish(self.target.codec, None).map_err(|error| {
+                let fault = Fault::new("messages", Code::BodyTooLarge, error.to_string());
+                PublishRefused::from(fault.at(None))
+            })?;
+            batches.push(PlannedBatch { partition, batch });
+        }
+        Ok(PublishPlan { batches, messages: self.messages, given_ids: self.given_ids })
+    }
+
+    fn take_id(&mut self, given: Option<&str>) -> PlannedId {
+        let Some(id) = given else {
+            return PlannedId::Made(self.ids.next(self.target.now_millis));
+        };
+        let start = self.given_ids.len();
+        self.given_ids.push_str(id);
+        PlannedId::Given(start..self.given_ids.len())
+    }
+
+    fn batch_of(&mut self, partition: PartitionIndex) -> (usize, &mut BatchBuilder) {
+        // Topics have few partitions, and messages that state nothing share one: looking beats a table.
+        let found = self.batches.iter().position(|(candidate, _)| *candidate == partition);
+        let at = found.unwrap_or(self.batches.len());
+        if found.is_none() {
+            self.batches.push((partition, BatchBuilder::new(self.capacity)));
+        }
+        let (_, builder) = self.batches.get_mut(at).expect("it was found or has just been added");
+        (at, builder)
+    }
+}
