@@ -4,6 +4,8 @@
 //! Durations are integers in fields that end in `_ms`; times are RFC 3339 in UTC with milliseconds.
 
 pub mod base64;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod consume;
 pub mod cow_str;
 pub mod cursor;

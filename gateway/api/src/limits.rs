@@ -49,3 +49,16 @@ pub const PROBLEM_ERRORS_MAX: usize = 100;
 pub const CURSOR_PARTITIONS_MAX: usize = 1_024;
 /// Messages that one WebSocket subscribe may have on credit.
 pub const CREDIT_MAX: u32 = 100_000;
+
+/// How long the client waits for a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the client waits for an answer, on top of the wait that the request itself asks for.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many connections one client has at a time; further requests wait for one of them.
+pub const CLIENT_CONNECTIONS_MAX: usize = 16;
+/// Bytes of one answer that the client takes.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How often the client sends a request that may safely be repeated when its connection is lost.
+pub const CLIENT_ATTEMPTS_MAX: u32 = 3;
+/// Bytes of an unexpected answer that an error quotes.
+pub const QUOTED_ANSWER_BYTES_MAX: usize = 200;

@@ -1,0 +1,120 @@
+//! The JSON that clients rely on, word by word: each example is read, written again and compared.
+
+use gateway_api::consume::{AckRequest, AckResponse, ExtendRequest, NackRequest, PullRequest, PullResponse, ReadPage};
+use gateway_api::health::Health;
+use gateway_api::publish::{PublishRequest, PublishResponse, Published};
+use gateway_api::subscriptions::{SeekRequest, SeekResponse, Subscription, SubscriptionSettings, SubscriptionSummary};
+use gateway_api::topics::{Topic, TopicSettings, TopicSummary};
+use gateway_api::{Page, Problem};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Reads an example as `T`, writes it again, and expects the same object.
+fn check<'de, T: Deserialize<'de> + Serialize>(example: &'de str) {
+    let value: T = serde_json::from_str(example).unwrap_or_else(|error| panic!("{error}: {example}"));
+    let written = serde_json::to_value(&value).expect("it can be written");
+    assert_eq!(written, serde_json::from_str::<Value>(example).expect("it is JSON"));
+}
+
+const TOPIC_CONFIG: &str = r#""partitions":4,"replication_factor":3,"retention_ms":604800000,"retention_bytes":null,
+    "compression":"lz4","flush":"interval","acks":"leader","min_insync":2,"dedup_window_ms":120000,
+    "max_message_bytes":1048576"#;
+
+const SUBSCRIPTION_CONFIG: &str = r#""topic":"orders","type":"pull","consumption":"shared","ordering":"none",
+    "delivery":"at_least_once","ack_deadline_ms":30000,"max_delivery_attempts":0,"dead_letter_topic":"dead",
+    "backoff":{"min_ms":100,"max_ms":60000},"filter":"priority >= 5","start":"2026-11-23T09:30:00.250Z",
+    "session_timeout_ms":10000"#;
+
+const CURSORS: &str = r#"[{"partition":0,"ack_floor":4,"backlog":2,"leased":1},
+    {"partition":1,"ack_floor":0,"backlog":0,"leased":0,"consumer_id":"c"}]"#;
+
+const MESSAGE: &str = r#"{"ack_id":"x","topic":"orders","partition":0,"offset":1,"id":"i","key":"k","data":"AP8=",
+    "content_type":"application/octet-stream","attributes":{"a":"b"},"priority":4,
+    "publish_time":"2026-11-23T09:30:00.250Z","deliver_at":"2026-11-23T09:30:01.000Z",
+    "expires_at":"2026-11-23T09:31:00.000Z","delivery_attempt":2}"#;
+
+#[test]
+fn topics() {
+    check::<TopicSettings>("{}");
+    check::<TopicSettings>(&format!("{{{TOPIC_CONFIG}}}"));
+    check::<TopicSummary>(&format!(r#"{{"name":"orders",{TOPIC_CONFIG}}}"#));
+    check::<Page<TopicSummary>>(r#"{"items":[],"next_page_token":"orders"}"#);
+    let layout = r#"[{"partition":0,"owner":{"node":1,"shard":0},"leader_epoch":1,"replicas":[1],"isr":[1],
+        "start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,"state":"open"}]"#;
+    check::<Topic>(&format!(r#"{{"name":"orders",{TOPIC_CONFIG},"layout":{layout}}}"#));
+}
+
+#[test]
+fn publishing() {
+    check::<PublishRequest<'_>>(
+        r#"{"messages":[{"data":"AP8=","key":"k","attributes":{"a":"b"},"priority":4,"ttl_ms":1000,"delay_ms":5,
+            "id":"i","partition":0,"content_type":"image/png"},
+            {"text":"a","deliver_at":"2026-11-23T09:30:00.250Z"},{"json":{"a":[1,null]}},{"json":null}]}"#,
+    );
+    let published = r#"{"id":"i","partition":0,"offset":1,"duplicate":false,"durability":"quorum"}"#;
+    let failed = r#"{"error":{"code":"overloaded","detail":"full","retryable":true,"outcome":"not_applied"}}"#;
+    check::<Published>(published);
+    check::<PublishResponse>(&format!(r#"{{"results":[{published},{failed}]}}"#));
+}
+
+#[test]
+fn consuming() {
+    check::<PullRequest>(r#"{"max_messages":100,"wait_ms":0}"#);
+    check::<PullRequest>(r#"{"max_messages":1,"wait_ms":5,"consumer_id":"c","generation":3}"#);
+    check::<PullResponse>(&format!(r#"{{"messages":[{MESSAGE}]}}"#));
+    check::<ReadPage>(r#"{"messages":[],"next_offset":7,"next_cursor":"t"}"#);
+    check::<AckRequest<'_>>(r#"{"ack_ids":["x"]}"#);
+    check::<AckRequest<'_>>(r#"{"partition":0,"up_to_offset":9,"consumer_id":"c","generation":3}"#);
+    check::<NackRequest<'_>>(r#"{"ack_ids":["x"],"delay_ms":0,"dead_letter":true}"#);
+    check::<ExtendRequest<'_>>(r#"{"ack_ids":["x"],"deadline_ms":1000}"#);
+    check::<AckResponse>(r#"{"succeeded":1,"failed":[{"ack_id":"y","code":"lease_expired"}]}"#);
+}
+
+#[test]
+fn subscriptions() {
+    check::<SubscriptionSettings>(&format!("{{{SUBSCRIPTION_CONFIG}}}"));
+    check::<SubscriptionSettings>(
+        r#"{"topic":"t","type":"push","start":"latest","filter":null,"push":{"url":"https://a.example","secret":"s"}}"#,
+    );
+    check::<SubscriptionSummary>(&format!(r#"{{"name":"s",{SUBSCRIPTION_CONFIG}}}"#));
+    check::<Subscription>(&format!(
+        r#"{{"name":"s",{SUBSCRIPTION_CONFIG},"backlog":2,"leased":1,"oldest_unacked_ms":5,"redeliveries":0,
+            "dead_letters":0,"generation":0,"consumers":[{{"consumer_id":"c","node":1,"partitions":[1],
+            "last_heartbeat":"2026-11-23T09:30:00.250Z"}}],"cursors":{CURSORS}}}"#
+    ));
+    check::<SeekRequest>(r#"{"to":"earliest"}"#);
+    check::<SeekRequest>(r#"{"offsets":{"0":42,"1":7}}"#);
+    check::<SeekResponse>(&format!(r#"{{"cursors":{CURSORS}}}"#));
+}
+
+#[test]
+fn health_and_problems() {
+    check::<Health>(r#"{"status":"ok"}"#);
+    check::<Health>(r#"{"status":"degraded","closed":[{"topic":"t","partition":0,"reason":"damage"}]}"#);
+    check::<Problem>(
+        r#"{"type":"urn:pubsubring:problem:message_too_large","title":"Message too large","status":413,
+            "code":"message_too_large","detail":"d","instance":"r","retryable":false,"outcome":"not_applied",
+            "errors":[{"index":3,"field":"data","code":"message_too_large","detail":"d"}]}"#,
+    );
+}
+
+#[test]
+fn absent_and_null_settings_are_told_apart() {
+    let settings: TopicSettings = serde_json::from_str(r#"{"retention_ms":null}"#).expect("settings");
+    assert_eq!(settings.retention_ms.map(gateway_api::Nullable::into_option), Some(None));
+    assert_eq!(settings.retention_bytes, None);
+}
+
+#[test]
+fn requests_refuse_what_they_do_not_know_and_answers_tolerate_it() {
+    let refused = |error: serde_json::Error| error.to_string().starts_with("unknown field `surprise`");
+    assert!(serde_json::from_str::<TopicSettings>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<SubscriptionSettings>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<PublishRequest<'_>>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<PullRequest>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<AckRequest<'_>>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<NackRequest<'_>>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<ExtendRequest<'_>>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<SeekRequest>(r#"{"surprise":1}"#).is_err_and(refused));
+    assert!(serde_json::from_str::<Health>(r#"{"status":"ok","surprise":1}"#).is_ok());
+}
