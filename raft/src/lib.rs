@@ -7,9 +7,23 @@
 pub mod limits;
 pub mod metadata;
 
+mod checksum;
+mod coalesce;
+#[cfg(test)]
+mod golden;
 mod handle;
+mod network;
+mod node;
 mod proposal;
+mod proposer;
+mod snapshots;
+mod state_machine;
+mod store;
+mod type_config;
 mod updates;
 
 pub use handle::{MetadataHandle, ProposeError};
+pub use node::{MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
+pub use snapshots::{DamagedSnapshot, SnapshotError};
+pub use store::{BadEntry, DamagedValue, IdentityError, OpenLogError};
 pub use updates::MetadataUpdates;

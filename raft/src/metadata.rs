@@ -20,7 +20,7 @@ mod topic_config;
 mod wire;
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 
 pub use change::{Change, SubscriptionPatch, TopicPatch};
 pub use command::Command;

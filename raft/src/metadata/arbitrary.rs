@@ -1,1 +1,143 @@
+//! Commands for property tests: few names, so that they meet, and values on both sides of every rule.
 
+use proptest::prelude::*;
+use shard_core::model::{SubscriptionName, Timestamp, TopicName};
+
+use super::*;
+use crate::limits;
+
+/// A sequence of commands.
+pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
+    proptest::collection::vec(command(), 0..40)
+}
+
+/// One command of each kind, always the same: for golden files.
+pub(crate) fn one_of_each() -> Vec<Command> {
+    let topic = TopicName::new("orders").unwrap();
+    let name = SubscriptionName::new("billing").unwrap();
+    let created_at = Timestamp::from_millis(1_700_000_000_000);
+    vec![
+        Command::Bootstrap { cluster_id: "a-cluster".to_owned(), ack_key: AckKey::new([9; 16]) },
+        Command::RegisterNode { node: NodeId::new(1), address: "127.0.0.1:7081".to_owned() },
+        Command::CreateTopic { name: topic.clone(), config: TopicConfig::default(), created_at },
+        Command::UpdateTopic {
+            name: topic.clone(),
+            expected_revision: Some(1),
+            patch: TopicPatch {
+                partitions: Change::Set(8),
+                retention_bytes: Change::Set(Some(1 << 30)),
+                ..TopicPatch::default()
+            },
+        },
+        Command::CreateSubscription {
+            name: name.clone(),
+            topic: topic.clone(),
+            config: SubscriptionConfig {
+                kind: SubscriptionKind::Push,
+                dead_letter_topic: Some(topic.clone()),
+                filter: Some("priority >= 5".to_owned()),
+                start: StartPosition::Time(created_at),
+                push: Some(PushConfig {
+                    url: "https://example.com/hook".to_owned(),
+                    secret: Some(PushSecret::new("secret".to_owned())),
+                }),
+                ..SubscriptionConfig::default()
+            },
+            created_at,
+        },
+        Command::UpdateSubscription {
+            name: name.clone(),
+            expected_revision: None,
+            patch: SubscriptionPatch { dead_letter_topic: Change::Set(None), ..SubscriptionPatch::default() },
+        },
+        Command::DeleteSubscription { name, expected_revision: None },
+        Command::DeleteTopic { name: topic, expected_revision: Some(2) },
+    ]
+}
+
+/// The state after [`one_of_each`] but the deletions.
+pub(crate) fn small_state() -> ClusterState {
+    let mut state = ClusterState::default();
+    for command in one_of_each().into_iter().take(6) {
+        state.apply(command).unwrap();
+    }
+    state.advance_to(42);
+    state
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let revision = || prop::option::of(0..20_u64);
+    let time = || any::<i64>().prop_map(Timestamp::from_millis);
+    prop_oneof![
+        1 => (any::<[u8; 16]>(), "[a-z0-9]{0,70}")
+            .prop_map(|(key, cluster_id)| Command::Bootstrap { cluster_id, ack_key: AckKey::new(key) }),
+        3 => (0..4_u64, "[a-z]{0,9}")
+            .prop_map(|(node, address)| Command::RegisterNode { node: NodeId::new(node), address }),
+        6 => (topic_name(), topic_config(), time())
+            .prop_map(|(name, config, created_at)| Command::CreateTopic { name, config, created_at }),
+        3 => (topic_name(), revision(), topic_patch())
+            .prop_map(|(name, expected_revision, patch)| Command::UpdateTopic { name, expected_revision, patch }),
+        1 => (topic_name(), revision())
+            .prop_map(|(name, expected_revision)| Command::DeleteTopic { name, expected_revision }),
+        6 => (subscription_name(), topic_name(), subscription_config(), time()).prop_map(
+            |(name, topic, config, created_at)| Command::CreateSubscription { name, topic, config, created_at }
+        ),
+        3 => (subscription_name(), revision(), subscription_patch()).prop_map(
+            |(name, expected_revision, patch)| Command::UpdateSubscription { name, expected_revision, patch }
+        ),
+        1 => (subscription_name(), revision())
+            .prop_map(|(name, expected_revision)| Command::DeleteSubscription { name, expected_revision }),
+    ]
+}
+
+fn topic_name() -> impl Strategy<Value = TopicName> {
+    "[ab]".prop_map(|name| TopicName::new(&name).unwrap())
+}
+
+fn subscription_name() -> impl Strategy<Value = SubscriptionName> {
+    "[xyz]".prop_map(|name| SubscriptionName::new(&name).unwrap())
+}
+
+fn topic_config() -> impl Strategy<Value = TopicConfig> {
+    (0..6_u32, 0..3_u16, 0..3_u16, prop::option::of(any::<u64>()), any::<bool>()).prop_map(
+        |(partitions, replication_factor, min_insync, retention_ms, large)| TopicConfig {
+            partitions: if large { partitions + limits::PARTITIONS_PER_TOPIC_MAX - 3 } else { partitions },
+            replication_factor,
+            min_insync,
+            retention_ms,
+            ..TopicConfig::default()
+        },
+    )
+}
+
+fn topic_patch() -> impl Strategy<Value = TopicPatch> {
+    (prop::option::of(0..8_u32), prop::option::of(prop::option::of(any::<u64>()))).prop_map(
+        |(partitions, retention_bytes)| TopicPatch {
+            partitions: Change::from_option(partitions),
+            retention_bytes: Change::from_option(retention_bytes),
+            ..TopicPatch::default()
+        },
+    )
+}
+
+fn subscription_config() -> impl Strategy<Value = SubscriptionConfig> {
+    (98..103_u64, any::<bool>(), prop::option::of(topic_name()), prop::option::of(".{0,20}")).prop_map(
+        |(ack_deadline_ms, push, dead_letter_topic, filter)| SubscriptionConfig {
+            ack_deadline_ms,
+            kind: if push { SubscriptionKind::Push } else { SubscriptionKind::Pull },
+            dead_letter_topic,
+            filter,
+            ..SubscriptionConfig::default()
+        },
+    )
+}
+
+fn subscription_patch() -> impl Strategy<Value = SubscriptionPatch> {
+    (prop::option::of(98..103_u64), prop::option::of(prop::option::of(topic_name()))).prop_map(
+        |(ack_deadline_ms, dead_letter_topic)| SubscriptionPatch {
+            ack_deadline_ms: Change::from_option(ack_deadline_ms),
+            dead_letter_topic: Change::from_option(dead_letter_topic),
+            ..SubscriptionPatch::default()
+        },
+    )
+}

@@ -1,0 +1,142 @@
+//! The Raft log and vote of this node, on sled.
+//!
+//! The order that Raft needs is sled's own: it has one write-ahead log for all trees, so that a flush of an entry makes
+//! the vote before it durable too, and one thread flushes.
+
+use std::{error::Error, fmt::Debug, ops::RangeBounds};
+
+use openraft::{
+    AnyError, LogState, OptionalSend, RaftLogReader,
+    storage::{LogFlushed, RaftLogStorage},
+};
+
+use crate::{
+    limits,
+    type_config::{Entry, LogId, StorageError, StorageIoError, TypeConfig, Vote},
+};
+
+mod entries;
+mod facts;
+mod flusher;
+mod identity;
+mod open;
+mod sealed;
+
+pub use entries::BadEntry;
+pub use identity::IdentityError;
+pub use open::OpenLogError;
+pub use sealed::DamagedValue;
+
+use facts::Facts;
+use flusher::Flusher;
+
+/// The log, the vote, and how far the log is committed and purged.
+#[derive(Debug)]
+pub(crate) struct LogStore {
+    log: sled::Tree,
+    facts: Facts,
+    flusher: Flusher,
+}
+
+/// Reads the log beside its writer.
+#[derive(Clone, Debug)]
+pub(crate) struct LogReader(sled::Tree);
+
+impl LogStore {
+    /// The last entry that is gone from the log's beginning.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(crate) fn purged(&self) -> Result<Option<LogId>, StorageError> {
+        self.facts.purged().map_err(|error| unreadable(&error))
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for LogStore {
+    type LogReader = LogReader;
+
+    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, StorageError> {
+        let purged = self.purged()?;
+        let last = entries::last(&self.log).map_err(|error| unreadable(&error))?;
+        let last_log_id = last.map(|entry| entry.log_id).max(purged);
+        Ok(LogState { last_purged_log_id: purged, last_log_id })
+    }
+
+    async fn get_log_reader(&mut self) -> LogReader {
+        LogReader(self.log.clone())
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
+        self.facts.set_vote(vote).map_err(|error| StorageIoError::write_vote(AnyError::new(&error)))?;
+        self.flusher.flush().await.map_err(|error| StorageIoError::write_vote(AnyError::new(&error)))?;
+        Ok(())
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
+        Ok(self.facts.vote().map_err(|error| StorageIoError::read_vote(AnyError::new(&error)))?)
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
+        // It needs no flush: a leader finds out again how far its log is committed.
+        self.facts.set_committed(committed).map_err(|error| unwritable(&error))
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, StorageError> {
+        self.facts.committed().map_err(|error| unreadable(&error))
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: LogFlushed<TypeConfig>) -> Result<(), StorageError>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        entries::append(&self.log, entries).map_err(|error| unwritable(&error))?;
+        self.flusher.submit(Box::new(move |result| callback.log_io_completed(result)));
+        Ok(())
+    }
+
+    async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        entries::delete_from(&self.log, log_id.index).map_err(|error| unwritable(&error))?;
+        self.flusher.flush().await.map_err(|error| unwritable(&error))
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        // Noted durably before anything is deleted: a log that begins late without saying so would look damaged.
+        self.facts.set_purged(log_id).map_err(|error| unwritable(&error))?;
+        self.flusher.flush().await.map_err(|error| unwritable(&error))?;
+        entries::delete_through(&self.log, log_id.index).map_err(|error| unwritable(&error))
+    }
+}
+
+impl RaftLogReader<TypeConfig> for LogStore {
+    async fn try_get_log_entries<R>(&mut self, range: R) -> Result<Vec<Entry>, StorageError>
+    where
+        R: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        entries::read(&self.log, &range, usize::MAX).map_err(|error| unreadable(&error))
+    }
+}
+
+impl RaftLogReader<TypeConfig> for LogReader {
+    async fn try_get_log_entries<R>(&mut self, range: R) -> Result<Vec<Entry>, StorageError>
+    where
+        R: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        entries::read(&self.0, &range, usize::MAX).map_err(|error| unreadable(&error))
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, StorageError> {
+        entries::read(&self.0, &(start..end), limits::LOG_READ_BYTES_MAX).map_err(|error| unreadable(&error))
+    }
+}
+
+fn unreadable(error: &(impl Error + 'static)) -> StorageError {
+    StorageIoError::read_logs(AnyError::new(error)).into()
+}
+
+fn unwritable(error: &(impl Error + 'static)) -> StorageError {
+    StorageIoError::write_logs(AnyError::new(error)).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Opening the log of a node: whose it is, and whether all of it can be read.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    LogStore,
+    entries::{self, BadEntry},
+    facts::Facts,
+    flusher::Flusher,
+    identity::{Identity, IdentityError},
+    sealed::DamagedValue,
+};
+use crate::limits;
+
+/// Lies beside the directory of the log.
+const IDENTITY_FILE: &str = "identity";
+
+/// Why the log could not be opened. It is as it was.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum OpenLogError {
+    #[error("{}: {source}", path.display())]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Database { path: PathBuf, source: sled::Error },
+    #[error("{}: {what} is damaged: {source}", path.display())]
+    Fact { path: PathBuf, what: &'static str, source: DamagedValue },
+    #[error("{}: {source}", path.display())]
+    Entry { path: PathBuf, source: BadEntry },
+    #[error("{}: {source}", path.display())]
+    Identity { path: PathBuf, source: IdentityError },
+    #[error("{}: the log of this node was here, but it is gone or can't be read; restore it, or start anew in an empty directory", path.display())]
+    Lost { path: PathBuf },
+    #[error("{}: it belongs to node {found}, this is node {node_id}", path.display())]
+    OtherNode { path: PathBuf, node_id: u64, found: u64 },
+}
+
+impl LogStore {
+    /// Opens or makes the log of node `node_id` in `path`, and reads it once from end to end.
+    ///
+    /// # Errors
+    /// The log is damaged, another node's, or in use by another process.
+    pub(crate) fn open(path: &Path, node_id: u64) -> Result<Self, OpenLogError> {
+        let directory = |source| OpenLogError::Directory { path: path.to_owned(), source };
+        let database = |source| OpenLogError::Database { path: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(directory)?;
+        let db = sled::Config::new()
+            .path(path)
+            .cache_capacity(limits::SLED_CACHE_BYTES)
+            // What must be durable is flushed when it must be; nothing else needs a timer.
+            .flush_every_ms(None)
+            .open()
+            .map_err(database)?;
+        let store = Self {
+            log: db.open_tree("log").map_err(database)?,
+            facts: Facts::new(db.open_tree("facts").map_err(database)?),
+            flusher: Flusher::start(flush_of(&db, path).map_err(directory)?).map_err(directory)?,
+        };
+        store.claim(path, node_id)?;
+        sync_directories(path).map_err(directory)?;
+        store.finish_purge(path)?;
+        entries::check_all(&store.log).map_err(|source| OpenLogError::Entry { path: path.to_owned(), source })?;
+        Ok(store)
+    }
+
+    /// Makes sure that the log is this node's, and was not lost since it was made.
+    fn claim(&self, path: &Path, node_id: u64) -> Result<(), OpenLogError> {
+        let identity_path = path.with_file_name(IDENTITY_FILE);
+        let directory = |source| OpenLogError::Directory { path: path.to_owned(), source };
+        let known = Identity::read(&identity_path)
+            .map_err(|source| OpenLogError::Identity { path: identity_path.clone(), source })?;
+        let logged = self.facts.node_id().map_err(|source| source.located(path, "the node's number"))?;
+        let owners = [known.map(|identity| identity.node_id), logged];
+        if let Some(found) = owners.into_iter().flatten().find(|&found| found != node_id) {
+            return Err(OpenLogError::OtherNode { path: path.to_owned(), node_id, found });
+        }
+        if known.is_some() && logged.is_none() {
+            return Err(OpenLogError::Lost { path: path.to_owned() });
+        }
+        if logged.is_none() {
+            self.facts.set_node_id(node_id).map_err(directory)?;
+            self.flusher.flush_blocking().map_err(directory)?;
+        }
+        // Only now: a crash before this leaves a log without an identity, which gets it the next time.
+        if known.is_none() {
+            Identity { node_id }.write(&identity_path).map_err(directory)?;
+        }
+        Ok(())
+    }
+
+    /// A crash may have come between noting what is purged and deleting it.
+    fn finish_purge(&self, path: &Path) -> Result<(), OpenLogError> {
+        let purged = self.facts.purged().map_err(|source| source.located(path, "the end of what was purged"))?;
+        let Some(purged) = purged else { return Ok(()) };
+        entries::delete_through(&self.log, purged.index)
+            .map_err(|source| OpenLogError::Database { path: path.to_owned(), source })
+    }
+}
+
+/// sled's own `flush` writes, but leaves the drive's cache alone: what it wrote is synced here, on the same inode.
+fn flush_of(db: &sled::Db, path: &Path) -> io::Result<impl FnMut() -> io::Result<()> + Send + 'static> {
+    let db = db.clone();
+    let file = File::open(path.join("db"))?;
+    Ok(move || {
+        db.flush().map_err(io::Error::other)?;
+        file.sync_data()
+    })
+}
+
+/// Makes the names of new files and directories durable: of the database, of its directory, of the metadata's.
+fn sync_directories(path: &Path) -> io::Result<()> {
+    path.ancestors()
+        .filter(|ancestor| !ancestor.as_os_str().is_empty())
+        .take(3)
+        .try_for_each(|ancestor| File::open(ancestor)?.sync_all())
+}
