@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::server::ServerAddress;
 use crate::template::PayloadEncoding;
 use crate::workload::{ConsumePlan, ConsumeProtocol, Kind, PublishPlan, PublishProtocol, Workload};
+use gateway_api::client::Endpoint;
 
 /// Load-tests a `PubSubRing` broker, with latency percentiles that can be believed.
 ///
@@ -124,8 +124,8 @@ pub struct CeilingCommand {
 #[expect(missing_docs, reason = "groups of options, documented one by one")]
 pub struct CommonArgs {
     /// The broker; nothing else is connected to.
-    #[arg(long, env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081", value_parser = parse_server)]
-    pub server: ServerAddress,
+    #[arg(long, env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081")]
+    pub server: Endpoint,
     /// Topic; created if missing.
     #[arg(long, default_value = "loadtest")]
     pub topic: String,
@@ -147,6 +147,9 @@ pub struct TimingArgs {
     /// Time before it that is not measured.
     #[arg(long, default_value = "0s", value_parser = parse_duration)]
     pub warm_up: Duration,
+    /// How long to wait after the end for answers and deliveries that are still due.
+    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    pub drain: Duration,
     /// End after so many messages, if that comes first.
     #[arg(long)]
     pub messages: Option<u64>,
@@ -317,6 +320,7 @@ fn workload(kind: Kind, timing: &TimingArgs, publish: PublishPlan, consume: Cons
         messages_max: timing.messages,
         warm_up: timing.warm_up,
         duration: timing.duration,
+        drain: timing.drain,
         workers: timing.workers,
     }
 }
@@ -337,10 +341,6 @@ fn preload_plan(message: &MessageArgs) -> PublishPlan {
 
 fn no_consumers() -> ConsumePlan {
     ConsumePlan { protocol: ConsumeProtocol::Http, connections: 1, batch: 1, subscription: None }
-}
-
-fn parse_server(text: &str) -> Result<ServerAddress, String> {
-    ServerAddress::parse(text).map_err(|error| error.to_string())
 }
 
 /// A whole number with a unit.

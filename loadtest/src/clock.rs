@@ -77,10 +77,10 @@ fn timespec(time: Duration) -> Timespec {
     Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(time.subsec_nanos()) }
 }
 
-/// The CPU time that this process has used.
+/// The CPU time that the calling thread has used.
 #[must_use]
-pub fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+pub fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
@@ -146,9 +146,9 @@ mod tests {
 
     #[test]
     fn cpu_time_grows_with_work() {
-        let before = cpu_time();
+        let before = thread_cpu_time();
         let mut sum = 0_u64;
-        while cpu_time() == before {
+        while thread_cpu_time() == before {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
     }

@@ -19,7 +19,6 @@ pub mod report;
 pub mod responder;
 pub mod run;
 pub mod schedule;
-pub mod server;
 pub mod setup;
 pub mod stamp;
 pub mod targets;

@@ -28,8 +28,8 @@ pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 pub const RECONNECTS_MAX: u32 = 20;
 /// Wait between two such attempts.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-/// How long after its end a run waits for answers and deliveries that are still due.
-pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// Longest wait after a run's end for answers and deliveries that are still due.
+pub const DRAIN_MAX: Duration = Duration::from_mins(10);
 /// How long a preload may take.
 pub const PRELOAD_TIME_MAX: Duration = Duration::from_hours(1);
 /// Bytes of answers that one connection buffers.

@@ -8,11 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use clap::Parser as _;
 
+use gateway_api::client::Endpoint;
 use loadtest::args::{Args, Command, Output, OutputArgs};
 use loadtest::machine::Machine;
 use loadtest::progress::{Bar, Progress, Silent};
 use loadtest::report::{Origin, Report, json, text};
-use loadtest::server::ServerAddress;
 use loadtest::workload::Workload;
 use loadtest::{responder, run};
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs and reports; whether the result is sound.
-fn perform(server: Option<&ServerAddress>, workload: &Workload, output: &OutputArgs) -> anyhow::Result<bool> {
+fn perform(server: Option<&Endpoint>, workload: &Workload, output: &OutputArgs) -> anyhow::Result<bool> {
     let origin = Origin {
         command: std::env::args().collect(),
         started_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?,
@@ -55,7 +55,7 @@ fn perform(server: Option<&ServerAddress>, workload: &Workload, output: &OutputA
         run::run(server, workload, progress.as_mut())?
     } else {
         let address = responder::start().context("cannot start the responder")?;
-        let server = ServerAddress::parse(&format!("http://{address}"))?;
+        let server = format!("http://{address}").parse()?;
         run::publish_only(&server, workload, progress.as_mut())?
     };
     let report = Report::new(workload, &result, origin);

@@ -74,7 +74,7 @@ pub struct Outcome {
 /// How busy the load generator itself was.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Generator {
-    /// Cores' worth of CPU time that it used.
+    /// Cores' worth of CPU time that its worker threads used.
     pub cpu_cores: f64,
     /// Whether its worker threads had hardly any time left: the server may be faster than the figures.
     pub saturated: bool,
@@ -108,6 +108,11 @@ fn outcome(workload: &Workload, result: &RunResult) -> Outcome {
     let counts = result.recorder.counts();
     let elapsed = elapsed(workload, result).as_secs_f64();
     let deliveries = (workload.kind == Kind::EndToEnd).then(|| result.deliveries.verdict());
+    let mut latency = result.recorder.latencies();
+    if workload.publish.rate.is_none() {
+        // In a closed loop a request is due when it is sent.
+        latency.remove(&Measure::SendDelay);
+    }
     let cpu_cores = per_second(result.cpu.as_secs_f64(), result.wall.as_secs_f64());
     Outcome {
         elapsed_s: round(elapsed, 1_000.0),
@@ -121,7 +126,7 @@ fn outcome(workload: &Workload, result: &RunResult) -> Outcome {
         unsent: counts.unsent,
         unanswered: counts.unanswered,
         connections_lost: counts.connections_lost,
-        latency: result.recorder.latencies(),
+        latency,
         deliveries,
         generator: Generator {
             cpu_cores: round(cpu_cores, 100.0),

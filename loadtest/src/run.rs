@@ -5,19 +5,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::clock::cpu_time;
 use crate::connections::{ConsumerPlace, PublisherPlace, Source};
 use crate::counters::Counters;
 use crate::deliveries::DeliveryCheck;
 use crate::limits::PROGRESS_PERIOD;
 use crate::progress::Progress;
 use crate::recorder::Recorder;
-use crate::server::ServerAddress;
 use crate::setup::{Setup, SetupError};
 use crate::targets::catch_up_read::ReadPlace;
 use crate::targets::{StreamIdentity, TargetError};
 use crate::worker::{self, Report, WorkerPlan};
 use crate::workload::{Kind, Workload};
+use gateway_api::client::Endpoint;
 
 /// What a run found out.
 #[derive(Debug)]
@@ -26,9 +25,9 @@ pub struct RunResult {
     pub recorder: Recorder,
     /// Deliveries of all workers.
     pub deliveries: DeliveryCheck,
-    /// CPU time of this process over the measured run.
+    /// CPU time of the worker threads, the warm-up included.
     pub cpu: Duration,
-    /// Wall-clock time of the same.
+    /// Wall-clock time of the same, from start to the last result.
     pub wall: Duration,
 }
 
@@ -53,8 +52,8 @@ pub enum RunError {
 /// # Errors
 ///
 /// See [`RunError`].
-pub fn run(server: &ServerAddress, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
-    let mut setup = Setup::connect(server)?;
+pub fn run(server: &Endpoint, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
+    let mut setup = Setup::new(server)?;
     setup.ensure_topic(workload)?;
     let subscription = match workload.kind {
         Kind::Consume | Kind::EndToEnd => Some(setup.ensure_subscription(workload)?),
@@ -67,9 +66,7 @@ pub fn run(server: &ServerAddress, workload: &Workload, progress: &mut dyn Progr
         let published = preload(&stage, workload, progress)?;
         deliveries_max = Some(deliveries_max.map_or(published, |max| max.min(published)));
     }
-    let result = stage.perform(workload, deliveries_max, progress);
-    setup.clean_up();
-    result
+    stage.perform(workload, deliveries_max, progress)
 }
 
 /// Publishes with nothing set up before: for a server that has no topics, such as the responder of `ceiling`.
@@ -78,7 +75,7 @@ pub fn run(server: &ServerAddress, workload: &Workload, progress: &mut dyn Progr
 ///
 /// See [`RunError`].
 pub fn publish_only(
-    server: &ServerAddress,
+    server: &Endpoint,
     workload: &Workload,
     progress: &mut dyn Progress,
 ) -> Result<RunResult, RunError> {
@@ -98,7 +95,7 @@ fn preload(stage: &Stage, workload: &Workload, progress: &mut dyn Progress) -> R
 
 /// What the setup left for the workers.
 struct Stage {
-    server: Arc<ServerAddress>,
+    server: Arc<Endpoint>,
     run: u32,
     subscription: Option<String>,
     starts: Vec<(u32, u64)>,
@@ -115,12 +112,11 @@ impl Stage {
         let counters = plans.first().map(|plan| Arc::clone(&plan.counters)).unwrap_or_default();
         let crew = Crew::hire(plans)?;
         crew.await_ready()?;
-        let (cpu, start) = (cpu_time(), Instant::now());
+        let start = Instant::now();
         crew.start(start);
         progress.begin(workload, deliveries_max);
         let mut result = crew.collect(self.run, || progress.update(start.elapsed(), &counters))?;
         progress.end();
-        result.cpu = cpu_time().saturating_sub(cpu);
         result.wall = start.elapsed();
         Ok(result)
     }
@@ -232,9 +228,9 @@ impl Crew {
         while missing > 0 {
             match self.reports.recv_timeout(PROGRESS_PERIOD) {
                 Ok(Report::Done(done)) => {
-                    let (recorder, deliveries) = *done;
-                    result.recorder.merge(&recorder);
-                    result.deliveries.merge(&deliveries);
+                    result.recorder.merge(&done.recorder);
+                    result.deliveries.merge(&done.deliveries);
+                    result.cpu += done.cpu;
                     missing -= 1;
                 }
                 Ok(Report::Ready) => {}

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::task::LocalSet;
 
 use crate::account::Account;
-use crate::clock::{Clock, MonotonicClock};
+use crate::clock::{Clock, MonotonicClock, thread_cpu_time};
 use crate::connections::{AnyConsumer, AnyPublisher, ConsumerPlace, PublisherPlace};
 use crate::counters::Counters;
 use crate::deliveries::DeliveryCheck;
-use crate::limits::{DRAIN_TIME_MAX, RECONNECT_PAUSE, RECONNECTS_MAX};
+use crate::limits::{RECONNECT_PAUSE, RECONNECTS_MAX};
 use crate::publishing::PublishLane;
 use crate::recorder::Recorder;
 use crate::schedule::{Arrivals, Bounds};
@@ -41,7 +41,15 @@ pub struct WorkerPlan {
 }
 
 /// What a worker found out.
-pub type WorkerResult = (Recorder, DeliveryCheck);
+#[derive(Debug)]
+pub struct WorkerResult {
+    /// Its samples and counts.
+    pub recorder: Recorder,
+    /// What its connections published and were given.
+    pub deliveries: DeliveryCheck,
+    /// CPU time of its thread since the start.
+    pub cpu: Duration,
+}
 
 /// How a worker reports: first that it is connected, then its result.
 #[derive(Debug)]
@@ -86,6 +94,7 @@ fn generate(
     let _ = reports.send(Report::Ready);
     let Ok(start) = start.recv() else { return Ok(None) };
 
+    let cpu = thread_cpu_time();
     let worker = Rc::new(Worker::new(plan, start));
     let tasks = LocalSet::new();
     for (connection, place) in publishers {
@@ -95,7 +104,8 @@ fn generate(
         tasks.spawn_local(Rc::clone(&worker).consume(connection, place));
     }
     runtime.block_on(tasks);
-    Ok(Rc::into_inner(worker).map(Worker::finish))
+    let cpu = thread_cpu_time().saturating_sub(cpu);
+    Ok(Rc::into_inner(worker).map(|worker| worker.finish(cpu)))
 }
 
 /// What the connections of a thread share.
@@ -123,7 +133,7 @@ impl Worker {
 
     async fn publish(self: Rc<Self>, connection: AnyPublisher, place: PublisherPlace) {
         let mut lane = PublishLane::new(place.identity, self.workload.publish.in_flight);
-        let drained = tokio::time::Instant::from_std(self.start + self.workload.end() + DRAIN_TIME_MAX);
+        let drained = tokio::time::Instant::from_std(self.start + self.workload.end() + self.workload.drain);
         let _ = tokio::time::timeout_at(drained, self.publish_and_reconnect(&mut lane, connection, &place)).await;
         lane.give_up(&self.account, self.start.elapsed());
         self.account.counters().publisher_done();
@@ -151,7 +161,7 @@ impl Worker {
     async fn consume(self: Rc<Self>, mut connection: AnyConsumer, mut place: ConsumerPlace) {
         let Ok(clock) = MonotonicClock::new(self.start) else { return };
         let end = match self.workload.kind {
-            Kind::EndToEnd => self.workload.end() + DRAIN_TIME_MAX,
+            Kind::EndToEnd => self.workload.end() + self.workload.drain,
             Kind::Publish | Kind::Consume | Kind::Read => self.workload.end(),
         };
         while clock.now() < end && !self.consumers_are_done() {
@@ -179,13 +189,14 @@ impl Worker {
         wanted.is_some_and(|wanted| counters.delivered() >= wanted)
     }
 
-    fn finish(self) -> WorkerResult {
+    fn finish(self, cpu: Duration) -> WorkerResult {
         // Arrivals that no connection came to: without them a server that fell behind would look fast.
         let end = self.workload.end();
         while let Some(arrival) = self.arrivals.borrow_mut().take_unsent() {
             self.account.unsent(arrival, end);
         }
-        self.account.into_parts()
+        let (recorder, deliveries) = self.account.into_parts();
+        WorkerResult { recorder, deliveries, cpu }
     }
 }
 

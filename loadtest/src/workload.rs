@@ -33,6 +33,9 @@ pub struct Workload {
     /// Time that is measured.
     #[serde(rename = "duration_ms", serialize_with = "as_millis")]
     pub duration: Duration,
+    /// How long after that answers and deliveries are waited for.
+    #[serde(rename = "drain_ms", serialize_with = "as_millis")]
+    pub drain: Duration,
     /// Threads that generate the load.
     pub workers: usize,
 }
@@ -142,6 +145,7 @@ impl Workload {
         let duration_max = millis(limits::DURATION_MAX);
         number_in_range("duration", millis(self.duration), 1, duration_max)?;
         number_in_range("warm-up", millis(self.warm_up), 0, duration_max)?;
+        number_in_range("drain", millis(self.drain), 1, millis(limits::DRAIN_MAX))?;
         number_in_range("preload", self.preload, 0, limits::PRELOAD_MAX)?;
         if self.kind == Kind::EndToEnd && self.publish.message_bytes < STAMP_BYTES {
             return Err(WorkloadError::NoRoomForStamp { min: STAMP_BYTES });
@@ -279,6 +283,7 @@ pub(crate) mod tests {
             messages_max: None,
             warm_up: Duration::ZERO,
             duration: Duration::from_secs(1),
+            drain: Duration::from_secs(10),
             workers: 1,
         }
     }

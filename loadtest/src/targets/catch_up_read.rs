@@ -4,10 +4,10 @@ use crate::account::Account;
 use crate::clock::Clock;
 use crate::limits::CONSUMER_POLL;
 use crate::recorder::Measure;
-use crate::server::ServerAddress;
 use crate::targets::delivered::{Message, Page};
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{Consumer, Step, TargetError};
+use gateway_api::client::Endpoint;
 
 /// One reading connection.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl CatchUpReader {
     /// # Errors
     ///
     /// When the connection is not made.
-    pub async fn connect(server: &ServerAddress, topic: &str, place: ReadPlace) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Endpoint, topic: &str, place: ReadPlace) -> Result<Self, TargetError> {
         Ok(Self {
             connection: HttpConnection::connect(server).await?,
             authority: server.authority(),

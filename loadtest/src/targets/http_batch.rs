@@ -1,12 +1,12 @@
 //! `POST /v1/topics/{topic}/messages`: a JSON batch.
 
-use crate::server::ServerAddress;
 use crate::targets::http_connection::post_head;
 use crate::template::{MessageShape, Template};
+use gateway_api::client::Endpoint;
 
 /// The request for `batch` messages.
 #[must_use]
-pub fn request(server: &ServerAddress, topic: &str, shape: MessageShape, batch: usize) -> Template {
+pub fn request(server: &Endpoint, topic: &str, shape: MessageShape, batch: usize) -> Template {
     let mut body = Template::new(shape.keys);
     body.push("{\"messages\":");
     body.push_messages(shape, batch);
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn the_length_is_that_of_the_body() {
-        let server = ServerAddress::parse("http://localhost:1").unwrap();
+        let server = "http://localhost:1".parse().unwrap();
         let shape = MessageShape { payload_bytes: 100, encoding: PayloadEncoding::Base64, keys: 3 };
         let request = request(&server, "t", shape, 10);
         let text = std::str::from_utf8(request.bytes()).unwrap();

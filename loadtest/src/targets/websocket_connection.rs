@@ -11,9 +11,9 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::limits::ANSWER_BYTES_MAX;
-use crate::server::ServerAddress;
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{TargetError, wire::Wire};
+use gateway_api::client::Endpoint;
 
 /// One connection with the subprotocol `pubsub.v1.json`.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl WebSocketConnection {
     /// # Errors
     ///
     /// When the connection is not made or the server does not upgrade.
-    pub async fn connect(server: &ServerAddress) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Endpoint) -> Result<Self, TargetError> {
         // The key only proves that the server speaks WebSocket; it is no secret and need not differ.
         let key = STANDARD.encode(b"pubsub-loadtest!");
         let request = format!(

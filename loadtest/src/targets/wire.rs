@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt as _, Interest};
 use tokio::net::TcpStream;
 
 use crate::limits::{ANSWER_BYTES_MAX, CONNECT_TIME_MAX, READ_BYTES};
-use crate::server::ServerAddress;
 use crate::targets::TargetError;
+use gateway_api::client::Endpoint;
 
 /// One connection's socket and buffers.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ impl Wire {
     /// # Errors
     ///
     /// When no connection is made within `CONNECT_TIME_MAX`.
-    pub async fn connect(server: &ServerAddress) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Endpoint) -> Result<Self, TargetError> {
         let failed = |source| TargetError::Connect { authority: server.authority(), source };
-        let connecting = TcpStream::connect((server.host(), server.port()));
+        let connecting = TcpStream::connect(server.authority());
         let stream = match tokio::time::timeout(CONNECT_TIME_MAX, connecting).await {
             Ok(connected) => connected.map_err(failed)?,
             Err(_) => return Err(failed(std::io::ErrorKind::TimedOut.into())),

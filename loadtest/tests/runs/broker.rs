@@ -1,0 +1,339 @@
+//! A broker that keeps one topic in memory and can be told to misbehave. Blocking, one thread for each connection.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the lints take only the tests themselves for tests")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway_api::client::Endpoint;
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
+
+/// What it does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// The delivery of this number, from 0, never comes.
+    DropDelivery(u64),
+    /// The delivery of this number comes twice.
+    RepeatDelivery(u64),
+    RefusePublish,
+    /// Every so many publish requests, the connection is closed instead of answering.
+    CloseAfter(u64),
+}
+
+pub(crate) struct Broker {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    fault: Fault,
+    partitions: Vec<Vec<Vec<u8>>>,
+    subscriptions: BTreeMap<String, Vec<usize>>,
+    published: usize,
+    delivered: u64,
+    publish_requests: u64,
+}
+
+impl Broker {
+    pub(crate) fn start(fault: Fault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = State {
+            fault,
+            partitions: Vec::new(),
+            subscriptions: BTreeMap::new(),
+            published: 0,
+            delivered: 0,
+            publish_requests: 0,
+        };
+        let state = Arc::new(Mutex::new(state));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, state) = (stream.unwrap(), Arc::clone(&shared));
+                thread::spawn(move || serve(stream, &state));
+            }
+        });
+        Self { address, state }
+    }
+
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        format!("http://{}", self.address).parse().unwrap()
+    }
+
+    /// An address at which nobody listens.
+    pub(crate) fn endpoint_of_nobody() -> Endpoint {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        format!("http://127.0.0.1:{port}").parse().unwrap()
+    }
+
+    pub(crate) fn stored(&self) -> Vec<Vec<u8>> {
+        self.state.lock().unwrap().partitions.concat()
+    }
+
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.state.lock().unwrap().subscriptions.len()
+    }
+}
+
+fn serve(stream: TcpStream, state: &Mutex<State>) {
+    let mut start = [0; 10];
+    while stream.peek(&mut start).is_ok_and(|length| (1..start.len()).contains(&length)) {}
+    if &start == b"GET /v1/ws" {
+        stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+        if let Ok(socket) = accept(stream) {
+            serve_websocket(socket, state);
+        }
+    } else {
+        serve_http(stream, state);
+    }
+}
+
+/// The handshake itself waits for its request as long as it takes.
+fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream>, ()> {
+    let mut handshake = tungstenite::accept(stream);
+    loop {
+        match handshake {
+            Ok(socket) => return Ok(socket),
+            Err(tungstenite::HandshakeError::Interrupted(later)) => handshake = later.handshake(),
+            Err(tungstenite::HandshakeError::Failure(_)) => return Err(()),
+        }
+    }
+}
+
+fn serve_http(stream: TcpStream, state: &Mutex<State>) {
+    let mut writer = stream.try_clone().unwrap();
+    let mut reader = BufReader::new(stream);
+    while let Some((method, target, body)) = read_request(&mut reader) {
+        let mut state = state.lock().unwrap();
+        if target.ends_with("/publish") && state.must_close() {
+            return;
+        }
+        let (status, answer) = state.answer(&method, &target, &body);
+        drop(state);
+        let answer = if status == 204 { String::new() } else { answer.to_string() };
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {}\r\n", content_type(status));
+        let length = if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", answer.len()) };
+        if writer.write_all(format!("{head}{length}\r\n{answer}").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn content_type(status: u16) -> &'static str {
+    if status >= 400 { "application/problem+json" } else { "application/json" }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, String, Vec<u8>)> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end() {
+            "" => break,
+            text => lines.push(text.to_owned()),
+        }
+    }
+    let mut words = lines[0].split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let length = lines.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    Some((method, target, body))
+}
+
+impl State {
+    fn must_close(&mut self) -> bool {
+        self.publish_requests += 1;
+        matches!(self.fault, Fault::CloseAfter(requests) if self.publish_requests.is_multiple_of(requests))
+    }
+
+    fn answer(&mut self, method: &str, target: &str, body: &[u8]) -> (u16, Value) {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path: Vec<&str> = path.split('/').skip(2).collect();
+        let json = || serde_json::from_slice::<Value>(body).unwrap();
+        match (method, path.as_slice()) {
+            ("GET", ["topics", name]) if self.partitions.is_empty() => problem(404, "topic_not_found", name),
+            ("GET", ["topics", _]) => (200, self.topic()),
+            ("PUT", ["topics", _]) => {
+                self.partitions = vec![Vec::new(); usize::try_from(json()["partitions"].as_u64().unwrap()).unwrap()];
+                (201, self.topic())
+            }
+            ("POST", ["topics", name, "messages" | "publish"]) if self.fault == Fault::RefusePublish => {
+                problem(503, "overloaded", name)
+            }
+            ("POST", ["topics", _, "messages"]) => {
+                let results: Vec<Value> = payloads(&json()).map(|payload| self.store(payload)).collect();
+                (200, json!({ "results": results }))
+            }
+            ("POST", ["topics", _, "publish"]) => (200, self.store(body.to_vec())),
+            ("GET", ["topics", _, "partitions", partition, "messages"]) => (200, self.read(partition, query)),
+            ("PUT", ["subscriptions", name]) => {
+                assert_eq!(json()["start"], "latest");
+                self.subscriptions.insert((*name).to_owned(), self.partitions.iter().map(Vec::len).collect());
+                (201, subscription(name))
+            }
+            ("DELETE", ["subscriptions", name]) => {
+                self.subscriptions.remove(*name).unwrap();
+                (204, Value::Null)
+            }
+            ("POST", ["subscriptions", name, "pull"]) => {
+                let count = usize::try_from(json()["max_messages"].as_u64().unwrap()).unwrap();
+                (200, json!({ "messages": self.deliver(name, count) }))
+            }
+            ("POST", ["subscriptions", _, "ack"]) => {
+                (200, json!({ "succeeded": json()["ack_ids"].as_array().unwrap().len(), "failed": [] }))
+            }
+            _ => problem(404, "not_found", target),
+        }
+    }
+
+    fn store(&mut self, payload: Vec<u8>) -> Value {
+        let partition = self.published % self.partitions.len();
+        self.published += 1;
+        self.partitions[partition].push(payload);
+        let offset = self.partitions[partition].len() - 1;
+        json!({ "id": "x", "partition": partition, "offset": offset, "duplicate": false, "durability": "memory" })
+    }
+
+    fn read(&self, partition: &str, query: &str) -> Value {
+        let number = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.parse::<usize>().ok());
+        let partition: usize = partition.parse().unwrap();
+        let (offset, limit) = (number("offset=").unwrap(), number("limit=").unwrap());
+        let end = (offset + limit).min(self.partitions[partition].len());
+        let messages: Vec<Value> = (offset..end).map(|offset| self.message(partition, offset)).collect();
+        json!({ "messages": messages, "next_offset": end, "next_cursor": "x" })
+    }
+
+    fn deliver(&mut self, subscription: &str, count: usize) -> Vec<Value> {
+        let mut messages = Vec::new();
+        for partition in 0..self.partitions.len() {
+            while messages.len() < count {
+                let cursor = &mut self.subscriptions.get_mut(subscription).unwrap()[partition];
+                if *cursor >= self.partitions[partition].len() {
+                    break;
+                }
+                let offset = *cursor;
+                *cursor += 1;
+                let copies = if self.fault == Fault::DropDelivery(self.delivered) {
+                    0
+                } else {
+                    1 + usize::from(self.fault == Fault::RepeatDelivery(self.delivered))
+                };
+                self.delivered += 1;
+                messages.extend(vec![self.message(partition, offset); copies]);
+            }
+        }
+        messages
+    }
+
+    fn message(&self, partition: usize, offset: usize) -> Value {
+        let data = STANDARD.encode(&self.partitions[partition][offset]);
+        json!({ "ack_id": format!("{partition}-{offset}"), "topic": "t", "partition": partition, "offset": offset, "data": data })
+    }
+
+    fn topic(&self) -> Value {
+        let layout = |(partition, messages): (usize, &Vec<Vec<u8>>)| {
+            json!({
+                "partition": partition, "owner": { "node": 1, "shard": 0 }, "leader_epoch": 1, "replicas": [1], "isr": [1],
+                "start_offset": 0, "high_watermark": messages.len(), "end_offset": messages.len(), "bytes": 0, "state": "open",
+            })
+        };
+        let layout: Vec<Value> = self.partitions.iter().enumerate().map(layout).collect();
+        json!({
+            "name": "t", "partitions": self.partitions.len(), "replication_factor": 1, "retention_ms": 1,
+            "compression": "none", "flush": "always", "acks": "quorum", "min_insync": 1, "dedup_window_ms": 0,
+            "max_message_bytes": 1_048_576, "layout": layout,
+        })
+    }
+}
+
+fn serve_websocket(mut socket: WebSocket<TcpStream>, state: &Mutex<State>) {
+    let mut subscription: Option<(String, usize)> = None;
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => {
+                let frame: Value = serde_json::from_str(&text).unwrap();
+                if let Some(answer) = answer_frame(&frame, &mut state.lock().unwrap(), &mut subscription) {
+                    socket.send(Message::text(answer)).unwrap();
+                }
+            }
+            Ok(_) => {}
+            Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+        let Some((name, credit)) = &mut subscription else { continue };
+        let messages = state.lock().unwrap().deliver(name, *credit);
+        if !messages.is_empty() {
+            *credit = credit.saturating_sub(messages.len());
+            // As the broker writes it: the kind of frame comes first.
+            let rest = json!({ "subscription": name, "messages": messages }).to_string();
+            let frame = format!("{{\"op\":\"messages\",{}", &rest[1..]);
+            // Now and then a ping, which must be answered without disturbing anything.
+            if socket
+                .send(Message::Ping(vec![1, 2, 3].into()))
+                .and_then(|()| socket.send(Message::text(frame)))
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+fn answer_frame(frame: &Value, state: &mut State, subscription: &mut Option<(String, usize)>) -> Option<String> {
+    let reference = &frame["ref"];
+    let number = |name: &str| usize::try_from(frame[name].as_u64().unwrap()).unwrap();
+    match frame["op"].as_str().unwrap() {
+        "publish" if state.fault == Fault::RefusePublish => {
+            Some(format!("{{\"op\":\"error\",\"ref\":{reference},\"code\":\"overloaded\",\"detail\":\"\"}}"))
+        }
+        "publish" => {
+            let results: Vec<Value> = payloads(frame).map(|payload| state.store(payload)).collect();
+            Some(format!("{{\"op\":\"published\",\"ref\":{reference},\"results\":{}}}", Value::from(results)))
+        }
+        "subscribe" => {
+            *subscription = Some((frame["subscription"].as_str().unwrap().to_owned(), number("credit")));
+            Some(format!("{{\"op\":\"subscribed\",\"ref\":{reference}}}"))
+        }
+        "credit" => {
+            subscription.as_mut().unwrap().1 += number("add");
+            None
+        }
+        "ack" => Some(format!("{{\"op\":\"acked\",\"ref\":{reference},\"succeeded\":1,\"failed\":[]}}")),
+        other => panic!("frame {other}"),
+    }
+}
+
+fn payloads(request: &Value) -> impl Iterator<Item = Vec<u8>> {
+    request["messages"].as_array().unwrap().iter().map(|message| match message["text"].as_str() {
+        Some(text) => text.as_bytes().to_vec(),
+        None => STANDARD.decode(message["data"].as_str().unwrap()).unwrap(),
+    })
+}
+
+fn subscription(name: &str) -> Value {
+    json!({
+        "name": name, "topic": "t", "type": "pull", "consumption": "shared", "ordering": "none",
+        "delivery": "at_least_once", "ack_deadline_ms": 30_000, "max_delivery_attempts": 0,
+        "backoff": { "min_ms": 100, "max_ms": 60_000 }, "start": "latest", "session_timeout_ms": 10_000,
+        "backlog": 0, "leased": 0, "redeliveries": 0, "dead_letters": 0, "generation": 0, "consumers": [], "cursors": [],
+    })
+}
+
+fn problem(status: u16, code: &str, what: &str) -> (u16, Value) {
+    let problem = json!({
+        "type": "about:blank", "title": code, "status": status, "code": code, "detail": what, "instance": "",
+        "retryable": status == 503, "outcome": "not_applied",
+    });
+    (status, problem)
+}
