@@ -13,3 +13,5 @@ pub mod request_id;
 pub mod response;
 pub mod router;
 pub mod target;
+#[cfg(test)]
+pub(crate) mod testing;
