@@ -28,7 +28,7 @@ pub enum ShardCommand {
 }
 
 /// One change to one partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionChange {
     /// Own this partition from now on: recover it from disk, or make it.
     Open {
@@ -103,6 +103,19 @@ impl PartitionChange {
             | Self::Delete { partition }
             | Self::OpenSubscription { partition, .. }
             | Self::CloseSubscription { partition, .. } => *partition,
+        }
+    }
+}
+
+impl SubscriptionSettings {
+    /// What holds for a recovered cursor until the metadata says more.
+    pub(crate) const fn until_known(id: SubscriptionId) -> Self {
+        Self {
+            id,
+            ack_deadline: Duration::from_secs(30),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_mins(1),
+            start: SeekTo::Earliest,
         }
     }
 }

@@ -23,4 +23,6 @@ pub struct ShardConfig {
     pub ack_key: [u8; 16],
     /// What every shard of the last run knew to be durable.
     pub durable_ends: Arc<Vec<DurableEnd>>,
+    /// The highest sequence of those files.
+    pub durable_ends_sequence: u64,
 }

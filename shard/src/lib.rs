@@ -2,17 +2,23 @@
 
 mod alarm;
 mod clock;
+pub mod command;
+mod config;
 mod event;
 mod handle;
 mod limits;
 mod mailbox;
 mod mesh;
 pub mod metrics;
+mod partition;
 mod placement;
 mod request;
+mod shard;
 mod store;
 mod tail_cache;
+mod waiters;
 
+pub use config::ShardConfig;
 pub use handle::ShardHandle;
 pub use mesh::MeshPlan;
 pub use placement::shard_of;
@@ -21,3 +27,5 @@ pub use request::{
     PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom,
     ReadReply, ReadRequest, SeekTo, SubscriptionError,
 };
+pub use shard::Shard;
+pub use store::durable_ends::{DurableEnds, read_durable_ends};

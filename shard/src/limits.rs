@@ -11,15 +11,15 @@ pub(crate) const EVENTS_PER_TURN_MAX: usize = 4_096;
 /// The most reads and consumers that wait at one partition for something new.
 pub(crate) const WAITERS_PER_PARTITION_MAX: usize = 100_000;
 /// The most disk reads in flight on one core.
-pub(crate) const DISK_READS_MAX: usize = 64;
-/// The most bytes of one disk read.
+pub(crate) const DISK_READS_MAX: u64 = 64;
+/// The fewest bytes of one disk read.
+pub(crate) const DISK_READ_BYTES_MIN: usize = 64 << 10;
+/// The most bytes of one disk read, but for a larger batch.
 pub(crate) const DISK_READ_BYTES_MAX: usize = 1 << 20;
 /// The most partitions that are recovered at once on one core.
 pub(crate) const RECOVERIES_MAX: usize = 16;
 /// The bytes read at once during recovery.
 pub(crate) const RECOVERY_READ_BYTES: usize = 1 << 20;
-/// The most files kept open for reading on one core, beside those being written.
-pub(crate) const OPEN_READ_FILES_MAX: usize = 128;
 /// How often what is known to be durable is written down, when it changed.
 pub(crate) const DURABLE_ENDS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often retention is looked at.

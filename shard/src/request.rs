@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_channel::oneshot;
+pub use shard_core::delivery::{AckOutcome, ConsumerId, LeaseId, LeasedMessage};
 use shard_core::{
     format::record_batch::{RecordBatch, UnassignedBatch},
     model::{LeaderEpoch, Offset, SubscriptionId, Timestamp, TopicPartition},
@@ -134,10 +135,6 @@ pub struct PullRequest {
     pub consumer: ConsumerId,
 }
 
-/// A connection or member that leases are tied to; 0 for a pull that outlives its connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConsumerId(pub u64);
-
 /// Messages leased to a consumer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pulled {
@@ -147,52 +144,21 @@ pub struct Pulled {
     pub leased: Vec<LeasedMessage>,
 }
 
-/// One message in a consumer's hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeasedMessage {
-    /// Its place.
-    pub offset: Offset,
-    /// Its lease; with place and subscription it is the ack id.
-    pub lease: LeaseId,
-    /// How often it has been delivered, this time included.
-    pub delivery_attempt: u32,
-}
-
-/// Names one delivery of one message; it can't be guessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LeaseId {
-    /// Rises with each lease of a subscription on a partition, also over restarts.
-    pub sequence: u64,
-    /// Keyed hash over subscription, partition, offset and sequence.
-    pub tag: u64,
-}
-
 /// What a consumer says of messages it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AckAction {
     /// Done with: never deliver it again.
     Ack,
-    /// Deliver it again, after this long.
+    /// Deliver it again.
     Nack {
-        /// Zero is at once.
-        delay: Duration,
+        /// After this long, zero is at once; by the subscription's back-off if none.
+        delay: Option<Duration>,
     },
     /// Still working: the deadline is this long from now.
     Extend {
         /// From now.
         deadline: Duration,
     },
-}
-
-/// What became of one ack, nack or extension. Answered once it is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AckOutcome {
-    /// It holds.
-    Applied,
-    /// The message was leased again, or acked, since.
-    LeaseExpired,
-    /// No such lease was ever given.
-    Unknown,
 }
 
 /// Why no ack of a request was applied.

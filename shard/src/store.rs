@@ -2,6 +2,9 @@
 
 pub(crate) mod data_dir;
 pub(crate) mod dma_file;
+pub(crate) mod durable_ends;
+pub(crate) mod open;
+pub(crate) mod segment_reader;
 
 /// Why a file operation failed; what it left behind is for recovery to find out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +16,7 @@ pub(crate) struct StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn new(operation: &'static str, path: &std::path::Path, reason: impl ToString) -> Self {
+    pub(crate) fn new(operation: &'static str, path: &std::path::Path, reason: impl std::fmt::Display) -> Self {
         Self { operation, path: path.display().to_string(), reason: reason.to_string() }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use shard_core::{
     format::record_batch::RecordBatch,
-    model::{Offset, OffsetRange, TopicPartition},
+    model::{OffsetRange, TopicPartition},
 };
 
 /// What a cached batch costs beside its bytes.
@@ -66,11 +66,6 @@ impl TailCache {
         (!found.is_empty()).then_some(found)
     }
 
-    /// The oldest offset the cache has of a partition.
-    pub(crate) fn start(&self, partition: TopicPartition) -> Option<Offset> {
-        self.partitions.get(&partition)?.front().map(|batch| batch.offsets().start)
-    }
-
     /// Forgets a partition.
     pub(crate) fn remove(&mut self, partition: TopicPartition) {
         if let Some(batches) = self.partitions.remove(&partition) {
@@ -107,7 +102,7 @@ mod tests {
             record::{MessageId, RecordHead},
             record_batch::{BatchBuilder, Codec},
         },
-        model::{LeaderEpoch, PartitionIndex, Timestamp, TopicId},
+        model::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId},
     };
 
     use super::*;
@@ -162,7 +157,7 @@ mod tests {
             cache.insert(partition(u32::try_from(base % 2).unwrap()), batch(base / 2, 900));
             assert!(cache.bytes() <= 4 * (1_000 + BATCH_OVERHEAD_BYTES));
         }
-        assert_eq!(cache.start(partition(0)), Some(Offset::new(48)));
+        assert_eq!(starts(cache.read(partition(0), range(47, 50), 1 << 20)), None);
         assert_eq!(starts(cache.read(partition(1), range(48, 50), 1 << 20)), Some(vec![48, 49]));
     }
 
@@ -171,7 +166,8 @@ mod tests {
         let mut cache = TailCache::new(1 << 20);
         cache.insert(partition(0), batch(0, 10));
         cache.insert(partition(0), batch(7, 10));
-        assert_eq!(cache.start(partition(0)), Some(Offset::new(7)));
+        assert_eq!(starts(cache.read(partition(0), range(0, 8), 1 << 20)), None);
+        assert_eq!(starts(cache.read(partition(0), range(7, 8), 1 << 20)), Some(vec![7]));
     }
 
     #[test]
@@ -179,6 +175,6 @@ mod tests {
         let mut cache = TailCache::new(1 << 20);
         cache.insert(partition(0), batch(0, 10));
         cache.remove(partition(0));
-        assert_eq!((cache.bytes(), cache.start(partition(0))), (0, None));
+        assert_eq!((cache.bytes(), starts(cache.read(partition(0), range(0, 1), 1))), (0, None));
     }
 }

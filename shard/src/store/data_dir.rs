@@ -19,11 +19,6 @@ pub(crate) fn segment_path(partition_dir: &Path, base: Offset) -> PathBuf {
     partition_dir.join(format!("{:020}.log", base.get()))
 }
 
-/// The index of the segment that begins at `base`.
-pub(crate) fn index_path(partition_dir: &Path, base: Offset) -> PathBuf {
-    partition_dir.join(format!("{:020}.index", base.get()))
-}
-
 /// The cursor journal of one generation.
 pub(crate) fn journal_path(partition_dir: &Path, generation: u64) -> PathBuf {
     partition_dir.join(format!("cursors.{generation:010}.journal"))

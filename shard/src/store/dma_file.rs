@@ -73,11 +73,6 @@ impl BlockFile {
         self.file.truncate(length).await.map_err(|error| self.error("cutting", error))
     }
 
-    /// How long the file is.
-    pub(crate) async fn length(&self) -> Result<u64, StoreError> {
-        self.file.file_size().await.map_err(|error| self.error("looking at", error))
-    }
-
     /// Closes the file, unless another clone is in use.
     pub(crate) async fn close(self) {
         if let Err(error) = self.file.close_rc().await {
@@ -91,9 +86,22 @@ impl BlockFile {
         Ok(Self { file: Rc::new(file), path: path.into() })
     }
 
-    fn error(&self, operation: &'static str, reason: impl ToString) -> StoreError {
+    fn error(&self, operation: &'static str, reason: impl std::fmt::Display) -> StoreError {
         StoreError::new(operation, &self.path, reason)
     }
+}
+
+/// Opens a file with something in it, before any other: glommio finds out by a read of the first file it opens whether
+/// the device can be polled, and takes the empty answer of an empty file for a yes.
+pub(crate) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), StoreError> {
+    let path = data_dir.join(format!("io-probe.{shard}"));
+    let written = path.clone();
+    off_the_shard(move || {
+        std::fs::write(&written, [0; 4096]).map_err(|error| StoreError::new("writing", &written, error))
+    })
+    .await?;
+    BlockFile::open(path.clone(), Access::Read).await?.close().await;
+    remove_file(path).await
 }
 
 /// Makes the names in a directory durable: files made, renamed and removed.

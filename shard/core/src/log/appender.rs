@@ -238,6 +238,12 @@ impl PartitionLog {
         self.log_end
     }
 
+    /// The base offset of the segment that is written to, and the position behind its last flush.
+    #[must_use]
+    pub fn last_segment(&self) -> Option<(Offset, u64)> {
+        self.segments.back().map(|last| (last.base, last.end))
+    }
+
     /// Which owner appends.
     #[must_use]
     pub const fn epoch(&self) -> LeaderEpoch {

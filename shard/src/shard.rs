@@ -1,0 +1,164 @@
+//! The loop of one core: an event in, what the cores decide out.
+
+use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc};
+
+use futures_channel::oneshot;
+use futures_lite::future::yield_now;
+use shard_core::model::{RequestId, TopicPartition};
+
+use crate::{
+    alarm::Alarm,
+    clock::Clock,
+    command::ShardCommand,
+    config::ShardConfig,
+    event::ShardEvent,
+    handle::ShardHandle,
+    limits,
+    mailbox::Mailbox,
+    mesh::MeshPlan,
+    metrics::ShardMetrics,
+    partition::{Partition, Slot},
+    request::PartitionUnavailable,
+    store::{dma_file::probe_device, segment_reader::SegmentReader},
+    tail_cache::TailCache,
+};
+
+mod acking;
+mod changes;
+mod housekeeping;
+mod perform;
+mod publishing;
+mod pulling;
+mod reading;
+mod tasks;
+
+/// One core's partitions and the loop that serves them.
+#[derive(Debug)]
+pub struct Shard {
+    config: Rc<ShardConfig>,
+    clock: Clock,
+    mailbox: Mailbox<ShardEvent>,
+    partitions: HashMap<TopicPartition, Slot>,
+    /// Those that events were given to since effects were last performed.
+    touched: Vec<TopicPartition>,
+    cache: TailCache,
+    reader: SegmentReader,
+    alarm: Alarm,
+    metrics: Arc<ShardMetrics>,
+    next_request: u64,
+    durable_ends_sequence: u64,
+    writing_durable_ends: bool,
+    stopping: Option<oneshot::Sender<()>>,
+    stopped: Rc<Cell<bool>>,
+}
+
+impl Shard {
+    /// Joins the mesh and makes a shard without partitions, on the executor it will run on.
+    ///
+    /// # Errors
+    /// When the data directory can't be used, or another shard has ended before it joined.
+    pub async fn start(
+        mut config: ShardConfig,
+        mesh: MeshPlan,
+        commands: flume::Receiver<ShardCommand>,
+        metrics: Arc<ShardMetrics>,
+    ) -> Result<(Self, ShardHandle), String> {
+        probe_device(&config.data_dir, config.index).await.map_err(|error| error.to_string())?;
+        let (mesh, number, peers) = mesh.join().await?;
+        config.index = number.unwrap_or(config.index);
+        let mailbox = Mailbox::new();
+        let stopped = Rc::new(Cell::new(false));
+        for peer in peers {
+            tasks::receive_requests(peer, mailbox.clone());
+        }
+        tasks::receive_commands(commands, mailbox.clone(), config.clone());
+        tasks::tick(mailbox.clone(), limits::DURABLE_ENDS_INTERVAL, Rc::clone(&stopped), || ShardEvent::DurableEndsDue);
+        tasks::tick(mailbox.clone(), limits::RETENTION_INTERVAL, Rc::clone(&stopped), || ShardEvent::RetentionDue);
+        let place = (config.index, config.count);
+        let handle = ShardHandle::new(place, mailbox.clone(), mesh, Arc::clone(&metrics));
+        let shard = Self {
+            clock: Clock::start(),
+            partitions: HashMap::new(),
+            touched: Vec::new(),
+            cache: TailCache::new(config.tail_cache_bytes_max),
+            reader: SegmentReader::new(Arc::clone(&metrics)),
+            alarm: Alarm::new(mailbox.clone()),
+            next_request: 0,
+            durable_ends_sequence: config.durable_ends_sequence,
+            writing_durable_ends: false,
+            stopping: None,
+            stopped,
+            config: Rc::new(config),
+            mailbox,
+            metrics,
+        };
+        Ok((shard, handle))
+    }
+
+    /// Serves until `ShardCommand::Stop` and everything accepted is on the disk.
+    pub async fn run(mut self) {
+        while !self.stopped.get() {
+            self.mailbox.wait().await;
+            for _ in 0..limits::EVENTS_PER_TURN_MAX {
+                let Some(event) = self.mailbox.take() else { break };
+                self.handle(event);
+            }
+            self.perform_effects();
+            self.alarm.arm(self.clock.monotonic());
+            self.metrics.queue_depth.set(widen(self.mailbox.len()));
+            self.metrics.tail_cache_bytes.set(widen(self.cache.bytes()));
+            self.finish_stop();
+            // Connections get their turn between two of this loop's.
+            yield_now().await;
+        }
+    }
+
+    fn handle(&mut self, event: ShardEvent) {
+        match event {
+            ShardEvent::Request(request) => self.on_request(request),
+            ShardEvent::Change { change, applying } => self.on_change(change, applying),
+            ShardEvent::Opened { change, recovered, applying } => self.on_opened(&change, *recovered, &applying),
+            ShardEvent::Located { partition, settings, start, applying } => {
+                self.open_subscription_at(partition, settings, start, applying);
+            }
+            ShardEvent::SeekLocated { cursor, to, reply } => self.on_seek_located(cursor, to, reply),
+            ShardEvent::Log { partition, event } => self.on_log_event(partition, event),
+            ShardEvent::Written { partition, active } => self.on_written(partition, active),
+            ShardEvent::SegmentCreated { partition, segment, file } => {
+                self.on_segment_created(partition, segment, file);
+            }
+            ShardEvent::Journal { partition, written } => self.on_journal_written(partition, written),
+            ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
+            ShardEvent::Tick => self.on_tick(),
+            ShardEvent::DurableEndsDue => self.write_durable_ends(),
+            ShardEvent::DurableEndsWritten => self.writing_durable_ends = false,
+            ShardEvent::RetentionDue => self.enforce_retention(),
+            ShardEvent::Stop { done } => self.begin_stop(done),
+        }
+    }
+
+    /// The partition, if it serves; it is polled for effects after this turn's events.
+    fn open(&mut self, partition: TopicPartition) -> Result<&mut Partition, PartitionUnavailable> {
+        let slot = self.partitions.get_mut(&partition).ok_or(PartitionUnavailable::NotHere(partition))?;
+        match slot {
+            Slot::Open(open) => {
+                if !open.touched {
+                    open.touched = true;
+                    self.touched.push(partition);
+                }
+                Ok(open)
+            }
+            Slot::Opening => Err(PartitionUnavailable::Closed { partition, reason: "it is being recovered".into() }),
+            Slot::Closed(reason) => Err(PartitionUnavailable::Closed { partition, reason: reason.clone() }),
+        }
+    }
+
+    fn new_request(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId::new(self.next_request)
+    }
+}
+
+fn widen(length: usize) -> u64 {
+    u64::try_from(length).expect("a length fits in 64 bits")
+}

@@ -1,0 +1,94 @@
+//! Requests as they come, and publishes from append to answer.
+
+use shard_core::{
+    format::record_batch::UnassignedBatch,
+    log::{AppendError, Reached},
+    model::{Offset, RequestId, Timestamp, TopicPartition},
+};
+
+use super::Shard;
+use crate::{
+    clock::Clock,
+    partition::{Partition, WaitingPublish},
+    request::{Durability, PartitionUnavailable, PublishError, Published, Reply, Request},
+};
+
+impl Shard {
+    pub(super) fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Publish { partition, batch, reply } => self.publish(partition, batch, reply),
+            Request::Read { partition, read, reply } => self.read(partition, &read, reply),
+            Request::Status { partition, reply } => {
+                let _ = reply.send(self.status(partition));
+            }
+            Request::Pull { cursor, pull, reply } => self.pull(cursor, pull, reply),
+            Request::Acknowledge { cursor, action, leases, reply } => self.acknowledge(cursor, action, &leases, reply),
+            Request::AckUpTo { cursor, up_to, reply } => self.ack_up_to(cursor, up_to, reply),
+            Request::Seek { cursor, to, reply } => self.seek(cursor, to, reply),
+            Request::CursorStatus { cursor, reply } => {
+                let _ = reply.send(self.cursor_status(cursor));
+            }
+            Request::AwaitDeliverable { subscription, partitions, reply } => {
+                self.await_deliverable(subscription, &partitions, reply);
+            }
+            Request::ReleaseConsumer { cursor, consumer } => self.release_consumer(cursor, consumer),
+        }
+    }
+
+    fn publish(&mut self, partition: TopicPartition, batch: UnassignedBatch, reply: Reply<Published, PublishError>) {
+        let (request, started) = (self.new_request(), self.clock.monotonic());
+        let messages = u64::from(batch.record_count());
+        let bytes = super::widen(batch.len());
+        let refused = match self.open(partition) {
+            Ok(open) => match open.log.append(Clock::wall(), request, batch) {
+                Ok(_) => {
+                    open.publishes.push_back(WaitingPublish { request, started, messages, reply });
+                    self.metrics.bytes_appended.add(bytes);
+                    return;
+                }
+                Err(error) => refusal(partition, error),
+            },
+            Err(error) => error.into(),
+        };
+        self.metrics.publishes_refused.add(1);
+        let _ = reply.send(Err(refused));
+    }
+
+    /// Answers a publisher whose batch is done.
+    pub(super) fn acknowledge_publish(
+        &self,
+        open: &mut Partition,
+        request: RequestId,
+        (base_offset, timestamp, reached): (Offset, Timestamp, Reached),
+    ) {
+        let waiting = open.publishes.pop_front().expect("a publisher waits for each append");
+        assert!(waiting.request == request, "appends are acknowledged in their order");
+        self.metrics.messages_appended.add(waiting.messages);
+        self.metrics.publish_latency.observe(self.clock.monotonic().since(waiting.started));
+        let durability = match reached {
+            Reached::Disk => Durability::Leader,
+            Reached::Written => Durability::Buffered,
+        };
+        // A publisher that has gone does not hear of it.
+        let _ = waiting.reply.send(Ok(Published { base_offset, timestamp, durability }));
+    }
+
+    /// Tells a publisher that its batch may or may not be there.
+    pub(super) fn refuse_publish(&self, open: &mut Partition, request: RequestId) {
+        let waiting = open.publishes.pop_front().expect("a publisher waits for each append");
+        assert!(waiting.request == request, "appends are refused in their order");
+        self.metrics.publishes_refused.add(1);
+        let reason = open.log.failure().unwrap_or("the write failed").to_owned();
+        let _ = waiting.reply.send(Err(PublishError::StoreFailed { reason }));
+    }
+}
+
+fn refusal(partition: TopicPartition, error: AppendError) -> PublishError {
+    match error {
+        AppendError::Backpressure { unflushed_bytes, unflushed_bytes_max } => {
+            PublishError::Backpressure { unflushed_bytes, unflushed_bytes_max }
+        }
+        AppendError::Failed { reason } => PartitionUnavailable::Closed { partition, reason }.into(),
+        AppendError::Stopping => PartitionUnavailable::Stopping.into(),
+    }
+}

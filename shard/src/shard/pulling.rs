@@ -1,0 +1,222 @@
+//! Pulls: what the dispatcher may lease, read from the cache or from disk.
+
+use std::{cell::RefCell, rc::Rc};
+
+use shard_core::{
+    delivery::LeaseRequest,
+    format::record_batch::RecordBatch,
+    model::{Monotonic, OffsetRange, SubscriptionId, TopicPartition},
+};
+
+use super::{
+    Shard,
+    reading::{Source, source},
+};
+use crate::{
+    event::ShardEvent,
+    partition::{Partition, Slot},
+    request::{
+        ConsumerId, PartitionSubscription, PartitionUnavailable, PullRequest, Pulled, ReadError, Reply,
+        SubscriptionError,
+    },
+    tail_cache::TailCache,
+    waiters::DeliverableWaiter,
+};
+
+/// Who pulls from where, and when.
+#[derive(Clone, Copy)]
+struct Puller<'a> {
+    subscription: SubscriptionId,
+    pull: &'a PullRequest,
+    now: Monotonic,
+}
+
+/// What a pull came to.
+enum Pull {
+    /// An answer.
+    Done(Pulled),
+    /// These offsets have to be read from disk first.
+    Disk(OffsetRange, shard_core::log::ReadPlan),
+}
+
+impl Shard {
+    pub(super) fn pull(
+        &mut self,
+        cursor: PartitionSubscription,
+        pull: PullRequest,
+        reply: Reply<Pulled, SubscriptionError>,
+    ) {
+        // A consumer that has gone would hold its leases until their deadline.
+        if reply.is_canceled() {
+            return;
+        }
+        let now = self.clock.monotonic();
+        if let Err(error) = self.open(cursor.partition) {
+            return drop(reply.send(Err(error.into())));
+        }
+        let Some(Slot::Open(open)) = self.partitions.get_mut(&cursor.partition) else { return };
+        let who = Puller { subscription: cursor.subscription, pull: &pull, now };
+        match pull_cached(open, &self.cache, who) {
+            Err(error) => drop(reply.send(Err(error))),
+            Ok(Pull::Done(pulled)) => {
+                self.metrics.messages_leased.add(super::widen(pulled.leased.len()));
+                answer(open, who, pulled, reply);
+            }
+            Ok(Pull::Disk(wanted, plan)) => {
+                let (reader, directory) = (self.reader.clone(), Rc::clone(&open.directory));
+                let mailbox = self.mailbox.clone();
+                glommio::spawn_local(async move {
+                    let read = reader.read(&directory, plan, wanted, pull.bytes_max).await;
+                    mailbox.push(ShardEvent::PullRead { cursor, pull, read, reply });
+                })
+                .detach();
+            }
+        }
+    }
+
+    pub(super) fn on_pull_read(
+        &mut self,
+        cursor: PartitionSubscription,
+        pull: &PullRequest,
+        read: Result<Vec<RecordBatch>, ReadError>,
+        reply: Reply<Pulled, SubscriptionError>,
+    ) {
+        if reply.is_canceled() {
+            return;
+        }
+        let now = self.clock.monotonic();
+        let who = Puller { subscription: cursor.subscription, pull, now };
+        let leased = self.open(cursor.partition).map_err(SubscriptionError::from).and_then(|open| {
+            let batches = read?;
+            let mut pulled = Pulled::default();
+            lease(open, who, &mut pulled, batches)?;
+            Ok((open, pulled))
+        });
+        match leased {
+            Ok((open, pulled)) => answer(open, who, pulled, reply),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    pub(super) fn await_deliverable(
+        &mut self,
+        subscription: SubscriptionId,
+        partitions: &[TopicPartition],
+        reply: Reply<(), PartitionUnavailable>,
+    ) {
+        let waiter: DeliverableWaiter = Rc::new(RefCell::new(Some(reply)));
+        for &partition in partitions {
+            let added = self.open(partition).and_then(|open| match open.subscriptions.get_mut(&subscription) {
+                Some(subscribed) => subscribed.waiters.push(Rc::clone(&waiter)),
+                None => Err(PartitionUnavailable::NotHere(partition)),
+            });
+            if let Err(error) = added {
+                if let Some(reply) = waiter.borrow_mut().take() {
+                    let _ = reply.send(Err(error));
+                }
+                return;
+            }
+        }
+    }
+
+    pub(super) fn release_consumer(&mut self, cursor: PartitionSubscription, consumer: ConsumerId) {
+        let now = self.clock.monotonic();
+        if let Ok(open) = self.open(cursor.partition) {
+            if let Ok(subscribed) = open.subscribed(cursor.subscription) {
+                subscribed.dispatcher.release_consumer(now, consumer);
+            }
+            open.record_changes(cursor.subscription);
+        }
+    }
+}
+
+/// Wakes as many gateways as there may be messages for; each that leaves some wakes the next when it has pulled.
+pub(super) fn wake_waiters(open: &mut Partition, now: Monotonic) {
+    let high_watermark = open.log.high_watermark();
+    for subscribed in open.subscriptions.values_mut() {
+        if subscribed.dispatcher.next_deliverable(now, high_watermark).is_some() {
+            subscribed.waiters.wake_one();
+        }
+    }
+}
+
+fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Result<Pull, SubscriptionError> {
+    let Puller { subscription, pull, now } = who;
+    let high_watermark = open.log.high_watermark();
+    let mut pulled = Pulled::default();
+    let mut bytes = 0;
+    while pulled.leased.len() < count(pull) && bytes < pull.bytes_max {
+        let dispatcher = &mut open.subscribed(subscription)?.dispatcher;
+        let Some(first) = dispatcher.next_deliverable(now, high_watermark) else { break };
+        let wanted = OffsetRange::new(first, high_watermark);
+        match source(open, cache, wanted, pull.bytes_max - bytes) {
+            Some(Source::Cached(batches)) => {
+                bytes += batches.iter().map(|batch| batch.bytes().len()).sum::<usize>();
+                lease(open, who, &mut pulled, batches)?;
+            }
+            Some(Source::Disk(plan)) if pulled.leased.is_empty() => return Ok(Pull::Disk(wanted, plan)),
+            Some(Source::Disk(_)) => break,
+            None => {
+                let reason = "no segment holds the offset".to_owned();
+                return Err(ReadError::Corrupt { offset: first, reason }.into());
+            }
+        }
+    }
+    Ok(Pull::Done(pulled))
+}
+
+/// Leases what is deliverable of `batches`, and keeps those that hold something leased.
+fn lease(
+    open: &mut Partition,
+    who: Puller<'_>,
+    pulled: &mut Pulled,
+    batches: Vec<RecordBatch>,
+) -> Result<(), SubscriptionError> {
+    let Puller { subscription, pull, now } = who;
+    let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(()) };
+    let readable = OffsetRange::new(first.offsets().start, last.offsets().end);
+    let left = count(pull).saturating_sub(pulled.leased.len());
+    let request = LeaseRequest {
+        readable,
+        count: u32::try_from(left).unwrap_or(u32::MAX),
+        consumer: pull.consumer,
+        deadline: pull.ack_deadline,
+    };
+    let leased = open.subscribed(subscription)?.dispatcher.lease(now, request);
+    open.record_changes(subscription);
+    for batch in batches {
+        let offsets = batch.offsets();
+        let first_within = leased.partition_point(|message| message.offset < offsets.start);
+        if leased.get(first_within).is_some_and(|message| message.offset < offsets.end) {
+            pulled.batches.push(batch);
+        }
+    }
+    pulled.leased.extend(leased);
+    Ok(())
+}
+
+/// Hands over what was leased; if the consumer has gone meanwhile, it is deliverable again at once.
+fn answer(
+    open: &mut Partition,
+    Puller { subscription, now, .. }: Puller<'_>,
+    mut pulled: Pulled,
+    reply: Reply<Pulled, SubscriptionError>,
+) {
+    pulled.leased.sort_unstable_by_key(|message| message.offset);
+    pulled.batches.sort_unstable_by_key(|batch| batch.offsets().start);
+    pulled.batches.dedup_by_key(|batch| batch.offsets().start);
+    if let Err(Ok(lost)) = reply.send(Ok(pulled)) {
+        tracing::debug!(%subscription, messages = lost.leased.len(), "a consumer went while it was served");
+        if let Ok(subscribed) = open.subscribed(subscription) {
+            for message in lost.leased {
+                let at_once = Some(std::time::Duration::ZERO);
+                subscribed.dispatcher.nack(now, message.offset, message.lease, at_once);
+            }
+        }
+        open.record_changes(subscription);
+    }
+}
+
+fn count(pull: &PullRequest) -> usize {
+    usize::try_from(pull.messages_max).unwrap_or(usize::MAX)
+}

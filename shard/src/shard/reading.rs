@@ -1,0 +1,216 @@
+//! Reads without a subscription: from the tail cache, from disk, or after a wait.
+
+use std::rc::Rc;
+
+use shard_core::{
+    format::record_batch::RecordBatch,
+    log::ReadPlan,
+    model::{Offset, OffsetRange, Timestamp, TopicPartition},
+};
+
+use super::Shard;
+use crate::{
+    partition::{Partition, Slot},
+    request::{PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest, Reply},
+    store::segment_reader::SegmentReader,
+    tail_cache::TailCache,
+    waiters::WaitingRead,
+};
+
+/// How far a read looks for a record by its time at once; the index narrows it to less.
+const LOCATE_BYTES: usize = 8 << 20;
+
+/// Where the batches of a read come from.
+pub(super) enum Source {
+    /// They are in memory.
+    Cached(Vec<RecordBatch>),
+    /// They are on disk, as the plan says.
+    Disk(ReadPlan),
+}
+
+impl Shard {
+    pub(super) fn read(&mut self, partition: TopicPartition, read: &ReadRequest, reply: Reply<ReadReply, ReadError>) {
+        match read.from {
+            ReadFrom::Offset(from) => self.read_from(partition, from, read, reply),
+            ReadFrom::Timestamp(at) => self.read_from_time(partition, at, *read, reply),
+        }
+    }
+
+    /// Wakes the reads that waited for the high watermark to move.
+    pub(super) fn serve_waiting_reads(&mut self, partition: TopicPartition) {
+        let Ok(open) = self.open(partition) else { return };
+        let end = open.log.high_watermark();
+        for waiting in open.reads.take_all() {
+            if waiting.from < end {
+                self.read_from(partition, waiting.from, &waiting.read, waiting.reply);
+            } else if !waiting.reply.is_canceled() {
+                self.wait_for_record(partition, waiting);
+            }
+        }
+    }
+
+    /// Answers the reads that have waited long enough, with nothing.
+    pub(super) fn expire_waiting_reads(&mut self, partition: TopicPartition) {
+        let now = self.clock.monotonic();
+        let Ok(open) = self.open(partition) else { return };
+        let high_watermark = open.log.high_watermark();
+        while let Some(waiting) = open.reads.take_due(now) {
+            let nothing = ReadReply { from: waiting.from, batches: Vec::new(), high_watermark };
+            let _ = waiting.reply.send(Ok(nothing));
+        }
+    }
+
+    pub(super) fn status(&mut self, partition: TopicPartition) -> Result<PartitionStatus, PartitionUnavailable> {
+        let shard = self.config.index;
+        match self.partitions.get(&partition).ok_or(PartitionUnavailable::NotHere(partition))? {
+            Slot::Open(open) => {
+                let readable = open.log.readable();
+                Ok(PartitionStatus {
+                    shard,
+                    leader_epoch: open.log.epoch(),
+                    start_offset: readable.start,
+                    high_watermark: readable.end,
+                    end_offset: open.log.log_end(),
+                    bytes: open.log.bytes(),
+                    closed: open.log.failure().map(str::to_owned),
+                })
+            }
+            Slot::Opening => Ok(closed_status(shard, "it is being recovered")),
+            Slot::Closed(reason) => Ok(closed_status(shard, reason)),
+        }
+    }
+
+    fn read_from(
+        &mut self,
+        partition: TopicPartition,
+        from: Offset,
+        read: &ReadRequest,
+        reply: Reply<ReadReply, ReadError>,
+    ) {
+        let open = match self.open(partition) {
+            Ok(open) => open,
+            Err(error) => return drop(reply.send(Err(error.into()))),
+        };
+        let (readable, end) = (open.log.readable(), open.log.log_end());
+        if from < readable.start {
+            return drop(reply.send(Err(ReadError::Expired { offset: from, start: readable.start })));
+        }
+        if from > end {
+            return drop(reply.send(Err(ReadError::PastEnd { offset: from, end })));
+        }
+        if from >= readable.end {
+            return self.wait_for_record(partition, WaitingRead { from, read: *read, reply });
+        }
+        let wanted = OffsetRange::new(from, readable.end);
+        let bytes_max = read.bytes_max;
+        let Some(Slot::Open(open)) = self.partitions.get(&partition) else { return };
+        let high_watermark = readable.end;
+        match source(open, &self.cache, wanted, bytes_max) {
+            Some(Source::Cached(batches)) => {
+                self.metrics.cache_reads.add(1);
+                let _ = reply.send(Ok(ReadReply { from, batches, high_watermark }));
+            }
+            Some(Source::Disk(plan)) => {
+                let (reader, directory) = (self.reader.clone(), Rc::clone(&open.directory));
+                glommio::spawn_local(async move {
+                    let read = reader.read(&directory, plan, wanted, bytes_max).await;
+                    let _ = reply.send(read.map(|batches| ReadReply { from, batches, high_watermark }));
+                })
+                .detach();
+            }
+            None => {
+                let reason = "no segment holds the offset".to_owned();
+                let _ = reply.send(Err(ReadError::Corrupt { offset: from, reason }));
+            }
+        }
+    }
+
+    /// Keeps a read until there is a record for it, or answers at once if it does not want to wait.
+    fn wait_for_record(&mut self, partition: TopicPartition, waiting: WaitingRead) {
+        let now = self.clock.monotonic();
+        let open = match self.open(partition) {
+            Ok(open) => open,
+            Err(error) => return drop(waiting.reply.send(Err(error.into()))),
+        };
+        if waiting.read.wait.is_zero() {
+            let high_watermark = open.log.high_watermark();
+            let nothing = ReadReply { from: waiting.from, batches: Vec::new(), high_watermark };
+            return drop(waiting.reply.send(Ok(nothing)));
+        }
+        let deadline = now.plus(waiting.read.wait);
+        open.reads.push(deadline, waiting);
+    }
+
+    fn read_from_time(
+        &mut self,
+        partition: TopicPartition,
+        at: Timestamp,
+        read: ReadRequest,
+        reply: Reply<ReadReply, ReadError>,
+    ) {
+        let mailbox = self.mailbox.clone();
+        let located = self.locate(partition, at);
+        glommio::spawn_local(async move {
+            match located.await {
+                Ok(from) => {
+                    let read = ReadRequest { from: ReadFrom::Offset(from), ..read };
+                    let request = crate::request::Request::Read { partition, read, reply };
+                    mailbox.push(crate::event::ShardEvent::Request(request));
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            }
+        })
+        .detach();
+    }
+
+    /// Finds the first record taken at `at` or later; the high watermark if there is none yet.
+    pub(super) fn locate(
+        &mut self,
+        partition: TopicPartition,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Offset, ReadError>> + use<> {
+        let start = self.open(partition).map(|open| {
+            let wanted = OffsetRange::new(open.log.offset_before(at), open.log.high_watermark());
+            (wanted, open.log.read_plan(wanted.start), Rc::clone(&open.directory))
+        });
+        let reader = self.reader.clone();
+        async move {
+            let (wanted, plan, directory) = start?;
+            match plan {
+                Some(plan) if !wanted.is_empty() => find_time(&reader, &directory, plan, wanted, at).await,
+                Some(_) | None => Ok(wanted.end),
+            }
+        }
+    }
+}
+
+/// Where to read the records of `wanted` from; `None` if no segment has the first of them.
+pub(super) fn source(open: &Partition, cache: &TailCache, wanted: OffsetRange, bytes_max: usize) -> Option<Source> {
+    let cached = cache.read(open.id, wanted, bytes_max).map(Source::Cached);
+    cached.or_else(|| open.log.read_plan(wanted.start).map(Source::Disk))
+}
+
+async fn find_time(
+    reader: &SegmentReader,
+    directory: &std::path::Path,
+    plan: ReadPlan,
+    wanted: OffsetRange,
+    at: Timestamp,
+) -> Result<Offset, ReadError> {
+    let batches = reader.read(directory, plan, wanted, LOCATE_BYTES).await?;
+    let found = batches.iter().find(|batch| batch.header().last_timestamp() >= at);
+    let behind = batches.last().map_or(wanted.end, |last| last.offsets().end);
+    Ok(found.map_or(behind, |batch| batch.offsets().start))
+}
+
+fn closed_status(shard: usize, reason: &str) -> PartitionStatus {
+    PartitionStatus {
+        shard,
+        leader_epoch: shard_core::model::LeaderEpoch::default(),
+        start_offset: Offset::ZERO,
+        high_watermark: Offset::ZERO,
+        end_offset: Offset::ZERO,
+        bytes: 0,
+        closed: Some(reason.to_owned()),
+    }
+}

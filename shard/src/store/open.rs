@@ -1,0 +1,164 @@
+//! Brings a partition back from its directory, or makes the directory of a new one.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use shard_core::{
+    delivery::{JournalFile, RecoveredJournal, recover},
+    log::{Cut, LogRecovery, RecoveredLog, RecoveryStep},
+    model::{Offset, TopicPartition},
+};
+
+use super::{
+    StoreError, data_dir,
+    dma_file::{Access, BlockFile, off_the_shard, remove_file, sync_directory},
+};
+use crate::limits;
+
+const BLOCK: u64 = shard_core::limits::BLOCK_BYTES;
+
+/// What a partition's directory held, made safe to go on with.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) log: RecoveredLog,
+    pub(crate) journal: RecoveredJournal,
+}
+
+/// Reads, verifies and mends what is in a partition's directory; everything below `durable_end` has to be there.
+pub(crate) async fn open_partition(
+    directory: PathBuf,
+    partition: TopicPartition,
+    durable_end: Offset,
+) -> Result<Recovered, String> {
+    let names = list(directory.clone()).await.map_err(|error| error.to_string())?;
+    let log = recover_log(&directory, partition, durable_end, &names).await?;
+    let journal = recover_journal(&directory, partition, &names).await?;
+    Ok(Recovered { log, journal })
+}
+
+/// The file names in a directory, which is made durably if it is not there.
+async fn list(directory: PathBuf) -> Result<Vec<String>, StoreError> {
+    off_the_shard(move || {
+        let error = |error| StoreError::new("listing", &directory, error);
+        if !directory.exists() {
+            make_durably(&directory).map_err(error)?;
+        }
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&directory).map_err(error)? {
+            names.extend(entry.map_err(error)?.file_name().into_string());
+        }
+        names.sort_unstable();
+        Ok(names)
+    })
+    .await
+}
+
+/// Makes a directory and those above it, and syncs each parent, so that the names outlive a power cut.
+fn make_durably(directory: &Path) -> std::io::Result<()> {
+    let missing: Vec<_> = directory.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    for directory in missing.into_iter().rev() {
+        std::fs::create_dir(directory)?;
+        if let Some(parent) = directory.parent() {
+            std::fs::File::open(parent)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+async fn recover_log(
+    directory: &Path,
+    partition: TopicPartition,
+    durable_end: Offset,
+    names: &[String],
+) -> Result<RecoveredLog, String> {
+    let bases: Vec<_> = names.iter().filter_map(|name| data_dir::segment_base(name)).collect();
+    let mut recovery = LogRecovery::new(partition, durable_end);
+    for &base in &bases {
+        let is_last = bases.last() == Some(&base);
+        let path = data_dir::segment_path(directory, base);
+        let file = BlockFile::open(path.clone(), Access::Read).await.map_err(|error| error.to_string())?;
+        let result = recover_segment(&mut recovery, &file, base, is_last).await;
+        file.close().await;
+        if result? == RecoveryStep::Discard {
+            remove_file(path).await.map_err(|error| error.to_string())?;
+            sync_directory(directory).await.map_err(|error| error.to_string())?;
+        }
+    }
+    let recovered = recovery.finish().map_err(|damage| damage.to_string())?;
+    if let Some(cut) = &recovered.cut {
+        apply_cut(directory, partition, cut).await.map_err(|error| error.to_string())?;
+    }
+    Ok(recovered)
+}
+
+async fn recover_segment(
+    recovery: &mut LogRecovery,
+    file: &BlockFile,
+    base: Offset,
+    is_last: bool,
+) -> Result<RecoveryStep, String> {
+    let block = usize::try_from(BLOCK).map_err(|error| error.to_string())?;
+    let first = file.read(0, block).await.map_err(|error| error.to_string())?;
+    let mut step = recovery.begin(base, is_last, &first).map_err(|damage| damage.to_string())?;
+    while let RecoveryStep::Read { position, bytes_min } = step {
+        let aligned = position - position % BLOCK;
+        let skip = usize::try_from(position - aligned).map_err(|error| error.to_string())?;
+        let length = (skip + bytes_min.max(limits::RECOVERY_READ_BYTES)).next_multiple_of(block);
+        let bytes = file.read(aligned, length).await.map_err(|error| error.to_string())?;
+        let at_end = bytes.len() < length;
+        let piece = bytes.get(skip..).map_or_else(Bytes::new, |_| bytes.slice(skip..));
+        step = recovery.feed(position, piece, at_end).map_err(|damage| damage.to_string())?;
+    }
+    Ok(step)
+}
+
+/// Zeroes what follows the last whole batch in its block and cuts the file behind it, so that nothing stale is ever
+/// taken for log.
+async fn apply_cut(directory: &Path, partition: TopicPartition, cut: &Cut) -> Result<(), StoreError> {
+    if let Some(torn) = &cut.torn {
+        tracing::warn!(%partition, segment = %cut.segment, position = cut.position, torn, "a torn tail was cut off");
+    }
+    let path = data_dir::segment_path(directory, cut.segment);
+    let file = BlockFile::open(path, Access::WriteDurable).await?;
+    let within = cut.position % BLOCK;
+    if cut.torn.is_some() && within != 0 {
+        let block = cut.position - within;
+        let length = usize::try_from(BLOCK).unwrap_or_default();
+        let kept = file.read(block, length).await?;
+        let mut buffer = file.buffer(length);
+        buffer.as_bytes_mut().fill(0);
+        let keep = usize::try_from(within).unwrap_or_default().min(kept.len());
+        if let (Some(to), Some(from)) = (buffer.as_bytes_mut().get_mut(..keep), kept.get(..keep)) {
+            to.copy_from_slice(from);
+        }
+        file.write(block, buffer).await?;
+    }
+    file.truncate(cut.position.next_multiple_of(BLOCK)).await?;
+    file.sync().await?;
+    file.close().await;
+    Ok(())
+}
+
+async fn recover_journal(
+    directory: &Path,
+    partition: TopicPartition,
+    names: &[String],
+) -> Result<RecoveredJournal, String> {
+    let mut contents = Vec::new();
+    for generation in names.iter().filter_map(|name| data_dir::journal_generation(name)) {
+        let path = data_dir::journal_path(directory, generation);
+        let bytes =
+            off_the_shard(move || std::fs::read(&path).map_err(|error| StoreError::new("reading", &path, error)));
+        contents.push((generation, bytes.await.map_err(|error| error.to_string())?));
+    }
+    let files: Vec<_> =
+        contents.iter().map(|(generation, bytes)| JournalFile { generation: *generation, bytes }).collect();
+    let journal = recover(partition, &files).map_err(|error| error.to_string())?;
+    for &generation in &journal.obsolete {
+        remove_file(data_dir::journal_path(directory, generation)).await.map_err(|error| error.to_string())?;
+    }
+    if !journal.obsolete.is_empty() {
+        sync_directory(directory).await.map_err(|error| error.to_string())?;
+    }
+    Ok(journal)
+}

@@ -1,0 +1,159 @@
+//! Runs shards on real executors over a temporary directory on a real disk.
+
+use std::{convert::Infallible, path::Path, rc::Rc, sync::Arc, time::Duration};
+
+use futures_channel::oneshot;
+use glommio::{LocalExecutorBuilder, Placement};
+use shard::{
+    MeshPlan, PublishError, Published, PullRequest, Pulled, ReadFrom, ReadRequest, SeekTo, Shard, ShardConfig,
+    ShardHandle,
+    command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
+    metrics::ShardMetrics,
+    read_durable_ends,
+};
+use shard_core::{
+    format::{
+        record::{MessageId, RecordHead},
+        record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
+    },
+    log::FlushPolicy,
+    model::{LeaderEpoch, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
+};
+use tempfile::TempDir;
+
+pub(crate) const SUBSCRIPTION: SubscriptionId = SubscriptionId::new(5);
+
+/// What a test has of the shard it talks to.
+pub(crate) struct Running {
+    pub(crate) handle: ShardHandle,
+    pub(crate) commands: flume::Sender<ShardCommand>,
+}
+
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+pub(crate) fn partition(index: u32) -> TopicPartition {
+    TopicPartition::new(TopicId::new(1), PartitionIndex::new(index))
+}
+
+/// Runs `test` beside one shard; when `test` ends, so does the executor, as a killed process does.
+pub(crate) fn with_shard<T: Send + 'static>(
+    directory: &Path,
+    test: impl AsyncFnOnce(Rc<Running>) -> T + Send + 'static,
+) -> T {
+    let config = config(directory, 1);
+    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
+    let thread = executor.spawn(move || async move {
+        let (commands, receiver) = flume::bounded(16);
+        let metrics = Arc::new(ShardMetrics::default());
+        let (shard, handle) = Shard::start(config, MeshPlan::new(1), receiver, metrics).await.unwrap();
+        glommio::spawn_local(shard.run()).detach();
+        test(Rc::new(Running { handle, commands })).await
+    });
+    thread.unwrap().join().unwrap()
+}
+
+pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
+    let ends = read_durable_ends(directory).unwrap();
+    ShardConfig {
+        index: 0,
+        count,
+        data_dir: directory.to_owned(),
+        segment_bytes_max: 1 << 20,
+        unflushed_bytes_max: 16 << 20,
+        tail_cache_bytes_max: 1 << 20,
+        ack_key: [7; 16],
+        durable_ends: Arc::new(ends.entries),
+        durable_ends_sequence: ends.sequence,
+    }
+}
+
+impl Running {
+    /// Opens partitions, and the subscription on each.
+    pub(crate) async fn open(&self, partitions: &[u32]) {
+        let settings = PartitionSettings { flush: FlushPolicy::Always, retention: None, retention_bytes: None };
+        let mut changes = Vec::new();
+        for &index in partitions {
+            let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
+            changes.push(PartitionChange::Open { partition, epoch, settings });
+            changes.push(PartitionChange::OpenSubscription { partition, settings: subscription() });
+        }
+        self.apply(changes).await;
+    }
+
+    pub(crate) async fn apply(&self, changes: Vec<PartitionChange>) {
+        let (done, applied) = oneshot::channel();
+        self.commands.send(ShardCommand::Apply { changes, done }).unwrap();
+        applied.await.unwrap();
+    }
+
+    pub(crate) async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        self.commands.send(ShardCommand::Stop { done }).unwrap();
+        stopped.await.unwrap();
+    }
+
+    pub(crate) async fn publish(&self, index: u32, payloads: &[&[u8]]) -> Result<Published, PublishError> {
+        self.handle.publish(partition(index), batch(payloads)).await
+    }
+
+    pub(crate) async fn pull(&self, index: u32, messages_max: u32) -> Pulled {
+        let pull = PullRequest { messages_max, bytes_max: 1 << 20, ack_deadline: None, consumer: shard::ConsumerId(0) };
+        self.handle.pull(cursor(index), pull).await.unwrap()
+    }
+
+    /// Reads all payloads from `from` on.
+    pub(crate) async fn read_all(&self, index: u32, from: u64) -> Vec<Vec<u8>> {
+        let mut payloads = Vec::new();
+        let mut from = shard_core::model::Offset::new(from);
+        loop {
+            let read = ReadRequest { from: ReadFrom::Offset(from), bytes_max: 64 << 10, wait: Duration::ZERO };
+            let reply = self.handle.read(partition(index), read).await.unwrap();
+            let Some(last) = reply.batches.last() else { return payloads };
+            for batch in &reply.batches {
+                payloads.extend(contents(batch));
+            }
+            from = last.offsets().end;
+        }
+    }
+}
+
+pub(crate) fn cursor(index: u32) -> shard::PartitionSubscription {
+    shard::PartitionSubscription { partition: partition(index), subscription: SUBSCRIPTION }
+}
+
+pub(crate) fn subscription() -> SubscriptionSettings {
+    SubscriptionSettings {
+        id: SUBSCRIPTION,
+        ack_deadline: Duration::from_secs(30),
+        backoff_min: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(1),
+        start: SeekTo::Earliest,
+    }
+}
+
+pub(crate) fn batch(payloads: &[&[u8]]) -> UnassignedBatch {
+    let mut builder = BatchBuilder::new(0);
+    for payload in payloads {
+        let head = RecordHead {
+            id: MessageId::Uuid([9; 16]),
+            key: None,
+            content_type: "text/plain",
+            priority: 4,
+            ttl_ms: None,
+            deliver_at: None,
+        };
+        let Ok(()) = builder.push(&head, &[], |out| {
+            out.extend_from_slice(payload);
+            Ok::<(), Infallible>(())
+        });
+    }
+    builder.finish(Codec::None, None).unwrap()
+}
+
+pub(crate) fn contents(batch: &RecordBatch) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    batch.for_each_record(|record| payloads.push(record.payload.to_vec())).unwrap();
+    payloads
+}
