@@ -58,14 +58,17 @@ impl Shard {
     /// # Errors
     /// When the data directory can't be used, or another shard has ended before it joined.
     pub async fn start(
-        mut config: ShardConfig,
+        config: ShardConfig,
         mesh: MeshPlan,
         commands: flume::Receiver<ShardCommand>,
         metrics: Arc<ShardMetrics>,
     ) -> Result<(Self, ShardHandle), String> {
         probe_device(&config.data_dir, config.index).await.map_err(|error| error.to_string())?;
         let (mesh, number, peers) = mesh.join().await?;
-        config.index = number.unwrap_or(config.index);
+        // The mesh numbers its members by the order their executors were made in, and so must the node.
+        if number.is_some_and(|number| number != config.index) {
+            return Err(format!("shard {} is number {number:?} of the mesh", config.index));
+        }
         let mailbox = Mailbox::new();
         let stopped = Rc::new(Cell::new(false));
         for peer in peers {

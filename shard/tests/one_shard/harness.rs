@@ -9,7 +9,7 @@ use shard::{
     ShardHandle,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
-    read_durable_ends,
+    read_durable_ends, shard_of,
 };
 use shard_core::{
     format::{
@@ -26,7 +26,8 @@ pub(crate) const SUBSCRIPTION: SubscriptionId = SubscriptionId::new(5);
 /// What a test has of the shard it talks to.
 pub(crate) struct Running {
     pub(crate) handle: ShardHandle,
-    pub(crate) commands: flume::Sender<ShardCommand>,
+    /// One queue for each shard.
+    pub(crate) commands: Vec<flume::Sender<ShardCommand>>,
 }
 
 pub(crate) fn directory() -> TempDir {
@@ -49,9 +50,42 @@ pub(crate) fn with_shard<T: Send + 'static>(
         let metrics = Arc::new(ShardMetrics::default());
         let (shard, handle) = Shard::start(config, MeshPlan::new(1), receiver, metrics).await.unwrap();
         glommio::spawn_local(shard.run()).detach();
-        test(Rc::new(Running { handle, commands })).await
+        test(Rc::new(Running { handle, commands: vec![commands] })).await
     });
     thread.unwrap().join().unwrap()
+}
+
+/// Runs `test` on the first of two shards, and gives how many messages each of them has appended.
+pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Running>) + Send + 'static) -> [u64; 2] {
+    let plan = MeshPlan::new(2);
+    let metrics = [Arc::new(ShardMetrics::default()), Arc::new(ShardMetrics::default())];
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..2).map(|_| flume::bounded(16)).unzip();
+    let (finished, wait_for_finish) = flume::bounded::<()>(1);
+    let mut tests = Some((test, senders.clone(), finished));
+    let mut threads = Vec::new();
+    for ((index, commands), metrics) in receivers.into_iter().enumerate().zip(&metrics) {
+        let config = ShardConfig { index, ..config(directory, 2) };
+        let (plan, metrics, senders) = (plan.clone(), Arc::clone(metrics), senders.clone());
+        let test = tests.take();
+        let wait_for_finish = wait_for_finish.clone();
+        let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
+        let thread = executor.spawn(move || async move {
+            let (shard, handle) = Shard::start(config, plan, commands, metrics).await.unwrap();
+            glommio::spawn_local(shard.run()).detach();
+            if let Some((test, senders, finished)) = test {
+                test(Rc::new(Running { handle, commands: senders })).await;
+                drop(finished);
+            } else {
+                let _ = wait_for_finish.recv_async().await;
+            }
+            drop(senders);
+        });
+        threads.push(thread.unwrap());
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    metrics.map(|metrics| metrics.messages_appended.get())
 }
 
 pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
@@ -82,16 +116,23 @@ impl Running {
         self.apply(changes).await;
     }
 
+    /// Tells each shard what concerns its own partitions, as the control thread does.
     pub(crate) async fn apply(&self, changes: Vec<PartitionChange>) {
-        let (done, applied) = oneshot::channel();
-        self.commands.send(ShardCommand::Apply { changes, done }).unwrap();
-        applied.await.unwrap();
+        for (index, commands) in self.commands.iter().enumerate() {
+            let is_here = |change: &PartitionChange| shard_of(change.partition(), self.commands.len()) == index;
+            let changes = changes.iter().copied().filter(is_here).collect();
+            let (done, applied) = oneshot::channel();
+            commands.send_async(ShardCommand::Apply { changes, done }).await.unwrap();
+            applied.await.unwrap();
+        }
     }
 
     pub(crate) async fn stop(&self) {
-        let (done, stopped) = oneshot::channel();
-        self.commands.send(ShardCommand::Stop { done }).unwrap();
-        stopped.await.unwrap();
+        for commands in &self.commands {
+            let (done, stopped) = oneshot::channel();
+            commands.send_async(ShardCommand::Stop { done }).await.unwrap();
+            stopped.await.unwrap();
+        }
     }
 
     pub(crate) async fn publish(&self, index: u32, payloads: &[&[u8]]) -> Result<Published, PublishError> {

@@ -5,7 +5,7 @@ mod harness;
 
 use std::{fs, time::Duration};
 
-use harness::{cursor, directory, partition, with_shard};
+use harness::{cursor, directory, partition, with_shard, with_two_shards};
 use shard::{
     AckAction, AckOutcome, Durability, PartitionUnavailable, PublishError, ReadError, ReadFrom, ReadRequest, SeekTo,
     command::PartitionChange,
@@ -222,4 +222,24 @@ fn many_publishers_share_flushes_and_keep_their_order() {
         let read = shard.read_all(0, 0).await;
         assert!(read.iter().zip(&payloads).all(|(read, payload)| read == payload));
     });
+}
+
+#[test]
+fn a_request_for_another_cores_partition_crosses_over() {
+    let directory = directory();
+    let used = with_two_shards(directory.path(), async |shard| {
+        shard.open(&[0, 1, 2, 3]).await;
+        for index in 0..4 {
+            for _ in 0..10 {
+                shard.publish(index, &[b"a"]).await.unwrap();
+            }
+            assert_eq!(shard.pull(index, 100).await.leased.len(), 10);
+        }
+        let mut owners = Vec::new();
+        for index in 0..4 {
+            owners.push(shard.handle.status(partition(index)).await.unwrap().shard);
+        }
+        assert_eq!(owners.iter().filter(|&&owner| owner == 0).count(), 2, "{owners:?}");
+    });
+    assert_eq!(used, [20, 20]);
 }

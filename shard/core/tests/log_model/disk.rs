@@ -95,6 +95,14 @@ impl Disk {
         file.safe.truncate(usize::try_from(length).unwrap());
     }
 
+    /// Cuts a file that nothing is written to any more; what was not synced is not synced by that.
+    pub(crate) fn seal(&mut self, segment: u64, length: u64) {
+        let length = usize::try_from(length).unwrap();
+        let file = self.files.get_mut(&segment).unwrap();
+        file.safe.truncate(length);
+        file.unsynced.retain(|write| write.end() <= length);
+    }
+
     /// Writes one block and syncs it.
     pub(crate) fn overwrite(&mut self, segment: u64, position: u64, block: &[u8]) {
         let position = usize::try_from(position).unwrap();

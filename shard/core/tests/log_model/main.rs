@@ -23,7 +23,7 @@ enum Step {
     Complete { pick: usize },
     Pass,
     Note,
-    Retain,
+    Retain { later_ms: i64 },
     Delete { count: usize },
     Read { percent: u64 },
     Fail,
@@ -40,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         40 => any::<usize>().prop_map(|pick| Step::Complete { pick }),
         4 => Just(Step::Pass),
         5 => Just(Step::Note),
-        4 => Just(Step::Retain),
+        4 => prop_oneof![Just(0), Just(2_000)].prop_map(|later_ms| Step::Retain { later_ms }),
         4 => (1..4_usize).prop_map(|count| Step::Delete { count }),
         10 => (0..=100_u64).prop_map(|percent| Step::Read { percent }),
         1 => Just(Step::Fail),
@@ -63,7 +63,7 @@ fn perform(world: &mut World, step: &Step) {
         }
         Step::Pass => world.pass(),
         Step::Note => world.note(),
-        Step::Retain => world.retain(),
+        Step::Retain { later_ms } => world.retain(later_ms),
         Step::Delete { count } => world.delete(count),
         Step::Read { percent } => world.read(percent),
         Step::Fail => world.fail(),
@@ -103,7 +103,7 @@ fn a_long_run_rolls_deletes_and_tears() {
             world.read(round % 101);
             if round % 7 == 0 {
                 world.note();
-                world.retain();
+                world.retain(0);
                 world.delete(1);
             }
             if round % 50 == 49 {

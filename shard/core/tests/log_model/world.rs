@@ -64,7 +64,7 @@ impl World {
     pub(crate) fn new(flush: FlushPolicy) -> Self {
         let config = LogConfig {
             flush,
-            retention: None,
+            retention: Some(Duration::from_secs(1)),
             retention_bytes: Some(60 << 10),
             segment_bytes_max: 32 << 10,
             unflushed_bytes_max: 256 << 10,
@@ -160,9 +160,9 @@ impl World {
         self.noted = self.log.durable_end().get();
     }
 
-    /// Lets go of what retention does not ask to be kept.
-    pub(crate) fn retain(&mut self) {
-        self.log.enforce_retention(Timestamp::from_millis(self.now_ms));
+    /// Lets go of what retention does not ask to be kept so much later.
+    pub(crate) fn retain(&mut self, later_ms: i64) {
+        self.log.enforce_retention(Timestamp::from_millis(self.now_ms + later_ms));
         self.poll();
         let start = self.log.readable().start.get();
         assert!(start >= self.start, "the start of a log never falls");
@@ -273,7 +273,7 @@ impl World {
                 self.disk.start_sync(segment.get());
                 assert!(self.syncing.replace(segment.get()).is_none());
             }
-            LogEffect::Seal { segment, length } => self.disk.truncate(segment.get(), length),
+            LogEffect::Seal { segment, length } => self.disk.seal(segment.get(), length),
             LogEffect::DeleteSegment { segment } => {
                 self.counts.deleted += 1;
                 self.disk.delete_later(segment.get());
