@@ -5,13 +5,18 @@
 pub mod ack_id;
 pub mod call;
 pub mod config;
+pub mod context;
+pub mod core_state;
+pub mod error;
 pub mod http;
 mod json_write;
 pub mod limits;
 pub mod message_ids;
 pub mod message_json;
 pub mod metrics;
+pub mod operations;
 pub mod partitioner;
 pub mod peer;
 pub mod publish_decode;
 pub mod shutdown;
+pub mod websocket;

@@ -64,3 +64,20 @@ pub const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 1 << 10;
 /// The largest frame that may be waiting in the codec to be written.
 pub const WEBSOCKET_WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
+
+/// How long a publish may take before its client is told that it is not known.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an ack, a seek or a look at a partition may take before its client is told that it is not known.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long `/readyz` waits for the partitions.
+pub const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many partitions are asked for their status at once.
+pub const STATUS_REQUESTS_MAX: usize = 64;
+/// How many closed partitions `/readyz` lists.
+pub const CLOSED_PARTITIONS_LISTED_MAX: usize = 100;
+/// The bytes of batches one read or pull takes from the store; one batch is taken however large.
+pub const DELIVERY_BYTES_MAX: usize = 1 << 20;
+/// The JSON of messages in one answer; one message is given however large.
+pub const DELIVERY_JSON_BYTES_MAX: usize = 4 << 20;
+/// The longest a nacked message may rest, and the longest an ack deadline may be: a day.
+pub const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;

@@ -1,0 +1,98 @@
+//! What the operations of one core remember from one call to the next.
+
+use std::{
+    cell::{Cell, RefCell},
+    hash::{BuildHasher, RandomState},
+    time::SystemTime,
+};
+
+use shard::ConsumerId;
+
+use crate::message_ids::MessageIds;
+
+/// Small counters of one core; nothing in it lasts, nothing is shared with other cores.
+#[derive(Debug)]
+pub struct CoreState {
+    message_ids: RefCell<MessageIds>,
+    turns: Cell<u32>,
+    consumers: Cell<u64>,
+    /// Keyed anew on each core, so that consumers of different cores don't meet.
+    keyed: RandomState,
+}
+
+impl CoreState {
+    /// Starts at a random turn, so that cores don't all begin with the same partition.
+    #[must_use]
+    pub fn new() -> Self {
+        let keyed = RandomState::new();
+        let first_turn = u32::from_le_bytes(low_bytes(keyed.hash_one("turn")));
+        Self {
+            message_ids: RefCell::new(MessageIds::new()),
+            turns: Cell::new(first_turn),
+            consumers: Cell::new(0),
+            keyed,
+        }
+    }
+
+    /// Whose turn it is: rises by one with each call.
+    #[must_use]
+    pub fn next_turn(&self) -> u32 {
+        let turn = self.turns.get();
+        self.turns.set(turn.wrapping_add(1));
+        turn
+    }
+
+    /// An id for a consumer that is connected now; never that of a pull without a connection.
+    #[must_use]
+    pub fn next_consumer(&self) -> ConsumerId {
+        self.consumers.set(self.consumers.get() + 1);
+        ConsumerId(self.keyed.hash_one(self.consumers.get()).max(1))
+    }
+
+    /// Lends the generator of message ids.
+    ///
+    /// # Panics
+    /// If `use_ids` asks for it again.
+    pub fn with_message_ids<T>(&self, use_ids: impl FnOnce(&mut MessageIds) -> T) -> T {
+        use_ids(&mut self.message_ids.borrow_mut())
+    }
+}
+
+impl Default for CoreState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Milliseconds since the Unix epoch by the wall clock.
+pub(crate) fn now_millis() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+const fn low_bytes(number: u64) -> [u8; 4] {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn turns_go_round() {
+        let state = CoreState::new();
+        let first = state.next_turn();
+        assert_eq!(state.next_turn(), first.wrapping_add(1));
+    }
+
+    #[test]
+    fn consumers_of_two_cores_are_all_different() {
+        let (one, other) = (CoreState::new(), CoreState::new());
+        let ids: HashSet<_> = (0..1_000).flat_map(|_| [one.next_consumer(), other.next_consumer()]).collect();
+        assert_eq!(ids.len(), 2_000);
+        assert!(!ids.contains(&ConsumerId::default()));
+    }
+}

@@ -1,0 +1,108 @@
+//! What clients can ask for: one file per operation, and the one place where routes find theirs.
+
+mod ack;
+mod ack_groups;
+mod acknowledge;
+mod batch_json;
+mod deadline;
+mod delete_subscription;
+mod delete_topic;
+pub(crate) mod extend;
+mod get_subscription;
+mod get_topic;
+mod healthz;
+mod list_subscriptions;
+mod list_topics;
+pub(crate) mod nack;
+mod outcomes;
+mod page;
+mod patch_subscription;
+mod patch_topic;
+mod preconditions;
+mod publish;
+mod publish_batch;
+mod publish_one;
+mod publish_results;
+mod pull;
+mod put_subscription;
+mod put_topic;
+mod query;
+mod read_partition;
+mod readyz;
+mod resources;
+mod seek;
+mod subscription_config;
+mod topic_config;
+
+use gateway_api::Code;
+use shard_core::model::Timestamp;
+
+pub(crate) use acknowledge::{AckReport, acknowledge};
+pub(crate) use batch_json::{Leased, append_leased, append_read};
+pub(crate) use publish::{PublishReport, publish, target};
+pub(crate) use resources::{cursors, find_subscription, find_topic, partitions};
+
+use crate::{
+    call::Call,
+    context::Context,
+    core_state,
+    error::{self, Failure},
+    http::{response::Response, router::Route},
+};
+
+/// Answers one request; a WebSocket is opened by the connection itself.
+pub async fn handle(context: &Context, call: Call<'_>) -> Response {
+    let answered = match check_coding(&call) {
+        Ok(()) => dispatch(context, call).await,
+        Err(failure) => Err(failure),
+    };
+    answered.unwrap_or_else(|problem| error::answer(problem.into_problem(), call.request.id()))
+}
+
+async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    match call.route.route {
+        Route::PublishBatch => publish_batch::handle(context, call).await,
+        Route::PublishOne => publish_one::handle(context, call).await,
+        Route::ReadPartition => Box::pin(read_partition::handle(context, call)).await,
+        Route::Pull => Box::pin(pull::handle(context, call)).await,
+        Route::Ack => Box::pin(ack::handle(context, call)).await,
+        Route::Nack => Box::pin(nack::handle(context, call)).await,
+        Route::Extend => Box::pin(extend::handle(context, call)).await,
+        Route::Seek => Box::pin(seek::handle(context, call)).await,
+        Route::ListTopics => list_topics::handle(context, call),
+        Route::PutTopic => Box::pin(put_topic::handle(context, call)).await,
+        Route::GetTopic => Box::pin(get_topic::handle(context, call)).await,
+        Route::PatchTopic => Box::pin(patch_topic::handle(context, call)).await,
+        Route::DeleteTopic => Box::pin(delete_topic::handle(context, call)).await,
+        Route::ListSubscriptions => list_subscriptions::handle(context, call),
+        Route::PutSubscription => Box::pin(put_subscription::handle(context, call)).await,
+        Route::GetSubscription => Box::pin(get_subscription::handle(context, call)).await,
+        Route::PatchSubscription => Box::pin(patch_subscription::handle(context, call)).await,
+        Route::DeleteSubscription => Box::pin(delete_subscription::handle(context, call)).await,
+        Route::WebSocket => Err(error::of_code(Code::UpgradeRequired, "this path is for WebSocket")),
+        Route::Healthz => Ok(healthz::handle()),
+        Route::Readyz => Ok(Box::pin(readyz::handle(context)).await),
+    }
+}
+
+/// A body in a coding that nobody undoes would be taken for what it is not.
+fn check_coding(call: &Call<'_>) -> Result<(), Failure> {
+    match call.request.header("content-encoding") {
+        None => Ok(()),
+        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(()),
+        Some(_) => Err(error::of_code(Code::UnsupportedMediaType, "bodies are taken without content coding")),
+    }
+}
+
+/// An answer whose body is one of the API's types.
+fn json<T: serde::Serialize>(status: u16, body: &T) -> Result<Response, Failure> {
+    match serde_json::to_vec(body) {
+        Ok(body) => Ok(Response::json(status, body)),
+        Err(error) => Err(error::of_code(Code::Internal, error.to_string())),
+    }
+}
+
+/// The time at which something is created, by this node's clock.
+fn created_at() -> Timestamp {
+    Timestamp::from_millis(i64::try_from(core_state::now_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,200 @@
+//! Batches to the JSON of the messages wanted of them: each batch is walked once.
+
+use shard::{PartitionSubscription, Pulled};
+use shard_core::{
+    format::record_batch::{BatchError, RecordBatch},
+    model::Offset,
+};
+
+use crate::{
+    ack_id::AckId,
+    message_json::{self, Delivery, Source},
+};
+
+/// Messages leased on one partition of a subscription.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leased<'a> {
+    /// The name of the subscription's topic.
+    pub(crate) topic: &'a str,
+    /// Where they were leased.
+    pub(crate) cursor: PartitionSubscription,
+    /// The messages, and the batches that hold them.
+    pub(crate) pulled: &'a Pulled,
+}
+
+/// Appends leased messages, separated by commas; one more comma goes before them if `out` doesn't end in `[`.
+///
+/// # Errors
+/// A batch that can't be read: those before it are there, the others come again after their ack deadline.
+pub(crate) fn append_leased(out: &mut Vec<u8>, leased: &Leased<'_>) -> Result<usize, BatchError> {
+    let Leased { topic, cursor, pulled } = *leased;
+    let source = Source { topic, partition: cursor.partition.partition };
+    let mut wanted = pulled.leased.iter().peekable();
+    let mut count = 0;
+    for batch in &pulled.batches {
+        if wanted.peek().is_none_or(|message| message.offset >= batch.offsets().end) {
+            continue;
+        }
+        batch.for_each_record(|record| {
+            while wanted.next_if(|message| message.offset < record.offset).is_some() {}
+            if let Some(message) = wanted.next_if(|message| message.offset == record.offset) {
+                let ack_id = AckId { cursor, offset: message.offset, lease: message.lease };
+                separate(out);
+                let delivery = Delivery { ack_id, attempt: message.delivery_attempt };
+                message_json::append(out, source, &record, Some(&delivery));
+                count += 1;
+            }
+        })?;
+    }
+    Ok(count)
+}
+
+/// What a read may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadBounds {
+    /// How many messages.
+    pub(crate) messages: usize,
+    /// How much JSON; one message is taken however large.
+    pub(crate) json_bytes: usize,
+}
+
+/// Where a read ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReadEnd {
+    /// How many messages it gave.
+    pub(crate) count: usize,
+    /// The first offset it did not give.
+    pub(crate) next: Offset,
+}
+
+/// Appends the messages from `from` on, separated by commas, within `bounds`.
+///
+/// # Errors
+/// A batch that can't be read: what is before it is there.
+pub(crate) fn append_read(
+    out: &mut Vec<u8>,
+    source: Source<'_>,
+    (batches, from): (&[RecordBatch], Offset),
+    bounds: ReadBounds,
+) -> Result<ReadEnd, BatchError> {
+    let start = out.len();
+    let mut end = ReadEnd { count: 0, next: from };
+    for batch in batches {
+        batch.for_each_record(|record| {
+            let full = end.count >= bounds.messages || (end.count > 0 && out.len() - start >= bounds.json_bytes);
+            // Once full, `next` stays, and no later record is at it.
+            if record.offset != end.next.max(from) || full {
+                return;
+            }
+            separate(out);
+            message_json::append(out, source, &record, None);
+            end = ReadEnd { count: end.count + 1, next: record.offset.next() };
+        })?;
+    }
+    Ok(end)
+}
+
+fn separate(out: &mut Vec<u8>) {
+    if out.last().is_some_and(|byte| *byte != b'[') {
+        out.push(b',');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use gateway_api::DeliveredMessage;
+    use shard::{LeaseId, LeasedMessage};
+    use shard_core::{
+        format::{
+            record::{MessageId, RecordHead},
+            record_batch::{BatchBuilder, Codec},
+        },
+        model::{LeaderEpoch, PartitionIndex, SubscriptionId, Timestamp, TopicId, TopicPartition},
+    };
+
+    use super::*;
+
+    const SOURCE: Source<'static> = Source { topic: "t", partition: PartitionIndex::new(1) };
+    const ALL: ReadBounds = ReadBounds { messages: usize::MAX, json_bytes: usize::MAX };
+
+    /// Batches of `sizes` records, the first at `base`; a record's payload is its offset.
+    fn batches(base: u64, sizes: &[u64]) -> Vec<RecordBatch> {
+        let mut next = base;
+        let mut batches = Vec::new();
+        for size in sizes {
+            let mut builder = BatchBuilder::new(0);
+            for offset in next..next + size {
+                let head = RecordHead {
+                    id: MessageId::Text("m"),
+                    key: None,
+                    content_type: "a/b",
+                    priority: 4,
+                    ttl_ms: None,
+                    deliver_at: None,
+                };
+                let Ok(()) = builder.push(&head, &[], |out| {
+                    out.extend_from_slice(offset.to_string().as_bytes());
+                    Ok::<(), Infallible>(())
+                });
+            }
+            let batch = builder.finish(Codec::None, None).unwrap();
+            batches.push(batch.assign(Offset::new(next), LeaderEpoch::new(1), Timestamp::default()));
+            next += size;
+        }
+        batches
+    }
+
+    fn parsed(out: &[u8]) -> Vec<DeliveredMessage> {
+        serde_json::from_slice(&[out, b"]"].concat()).unwrap()
+    }
+
+    fn offsets(out: &[u8]) -> Vec<u64> {
+        let messages = parsed(out);
+        assert!(messages.iter().all(|message| message.data.0 == message.offset.to_string().as_bytes()));
+        messages.iter().map(|message| message.offset).collect()
+    }
+
+    fn read(from: u64, bounds: ReadBounds) -> (Vec<u64>, u64) {
+        let mut out = b"[".to_vec();
+        let batches = batches(10, &[3, 1, 4]);
+        let end = append_read(&mut out, SOURCE, (&batches, Offset::new(from)), bounds).unwrap();
+        let given = offsets(&out);
+        assert_eq!(given.len(), end.count);
+        (given, end.next.get())
+    }
+
+    #[test]
+    fn a_read_starts_inside_of_a_batch() {
+        assert_eq!(read(12, ALL), (vec![12, 13, 14, 15, 16, 17], 18));
+        assert_eq!(read(10, ALL).0.len(), 8);
+        assert_eq!(read(18, ALL), (vec![], 18));
+    }
+
+    #[test]
+    fn a_read_ends_at_its_bounds() {
+        assert_eq!(read(11, ReadBounds { messages: 3, ..ALL }), (vec![11, 12, 13], 14));
+        assert_eq!(read(11, ReadBounds { messages: 0, ..ALL }), (vec![], 11));
+        assert_eq!(read(11, ReadBounds { json_bytes: 1, ..ALL }), (vec![11], 12), "one message, however large");
+    }
+
+    #[test]
+    fn only_leased_messages_are_given_with_their_own_leases() {
+        let leased_offsets = [10, 12, 13, 17];
+        let lease = |offset| LeaseId { sequence: offset * 2, tag: offset * 3 };
+        let message = |offset| LeasedMessage { offset: Offset::new(offset), lease: lease(offset), delivery_attempt: 2 };
+        let pulled = Pulled { batches: batches(10, &[3, 1, 2, 2]), leased: leased_offsets.map(message).to_vec() };
+        let cursor = PartitionSubscription {
+            partition: TopicPartition::new(TopicId::new(5), SOURCE.partition),
+            subscription: SubscriptionId::new(6),
+        };
+        let mut out = b"[".to_vec();
+        let count = append_leased(&mut out, &Leased { topic: "t", cursor, pulled: &pulled }).unwrap();
+        assert_eq!((count, offsets(&out)), (4, leased_offsets.to_vec()));
+        for message in parsed(&out) {
+            let ack_id = AckId { cursor, offset: Offset::new(message.offset), lease: lease(message.offset) };
+            assert_eq!(message.ack_id.as_deref().and_then(AckId::decode), Some(ack_id));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `GET /v1/topics/{topic}`: a topic with its configuration and where its partitions are.
+
+use futures_util::{StreamExt, stream};
+use gateway_api::topics::{self as api, Owner, PartitionLayout, PartitionState};
+use raft::metadata::{NodeId, Partition, Topic};
+use shard::{PartitionStatus, PartitionUnavailable};
+
+use super::{deadline, find_topic, json, preconditions, topic_config};
+use crate::{call::Call, context::Context, error::Failure, http::response::Response, limits};
+
+pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    let state = context.metadata.state();
+    let topic = find_topic(&state, call.route.name)?;
+    answer(context, topic, 200).await
+}
+
+/// The topic as an answer, with its entity tag.
+pub(super) async fn answer(context: &Context, topic: &Topic, status: u16) -> Result<Response, Failure> {
+    let name = topic.name.as_str().to_owned();
+    let body = api::Topic { name, config: topic_config::to_api(&topic.config), layout: layout(context, topic).await };
+    Ok(json(status, &body)?.with_header("etag", preconditions::etag(topic.revision)))
+}
+
+async fn layout(context: &Context, topic: &Topic) -> Vec<PartitionLayout> {
+    stream::iter(topic.placed_partitions())
+        .map(|(named, partition)| async move {
+            let asked = deadline::within(limits::OPERATION_TIMEOUT, context.shards.status(named)).await;
+            let status = asked.unwrap_or(Err(PartitionUnavailable::Overloaded));
+            partition_layout(named.partition.get(), partition, status.ok().as_ref())
+        })
+        .buffered(limits::STATUS_REQUESTS_MAX)
+        .collect()
+        .await
+}
+
+/// A partition that doesn't answer is offline: nothing is known of its offsets.
+fn partition_layout(index: u32, partition: &Partition, status: Option<&PartitionStatus>) -> PartitionLayout {
+    let numbers = |nodes: &[NodeId]| nodes.iter().map(|node| node.get()).collect();
+    let shard = status.map(|status| u32::try_from(status.shard).unwrap_or(u32::MAX));
+    let owner = partition.owner.zip(shard).map(|(node, shard)| Owner { node: node.get(), shard });
+    let offset = |offset: fn(&PartitionStatus) -> u64| status.map_or(0, offset);
+    PartitionLayout {
+        partition: index,
+        owner,
+        leader_epoch: partition.leader_epoch.get(),
+        replicas: numbers(&partition.replicas),
+        isr: numbers(&partition.isr),
+        start_offset: offset(|status| status.start_offset.get()),
+        high_watermark: offset(|status| status.high_watermark.get()),
+        end_offset: offset(|status| status.end_offset.get()),
+        bytes: offset(|status| status.bytes),
+        state: match status {
+            None => PartitionState::Offline,
+            Some(status) if status.closed.is_some() => PartitionState::Closed,
+            Some(_) => PartitionState::Open,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shard_core::model::{LeaderEpoch, Offset};
+
+    use super::*;
+
+    fn partition() -> Partition {
+        let node = NodeId::new(7);
+        Partition {
+            owner: Some(node),
+            leader_epoch: LeaderEpoch::new(2),
+            partition_epoch: 1,
+            replicas: vec![node],
+            isr: vec![node],
+            elr: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_partition_shows_its_owner_and_its_offsets() {
+        let mut status = PartitionStatus {
+            shard: 1,
+            leader_epoch: LeaderEpoch::new(2),
+            start_offset: Offset::new(3),
+            high_watermark: Offset::new(4),
+            end_offset: Offset::new(5),
+            bytes: 6,
+            closed: None,
+        };
+        let layout = partition_layout(0, &partition(), Some(&status));
+        assert_eq!(layout.owner, Some(Owner { node: 7, shard: 1 }));
+        assert_eq!((layout.start_offset, layout.high_watermark, layout.end_offset, layout.bytes), (3, 4, 5, 6));
+        assert_eq!(layout.state, PartitionState::Open);
+        status.closed = Some("damage".to_owned());
+        assert_eq!(partition_layout(0, &partition(), Some(&status)).state, PartitionState::Closed);
+    }
+
+    #[test]
+    fn a_partition_that_does_not_answer_is_offline() {
+        let layout = partition_layout(3, &partition(), None);
+        assert_eq!((layout.partition, layout.owner, layout.state), (3, None, PartitionState::Offline));
+        assert_eq!(layout.replicas, [7]);
+    }
+}

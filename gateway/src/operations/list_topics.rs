@@ -1,0 +1,16 @@
+//! `GET /v1/topics`: topics by name, in pages.
+
+use gateway_api::topics::TopicSummary;
+
+use super::{json, page::PageRequest, topic_config};
+use crate::{call::Call, context::Context, error::Failure, http::response::Response};
+
+pub(super) fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    let request = PageRequest::of(call.request)?;
+    let state = context.metadata.state();
+    let summaries = state.topics_after(&request.after).map(|topic| TopicSummary {
+        name: topic.name.as_str().to_owned(),
+        config: topic_config::to_api(&topic.config),
+    });
+    json(200, &request.cut(summaries, |summary| &summary.name))
+}

@@ -1,0 +1,161 @@
+//! Stores a planned call: each batch at its partition, all at once, and what became of each.
+
+use futures_util::future::join_all;
+use gateway_api::{Code, Problem};
+use raft::metadata::{Compression, Topic};
+use shard::{PublishError, Published};
+use shard_core::{format::record_batch::Codec, model::TopicPartition};
+
+use super::{deadline, publish_results};
+use crate::{
+    context::Context,
+    core_state,
+    error::{self, Failure},
+    http::request::Request,
+    limits,
+    publish_decode::{PlannedBatch, PlannedMessage, PublishPlan, PublishTarget},
+};
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) struct PublishReport {
+    plan: PublishPlan,
+    /// One for each batch of the plan.
+    outcomes: Vec<BatchOutcome>,
+}
+
+/// What became of the messages that went to one partition: all or nothing.
+#[derive(Clone, Debug)]
+pub(super) struct BatchOutcome {
+    /// The partition's number.
+    pub(super) partition: u32,
+    /// Where they are, or why they aren't there, or that it is not known.
+    pub(super) stored: Result<Published, Failure>,
+}
+
+/// What the messages of a call to this topic must be like, now.
+pub(crate) fn target(context: &Context, topic: &Topic) -> PublishTarget {
+    PublishTarget {
+        partitions: topic.config.partitions,
+        message_bytes_max: usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX),
+        codec: match topic.config.compression {
+            Compression::None => Codec::None,
+            Compression::Snappy => Codec::Snappy,
+            Compression::Lz4 => Codec::Lz4,
+        },
+        turn: context.core.next_turn(),
+        now_millis: core_state::now_millis(),
+    }
+}
+
+/// Stores the batches of a plan. Dropping it takes nothing back.
+pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishPlan) -> PublishReport {
+    let batches = std::mem::take(&mut plan.batches);
+    let mut stores = batches.into_iter().map(|planned| store(context, topic, planned));
+    let first = stores.next();
+    let outcomes = match (first, stores.len()) {
+        // Most calls have one batch, which needs no set of futures.
+        (Some(only), 0) => vec![only.await],
+        (first, _) => join_all(first.into_iter().chain(stores)).await,
+    };
+    let is_stored = |message: &&PlannedMessage| {
+        outcomes.get(message.batch).is_some_and(|outcome: &BatchOutcome| outcome.stored.is_ok())
+    };
+    let count = plan.messages().iter().filter(is_stored).count();
+    context.metrics.messages_published.add(u64::try_from(count).unwrap_or_default());
+    PublishReport { plan, outcomes }
+}
+
+/// Refuses a request for a guarantee that this version doesn't give.
+pub(super) fn check_headers(request: &Request) -> Result<(), Failure> {
+    let unsupported = ["pubsub-producer-id", "pubsub-producer-seq", "idempotency-key"];
+    match unsupported.into_iter().find(|name| request.header(name).is_some()) {
+        Some(name) => Err(error::unsupported(name)),
+        None => Ok(()),
+    }
+}
+
+async fn store(context: &Context, topic: &Topic, planned: PlannedBatch) -> BatchOutcome {
+    let partition = TopicPartition::new(topic.id, planned.partition);
+    let publish = context.shards.publish(partition, planned.batch);
+    let stored = match deadline::within(limits::PUBLISH_TIMEOUT, publish).await {
+        Some(stored) => stored.map_err(|error| failure(&error)),
+        None => Err(error::of_code(Code::Timeout, "the store gave no answer in time")),
+    };
+    BatchOutcome { partition: planned.partition.get(), stored }
+}
+
+fn failure(error: &PublishError) -> Failure {
+    if matches!(error, PublishError::StoreFailed { .. }) {
+        tracing::warn!(%error, "it is not known whether a batch was stored");
+    }
+    error::of_publish(error)
+}
+
+impl PublishReport {
+    /// The problem of the call as a whole, if nothing of it is known to be stored.
+    pub(crate) fn failure(&self) -> Option<Problem> {
+        overall_failure(&self.outcomes)
+    }
+
+    /// Appends the results, a JSON list in the order of the call.
+    pub(crate) fn append_results(&self, out: &mut Vec<u8>) {
+        publish_results::append(out, &self.plan, &self.outcomes);
+    }
+
+    /// Appends the result of the call's only message, a JSON object.
+    pub(super) fn append_only_result(&self, out: &mut Vec<u8>) {
+        if let Some(message) = self.plan.messages().first() {
+            publish_results::append_one(out, &self.plan, message, &self.outcomes);
+        }
+    }
+}
+
+/// All failed: what is not known outweighs what was surely not done.
+fn overall_failure(outcomes: &[BatchOutcome]) -> Option<Problem> {
+    let mut overall: Option<&Problem> = None;
+    for outcome in outcomes {
+        let Err(failure) = &outcome.stored else { return None };
+        if overall.is_none()
+            || (failure.code == Code::Timeout && overall.is_some_and(|kept| kept.code != Code::Timeout))
+        {
+            overall = Some(failure);
+        }
+    }
+    overall.cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_api::Outcome;
+    use shard::Durability;
+    use shard_core::model::{Offset, Timestamp};
+
+    use super::*;
+
+    fn stored() -> BatchOutcome {
+        let (base_offset, timestamp) = (Offset::ZERO, Timestamp::default());
+        BatchOutcome { partition: 0, stored: Ok(Published { base_offset, timestamp, durability: Durability::Leader }) }
+    }
+
+    fn failed(code: Code) -> BatchOutcome {
+        BatchOutcome { partition: 1, stored: Err(error::of_code(code, "")) }
+    }
+
+    #[test]
+    fn one_success_makes_the_call_a_success() {
+        assert!(overall_failure(&[failed(Code::Overloaded), stored(), failed(Code::Timeout)]).is_none());
+    }
+
+    #[test]
+    fn when_all_failed_the_call_failed() {
+        let problem = overall_failure(&[failed(Code::Overloaded), failed(Code::PartitionClosed)]).unwrap();
+        assert_eq!((problem.status, problem.outcome), (503, Outcome::NotApplied));
+    }
+
+    #[test]
+    fn when_one_is_not_known_the_call_is_not_known() {
+        let problem = overall_failure(&[failed(Code::Overloaded), failed(Code::Timeout)]).unwrap();
+        assert_eq!((problem.status, problem.outcome), (504, Outcome::Unknown));
+    }
+}

@@ -1,0 +1,130 @@
+//! `GET /v1/topics/{topic}/partitions/{partition}/messages`: reads without a subscription, waiting if asked to.
+
+use std::time::Duration;
+
+use gateway_api::{Code, CursorToken, limits as api_limits, rfc3339};
+use raft::metadata::Topic;
+use shard::{ReadError, ReadFrom, ReadReply, ReadRequest};
+use shard_core::model::{Offset, Timestamp, TopicPartition};
+
+use super::{
+    batch_json::{ReadBounds, append_read},
+    deadline::{self, Ended},
+    find_topic, query,
+    resources::find_partition,
+};
+use crate::{
+    call::Call,
+    context::Context,
+    error::{self, Failure},
+    http::{request::Request, response::Response},
+    json_write, limits,
+    message_json::Source,
+};
+
+const PARAMETERS: &[&str] = &["offset", "timestamp", "cursor", "limit", "wait_ms"];
+const BATCH_TYPE: &str = "application/vnd.pubsub.batch";
+
+pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    let request = call.request;
+    query::check_names(request, PARAMETERS)?;
+    let state = context.metadata.state();
+    let topic = find_topic(&state, call.route.name)?;
+    let partition = find_partition(topic, call.route.item)?;
+    if request.header("accept").is_some_and(|accept| accept.trim().starts_with(BATCH_TYPE)) {
+        return Err(error::of_code(Code::NotAcceptable, "this version answers in application/json only"));
+    }
+    let from = start(request, topic, partition)?;
+    let limit = query::number(
+        request,
+        "limit",
+        api_limits::PULL_MESSAGES_DEFAULT.into(),
+        api_limits::PULL_MESSAGES_MAX.into(),
+    )?;
+    let wait_ms = query::number(request, "wait_ms", 0, api_limits::WAIT_MS_MAX)?;
+    let read = ReadRequest { from, bytes_max: limits::DELIVERY_BYTES_MAX, wait: Duration::from_millis(wait_ms) };
+    let reply = read_while_wanted(context, &call, partition, read).await?.map_err(|error| error::of_read(&error))?;
+    answer(context, topic, partition, &reply, usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// Where the read begins: exactly one way to say so, or the oldest message.
+fn start(request: &Request, topic: &Topic, partition: TopicPartition) -> Result<ReadFrom, Failure> {
+    let stated: Vec<_> =
+        ["offset", "timestamp", "cursor"].into_iter().filter(|name| request.query(name).is_some()).collect();
+    if let [_, second, ..] = stated[..] {
+        return Err(error::invalid(second, "a read begins at one of offset, timestamp and cursor"));
+    }
+    if let Some(offset) = query::value(request, "offset", "an offset")? {
+        return Ok(ReadFrom::Offset(Offset::new(offset)));
+    }
+    if let Some(text) = request.query("timestamp") {
+        let millis = rfc3339::parse(text).map_err(|error| error::invalid("timestamp", error.to_string()))?;
+        return Ok(ReadFrom::Timestamp(Timestamp::from_millis(millis)));
+    }
+    match request.query("cursor") {
+        Some(token) => cursor_start(token, topic, partition),
+        None => Ok(ReadFrom::Timestamp(Timestamp::from_millis(0))),
+    }
+}
+
+fn cursor_start(token: &str, topic: &Topic, partition: TopicPartition) -> Result<ReadFrom, Failure> {
+    let refused = |detail: String| error::of_code(Code::InvalidCursor, detail);
+    let token = CursorToken::decode(token).map_err(|error| refused(error.to_string()))?;
+    if token.topic_id() != topic.id.get() {
+        return Err(refused("the cursor belongs to another topic".to_owned()));
+    }
+    let offset = token.offset(partition.partition.get());
+    offset
+        .map(|offset| ReadFrom::Offset(Offset::new(offset)))
+        .ok_or_else(|| refused("the cursor does not name this partition".to_owned()))
+}
+
+/// Reads, and waits as long as there is someone to wait for; a node that stops answers with what there is.
+async fn read_while_wanted(
+    context: &Context,
+    call: &Call<'_>,
+    partition: TopicPartition,
+    read: ReadRequest,
+) -> Result<Result<ReadReply, ReadError>, Failure> {
+    let limit = read.wait + limits::OPERATION_TIMEOUT;
+    match deadline::while_wanted(context, call, limit, context.shards.read(partition, read)).await {
+        Ok(answer) => Ok(answer),
+        Err(Ended::Stopping) if !read.wait.is_zero() => {
+            let read = ReadRequest { wait: Duration::ZERO, ..read };
+            let again = deadline::within(limits::OPERATION_TIMEOUT, context.shards.read(partition, read)).await;
+            again.ok_or_else(|| error::of_code(Code::NodeUnavailable, "the node is stopping"))
+        }
+        Err(Ended::Stopping | Ended::Gone) => Err(error::of_code(Code::NodeUnavailable, "the node is stopping")),
+        Err(Ended::Elapsed) => Err(error::of_code(Code::StoreUnavailable, "the store gave no answer in time")),
+    }
+}
+
+fn answer(
+    context: &Context,
+    topic: &Topic,
+    partition: TopicPartition,
+    reply: &ReadReply,
+    limit: usize,
+) -> Result<Response, Failure> {
+    let mut body = Vec::with_capacity(body_bytes(reply));
+    body.extend_from_slice(b"{\"messages\":[");
+    let source = Source { topic: topic.name.as_str(), partition: partition.partition };
+    let bounds = ReadBounds { messages: limit, json_bytes: limits::DELIVERY_JSON_BYTES_MAX };
+    let end = append_read(&mut body, source, (&reply.batches, reply.from), bounds).map_err(|error| {
+        error::of_code(Code::DataCorrupt, format!("a batch from offset {} on can't be read: {error}", reply.from))
+    })?;
+    let token = CursorToken::new(topic.id.get(), vec![(partition.partition.get(), end.next.get())]);
+    body.extend_from_slice(b"],\"next_offset\":");
+    json_write::number(&mut body, end.next.get());
+    body.extend_from_slice(b",\"next_cursor\":");
+    json_write::string(&mut body, &token.map(|token| token.encode()).unwrap_or_default());
+    body.push(b'}');
+    context.metrics.messages_consumed.add(u64::try_from(end.count).unwrap_or_default());
+    Ok(Response::json(200, body))
+}
+
+/// About what the JSON of the batches takes, so that the buffer seldom grows.
+fn body_bytes(reply: &ReadReply) -> usize {
+    let stored: usize = reply.batches.iter().map(|batch| batch.bytes().len()).sum();
+    (stored * 2).min(limits::DELIVERY_JSON_BYTES_MAX) + 128
+}

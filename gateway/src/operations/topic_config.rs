@@ -1,0 +1,159 @@
+//! A topic's configuration between the API's words and the metadata's.
+
+use gateway_api::{
+    Nullable,
+    topics::{self as api, TopicSettings},
+};
+use raft::metadata::{Acks, Change, Compression, FlushPolicy, TopicConfig, TopicPatch};
+
+use crate::error::{self, Failure};
+
+/// The configuration of a new topic: what is not given takes its default.
+pub(super) fn of_settings(settings: &TopicSettings, node_count: usize) -> Result<TopicConfig, Failure> {
+    let defaults = TopicConfig::defaults(node_count);
+    check(settings, &defaults)?;
+    let replication_factor = settings.replication_factor.unwrap_or(defaults.replication_factor);
+    let config = patch(settings).applied_to(&defaults);
+    Ok(TopicConfig { replication_factor, ..config })
+}
+
+/// The change of a topic: what is not given stays.
+pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig) -> Result<TopicPatch, Failure> {
+    check(settings, current)?;
+    if settings.replication_factor.is_some_and(|factor| factor != current.replication_factor) {
+        return Err(error::unsupported("replication_factor"));
+    }
+    Ok(patch(settings))
+}
+
+/// Refuses what this version would accept without doing it.
+fn check(settings: &TopicSettings, stands: &TopicConfig) -> Result<(), Failure> {
+    if settings.acks == Some(api::Acks::Memory) {
+        return Err(error::unsupported("acks"));
+    }
+    if settings.dedup_window_ms.is_some_and(|window| window != stands.dedup_window_ms) {
+        return Err(error::unsupported("dedup_window_ms"));
+    }
+    Ok(())
+}
+
+fn patch(settings: &TopicSettings) -> TopicPatch {
+    let bound = |bound: Option<Nullable<u64>>| Change::from_option(bound.map(Nullable::into_option));
+    TopicPatch {
+        partitions: Change::from_option(settings.partitions),
+        retention_ms: bound(settings.retention_ms),
+        retention_bytes: bound(settings.retention_bytes),
+        compression: Change::from_option(settings.compression.map(compression)),
+        flush: Change::from_option(settings.flush.map(flush)),
+        acks: Change::from_option(settings.acks.map(acks)),
+        min_insync: Change::from_option(settings.min_insync),
+        dedup_window_ms: Change::from_option(settings.dedup_window_ms),
+        max_message_bytes: Change::from_option(settings.max_message_bytes),
+    }
+}
+
+/// The configuration as clients see it.
+pub(super) const fn to_api(config: &TopicConfig) -> api::TopicConfig {
+    api::TopicConfig {
+        partitions: config.partitions,
+        replication_factor: config.replication_factor,
+        retention_ms: config.retention_ms,
+        retention_bytes: config.retention_bytes,
+        compression: match config.compression {
+            Compression::None => api::Compression::None,
+            Compression::Snappy => api::Compression::Snappy,
+            Compression::Lz4 => api::Compression::Lz4,
+        },
+        flush: match config.flush {
+            FlushPolicy::Always => api::Flush::Always,
+            FlushPolicy::Interval => api::Flush::Interval,
+            FlushPolicy::Os => api::Flush::Os,
+        },
+        acks: match config.acks {
+            Acks::Quorum => api::Acks::Quorum,
+            Acks::Leader => api::Acks::Leader,
+            Acks::Memory => api::Acks::Memory,
+        },
+        min_insync: config.min_insync,
+        dedup_window_ms: config.dedup_window_ms,
+        max_message_bytes: config.max_message_bytes,
+    }
+}
+
+const fn compression(compression: api::Compression) -> Compression {
+    match compression {
+        api::Compression::None => Compression::None,
+        api::Compression::Snappy => Compression::Snappy,
+        api::Compression::Lz4 => Compression::Lz4,
+    }
+}
+
+const fn flush(flush: api::Flush) -> FlushPolicy {
+    match flush {
+        api::Flush::Always => FlushPolicy::Always,
+        api::Flush::Interval => FlushPolicy::Interval,
+        api::Flush::Os => FlushPolicy::Os,
+    }
+}
+
+const fn acks(acks: api::Acks) -> Acks {
+    match acks {
+        api::Acks::Quorum => Acks::Quorum,
+        api::Acks::Leader => Acks::Leader,
+        api::Acks::Memory => Acks::Memory,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_api::decode::decode;
+
+    use super::*;
+
+    fn created(body: &str) -> Result<TopicConfig, Failure> {
+        of_settings(&decode(body.as_bytes()).unwrap(), 1)
+    }
+
+    #[test]
+    fn what_is_not_given_takes_its_default() {
+        assert_eq!(created("{}").unwrap(), TopicConfig::default());
+        let config = created(r#"{"partitions":7,"retention_ms":null,"flush":"os"}"#).unwrap();
+        let expected =
+            TopicConfig { partitions: 7, retention_ms: None, flush: FlushPolicy::Os, ..TopicConfig::default() };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn what_is_shown_creates_the_same() {
+        let config = TopicConfig {
+            partitions: 3,
+            retention_ms: None,
+            retention_bytes: Some(9),
+            compression: Compression::Lz4,
+            flush: FlushPolicy::Interval,
+            acks: Acks::Leader,
+            max_message_bytes: 77,
+            ..TopicConfig::default()
+        };
+        let shown = serde_json::to_string(&to_api(&config)).unwrap();
+        assert_eq!(created(&shown).unwrap(), config, "{shown}");
+    }
+
+    #[test]
+    fn a_promise_that_would_not_be_kept_is_refused() {
+        for (body, field) in [(r#"{"acks":"memory"}"#, "acks"), (r#"{"dedup_window_ms":1}"#, "dedup_window_ms")] {
+            assert_eq!(created(body).unwrap_err().errors[0].field, field);
+        }
+        let settings = decode(br#"{"replication_factor":3}"#).unwrap();
+        let refused = patch_of_settings(&settings, &TopicConfig::default()).unwrap_err();
+        assert_eq!(refused.errors[0].field, "replication_factor");
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name() {
+        let current = TopicConfig { partitions: 3, retention_bytes: Some(5), ..TopicConfig::default() };
+        let settings = decode(br#"{"retention_bytes":null,"partitions":4}"#).unwrap();
+        let changed = patch_of_settings(&settings, &current).unwrap().applied_to(&current);
+        assert_eq!(changed, TopicConfig { partitions: 4, retention_bytes: None, ..current });
+    }
+}
