@@ -126,6 +126,8 @@ pub enum BatchError {
     TooLarge { bytes: usize },
     #[error("the batch has {count} records, allowed are 1 to {}", limits::BATCH_RECORDS_MAX)]
     RecordCount { count: u32 },
+    #[error("{count} records from offset {base_offset} on go beyond the last offset there is")]
+    OffsetRange { base_offset: Offset, count: u32 },
     #[error("the records can't be decompressed to the {uncompressed_length} bytes stated")]
     Compression { uncompressed_length: u32 },
     #[error("record {index}: {error}")]
@@ -445,6 +447,9 @@ fn decode_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
         body_length: u32_at(header, 8),
     };
     check_count(record_count)?;
+    if header.base_offset.get().checked_add(u64::from(record_count)).is_none() {
+        return Err(BatchError::OffsetRange { base_offset: header.base_offset, count: record_count });
+    }
     check_size(header.batch_length())?;
     check_size(HEADER_BYTES + widen(header.uncompressed_length))?;
     Ok(header)

@@ -130,6 +130,16 @@ fn a_compressed_body_that_lies_about_its_length_is_refused() {
     }
 }
 
+#[test]
+fn offsets_that_would_overflow_are_refused() {
+    let mut bytes = build(&[b"one", b"two"], Codec::None, None).bytes;
+    for (base_offset, fits) in [(u64::MAX - 2, true), (u64::MAX - 1, false), (u64::MAX, false)] {
+        put(&mut bytes, 16, &base_offset.to_le_bytes());
+        seal_header(&mut bytes);
+        assert_eq!(UnassignedBatch::parse(bytes.clone()).is_ok(), fits, "base offset {base_offset}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_goes_in_comes_out(
