@@ -30,6 +30,8 @@ pub struct LogRecovery {
     epoch: LeaderEpoch,
     /// Whether the segment being read is the log's last one.
     in_last: bool,
+    /// The last segment has no valid header, for this reason: it may only go if nothing else is in it.
+    unfinished: Option<(Offset, SegmentHeaderError)>,
     cut: Option<Cut>,
 }
 
@@ -90,8 +92,16 @@ impl LogRecovery {
     /// Starts a recovery; everything below `durable_end` is known to have been on the disk.
     #[must_use]
     pub const fn new(partition: TopicPartition, durable_end: Offset) -> Self {
-        let epoch = LeaderEpoch::new(0);
-        Self { partition, durable_end, segments: Vec::new(), next: None, epoch, in_last: false, cut: None }
+        Self {
+            partition,
+            durable_end,
+            segments: Vec::new(),
+            next: None,
+            epoch: LeaderEpoch::new(0),
+            in_last: false,
+            unfinished: None,
+            cut: None,
+        }
     }
 
     /// Begins the next segment in order, given its first block.
@@ -109,9 +119,11 @@ impl LogRecovery {
             Err(error @ (SegmentHeaderError::Version { .. } | SegmentHeaderError::BlockBytes { .. })) => {
                 return Err(at_start(error.to_string()));
             }
-            Err(_) if is_last && base >= self.durable_end => {
-                self.next.get_or_insert(base);
-                return Ok(RecoveryStep::Discard);
+            // Older segments go only once the next is there: one that stands alone was finished, but for the very first.
+            Err(error) if is_last && base >= self.durable_end && self.next.unwrap_or_default() == base => {
+                self.next = Some(base);
+                self.unfinished = Some((base, error));
+                return Ok(RecoveryStep::Read { position: limits::BLOCK_BYTES, bytes_min: 1 });
             }
             Err(error) => return Err(at_start(error.to_string())),
         };
@@ -132,6 +144,13 @@ impl LogRecovery {
     /// # Panics
     /// Before `begin`.
     pub fn feed(&mut self, position: u64, bytes: Bytes, at_end: bool) -> Result<RecoveryStep, DamagedLog> {
+        if let Some((segment, error)) = self.unfinished {
+            // Nothing is written behind a header before it is durable.
+            if bytes.iter().all(|&byte| byte == 0) {
+                return Ok(RecoveryStep::Discard);
+            }
+            return Err(DamagedLog { segment, position: 0, offset: segment, reason: error.to_string() });
+        }
         let available = bytes.len();
         let mut scanner = BatchScanner::new(position, bytes);
         loop {

@@ -123,7 +123,9 @@ mod tests {
         loop {
             match scanner.advance() {
                 Scanned::Batch { position, .. } => positions.push(position),
-                end @ (Scanned::More { .. } | Scanned::Blank { .. } | Scanned::Damage { .. }) => return (positions, end),
+                end @ (Scanned::More { .. } | Scanned::Blank { .. } | Scanned::Damage { .. }) => {
+                    return (positions, end);
+                }
             }
         }
     }

@@ -114,12 +114,8 @@ impl World {
 
     /// Completes one of the operations in flight; returns whether there was one.
     pub(crate) fn complete(&mut self, pick: usize) -> bool {
-        let in_flight = [
-            self.creating.map(|_| 0),
-            self.writing.map(|_| 1),
-            self.preparing.map(|_| 2),
-            self.syncing.map(|_| 3),
-        ];
+        let in_flight =
+            [self.creating.map(|_| 0), self.writing.map(|_| 1), self.preparing.map(|_| 2), self.syncing.map(|_| 3)];
         let in_flight: Vec<_> = in_flight.into_iter().flatten().collect();
         let Some(operation) = in_flight.get(pick % in_flight.len().max(1)) else { return false };
         let durable = self.config.flush == FlushPolicy::Always;
@@ -307,7 +303,7 @@ impl World {
     }
 
     /// Recovers as a driver does; with `tears`, it dies while it mends.
-    fn recover(&mut self, mut tears: Option<&mut Tears>) -> RecoveredLog {
+    fn recover(&mut self, tears: Option<&mut Tears>) -> RecoveredLog {
         let mut recovery = LogRecovery::new(PARTITION, Offset::new(self.noted));
         let segments = self.disk.segments();
         for &base in &segments {
@@ -328,7 +324,7 @@ impl World {
         let recovered = recovery.finish().expect("a crash is not damage");
         if let Some(cut) = &recovered.cut {
             self.counts.torn += u64::from(cut.torn.is_some());
-            self.mend(cut.segment.get(), cut.position, tears.as_deref_mut());
+            self.mend(cut.segment.get(), cut.position, tears);
         }
         recovered
     }

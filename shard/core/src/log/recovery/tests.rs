@@ -129,6 +129,20 @@ fn a_segment_whose_creation_was_cut_short_is_discarded() {
 }
 
 #[test]
+fn a_segment_without_a_header_is_not_discarded_with_batches_in_it() {
+    let (base, mut file) = segment(1, &[&[1]]);
+    file[20] ^= 1;
+    let damaged = recover(&[segment(0, &[&[0]]), (base, file)], 1, 1 << 20).unwrap_err();
+    assert_eq!((damaged.segment, damaged.position), (Offset::new(1), 0));
+}
+
+#[test]
+fn a_segment_without_a_header_is_not_discarded_if_it_is_all_there_is() {
+    assert!(recover(&[(5, vec![0; 4_096])], 0, 1 << 20).is_err());
+    assert_eq!(recover(&[(0, vec![0; 4_096])], 0, 1 << 20).unwrap().segments, []);
+}
+
+#[test]
 fn an_unknown_version_is_never_cut() {
     let mut file = segment(0, &[&[0]]);
     file.1[4_096 + 4] = 9;
