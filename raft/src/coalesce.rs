@@ -48,10 +48,8 @@ mod tests {
     }
 
     fn number(proposal: &Proposal) -> u64 {
-        match &proposal.command {
-            Command::RegisterNode { node, .. } => node.get(),
-            other => panic!("{other:?}"),
-        }
+        let Command::RegisterNode { node, .. } = &proposal.command else { panic!("{:?}", proposal.command) };
+        node.get()
     }
 
     proptest! {

@@ -86,29 +86,8 @@ struct Opened {
 /// # Errors
 /// Says what is damaged or in the way.
 pub async fn start(config: MetadataConfig) -> Result<(MetadataHandle, MetadataUpdates, MetadataNode), StartError> {
-    let Opened { log, state_machine } = open_off_thread(&config).await?;
-    let applied = state_machine.watch();
-    let node_id = config.node_id;
-    let raft = Box::pin(Raft::new(node_id, Arc::new(raft_config()?), NoNetwork, log, state_machine));
-    let raft = raft.await.map_err(raft_failed)?;
-
-    form_cluster(&raft, &config).await?;
-    await_leadership(&raft, node_id).await?;
-    enter_cluster(&raft, &config, &applied).await?;
-
-    let state = Arc::clone(&applied.borrow());
-    let published_version = watch::Sender::new(state.version());
-    let published = Arc::new(ArcSwap::new(state));
-    let (proposals, waiting) = flume::bounded(limits::PROPOSALS_WAITING_MAX);
-    let (publications, unpublished) = mpsc::channel(limits::PUBLICATIONS_WAITING_MAX);
-    let (stop, stopping) = watch::channel(false);
-    let answers = answer_published(unpublished, published_version.subscribe(), stopping.clone());
-    let proposer = Proposer { raft: raft.clone(), proposals: waiting, publications, stopping };
-    let tasks = vec![task::spawn(proposer.run()), task::spawn(answers)];
-
-    let handle = MetadataHandle::new(Arc::clone(&published), proposals);
-    let updates = MetadataUpdates::new(applied, published, published_version);
-    Ok((handle, updates, MetadataNode { raft, stop, tasks }))
+    let opened = open_off_thread(&config).await?;
+    run(config, opened).await
 }
 
 impl MetadataNode {
@@ -139,6 +118,36 @@ impl MetadataNode {
             running: metrics.running_state.is_ok(),
         }
     }
+}
+
+/// Puts Raft, the proposers' tasks and the handles around what was opened.
+async fn run(
+    config: MetadataConfig,
+    opened: Opened,
+) -> Result<(MetadataHandle, MetadataUpdates, MetadataNode), StartError> {
+    let Opened { log, state_machine } = opened;
+    let applied = state_machine.watch();
+    let node_id = config.node_id;
+    let raft = Box::pin(Raft::new(node_id, Arc::new(raft_config()?), NoNetwork, log, state_machine));
+    let raft = raft.await.map_err(raft_failed)?;
+
+    form_cluster(&raft, &config).await?;
+    await_leadership(&raft, node_id).await?;
+    enter_cluster(&raft, &config, &applied).await?;
+
+    let state = Arc::clone(&applied.borrow());
+    let published_version = watch::Sender::new(state.version());
+    let published = Arc::new(ArcSwap::new(state));
+    let (proposals, waiting) = flume::bounded(limits::PROPOSALS_WAITING_MAX);
+    let (publications, unpublished) = mpsc::channel(limits::PUBLICATIONS_WAITING_MAX);
+    let (stop, stopping) = watch::channel(false);
+    let answers = answer_published(unpublished, published_version.subscribe(), stopping.clone());
+    let proposer = Proposer { raft: raft.clone(), proposals: waiting, publications, stopping };
+    let tasks = vec![task::spawn(proposer.run()), task::spawn(answers)];
+
+    let handle = MetadataHandle::new(Arc::clone(&published), proposals);
+    let updates = MetadataUpdates::new(applied, published, published_version);
+    Ok((handle, updates, MetadataNode { raft, stop, tasks }))
 }
 
 /// Opens what is on disk on a blocking thread. sled panics on some damage; there that is an error like any other.

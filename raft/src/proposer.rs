@@ -58,7 +58,7 @@ impl Proposer {
     async fn next(&mut self) -> Option<Proposal> {
         tokio::select! {
             biased;
-            _ = stopped(&mut self.stopping) => None,
+            () = stopped(&mut self.stopping) => None,
             proposal = self.proposals.recv_async() => proposal.ok(),
         }
     }

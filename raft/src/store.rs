@@ -27,7 +27,7 @@ pub use identity::IdentityError;
 pub use open::OpenLogError;
 pub use sealed::DamagedValue;
 
-use facts::Facts;
+use facts::{Facts, ReadFactError};
 use flusher::Flusher;
 
 /// The log, the vote, and how far the log is committed and purged.
@@ -47,8 +47,22 @@ impl LogStore {
     ///
     /// # Errors
     /// It can't be read.
-    pub(crate) fn purged(&self) -> Result<Option<LogId>, StorageError> {
-        self.facts.purged().map_err(|error| unreadable(&error))
+    pub(crate) fn purged(&self) -> Result<Option<LogId>, ReadFactError> {
+        self.facts.purged()
+    }
+}
+
+#[cfg(test)]
+impl LogStore {
+    /// From now on flushes do nothing, and fail once `broken` is set.
+    pub(crate) fn break_flushes(&mut self, broken: std::sync::Arc<std::sync::atomic::AtomicBool>) {
+        let flush = move || {
+            if broken.load(std::sync::atomic::Ordering::SeqCst) {
+                return Err(std::io::Error::other("the disk is gone"));
+            }
+            Ok(())
+        };
+        self.flusher = Flusher::start(flush).unwrap();
     }
 }
 
@@ -56,7 +70,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     type LogReader = LogReader;
 
     async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, StorageError> {
-        let purged = self.purged()?;
+        let purged = self.purged().map_err(|error| unreadable(&error))?;
         let last = entries::last(&self.log).map_err(|error| unreadable(&error))?;
         let last_log_id = last.map(|entry| entry.log_id).max(purged);
         Ok(LogState { last_purged_log_id: purged, last_log_id })

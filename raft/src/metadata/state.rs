@@ -53,6 +53,7 @@ impl ClusterState {
     }
 
     /// Every node, by number.
+    #[must_use]
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
         self.nodes.values()
     }
@@ -70,6 +71,7 @@ impl ClusterState {
     }
 
     /// Every topic, by name.
+    #[must_use]
     pub fn topics(&self) -> impl ExactSizeIterator<Item = &Arc<Topic>> {
         self.topics.iter()
     }
@@ -92,6 +94,7 @@ impl ClusterState {
     }
 
     /// Every subscription, by name.
+    #[must_use]
     pub fn subscriptions(&self) -> impl ExactSizeIterator<Item = &Arc<Subscription>> {
         self.subscriptions.iter()
     }

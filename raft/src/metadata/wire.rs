@@ -46,8 +46,9 @@ stored_name!(subscription_name, SubscriptionName);
 
 /// A topic's name that may be missing.
 pub(super) mod optional_topic_name {
-    use super::*;
+    use super::{Deserialize, Deserializer, Error, Serialize, Serializer, TopicName};
 
+    #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
     pub(in crate::metadata) fn serialize<S: Serializer>(name: &Option<TopicName>, to: S) -> Result<S::Ok, S::Error> {
         name.as_ref().map(TopicName::as_str).serialize(to)
     }
@@ -59,7 +60,7 @@ pub(super) mod optional_topic_name {
 
 /// A change of a topic's name that may be missing.
 pub(super) mod changed_topic_name {
-    use super::*;
+    use super::{Deserialize, Deserializer, Error, Serialize, Serializer, TopicName};
     use crate::metadata::Change;
 
     type ChangedName = Change<Option<TopicName>>;

@@ -1,4 +1,10 @@
-use std::{fs, path::Path};
+//! A cluster of one, started, stopped, killed and damaged.
+
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use shard_core::model::{Timestamp, TopicName};
 
@@ -265,4 +271,22 @@ async fn a_log_that_became_garbage_or_is_gone_is_not_taken_for_a_new_one() {
     fs::remove_dir_all(log).unwrap();
     let refused = start(config(root.path())).await.err().unwrap();
     assert!(matches!(refused, StartError::Log(OpenLogError::Lost { .. })), "{refused}");
+}
+
+#[tokio::test]
+async fn when_the_disk_fails_the_proposal_is_unknown_and_the_updates_end() {
+    let root = tempfile::tempdir().unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let mut opened = open_off_thread(&config(root.path())).await.unwrap();
+    opened.log.break_flushes(Arc::clone(&broken));
+    let (handle, mut updates, node) = super::run(config(root.path()), opened).await.unwrap();
+    updates.next().await.unwrap();
+
+    broken.store(true, Ordering::SeqCst);
+    let refused = handle.propose(create_topic("orders")).await;
+    assert!(matches!(refused, Err(ProposeError::Unknown { .. })), "{refused:?}");
+    assert_eq!(updates.next().await, None);
+    assert!(handle.state().topic("orders").is_none());
+    assert!(!node.metrics().running);
+    node.shutdown().await;
 }

@@ -1,3 +1,5 @@
+//! When proposers are answered.
+
 use super::*;
 use crate::metadata::Outcome;
 

@@ -1,3 +1,5 @@
+//! Which snapshot is read when some are damaged or unfinished.
+
 use super::*;
 use crate::{metadata::ClusterState, type_config::LogId};
 

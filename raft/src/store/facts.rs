@@ -21,7 +21,7 @@ pub(super) struct Facts(sled::Tree);
 
 /// Why a fact can't be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadFactError {
+pub(crate) enum ReadFactError {
     #[error("{0}")]
     Database(#[from] sled::Error),
     #[error("{0}")]

@@ -1,3 +1,5 @@
+//! openraft's own suite, and what it does not look at: reopening, damage, limits.
+
 use std::path::Path;
 
 use openraft::{

@@ -1,3 +1,5 @@
+//! What commands do to the state, one by one and in any order.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! A stored state is the state, or it is refused.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Frozen bytes of a snapshot, and damaged ones.
+
 use proptest::prelude::*;
 
 use super::*;
