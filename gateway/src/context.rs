@@ -5,7 +5,18 @@ use std::{rc::Rc, sync::Arc};
 use raft::MetadataHandle;
 use shard::ShardHandle;
 
-use crate::{config::GatewayConfig, core_state::CoreState, metrics::GatewayMetrics, shutdown::Shutdown};
+use crate::{
+    application::{Application, Fault},
+    call::Call,
+    config::GatewayConfig,
+    core_state::CoreState,
+    error,
+    http::{request_id::RequestId, response::Response},
+    metrics::GatewayMetrics,
+    operations,
+    shutdown::Shutdown,
+    websocket::{Upgraded, codec::Codec},
+};
 
 /// A core's ways to the rest of the node. Clones are cheap and stay on their core.
 #[derive(Clone, Debug)]
@@ -22,4 +33,37 @@ pub struct Context {
     pub core: Rc<CoreState>,
     /// Says when the node stops.
     pub shutdown: Shutdown,
+}
+
+impl Application for Context {
+    fn config(&self) -> &GatewayConfig {
+        &self.config
+    }
+
+    fn metrics(&self) -> &Arc<GatewayMetrics> {
+        &self.metrics
+    }
+
+    fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    async fn handle(&self, call: Call<'_>) -> Response {
+        operations::handle(self, call).await
+    }
+
+    async fn upgraded(&self, mut connection: Upgraded) {
+        let mut codec = Codec::new(self.config.body_bytes_max);
+        codec.send_close(1013, "");
+        // The connection closes whether or not the client hears why.
+        let _ = connection.socket.write_all(codec.outbound_mut()).await;
+    }
+
+    fn fault(&self, fault: &Fault, request: RequestId) -> Response {
+        match fault {
+            Fault::Refused(refusal) => error::refusal_answer(refusal, request),
+            Fault::Unrouted(unrouted) => error::route_answer(unrouted, request),
+            Fault::Handshake(refused) => error::handshake_answer(*refused, request),
+        }
+    }
 }

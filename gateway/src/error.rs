@@ -15,6 +15,7 @@ use shard_core::model::NameError;
 use crate::{
     http::{refusal, request_id::RequestId, response::Response, router::RouteError},
     publish_decode::PublishRefused,
+    websocket::handshake::HandshakeError,
 };
 
 /// After how many seconds a client may try again what was refused for now.
@@ -84,6 +85,18 @@ pub fn route_answer(error: &RouteError, request: RequestId) -> Response {
         RouteError::MethodNotAllowed { allow } => problem(Code::MethodNotAllowed).with_header("allow", allow.clone()),
         RouteError::Options { allow } => Response::empty(204).with_header("allow", allow.clone()),
     }
+}
+
+/// The answer to a WebSocket handshake that failed.
+#[must_use]
+pub fn handshake_answer(refused: HandshakeError, request: RequestId) -> Response {
+    let code = match refused {
+        HandshakeError::UpgradeRequired | HandshakeError::UnsupportedVersion => Code::UpgradeRequired,
+        HandshakeError::Malformed { .. } => Code::InvalidRequest,
+        HandshakeError::NoCommonSubprotocol => Code::InvalidArgument,
+        HandshakeError::ForbiddenOrigin => Code::Forbidden,
+    };
+    answer(Problem::new(code, refused.to_string()), request)
 }
 
 /// A field that this version takes no value, or not this value, for.

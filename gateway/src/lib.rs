@@ -1,10 +1,16 @@
 //! The front of a node on each of its cores: HTTP/1.1 and WebSocket in, requests to the shards out.
 //!
-//! The bytes of each connection go through [`http`], which is pure, and its requests to the operations.
+//! [`server::serve`] accepts connections. Their bytes go through [`http`], which is pure, to the [`operations`], or,
+//! once upgraded, to [`websocket`].
 
 pub mod ack_id;
+pub mod application;
+mod byte_budget;
 pub mod call;
+mod coarse_clock;
 pub mod config;
+mod connection;
+mod connection_table;
 pub mod context;
 pub mod core_state;
 pub mod error;
@@ -18,5 +24,8 @@ pub mod operations;
 pub mod partitioner;
 pub mod peer;
 pub mod publish_decode;
+pub mod server;
+mod server_state;
 pub mod shutdown;
+pub mod socket;
 pub mod websocket;

@@ -5,7 +5,7 @@ mod histogram;
 
 use crate::http::router::Route;
 
-pub use counter::{Counter, Gauge};
+pub use counter::{Counter, Gauge, GaugeHold};
 pub use histogram::{Histogram, LATENCY_BOUNDS_MICROS};
 
 /// How many classes of status there are: 1xx to 5xx.

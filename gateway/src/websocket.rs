@@ -2,3 +2,16 @@
 
 pub mod codec;
 pub mod handshake;
+
+use crate::{http::request_id::RequestId, socket::Socket};
+
+/// A connection that speaks WebSocket from now on; the 101 is sent.
+#[derive(Debug)]
+pub struct Upgraded {
+    /// The connection, without a deadline.
+    pub socket: Socket,
+    /// What the client sent behind its request: the beginning of its first frame.
+    pub leftover: Vec<u8>,
+    /// The id of the request that opened it.
+    pub request_id: RequestId,
+}

@@ -114,13 +114,6 @@ impl RequestParser {
         self.inbound.len() - self.start
     }
 
-    /// Gives memory back that an idle connection doesn't need.
-    pub fn shrink(&mut self, bytes: usize) {
-        if self.inbound.capacity() > bytes {
-            self.inbound_mut().shrink_to(bytes);
-        }
-    }
-
     fn try_advance(&mut self, request: &mut Request) -> Result<Progress, Refusal> {
         if matches!(self.phase, Phase::Head { .. }) {
             match self.find_head_end()? {

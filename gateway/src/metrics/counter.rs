@@ -10,6 +10,10 @@ pub struct Counter(AtomicU64);
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU64);
 
+/// One that is counted while this lives.
+#[derive(Debug)]
+pub struct GaugeHold<'g>(&'g Gauge);
+
 impl Counter {
     /// Adds `count`.
     pub fn add(&self, count: u64) {
@@ -34,10 +38,22 @@ impl Gauge {
         self.0.store(self.0.load(Relaxed).saturating_sub(1), Relaxed);
     }
 
+    /// One more until the answer is dropped.
+    pub fn hold(&self) -> GaugeHold<'_> {
+        self.increment();
+        GaugeHold(self)
+    }
+
     /// The number now.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+impl Drop for GaugeHold<'_> {
+    fn drop(&mut self) {
+        self.0.decrement();
     }
 }
 
@@ -59,5 +75,14 @@ mod tests {
         gauge.decrement();
         gauge.increment();
         assert_eq!(gauge.get(), 1);
+    }
+
+    #[test]
+    fn what_is_held_is_counted_until_dropped() {
+        let gauge = Gauge::default();
+        let held = gauge.hold();
+        assert_eq!(gauge.get(), 1);
+        drop(held);
+        assert_eq!(gauge.get(), 0);
     }
 }

@@ -1,0 +1,47 @@
+//! What the HTTP front asks of those who know what requests mean.
+
+use std::{future::Future, sync::Arc};
+
+use crate::{
+    call::Call,
+    config::GatewayConfig,
+    http::{refusal::Refusal, request_id::RequestId, response::Response, router::RouteError},
+    metrics::GatewayMetrics,
+    shutdown::Shutdown,
+    websocket::{Upgraded, handshake::HandshakeError},
+};
+
+/// Answers requests. The node's is [`crate::context::Context`]; a test has its own.
+pub trait Application: 'static {
+    /// The settings of the front.
+    fn config(&self) -> &GatewayConfig;
+
+    /// Where the front counts.
+    fn metrics(&self) -> &Arc<GatewayMetrics>;
+
+    /// Says when the front is to stop.
+    fn shutdown(&self) -> &Shutdown;
+
+    /// Answers one request. Dropped only when the connection is given up.
+    fn handle(&self, call: Call<'_>) -> impl Future<Output = Response>;
+
+    /// Speaks WebSocket until the connection is over.
+    fn upgraded(&self, connection: Upgraded) -> impl Future<Output = ()>;
+
+    /// The answer to a request that was not given to [`Application::handle`].
+    fn fault(&self, fault: &Fault, request: RequestId) -> Response;
+}
+
+/// What keeps a request from its operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The bytes are no request that is taken; the connection closes.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// No route takes the request.
+    #[error("{0}")]
+    Unrouted(#[from] RouteError),
+    /// A WebSocket that can't be opened.
+    #[error("{0}")]
+    Handshake(#[from] HandshakeError),
+}

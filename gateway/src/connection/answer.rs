@@ -1,0 +1,98 @@
+//! From one whole request to its answer.
+
+use futures_lite::future::poll_once;
+
+use super::{Connection, Next, wire::Wire};
+use crate::{
+    application::{Application, Fault},
+    call::Call,
+    http::{
+        method::Method,
+        request::{Request, Version},
+        response::{Envelope, Response},
+        router::{Route, RouteMatch, route},
+    },
+    limits::{BODY_WRITE_ALONE_BYTES, PIPELINED_ANSWER_BYTES},
+    peer::Peer,
+    socket::SocketError,
+    websocket::handshake,
+};
+
+impl<A: Application> Connection<A> {
+    /// Answers the request at hand; the answer is outbound, or written if there is much of it.
+    pub(super) async fn answer(&mut self) -> Result<Next, SocketError> {
+        self.request.id = self.state.next_request_id();
+        let application = &self.state.application;
+        let (matched, response) = match route(self.request.method(), self.request.target()) {
+            Ok(RouteMatch { route: Route::WebSocket, .. }) => return self.answer_handshake().await,
+            Ok(route) => (Some(route.route), handled(application, &mut self.wire, route, &self.request).await?),
+            Err(error) => (None, application.fault(&Fault::Unrouted(error), self.request.id)),
+        };
+        self.push_answer(matched, &response).await?;
+        Ok(self.next_after(&response))
+    }
+
+    /// Encodes an answer behind those before it.
+    pub(super) async fn push_answer(&mut self, route: Option<Route>, response: &Response) -> Result<(), SocketError> {
+        self.state.application.metrics().count_answer(route, response.status());
+        let last = self.next_after(response) == Next::Close;
+        let head_only = self.request.method() == Method::Head;
+        let write_alone = !head_only && response.has_content() && response.body().len() >= BODY_WRITE_ALONE_BYTES;
+        {
+            let date = self.state.table.clock().date();
+            let announce_keep_alive = !last && self.request.version() == Version::Http10;
+            let request_id = self.request.id;
+            let envelope = Envelope { request_id, date: &date, last, announce_keep_alive, head_only };
+            if write_alone {
+                response.encode_head(&mut self.wire.outbound, &envelope);
+            } else {
+                response.encode(&mut self.wire.outbound, &envelope);
+            }
+        }
+        if write_alone {
+            self.wire.flush().await?;
+            self.wire.socket.write_all(response.body()).await?;
+        } else if self.wire.outbound.len() >= PIPELINED_ANSWER_BYTES {
+            self.wire.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn answer_handshake(&mut self) -> Result<Next, SocketError> {
+        match handshake::accept(&self.request, self.state.application.config()) {
+            Ok(response) => {
+                self.push_answer(Some(Route::WebSocket), &response).await?;
+                Ok(Next::WebSocket)
+            }
+            Err(error) => {
+                let problem = self.state.application.fault(&Fault::Handshake(error), self.request.id);
+                let response = error.with_headers(problem);
+                self.push_answer(Some(Route::WebSocket), &response).await?;
+                Ok(self.next_after(&response))
+            }
+        }
+    }
+
+    /// Whether the connection goes on behind this answer.
+    fn next_after(&self, response: &Response) -> Next {
+        let is_over = response.closes() || !self.request.keep_alive() || self.state.application.shutdown().requested();
+        if is_over && response.status() != 101 { Next::Close } else { Next::Request }
+    }
+}
+
+/// Has the application handle a request. Answers that are due are written before it keeps us waiting.
+async fn handled<A: Application>(
+    application: &A,
+    wire: &mut Wire,
+    route: RouteMatch<'_>,
+    request: &Request,
+) -> Result<Response, SocketError> {
+    let peer = Peer::default();
+    // Boxed, so that the many connections that wait don't each hold the room that handling takes.
+    let mut handling = Box::pin(application.handle(Call { route, request, peer: &peer }));
+    if let Some(response) = poll_once(&mut handling).await {
+        return Ok(response);
+    }
+    wire.flush().await?;
+    wire.answered_or_given_up(handling, &peer).await
+}

@@ -1,0 +1,138 @@
+//! One client's TCP stream with the waits bounded.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    net::Shutdown as Half,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_lite::{AsyncRead, AsyncWrite};
+use glommio::net::TcpStream;
+
+use crate::{
+    connection_table::Slot,
+    limits::{READ_BYTES, WRITE_PROGRESS_BYTES},
+    metrics::GatewayMetrics,
+};
+
+/// The buffer that all reads of a core go through, so that a connection that waits needs none.
+#[derive(Clone, Debug)]
+pub(crate) struct Scratch {
+    bytes: Rc<RefCell<Box<[u8]>>>,
+}
+
+/// One connection. Dropping it closes it.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    slot: Slot,
+    scratch: Scratch,
+    metrics: Arc<GatewayMetrics>,
+    write_timeout: Duration,
+}
+
+/// Why a socket is of no more use.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum SocketError {
+    #[error("the connection failed: {0}")]
+    Failed(#[from] io::Error),
+    #[error("the client was silent for too long")]
+    TimedOut,
+}
+
+impl Scratch {
+    /// A buffer of the size of the largest read.
+    pub(crate) fn new() -> Self {
+        Self { bytes: Rc::new(RefCell::new(vec![0; READ_BYTES].into_boxed_slice())) }
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(
+        stream: TcpStream,
+        slot: Slot,
+        scratch: Scratch,
+        metrics: Arc<GatewayMetrics>,
+        write_timeout: Duration,
+    ) -> Self {
+        Self { stream, slot, scratch, metrics, write_timeout }
+    }
+
+    /// Appends what has arrived to `into`; zero bytes mean that the client sends no more. Never times out.
+    pub fn poll_read(&mut self, context: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        let mut scratch = self.scratch.bytes.borrow_mut();
+        let count = ready!(Pin::new(&mut self.stream).poll_read(context, &mut scratch))?;
+        into.extend_from_slice(scratch.get(..count).unwrap_or_default());
+        self.metrics.received_bytes.add(count as u64);
+        Poll::Ready(Ok(count))
+    }
+
+    /// Appends what arrives next to `into`; zero bytes mean that the client sends no more.
+    ///
+    /// # Errors
+    /// The deadline passed, or the connection broke.
+    pub async fn read(&mut self, into: &mut Vec<u8>) -> Result<usize, SocketError> {
+        poll_fn(|context| match self.poll_read(context, into) {
+            Poll::Ready(read) => Poll::Ready(read.map_err(SocketError::Failed)),
+            Poll::Pending => self.slot.poll_expired(context).map(|()| Err(SocketError::TimedOut)),
+        })
+        .await
+    }
+
+    /// Writes all of `bytes`. A client that doesn't take them within the write timeout, part by part, is given up.
+    ///
+    /// # Errors
+    /// An unknown part of the bytes was sent; the socket is of no more use.
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), SocketError> {
+        let mut since_deadline = WRITE_PROGRESS_BYTES;
+        while !bytes.is_empty() {
+            let written = poll_fn(|context| match Pin::new(&mut self.stream).poll_write(context, bytes) {
+                Poll::Ready(written) => Poll::Ready(written.map_err(SocketError::Failed)),
+                Poll::Pending => {
+                    if since_deadline >= WRITE_PROGRESS_BYTES {
+                        since_deadline = 0;
+                        self.slot.set_deadline(self.write_timeout);
+                    }
+                    self.slot.poll_expired(context).map(|()| Err(SocketError::TimedOut))
+                }
+            })
+            .await?;
+            if written == 0 {
+                return Err(SocketError::Failed(io::ErrorKind::WriteZero.into()));
+            }
+            self.metrics.sent_bytes.add(written as u64);
+            since_deadline = since_deadline.saturating_add(written);
+            bytes = bytes.get(written..).unwrap_or_default();
+        }
+        self.slot.clear_deadline();
+        Ok(())
+    }
+
+    /// Says that no more will be sent; the client can read what was.
+    pub async fn finish_writing(&mut self) {
+        // A client that is gone already needs not be told.
+        let _ = self.stream.shutdown(Half::Write).await;
+    }
+
+    /// Reads end once `after` has passed from now; a write replaces and then clears it.
+    pub fn set_deadline(&self, after: Duration) {
+        self.slot.set_deadline(after);
+    }
+
+    /// Lets reads wait as long as it takes.
+    pub fn clear_deadline(&self) {
+        self.slot.clear_deadline();
+    }
+
+    /// Ready once the deadline has passed, or the node gives up on its connections.
+    pub fn poll_expired(&self, context: &Context<'_>) -> Poll<()> {
+        self.slot.poll_expired(context)
+    }
+}
