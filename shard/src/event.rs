@@ -31,7 +31,7 @@ pub(crate) enum ShardEvent {
     SeekLocated { cursor: PartitionSubscription, to: Result<Offset, ReadError>, reply: Reply<(), SubscriptionError> },
     /// A log's operation ended.
     Log { partition: TopicPartition, event: LogEvent },
-    /// A log's write ended; its file comes back.
+    /// A log's write ended; its file may have been opened for it.
     Written { partition: TopicPartition, active: ActiveSegment },
     /// A log's new segment is there.
     SegmentCreated { partition: TopicPartition, segment: Offset, file: BlockFile },

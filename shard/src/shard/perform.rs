@@ -176,8 +176,7 @@ impl Shard {
             self.cache.insert(open.id, batch.clone());
         }
         let (partition, mailbox) = (open.id, self.mailbox.clone());
-        let (directory, active, clock) = (Rc::clone(&open.directory), open.segment.take(), self.clock);
-        // The file comes back with the end of the write; only one is under way.
+        let (directory, active, clock) = (Rc::clone(&open.directory), open.segment.clone(), self.clock);
         let metrics = std::sync::Arc::clone(&self.metrics);
         glommio::spawn_local(async move {
             let started = clock.monotonic();

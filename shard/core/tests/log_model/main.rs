@@ -21,6 +21,7 @@ enum Step {
     Append { records: u64, payload_bytes: usize },
     Poll,
     Complete { pick: usize },
+    Configure { flush: FlushPolicy },
     Pass,
     Note,
     Retain { later_ms: i64 },
@@ -38,6 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         30 => (1..4_u64, payload_bytes).prop_map(|(records, payload_bytes)| Step::Append { records, payload_bytes }),
         15 => Just(Step::Poll),
         40 => any::<usize>().prop_map(|pick| Step::Complete { pick }),
+        1 => flush().prop_map(|flush| Step::Configure { flush }),
         4 => Just(Step::Pass),
         5 => Just(Step::Note),
         4 => prop_oneof![Just(0), Just(2_000)].prop_map(|later_ms| Step::Retain { later_ms }),
@@ -61,6 +63,7 @@ fn perform(world: &mut World, step: &Step) {
         Step::Complete { pick } => {
             world.complete(pick);
         }
+        Step::Configure { flush } => world.configure(flush),
         Step::Pass => world.pass(),
         Step::Note => world.note(),
         Step::Retain { later_ms } => world.retain(later_ms),

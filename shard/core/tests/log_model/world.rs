@@ -9,7 +9,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
     },
     log::{
-        BatchScanner, FlushPolicy, LogConfig, LogEffect, LogEvent, LogRecovery, PartitionLog, RecoveredLog,
+        BatchScanner, FlushPolicy, LogConfig, LogEffect, LogEvent, LogRecovery, PartitionLog, Reached, RecoveredLog,
         RecoveryStep, Scanned,
     },
     model::{LeaderEpoch, Monotonic, Offset, PartitionIndex, RequestId, Timestamp, TopicId, TopicPartition},
@@ -118,7 +118,6 @@ impl World {
             [self.creating.map(|_| 0), self.writing.map(|_| 1), self.preparing.map(|_| 2), self.syncing.map(|_| 3)];
         let in_flight: Vec<_> = in_flight.into_iter().flatten().collect();
         let Some(operation) = in_flight.get(pick % in_flight.len().max(1)) else { return false };
-        let durable = self.config.flush == FlushPolicy::Always;
         let event = match operation {
             0 => {
                 self.disk.complete(self.creating.take().unwrap(), 0, true);
@@ -131,7 +130,7 @@ impl World {
             }
             2 => {
                 let (segment, position) = self.preparing.take().unwrap();
-                self.disk.complete(segment, position, durable);
+                self.disk.complete(segment, position, false);
                 LogEvent::Prepared
             }
             _ => {
@@ -141,6 +140,14 @@ impl World {
         };
         self.event(event);
         true
+    }
+
+    /// Changes the topic's configuration.
+    pub(crate) fn configure(&mut self, flush: FlushPolicy) {
+        self.config.flush = flush;
+        self.log.configure(self.config);
+        assert!(self.log.high_watermark().get() >= self.high_watermark, "the high watermark never falls");
+        self.poll();
     }
 
     /// Lets a deadline of the log pass.
@@ -274,7 +281,9 @@ impl World {
                 self.counts.deleted += 1;
                 self.disk.delete_later(segment.get());
             }
-            LogEffect::Acknowledge { request, base_offset, .. } => self.acknowledged(request, base_offset.get()),
+            LogEffect::Acknowledge { request, base_offset, reached, .. } => {
+                self.acknowledged(request, base_offset.get(), reached);
+            }
             LogEffect::Refuse { request } => self.expected.retain(|_, waiting| waiting.0 != request),
             LogEffect::HighWatermark(offset) => {
                 assert!(offset.get() >= self.high_watermark, "the high watermark never falls");
@@ -284,14 +293,14 @@ impl World {
         }
     }
 
-    fn acknowledged(&mut self, request: RequestId, base: u64) {
+    fn acknowledged(&mut self, request: RequestId, base: u64, reached: Reached) {
         let (waiting, length) = self.expected.remove(&base).expect("an append is answered once");
         let batch = &self.appended[&base];
         assert_eq!((request, batch.bytes().len()), (waiting, length), "each append gets its own answer");
         assert_eq!(self.acked, base, "appends are answered in order");
         self.acked = batch.offsets().end.get();
         self.counts.acked += 1;
-        if self.config.flush == FlushPolicy::Always {
+        if reached == Reached::Disk {
             self.acked_durable = self.acked;
         }
     }
