@@ -46,6 +46,8 @@ pub const FLUSH_BYTES_MAX: usize = 1 << 20;
 pub const PREPARE_BYTES_MIN: u64 = 256 << 10;
 /// The most bytes that are prepared ahead of the end of a segment.
 pub const PREPARE_BYTES_MAX: u64 = 4 << 20;
+/// Space is prepared while flushes are at most this large: larger ones would pay for their bytes twice and gain little.
+pub const PREPARE_FLUSH_BYTES_MAX: u64 = 128 << 10;
 /// The most segments that one round of retention lets go of.
 pub const RETENTION_SEGMENTS_MAX: usize = 16;
 /// The most entries in the index of a segment; an index that is full gives up every other entry.

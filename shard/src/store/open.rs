@@ -57,7 +57,11 @@ async fn list(directory: PathBuf) -> Result<Vec<String>, StoreError> {
 fn make_durably(directory: &Path) -> std::io::Result<()> {
     let missing: Vec<_> = directory.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
     for directory in missing.into_iter().rev() {
-        std::fs::create_dir(directory)?;
+        // Another core may be making the same topic's directory.
+        match std::fs::create_dir(directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         if let Some(parent) = directory.parent() {
             std::fs::File::open(parent)?.sync_all()?;
         }

@@ -38,6 +38,7 @@ pub struct PartitionLog {
     log_end: Offset,
     written_end: Offset,
     durable_end: Offset,
+    high_watermark: Offset,
     newest: Timestamp,
     pending: VecDeque<Pending>,
     /// Bytes appended and not written, those in flight included.
@@ -96,6 +97,7 @@ impl PartitionLog {
             log_end: end,
             written_end: end,
             durable_end: end,
+            high_watermark: end,
             newest: newest.max(Timestamp::default()),
             pending: VecDeque::new(),
             unflushed_bytes: 0,
@@ -214,16 +216,13 @@ impl PartitionLog {
     /// The offsets consumers see: from the first still there to the high watermark.
     #[must_use]
     pub fn readable(&self) -> OffsetRange {
-        OffsetRange::new(self.log_start, self.high_watermark())
+        OffsetRange::new(self.log_start, self.high_watermark)
     }
 
-    /// The offset below which consumers see messages.
+    /// The offset below which consumers see messages; it never falls.
     #[must_use]
-    pub fn high_watermark(&self) -> Offset {
-        match self.config.flush {
-            FlushPolicy::Always => self.durable_end,
-            FlushPolicy::Interval(_) | FlushPolicy::Os => self.written_end,
-        }
+    pub const fn high_watermark(&self) -> Offset {
+        self.high_watermark
     }
 
     /// The offset below which everything is on this disk.
@@ -277,7 +276,13 @@ impl PartitionLog {
             }
             return;
         }
-        let flight = Flight::take(&mut self.pending, self.segments.back().map_or(0, |last| last.end));
+        let durable = self.config.flush == FlushPolicy::Always;
+        if durable && self.durable_end < self.written_end {
+            // The policy was another one before: a durable write makes nothing durable but itself.
+            self.start_sync();
+            return;
+        }
+        let flight = Flight::take(&mut self.pending, self.segments.back().map_or(0, |last| last.end), durable);
         // Zeros on their way must not land on the batches.
         if self.preparing_end.is_some() && self.prepared_end < flight.end {
             flight.give_back(&mut self.pending);
@@ -288,22 +293,25 @@ impl PartitionLog {
             position: flight.start,
             batches: flight.batches().cloned().collect(),
             padded_bytes: usize::try_from(flight.end - flight.start).expect("a flush fits in memory"),
-            durable: self.config.flush == FlushPolicy::Always,
+            durable,
         });
         self.flight = Some(flight);
     }
 
     fn plan_prepare(&mut self) {
-        let Some(last) = self.segments.back() else { return };
-        if self.creating || self.preparing_end.is_some() || self.failed.is_some() || self.stopping {
+        let (Some(last), Some(flight)) = (self.segments.back(), &self.flight) else { return };
+        if self.preparing_end.is_some() || self.stopping {
             return;
         }
-        let end = self.flight.as_ref().map_or(last.end, |flight| flight.end);
+        // Only small durable writes gain by it; an idle log, whose flight is none, prepares nothing.
+        let end = flight.end;
+        if !flight.durable || false {
+            return;
+        }
         let step = (end / 2).next_power_of_two().clamp(limits::PREPARE_BYTES_MIN, limits::PREPARE_BYTES_MAX);
         let start = self.prepared_end.max(end);
         let target = (start + step).min(self.config.segment_bytes_max.next_multiple_of(limits::BLOCK_BYTES));
-        // An idle log prepares nothing: only one that is being written to does.
-        if self.flight.is_none() || start - end > step / 2 || target <= start {
+        if start - end > step / 2 || target <= start {
             return;
         }
         self.prepared_end = start;
@@ -344,22 +352,21 @@ impl PartitionLog {
         }
         self.written_end = flight.offsets_end();
         self.unflushed_bytes -= position - flight.start;
-        let reached = match self.config.flush {
-            FlushPolicy::Always => {
-                self.durable_end = self.written_end;
-                Reached::Disk
-            }
-            FlushPolicy::Interval(interval) => {
+        let reached = if flight.durable {
+            self.durable_end = self.written_end;
+            Reached::Disk
+        } else {
+            if let FlushPolicy::Interval(interval) = self.config.flush {
                 self.sync_due.get_or_insert(now.plus(interval));
-                Reached::Written
             }
-            FlushPolicy::Os => Reached::Written,
+            Reached::Written
         };
+        self.high_watermark = self.written_end;
         if self.stopping && self.durable_end < self.written_end {
             self.start_sync();
         }
         self.effects.extend(flight.acknowledgements(reached));
-        self.effects.push_back(LogEffect::HighWatermark(self.high_watermark()));
+        self.effects.push_back(LogEffect::HighWatermark(self.high_watermark));
     }
 
     fn start_sync(&mut self) {

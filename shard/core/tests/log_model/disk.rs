@@ -1,6 +1,6 @@
 //! A partition's directory on which whatever was not synced may be old, new or torn by sectors after a power cut.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 pub(crate) const BLOCK: usize = 4096;
 const SECTOR_BYTES: usize = 512;
@@ -37,6 +37,8 @@ struct File {
 struct Write {
     position: usize,
     bytes: Vec<u8>,
+    /// Parts that a later, durable write has replaced.
+    replaced: Vec<Range<usize>>,
 }
 
 /// Which of the sectors of a torn write are new: a stream of choices from one seed.
@@ -57,7 +59,7 @@ impl Disk {
         let file = self.files.entry(segment).or_default();
         let touches = |other: &Write| position < other.end() && other.position < position + bytes.len();
         assert!(!file.in_flight.iter().any(touches), "two writes in flight touch each other");
-        file.in_flight.push(Write { position, bytes });
+        file.in_flight.push(Write { position, bytes, replaced: Vec::new() });
     }
 
     /// Completes the write that starts at `position`.
@@ -67,6 +69,10 @@ impl Disk {
         let at = file.in_flight.iter().position(|write| write.position == position).unwrap();
         let write = file.in_flight.remove(at);
         if durable {
+            // What was written there before and not synced is gone for good; `syncing` counts writes, so none may end.
+            for older in &mut file.unsynced {
+                older.give_way(&write);
+            }
             write.apply(&mut file.safe, |_| Sector::New);
         } else {
             file.unsynced.push(write);
@@ -106,7 +112,7 @@ impl Disk {
     /// Writes one block and syncs it.
     pub(crate) fn overwrite(&mut self, segment: u64, position: u64, block: &[u8]) {
         let position = usize::try_from(position).unwrap();
-        let write = Write { position, bytes: block.to_vec() };
+        let write = Write { position, bytes: block.to_vec(), replaced: Vec::new() };
         write.apply(&mut self.files.get_mut(&segment).unwrap().safe, |_| Sector::New);
     }
 
@@ -174,6 +180,10 @@ impl Write {
         self.position + self.bytes.len()
     }
 
+    fn give_way(&mut self, newer: &Self) {
+        self.replaced.push(newer.position..newer.end());
+    }
+
     fn tear(&self, file: &mut Vec<u8>, tears: &mut Tears) {
         // Most tears are of one kind, as when a write has not begun or has all but ended; the mixed ones are the worst.
         let kind = tears.below(5);
@@ -190,7 +200,7 @@ impl Write {
             let at = self.position + index * SECTOR_BYTES;
             let end = at + new.len();
             let sector = sector(index);
-            if matches!(sector, Sector::Old) {
+            if matches!(sector, Sector::Old) || self.replaced.iter().any(|replaced| replaced.contains(&at)) {
                 continue;
             }
             // The length of a file that direct I/O extends is one of whole blocks.

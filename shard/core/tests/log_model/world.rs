@@ -130,7 +130,7 @@ impl World {
             }
             2 => {
                 let (segment, position) = self.preparing.take().unwrap();
-                self.disk.complete(segment, position, false);
+                self.disk.complete(segment, position, true);
                 LogEvent::Prepared
             }
             _ => {

@@ -18,12 +18,14 @@ pub(super) struct Flight {
     pub(super) start: u64,
     /// The position behind the padding.
     pub(super) end: u64,
+    /// Whether it is on the disk when it ends.
+    pub(super) durable: bool,
     taken: Vec<Pending>,
 }
 
 impl Flight {
     /// Takes what waited, at least one batch, to be written at `start`.
-    pub(super) fn take(pending: &mut VecDeque<Pending>, start: u64) -> Self {
+    pub(super) fn take(pending: &mut VecDeque<Pending>, start: u64, durable: bool) -> Self {
         let mut bytes = 0;
         let fits = |pending: &&Pending| -> bool {
             let first = bytes == 0;
@@ -33,7 +35,7 @@ impl Flight {
         let count = pending.iter().take_while(fits).count();
         let taken: Vec<_> = pending.drain(..count).collect();
         let bytes: usize = taken.iter().map(|pending| pending.batch.bytes().len()).sum();
-        Self { start, end: (start + widen(bytes)).next_multiple_of(limits::BLOCK_BYTES), taken }
+        Self { start, end: (start + widen(bytes)).next_multiple_of(limits::BLOCK_BYTES), durable, taken }
     }
 
     /// Puts back what was taken, in front of what came since.

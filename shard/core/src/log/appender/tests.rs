@@ -37,7 +37,9 @@ fn writing(flush: FlushPolicy) -> PartitionLog {
     append(&mut log, 0, 100).unwrap();
     assert!(matches!(effects(&mut log).as_slice(), [LogEffect::CreateSegment { .. }]));
     let started = event(&mut log, LogEvent::SegmentCreated);
-    assert!(matches!(started.as_slice(), [LogEffect::Write { .. }, LogEffect::Prepare { .. }]), "{started:?}");
+    let prepares = started.iter().any(|effect| matches!(effect, LogEffect::Prepare { .. }));
+    assert!(matches!(started[0], LogEffect::Write { .. }), "{started:?}");
+    assert_eq!(prepares, flush == FlushPolicy::Always, "space is prepared for durable writes");
     log
 }
 
@@ -89,6 +91,16 @@ fn a_write_waits_for_zeros_that_are_on_their_way() {
     append(&mut log, 1, 100).unwrap();
     assert_eq!(writes(&event(&mut log, LogEvent::Written)), []);
     assert_eq!(writes(&event(&mut log, LogEvent::Prepared)), [(8192, 1)]);
+}
+
+#[test]
+fn a_large_write_is_not_paid_for_twice() {
+    let mut log = log(FlushPolicy::Always);
+    log.configure(LogConfig { segment_bytes_max: 4 << 20, ..log.config });
+    append(&mut log, 0, 200 << 10).unwrap();
+    effects(&mut log);
+    let started = event(&mut log, LogEvent::SegmentCreated);
+    assert!(matches!(started.as_slice(), [LogEffect::Write { .. }]), "{started:?}");
 }
 
 #[test]
@@ -175,6 +187,21 @@ fn a_buffered_append_is_done_when_written_and_synced_in_time() {
     assert!(effects(&mut log).iter().any(|effect| matches!(effect, LogEffect::Sync { .. })));
     event(&mut log, LogEvent::Synced);
     assert_eq!((log.durable_end(), log.next_deadline()), (Offset::new(1), None));
+}
+
+#[test]
+fn a_stricter_policy_first_syncs_what_was_buffered() {
+    let mut log = writing(FlushPolicy::Os);
+    event(&mut log, LogEvent::Prepared);
+    event(&mut log, LogEvent::Written);
+    log.configure(LogConfig { flush: FlushPolicy::Always, ..log.config });
+    assert_eq!(log.high_watermark(), Offset::new(1));
+    append(&mut log, 1, 100).unwrap();
+    let started = effects(&mut log);
+    assert!(matches!(started.as_slice(), [LogEffect::Sync { .. }]), "{started:?}");
+    assert_eq!(writes(&event(&mut log, LogEvent::Synced)), [(8192, 1)]);
+    event(&mut log, LogEvent::Written);
+    assert_eq!(log.durable_end(), Offset::new(2));
 }
 
 #[test]
