@@ -1,0 +1,118 @@
+//! The command line: what every command takes, and which commands there are.
+
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+use gateway_api::client::{ApiKey, Client, Endpoint};
+
+use crate::commands::acks::{AckArgs, ExtendArgs, NackArgs};
+use crate::commands::completions::CompletionsArgs;
+use crate::commands::publish::PublishArgs;
+use crate::commands::pull::PullArgs;
+use crate::commands::seek::SeekArgs;
+use crate::commands::subscribe::SubscribeArgs;
+use crate::commands::subscriptions::SubscriptionsCommand;
+use crate::commands::topics::TopicsCommand;
+use crate::exit_code;
+use crate::output::Format;
+use crate::values;
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+/// Administers PubSubRing, publishes and consumes.
+#[derive(Debug, Parser)]
+#[command(name = "pubsub-cli", version, styles = STYLES, after_help = exit_code::TABLE, max_term_width = 110)]
+pub(crate) struct Args {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// The node's address
+    #[arg(long, value_name = "URL", env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081", global = true)]
+    pub(crate) server: Endpoint,
+    /// The key that the node knows you by
+    #[arg(long, value_name = "KEY", env = "PUBSUB_KEY", hide_env_values = true, global = true)]
+    pub(crate) key: Option<ApiKey>,
+    /// How to print results
+    #[arg(long, short, value_enum, default_value_t = Format::Table, global = true)]
+    pub(crate) output: Format,
+    /// How long to wait for each answer
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::milliseconds, global = true)]
+    pub(crate) timeout: u64,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List, create, show, change and delete topics
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// Publish a message, a file, or each line of standard input
+    Publish(PublishArgs),
+    /// Print messages as they come, from a topic or a subscription
+    Subscribe(SubscribeArgs),
+    /// List, create, show, change and delete subscriptions
+    #[command(subcommand)]
+    Subscriptions(SubscriptionsCommand),
+    /// Take messages of a subscription once
+    Pull(PullArgs),
+    /// Say that messages are done
+    Ack(AckArgs),
+    /// Have messages delivered again
+    Nack(NackArgs),
+    /// Ask for more time with messages
+    Extend(ExtendArgs),
+    /// Move a subscription to another place
+    Seek(SeekArgs),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+}
+
+impl GlobalArgs {
+    /// The client that the arguments ask for.
+    pub(crate) fn client(&self) -> Client {
+        let answer_timeout = Duration::from_millis(self.timeout);
+        Client::new(self.server.clone(), self.key.clone()).with_answer_timeout(answer_timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_may_stand_behind_the_command() {
+        let args = Args::try_parse_from(["pubsub-cli", "topics", "list", "--server", "http://[::1]:9", "-o", "json"]);
+        let args = args.unwrap();
+        assert_eq!(args.global.server.to_string(), "http://[::1]:9");
+        assert_eq!(args.global.output, Format::Json);
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_used_is_refused_with_its_reason() {
+        let parse = |server| Args::try_parse_from(["pubsub-cli", "--server", server, "topics", "list"]).unwrap_err();
+        assert!(parse("https://broker").to_string().contains("TLS is not supported"));
+        assert!(parse("broker:8081").to_string().contains("is not the address of a node"));
+    }
+
+    #[test]
+    fn the_exit_codes_are_in_the_help() {
+        assert!(Args::command().render_help().to_string().contains("7  cannot connect"));
+    }
+}

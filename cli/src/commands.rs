@@ -1,0 +1,32 @@
+//! The commands, one file each; here each is given what it needs.
+
+pub(crate) mod acks;
+pub(crate) mod completions;
+pub(crate) mod publish;
+pub(crate) mod pull;
+pub(crate) mod seek;
+pub(crate) mod subscribe;
+pub(crate) mod subscriptions;
+pub(crate) mod topics;
+
+use crate::args::{Args, Command};
+use crate::error::CliError;
+use crate::output::Output;
+
+/// Does what the command line says.
+pub(crate) async fn run(args: Args, output: &mut Output<'_>) -> Result<(), CliError> {
+    let global = args.global;
+    let client = global.client();
+    match args.command {
+        Command::Topics(command) => topics::run(command, &client, output).await,
+        Command::Publish(args) => publish::run(args, &client, output).await,
+        Command::Subscribe(args) => subscribe::run(args, &global, output).await,
+        Command::Subscriptions(command) => subscriptions::run(command, &client, output).await,
+        Command::Pull(args) => pull::run(args, &client, output).await,
+        Command::Ack(args) => acks::ack(args, &client, output).await,
+        Command::Nack(args) => acks::nack(args, &client, output).await,
+        Command::Extend(args) => acks::extend(args, &client, output).await,
+        Command::Seek(args) => seek::run(args, &client, output).await,
+        Command::Completions(args) => completions::run(&args, output),
+    }
+}

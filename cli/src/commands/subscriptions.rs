@@ -1,0 +1,108 @@
+//! `subscriptions`: list, create, describe, update, delete.
+
+pub(super) mod render;
+mod settings;
+
+use clap::Subcommand;
+use gateway_api::Page;
+use gateway_api::client::Client;
+
+use self::render::Described;
+use self::settings::{SettingsArgs, StartArgs};
+use crate::error::{CliError, Doing as _};
+use crate::limits;
+use crate::output::{Format, Output};
+
+/// What to do with subscriptions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SubscriptionsCommand {
+    /// List all subscriptions
+    List,
+    /// Create a subscription; the same again changes nothing
+    Create {
+        /// The subscription's name
+        subscription: String,
+        /// The topic that it reads
+        #[arg(long)]
+        topic: String,
+        #[command(flatten)]
+        start: StartArgs,
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// Show a subscription with its cursors
+    Describe {
+        /// The subscription's name
+        subscription: String,
+    },
+    /// Change the given settings of a subscription
+    Update {
+        /// The subscription's name
+        subscription: String,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Only if the subscription still has this etag (see `describe`)
+        #[arg(long, value_name = "ETAG")]
+        if_match: Option<String>,
+    },
+    /// Delete a subscription and its cursors
+    Delete {
+        /// The subscription's name
+        subscription: String,
+        /// Only if the subscription still has this etag (see `describe`)
+        #[arg(long, value_name = "ETAG")]
+        if_match: Option<String>,
+    },
+}
+
+/// Does it.
+pub(crate) async fn run(
+    command: SubscriptionsCommand,
+    client: &Client,
+    output: &mut Output<'_>,
+) -> Result<(), CliError> {
+    match command {
+        SubscriptionsCommand::List => list(client, output).await,
+        SubscriptionsCommand::Create { subscription, topic, start, settings } => {
+            let settings = start.settings(topic, &settings);
+            let created = client.create_subscription(&subscription, &settings).await;
+            let created = created.doing(|| format!("create subscription `{subscription}`"))?;
+            let done = if created.is_new { "Created" } else { "Nothing to do: it was there with this configuration" };
+            output.note(&format!("{done}.\n"))?;
+            output.result(&Described { value: created.value, etag: None })
+        }
+        SubscriptionsCommand::Describe { subscription } => {
+            let action = || format!("describe subscription `{subscription}`");
+            let tagged = client.subscription(&subscription).await.doing(action)?;
+            output.result(&Described { value: tagged.value, etag: tagged.etag })
+        }
+        SubscriptionsCommand::Update { subscription, settings, if_match } => {
+            let settings = settings.some_settings()?;
+            let updated = client.update_subscription(&subscription, &settings, if_match.as_deref()).await;
+            let updated = updated.doing(|| format!("update subscription `{subscription}`"))?;
+            output.result(&Described { value: updated.value, etag: updated.etag })
+        }
+        SubscriptionsCommand::Delete { subscription, if_match } => {
+            let deleted = client.delete_subscription(&subscription, if_match.as_deref()).await;
+            deleted.doing(|| format!("delete subscription `{subscription}`"))?;
+            output.note(&format!("Deleted subscription {subscription}."))
+        }
+    }
+}
+
+async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
+    let mut all = Page { items: Vec::new(), next_page_token: None };
+    for _ in 0..limits::PAGES_MAX {
+        let page = client.subscriptions(None, all.next_page_token.as_deref()).await;
+        let page = page.doing(|| "list subscriptions".to_owned())?;
+        all.items.extend(page.items);
+        all.next_page_token = page.next_page_token;
+        if all.next_page_token.is_none() {
+            break;
+        }
+    }
+    if all.items.is_empty() && output.format() == Format::Table {
+        return output.note("There are no subscriptions; `pubsub-cli subscriptions create NAME --topic T` makes one.");
+    }
+    output.result(&all)
+}

@@ -1,0 +1,96 @@
+//! `topics`: list, create, describe, update, delete.
+
+mod render;
+mod settings;
+
+use clap::Subcommand;
+use gateway_api::Page;
+use gateway_api::client::Client;
+
+use self::render::Described;
+use self::settings::SettingsArgs;
+use crate::error::{CliError, Doing as _};
+use crate::limits;
+use crate::output::{Format, Output};
+
+/// What to do with topics.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicsCommand {
+    /// List all topics
+    List,
+    /// Create a topic; the same again changes nothing
+    Create {
+        /// The topic's name
+        topic: String,
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// Show a topic with its partitions
+    Describe {
+        /// The topic's name
+        topic: String,
+    },
+    /// Change the given settings of a topic
+    Update {
+        /// The topic's name
+        topic: String,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Only if the topic still has this etag (see `describe`)
+        #[arg(long, value_name = "ETAG")]
+        if_match: Option<String>,
+    },
+    /// Delete a topic, its messages and its subscriptions
+    Delete {
+        /// The topic's name
+        topic: String,
+        /// Only if the topic still has this etag (see `describe`)
+        #[arg(long, value_name = "ETAG")]
+        if_match: Option<String>,
+    },
+}
+
+/// Does it.
+pub(crate) async fn run(command: TopicsCommand, client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
+    match command {
+        TopicsCommand::List => list(client, output).await,
+        TopicsCommand::Create { topic, settings } => {
+            let action = || format!("create topic `{topic}`");
+            let created = client.create_topic(&topic, &settings.settings()).await.doing(action)?;
+            let done = if created.is_new { "Created" } else { "Nothing to do: it was there with this configuration" };
+            output.note(&format!("{done}.\n"))?;
+            output.result(&Described { value: created.value, etag: None })
+        }
+        TopicsCommand::Describe { topic } => {
+            let tagged = client.topic(&topic).await.doing(|| format!("describe topic `{topic}`"))?;
+            output.result(&Described { value: tagged.value, etag: tagged.etag })
+        }
+        TopicsCommand::Update { topic, settings, if_match } => {
+            let settings = settings.some_settings()?;
+            let updated = client.update_topic(&topic, &settings, if_match.as_deref()).await;
+            let updated = updated.doing(|| format!("update topic `{topic}`"))?;
+            output.result(&Described { value: updated.value, etag: updated.etag })
+        }
+        TopicsCommand::Delete { topic, if_match } => {
+            let action = || format!("delete topic `{topic}`");
+            client.delete_topic(&topic, if_match.as_deref()).await.doing(action)?;
+            output.note(&format!("Deleted topic {topic}."))
+        }
+    }
+}
+
+async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
+    let mut all = Page { items: Vec::new(), next_page_token: None };
+    for _ in 0..limits::PAGES_MAX {
+        let page = client.topics(None, all.next_page_token.as_deref()).await.doing(|| "list topics".to_owned())?;
+        all.items.extend(page.items);
+        all.next_page_token = page.next_page_token;
+        if all.next_page_token.is_none() {
+            break;
+        }
+    }
+    if all.items.is_empty() && output.format() == Format::Table {
+        return output.note("There are no topics; `pubsub-cli topics create NAME` makes one.");
+    }
+    output.result(&all)
+}

@@ -1,0 +1,21 @@
+//! The bounds of what the program holds and waits for.
+
+use std::time::Duration;
+
+/// Payload bytes in one publish request: with base64 and JSON around them they stay far below the limit of a body.
+pub(crate) const PUBLISH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Messages that a subscribe has on credit.
+pub(crate) const CREDIT: u32 = 1_000;
+/// How long to wait for the last acks when a subscribe ends.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
+/// Pages that a list takes before it gives up.
+pub(crate) const PAGES_MAX: usize = 10_000;
+/// Characters of a payload in a table.
+pub(crate) const SHOWN_CHARACTERS_MAX: usize = 100;
+/// Batches of lines that wait to be published.
+pub(crate) const BATCHES_WAITING_MAX: usize = 2;
+/// What is read of standard input at a time.
+pub(crate) const INPUT_BUFFER_BYTES: usize = 256 * 1024;
+/// Frames that wait to be sent. There is at most one ack and one credit frame for each message on credit, so it is
+/// never full.
+pub(crate) const FRAMES_WAITING_MAX: usize = 2 * CREDIT as usize + 8;
