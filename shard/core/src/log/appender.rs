@@ -305,7 +305,7 @@ impl PartitionLog {
         }
         // Only small durable writes gain by it; an idle log, whose flight is none, prepares nothing.
         let end = flight.end;
-        if !flight.durable || false {
+        if !flight.durable || end - flight.start > limits::PREPARE_FLUSH_BYTES_MAX {
             return;
         }
         let step = (end / 2).next_power_of_two().clamp(limits::PREPARE_BYTES_MIN, limits::PREPARE_BYTES_MAX);
