@@ -91,7 +91,9 @@ pub struct StorageConfig {
     /// How much one partition may hold that waits for the disk.
     pub unflushed_bytes_max: u64,
     /// Memory for the newest batches, over all shards.
-    pub tail_cache_bytes: u64,
+    pub tail_cache_bytes: usize,
+    /// How long a message of a topic with `flush: interval` may wait for its sync.
+    pub flush_interval_ms: u64,
 }
 
 /// The metrics port.
@@ -171,6 +173,7 @@ impl Default for StorageConfig {
             segment_bytes: 128 << 20,
             unflushed_bytes_max: 64 << 20,
             tail_cache_bytes: 256 << 20,
+            flush_interval_ms: 100,
         }
     }
 }

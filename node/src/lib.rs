@@ -1,7 +1,212 @@
 //! The PubSubRing node: the only crate that knows every other.
+//!
+//! [`Node::start`] puts the parts together: the metadata on this thread's tokio runtime, a shard and a gateway on each
+//! core, and between them [`assignments`], which brings what the metadata says to the shards. [`control`] is a node's
+//! whole life, from the checks to the exit code.
 
+mod addresses;
 pub mod args;
+mod assignments;
 pub mod config;
+pub mod control;
+mod cores;
+mod cpus;
 pub mod exit_code;
 mod limits;
+mod listener;
+mod metrics;
 pub mod preflight;
+pub mod ready_file;
+mod settings;
+mod shutdown;
+pub mod telemetry;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use raft::{MetadataConfig, MetadataNode, metadata::NodeId};
+use shard::ShardConfig;
+use tokio::{sync::watch, task::JoinHandle};
+
+pub use addresses::Addresses;
+pub use cores::CoreError;
+
+use assignments::Placement;
+use config::Config;
+use cores::{Cores, CoresPlan};
+use exit_code::ExitCode;
+use preflight::DataDirectoryLock;
+use settings::SettingsTranslation;
+
+/// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
+pub struct Node {
+    cores: Cores,
+    metadata: Arc<MetadataNode>,
+    assignments: JoinHandle<()>,
+    metrics: Option<JoinHandle<()>>,
+    addresses: Addresses,
+    _lock: DataDirectoryLock,
+}
+
+/// Why a node did not start. The process should end: what was started is not taken down.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum StartError {
+    #[error("can't listen on {address}: {error}")]
+    Address { address: SocketAddr, error: io::Error },
+    #[error("{0}")]
+    Metadata(#[from] raft::StartError),
+    #[error("what the last run knew to be on disk can't be read: {reason}")]
+    DurableEnds { reason: String },
+    #[error("{0}")]
+    Core(#[from] CoreError),
+    #[error("the metadata ended while partitions were opened")]
+    MetadataEnded,
+    #[error("metrics can't be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the cores this process may run on can't be asked for: {0}")]
+    Cpus(io::Error),
+}
+
+/// Why a running node can't go on.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum NodeFailure {
+    #[error("{0}")]
+    Core(#[from] CoreError),
+    #[error("the metadata has stopped; the reason is in the log above")]
+    Metadata,
+}
+
+impl StartError {
+    /// What the process exits with.
+    #[must_use]
+    pub const fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Address { .. } => ExitCode::Address,
+            Self::Metadata(_) | Self::MetadataEnded => ExitCode::Metadata,
+            Self::DurableEnds { .. } => ExitCode::Store,
+            Self::Core(_) => ExitCode::ThreadDied,
+            Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
+        }
+    }
+}
+
+impl Node {
+    /// Starts a node on a machine that was found fit; returns once every partition has been recovered. Clients are
+    /// answered earlier: by `/healthz` at once, and by each partition as soon as it is open.
+    ///
+    /// # Errors
+    /// Says which part could not start.
+    pub async fn start(config: &Config, lock: DataDirectoryLock) -> Result<Self, StartError> {
+        let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
+        let shard_count = cpus.len();
+        let unreachable = |address| move |error| StartError::Address { address, error };
+        let data_address = config.data_address();
+        let (http, sockets) =
+            addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address))?;
+        let metrics_listener = match config.metrics.enabled.then(|| config.metrics_address()) {
+            Some(address) => Some(metrics::bind(address).await.map_err(unreachable(address))?),
+            None => None,
+        };
+
+        let metadata_config = MetadataConfig {
+            directory: config.storage.data_dir.clone(),
+            node_id: config.cluster.node_id,
+            address: data_address.to_string(),
+        };
+        let (metadata_handle, updates, metadata) = raft::start(metadata_config).await?;
+        let metadata = Arc::new(metadata);
+        let ack_key = *metadata_handle.state().ack_key().bytes();
+
+        let shard = shard_config(config, shard_count, ack_key)?;
+        let gateway = settings::gateway_config(&config.server, shard_count);
+        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle };
+        let cores = Cores::start(plan, &cpus).await?;
+
+        let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let metrics = match metrics_listener {
+            Some(listener) => {
+                let running = Arc::downgrade(&metadata);
+                let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
+                let registry = metrics::registry(cores.metrics(), ask)?;
+                Some(tokio::spawn(metrics::serve(listener, registry)))
+            }
+            None => None,
+        };
+
+        let settings = SettingsTranslation { flush_interval: Duration::from_millis(config.storage.flush_interval_ms) };
+        let placement = Placement { node: NodeId::new(config.cluster.node_id), shard_count, settings };
+        let (ready, opened) = watch::channel(false);
+        let assignments = tokio::spawn(assignments::run(updates, cores.commands(), placement, ready));
+        let addresses = Addresses { http, metrics: metrics_address };
+        let node = Self { cores, metadata, assignments, metrics, addresses, _lock: lock };
+        node.await_partitions(opened).await?;
+        Ok(node)
+    }
+
+    /// Where it is reached.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Returns when a part of the node has ended by itself: then the rest must end too.
+    pub async fn failed(&mut self) -> NodeFailure {
+        tokio::select! {
+            error = self.cores.died() => NodeFailure::Core(error),
+            _ = &mut self.assignments => NodeFailure::Metadata,
+        }
+    }
+
+    /// Ends everything in order: connections, shards, metadata. Everything is on disk then.
+    ///
+    /// # Errors
+    /// A core died meanwhile; what was acknowledged is on disk all the same.
+    pub async fn stop(self) -> Result<(), NodeFailure> {
+        self.cores.drain().await?;
+        tracing::debug!("all connections have ended");
+        self.assignments.abort();
+        self.cores.stop().await?;
+        tracing::debug!("all shards have ended");
+        if let Some(metrics) = self.metrics {
+            metrics.abort();
+        }
+        // The metrics hold it only while they read it, on this very thread.
+        if let Some(metadata) = Arc::into_inner(self.metadata) {
+            metadata.shutdown().await;
+        }
+        Ok(())
+    }
+
+    async fn await_partitions(&self, mut opened: watch::Receiver<bool>) -> Result<(), StartError> {
+        let began = Instant::now();
+        tokio::select! {
+            all = opened.wait_for(|all| *all) => all.map(drop).map_err(|_| StartError::MetadataEnded)?,
+            error = self.cores.died() => return Err(error.into()),
+        }
+        let recovery_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(recovery_ms, "all partitions have been recovered");
+        Ok(())
+    }
+}
+
+fn shard_config(config: &Config, shard_count: usize, ack_key: [u8; 16]) -> Result<ShardConfig, StartError> {
+    let data_dir = config.storage.data_dir.clone();
+    let known = shard::read_durable_ends(&data_dir).map_err(|reason| StartError::DurableEnds { reason })?;
+    Ok(ShardConfig {
+        index: 0,
+        count: shard_count,
+        data_dir,
+        segment_bytes_max: config.storage.segment_bytes,
+        unflushed_bytes_max: config.storage.unflushed_bytes_max,
+        tail_cache_bytes_max: config.storage.tail_cache_bytes / shard_count,
+        ack_key,
+        durable_ends: Arc::new(known.entries),
+        durable_ends_sequence: known.sequence,
+    })
+}

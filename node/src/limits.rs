@@ -1,5 +1,7 @@
 //! The bounds of the node itself; those of the data plane are in the crates that own it.
 
+use std::time::Duration;
+
 /// The largest configuration file, in bytes.
 pub(crate) const CONFIG_FILE_BYTES_MAX: u64 = 1 << 20;
 /// How like a known name an unknown one must be to be suggested, from 0 to 1.
@@ -13,3 +15,29 @@ pub(crate) const MEMLOCK_BYTES_MIN: u64 = 512 << 10;
 pub(crate) const FILE_DESCRIPTORS_MIN: u64 = 1024;
 /// The alignment that direct I/O is tried with, in bytes.
 pub(crate) const DIRECT_IO_BLOCK_BYTES: usize = 4096;
+
+/// Connections that may wait to be accepted, per core.
+pub(crate) const LISTEN_BACKLOG: i32 = 4096;
+/// Events from the cores that the control thread has not looked at; a core sends at most four in its life.
+pub(crate) const CORE_EVENTS_MAX: usize = 8 << 10;
+/// Commands to one shard that it has not taken; the control thread waits for each, so few are ever there.
+pub(crate) const SHARD_COMMANDS_MAX: usize = 16;
+
+/// How long an executor may run tasks without looking at other cores' messages; glommio's default is 100 ms.
+pub(crate) const PREEMPT_TIMER: Duration = Duration::from_millis(1);
+/// How long an idle executor looks for work before it sleeps: shorter than a wake-up costs, so that idling stays cheap.
+pub(crate) const SPIN_BEFORE_PARK: Duration = Duration::from_micros(20);
+/// Buffers that each executor registers with its ring: small, since they count as locked memory.
+pub(crate) const REGISTERED_BUFFER_BYTES: usize = 1 << 20;
+/// Entries of each ring.
+pub(crate) const RING_DEPTH: usize = 512;
+
+/// How long a node may take to stop before it exits without having finished.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections to the metrics port at a time.
+pub(crate) const METRICS_CONNECTIONS_MAX: usize = 32;
+/// How long a scraper may take for its request and to read the answer.
+pub(crate) const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after a failed accept of a scraper, so that running out of files does not make the control thread spin.
+pub(crate) const METRICS_ACCEPT_PAUSE: Duration = Duration::from_secs(1);

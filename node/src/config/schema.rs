@@ -137,6 +137,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.storage.tail_cache_bytes.show(),
     },
     Setting {
+        key: "storage.flush_interval_ms",
+        purpose: "how long a message of a topic with `flush: interval` may wait for its sync",
+        set: |config, raw| assign_within(&mut config.storage.flush_interval_ms, raw, 1..=60_000),
+        get: |config| config.storage.flush_interval_ms.show(),
+    },
+    Setting {
         key: "metrics.enabled",
         purpose: "whether `/metrics` is served",
         set: |config, raw| assign(&mut config.metrics.enabled, raw),

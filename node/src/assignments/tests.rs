@@ -1,0 +1,188 @@
+//! Which changes of the metadata become which changes of the shards.
+
+use std::time::Duration;
+
+use raft::metadata::{
+    AckKey, Change, Command, FlushPolicy as TopicFlush, StartPosition, SubscriptionConfig, SubscriptionPatch,
+    TopicConfig, TopicPatch,
+};
+use shard_core::{
+    log::FlushPolicy,
+    model::{SubscriptionName, Timestamp, TopicName},
+};
+
+use super::*;
+
+const PLACEMENT: Placement = Placement {
+    node: NodeId::new(1),
+    shard_count: 2,
+    settings: SettingsTranslation { flush_interval: Duration::from_millis(100) },
+};
+
+/// A cluster to which commands are applied one by one.
+struct Cluster(ClusterState);
+
+impl Cluster {
+    fn new() -> Self {
+        let mut cluster = Self(ClusterState::default());
+        cluster.apply(Command::Bootstrap { cluster_id: "c".to_owned(), ack_key: AckKey::new([7; 16]) });
+        cluster.apply(Command::RegisterNode { node: NodeId::new(1), address: "127.0.0.1:1".to_owned() });
+        cluster
+    }
+
+    fn apply(&mut self, command: Command) {
+        self.0.apply(command).unwrap();
+    }
+
+    fn create_topic(&mut self, name: &str, partitions: u32) {
+        let config = TopicConfig { partitions, ..TopicConfig::default() };
+        self.apply(Command::CreateTopic { name: topic_name(name), config, created_at: Timestamp::from_millis(1) });
+    }
+
+    fn create_subscription(&mut self, name: &str, topic: &str) {
+        let config = SubscriptionConfig { start: StartPosition::Earliest, ..SubscriptionConfig::default() };
+        let (name, topic) = (SubscriptionName::new(name).unwrap(), topic_name(topic));
+        self.apply(Command::CreateSubscription { name, topic, config, created_at: Timestamp::from_millis(1) });
+    }
+
+    fn update_topic(&mut self, name: &str, patch: TopicPatch) {
+        self.apply(Command::UpdateTopic { name: topic_name(name), expected_revision: None, patch });
+    }
+}
+
+fn topic_name(name: &str) -> TopicName {
+    TopicName::new(name).unwrap()
+}
+
+/// What happened to which partition, in order, over both shards.
+fn steps(before: &ClusterState, after: &ClusterState) -> Vec<String> {
+    let name = |change: PartitionChange| {
+        let verb = match &change {
+            PartitionChange::Open { .. } => "open",
+            PartitionChange::Configure { .. } => "configure",
+            PartitionChange::Delete { .. } => "delete",
+            PartitionChange::OpenSubscription { .. } => "subscribe",
+            PartitionChange::CloseSubscription { .. } => "unsubscribe",
+        };
+        format!("{verb} {}", change.partition())
+    };
+    let mut steps: Vec<_> = diff(Some(before), after, &PLACEMENT).into_iter().flatten().map(name).collect();
+    steps.sort();
+    steps
+}
+
+#[test]
+fn a_node_that_starts_opens_everything_it_owns_before_its_subscriptions() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 4);
+    cluster.create_subscription("billing", "orders");
+    let changes = diff(None, &cluster.0, &PLACEMENT);
+    assert_eq!(changes.len(), 2);
+    for (shard, changes) in changes.iter().enumerate() {
+        assert_eq!(changes.len(), 4);
+        assert!(matches!(changes[..2], [PartitionChange::Open { .. }, PartitionChange::Open { .. }]));
+        let subscribe = |change: &PartitionChange| matches!(change, PartitionChange::OpenSubscription { .. });
+        assert!(changes[2..].iter().all(subscribe));
+        assert!(changes.iter().all(|change| shard_of(change.partition(), 2) == shard));
+    }
+}
+
+#[test]
+fn the_same_state_changes_nothing() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 4);
+    cluster.create_subscription("billing", "orders");
+    assert_eq!(steps(&cluster.0, &cluster.0.clone()), Vec::<String>::new());
+}
+
+#[test]
+fn another_nodes_partitions_are_left_alone() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 4);
+    let elsewhere = Placement { node: NodeId::new(2), ..PLACEMENT };
+    assert!(diff(None, &cluster.0, &elsewhere).iter().all(Vec::is_empty));
+}
+
+#[test]
+fn new_partitions_are_opened_with_the_subscriptions_that_were_there() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 1);
+    cluster.create_subscription("billing", "orders");
+    let before = cluster.0.clone();
+    cluster.update_topic("orders", TopicPatch { partitions: Change::Set(2), ..TopicPatch::default() });
+    assert_eq!(steps(&before, &cluster.0), ["open 1/1", "subscribe 1/1"]);
+}
+
+#[test]
+fn a_changed_setting_configures_only_where_it_matters_to_a_log() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 1);
+    cluster.create_topic("other", 1);
+    let before = cluster.0.clone();
+    cluster.update_topic("orders", TopicPatch { max_message_bytes: Change::Set(7), ..TopicPatch::default() });
+    assert_eq!(steps(&before, &cluster.0), Vec::<String>::new());
+    cluster.update_topic("orders", TopicPatch { flush: Change::Set(TopicFlush::Interval), ..TopicPatch::default() });
+    assert_eq!(steps(&before, &cluster.0), ["configure 1/0"]);
+    let changes: Vec<_> = diff(Some(&before), &cluster.0, &PLACEMENT).into_iter().flatten().collect();
+    let [PartitionChange::Configure { settings, .. }] = changes[..] else { panic!("{changes:?}") };
+    assert_eq!(settings.flush, FlushPolicy::Interval(Duration::from_millis(100)));
+}
+
+#[test]
+fn a_deleted_topic_takes_its_subscriptions_with_it() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 2);
+    cluster.create_subscription("billing", "orders");
+    let before = cluster.0.clone();
+    cluster.apply(Command::DeleteTopic { name: topic_name("orders"), expected_revision: None });
+    assert_eq!(steps(&before, &cluster.0), ["delete 1/0", "delete 1/1"]);
+}
+
+#[test]
+fn a_topic_made_again_under_its_name_is_another_topic() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 1);
+    let before = cluster.0.clone();
+    cluster.apply(Command::DeleteTopic { name: topic_name("orders"), expected_revision: None });
+    cluster.create_topic("orders", 1);
+    assert_eq!(steps(&before, &cluster.0), ["delete 1/0", "open 2/0"]);
+}
+
+#[test]
+fn a_deleted_subscription_is_closed_and_a_changed_one_opened_again() {
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 1);
+    cluster.create_subscription("billing", "orders");
+    let before = cluster.0.clone();
+    let name = SubscriptionName::new("billing").unwrap();
+    let patch = SubscriptionPatch { ack_deadline_ms: Change::Set(1_000), ..SubscriptionPatch::default() };
+    cluster.apply(Command::UpdateSubscription { name: name.clone(), expected_revision: None, patch });
+    assert_eq!(steps(&before, &cluster.0), ["subscribe 1/0"]);
+    cluster.apply(Command::DeleteSubscription { name, expected_revision: None });
+    assert_eq!(steps(&before, &cluster.0), ["unsubscribe 1/0"]);
+}
+
+#[tokio::test]
+async fn a_state_is_applied_when_every_shard_has_said_so() {
+    let (sender, commands) = flume::bounded(1);
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 2);
+    let changes = vec![diff(None, &cluster.0, &PLACEMENT).into_iter().flatten().collect()];
+    let applied = tokio::spawn(async move { apply(changes, &[sender]).await });
+    let ShardCommand::Apply { changes, done } = commands.recv_async().await.unwrap() else { panic!("a stop") };
+    assert_eq!(changes.len(), 2);
+    assert!(!applied.is_finished());
+    done.send(()).unwrap();
+    assert!(applied.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_shard_that_ends_meanwhile_is_noticed() {
+    let (sender, commands) = flume::bounded(1);
+    let mut cluster = Cluster::new();
+    cluster.create_topic("orders", 1);
+    let changes = vec![diff(None, &cluster.0, &PLACEMENT).into_iter().flatten().collect()];
+    let applied = tokio::spawn(async move { apply(changes, &[sender]).await });
+    drop(commands.recv_async().await.unwrap());
+    assert!(applied.await.unwrap().is_err());
+}

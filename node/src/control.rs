@@ -1,0 +1,117 @@
+//! A node's whole life on the control thread: checks, start, signals, stop, exit code.
+
+use std::path::PathBuf;
+
+use crate::{
+    Node, NodeFailure,
+    config::Config,
+    exit_code::ExitCode,
+    limits,
+    preflight::{self, DataDirectoryLock},
+    ready_file::ReadyFile,
+    shutdown::StopSignals,
+    telemetry,
+};
+
+/// Runs a node until it is told to stop or can't go on. Blocks this thread, which becomes the control thread.
+#[must_use]
+pub fn run(config: &Config, ready_file: Option<PathBuf>) -> ExitCode {
+    if let Err(reason) = telemetry::start(&config.log) {
+        tracing::error!(reason, "logging can't be set up");
+        return ExitCode::Configuration;
+    }
+    let lock = match preflight::run(config) {
+        Ok(lock) => lock,
+        Err(error) => {
+            tracing::error!("{error}");
+            return error.exit_code();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the control thread can't be set up");
+            return ExitCode::Failed;
+        }
+    };
+    let code = runtime.block_on(live(config, lock, ready_file));
+    // What still blocks a helper thread after a stop that timed out is not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+async fn live(config: &Config, lock: DataDirectoryLock, ready_file: Option<PathBuf>) -> ExitCode {
+    let mut signals = match StopSignals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(%error, "signals can't be listened to");
+            return ExitCode::Failed;
+        }
+    };
+    let started = tokio::select! {
+        started = Box::pin(Node::start(config, lock)) => started,
+        // Nothing has been promised yet, so there is nothing to finish.
+        code = signals.next() => return code,
+    };
+    let node = match started {
+        Ok(node) => node,
+        Err(error) => {
+            tracing::error!("{error}");
+            return error.exit_code();
+        }
+    };
+    serve_until_stopped(node, &mut signals, ready_file).await
+}
+
+async fn serve_until_stopped(mut node: Node, signals: &mut StopSignals, ready_file: Option<PathBuf>) -> ExitCode {
+    let addresses = node.addresses();
+    let ready_file = match ready_file.map(|path| ReadyFile::write(&path, &addresses)).transpose() {
+        Ok(ready_file) => ready_file,
+        Err(error) => {
+            tracing::error!(%error, "the ready file can't be written");
+            return ExitCode::Failed;
+        }
+    };
+    let metrics = addresses.metrics.map(|address| address.to_string());
+    tracing::info!(http = %addresses.http, metrics, version = env!("CARGO_PKG_VERSION"), "the node serves");
+    tokio::select! {
+        failure = node.failed() => {
+            tracing::error!("{failure}");
+            return exit_code(&failure);
+        }
+        _ = signals.next() => {}
+    }
+    tracing::info!("stopping: finishing requests, then writing what is left");
+    drop(ready_file);
+    stop(node, signals).await
+}
+
+async fn stop(node: Node, signals: &mut StopSignals) -> ExitCode {
+    tokio::select! {
+        stopped = Box::pin(tokio::time::timeout(limits::STOP_TIMEOUT, node.stop())) => match stopped {
+            Ok(Ok(())) => {
+                tracing::info!("stopped; everything is on disk");
+                ExitCode::Stopped
+            }
+            Ok(Err(failure)) => {
+                tracing::error!("{failure}");
+                exit_code(&failure)
+            }
+            Err(_) => {
+                tracing::error!("stopping took longer than {:?}", limits::STOP_TIMEOUT);
+                ExitCode::StopTimedOut
+            }
+        },
+        code = signals.next() => {
+            tracing::warn!("a second signal: ending at once");
+            code
+        }
+    }
+}
+
+const fn exit_code(failure: &NodeFailure) -> ExitCode {
+    match failure {
+        NodeFailure::Core(_) => ExitCode::ThreadDied,
+        NodeFailure::Metadata => ExitCode::Metadata,
+    }
+}

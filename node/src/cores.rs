@@ -1,0 +1,248 @@
+//! The executors: one per shard, pinned, each with a shard and a gateway; how they start, end and are told to stop.
+
+use std::{rc::Rc, sync::Arc};
+
+use futures_channel::oneshot;
+use futures_util::future::join_all;
+use gateway::{
+    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, server, shutdown::Shutdown,
+};
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use raft::MetadataHandle;
+use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
+use socket2::Socket;
+
+use crate::{limits, listener};
+
+/// The running cores, seen from the control thread.
+pub(crate) struct Cores {
+    links: Vec<CoreLink>,
+    events: flume::Receiver<CoreEvent>,
+    handles: Vec<ExecutorJoinHandle<()>>,
+}
+
+/// What one core counts; read by the metrics port.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CoreMetrics {
+    pub(crate) shard: Arc<ShardMetrics>,
+    pub(crate) gateway: Arc<GatewayMetrics>,
+}
+
+/// What all cores are started with.
+pub(crate) struct CoresPlan {
+    /// One per core, taken but not listening yet.
+    pub(crate) sockets: Vec<Socket>,
+    /// `index` is set for each.
+    pub(crate) shard: ShardConfig,
+    pub(crate) gateway: GatewayConfig,
+    pub(crate) metadata: MetadataHandle,
+}
+
+/// Why the cores did not start, or that one ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum CoreError {
+    #[error("core {index} did not start: {reason}")]
+    Start { index: usize, reason: String },
+    #[error("core {index} ended by itself; the reason is in the log above")]
+    Died { index: usize },
+}
+
+/// What a core tells the control thread.
+#[derive(Debug)]
+enum CoreEvent {
+    /// Its executor runs.
+    Running,
+    /// It can't start.
+    Failed { index: usize, reason: String },
+    /// Its gateway has finished all connections.
+    Drained,
+    /// Its executor is about to end, in order or by a panic.
+    Ended { index: usize },
+}
+
+/// The control thread's ways to one core.
+struct CoreLink {
+    commands: flume::Sender<ShardCommand>,
+    stop: flume::Sender<()>,
+    metrics: CoreMetrics,
+}
+
+/// One core's share of the plan.
+struct CorePlan {
+    socket: Socket,
+    shard: ShardConfig,
+    gateway: GatewayConfig,
+    metadata: MetadataHandle,
+    mesh: MeshPlan,
+    metrics: CoreMetrics,
+    commands: flume::Receiver<ShardCommand>,
+    stop: flume::Receiver<()>,
+    events: flume::Sender<CoreEvent>,
+}
+
+/// Says that a core has ended, however it ended.
+struct EndNotice {
+    index: usize,
+    events: flume::Sender<CoreEvent>,
+}
+
+impl Cores {
+    /// Starts one executor per socket, pinned to `cpus` in turn.
+    ///
+    /// # Errors
+    /// The first core that can't run. The process should end: the other cores are left as they are.
+    pub(crate) async fn start(plan: CoresPlan, cpus: &[usize]) -> Result<Self, CoreError> {
+        let mesh = MeshPlan::new(plan.sockets.len());
+        let (sender, events) = flume::bounded(limits::CORE_EVENTS_MAX);
+        let mut cores = Self { links: Vec::new(), events, handles: Vec::new() };
+        for ((index, socket), cpu) in plan.sockets.into_iter().enumerate().zip(cpus.iter().cycle()) {
+            let (commands, commands_in) = flume::bounded(limits::SHARD_COMMANDS_MAX);
+            let (stop, stop_in) = flume::bounded(1);
+            let metrics = CoreMetrics::default();
+            let core = CorePlan {
+                socket,
+                shard: ShardConfig { index, ..plan.shard.clone() },
+                gateway: plan.gateway.clone(),
+                metadata: plan.metadata.clone(),
+                mesh: mesh.clone(),
+                metrics: metrics.clone(),
+                commands: commands_in,
+                stop: stop_in,
+                events: sender.clone(),
+            };
+            cores.links.push(CoreLink { commands, stop, metrics });
+            cores.handles.push(spawn(*cpu, core).map_err(|reason| CoreError::Start { index, reason })?);
+            // One after the other: the mesh numbers its members in the order in which their executors were made.
+            cores.await_running(index).await?;
+        }
+        Ok(cores)
+    }
+
+    /// The queues by which shards are told of changes, in order of the shards.
+    pub(crate) fn commands(&self) -> Vec<flume::Sender<ShardCommand>> {
+        self.links.iter().map(|link| link.commands.clone()).collect()
+    }
+
+    /// What the cores count, in order of the shards.
+    pub(crate) fn metrics(&self) -> Vec<CoreMetrics> {
+        self.links.iter().map(|link| link.metrics.clone()).collect()
+    }
+
+    /// Returns when a core has ended by itself.
+    pub(crate) async fn died(&self) -> CoreError {
+        loop {
+            match self.events.recv_async().await {
+                Ok(CoreEvent::Ended { index }) => return CoreError::Died { index },
+                Ok(CoreEvent::Failed { index, reason }) => return CoreError::Start { index, reason },
+                Ok(CoreEvent::Running | CoreEvent::Drained) => {}
+                Err(_) => return CoreError::Died { index: 0 },
+            }
+        }
+    }
+
+    /// Ends all connections: no new ones, requests in progress are finished. Shards still serve each other.
+    ///
+    /// # Errors
+    /// A core died meanwhile.
+    pub(crate) async fn drain(&self) -> Result<(), CoreError> {
+        for link in &self.links {
+            let _ = link.stop.try_send(());
+        }
+        let mut drained = 0;
+        while drained < self.links.len() {
+            match self.events.recv_async().await {
+                Ok(CoreEvent::Drained) => drained += 1,
+                Ok(CoreEvent::Running) => {}
+                Ok(CoreEvent::Ended { index }) => return Err(CoreError::Died { index }),
+                Ok(CoreEvent::Failed { index, reason }) => return Err(CoreError::Start { index, reason }),
+                Err(_) => return Err(CoreError::Died { index: 0 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable and ends the executors. Call it after `drain`.
+    ///
+    /// # Errors
+    /// A core died before it was done.
+    pub(crate) async fn stop(self) -> Result<(), CoreError> {
+        let stopped = self.links.iter().enumerate().map(async |(index, link)| {
+            let (done, on_disk) = oneshot::channel();
+            let died = || CoreError::Died { index };
+            link.commands.send_async(ShardCommand::Stop { done }).await.map_err(|_| died())?;
+            on_disk.await.map_err(|_| died())
+        });
+        join_all(stopped).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+        for (index, handle) in self.handles.into_iter().enumerate() {
+            handle.join().map_err(|_| CoreError::Died { index })?;
+        }
+        Ok(())
+    }
+
+    async fn await_running(&self, index: usize) -> Result<(), CoreError> {
+        match self.events.recv_async().await {
+            Ok(CoreEvent::Running) => Ok(()),
+            Ok(CoreEvent::Failed { reason, .. }) => Err(CoreError::Start { index, reason }),
+            Ok(CoreEvent::Drained | CoreEvent::Ended { .. }) | Err(_) => Err(CoreError::Died { index }),
+        }
+    }
+}
+
+impl Drop for EndNotice {
+    fn drop(&mut self) {
+        // Room is kept for it; and if the control thread has gone, nobody needs to know.
+        drop(self.events.try_send(CoreEvent::Ended { index: self.index }));
+    }
+}
+
+fn spawn(cpu: usize, core: CorePlan) -> Result<ExecutorJoinHandle<()>, String> {
+    LocalExecutorBuilder::new(Placement::Fixed(cpu))
+        .name(&format!("core-{}", core.shard.index))
+        .preempt_timer(limits::PREEMPT_TIMER)
+        .spin_before_park(limits::SPIN_BEFORE_PARK)
+        .io_memory(limits::REGISTERED_BUFFER_BYTES)
+        .ring_depth(limits::RING_DEPTH)
+        .spawn(move || run(core))
+        .map_err(|error| error.to_string())
+}
+
+/// A core's life: its shard and its gateway, until both have ended.
+async fn run(core: CorePlan) {
+    let CorePlan { socket, shard, gateway, metadata, mesh, metrics, commands, stop, events } = core;
+    let index = shard.index;
+    let _notice = EndNotice { index, events: events.clone() };
+    drop(events.try_send(CoreEvent::Running));
+    let started = async {
+        let (shard, shards) = Shard::start(shard, mesh, commands, metrics.shard).await?;
+        let listener = listener::listen(socket).map_err(|error| error.to_string())?;
+        Ok::<_, String>((shard, shards, listener))
+    };
+    let (shard, shards, listener) = match started.await {
+        Ok(started) => started,
+        Err(reason) => {
+            drop(events.try_send(CoreEvent::Failed { index, reason }));
+            return;
+        }
+    };
+    let serving = glommio::spawn_local(shard.run());
+    let shutdown = Shutdown::default();
+    let stopping = shutdown.clone();
+    let context = Context {
+        shards,
+        metadata,
+        config: Rc::new(gateway),
+        metrics: metrics.gateway,
+        core: Rc::new(CoreState::new()),
+        shutdown,
+    };
+    glommio::spawn_local(async move {
+        // An error means that the control thread has gone: then too there is nothing left to serve for.
+        let _ = stop.recv_async().await;
+        stopping.request();
+    })
+    .detach();
+    server::serve(context, listener).await;
+    drop(events.try_send(CoreEvent::Drained));
+    serving.await;
+}

@@ -1,0 +1,135 @@
+//! What the node tells Prometheus: the counters of all cores, the metadata and the process, read when they are scraped.
+
+mod cores;
+mod family;
+mod process;
+mod server;
+
+use std::sync::Arc;
+
+use prometheus::{
+    Registry,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+use raft::MetadataMetrics;
+
+pub(crate) use server::{bind, serve};
+
+use crate::cores::CoreMetrics;
+use family::{Kind, single};
+
+/// A way to ask how the metadata stands; `None` once it has been stopped.
+pub(crate) type AskMetadata = Arc<dyn Fn() -> Option<MetadataMetrics> + Send + Sync>;
+
+/// Reads every counter of the node; it keeps none itself, so a core pays nothing for being watched.
+struct NodeCollector {
+    cores: Vec<CoreMetrics>,
+    metadata: AskMetadata,
+    descriptions: Vec<Desc>,
+}
+
+/// A registry with everything there is to tell.
+///
+/// # Errors
+/// Two metrics of one name, which a test rules out.
+pub(crate) fn registry(cores: Vec<CoreMetrics>, metadata: AskMetadata) -> Result<Registry, prometheus::Error> {
+    let mut collector = NodeCollector { cores, metadata, descriptions: Vec::new() };
+    for family in collector.collect() {
+        let description = Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), [].into())?;
+        collector.descriptions.push(description);
+    }
+    let registry = Registry::new();
+    registry.register(Box::new(collector))?;
+    Ok(registry)
+}
+
+impl Collector for NodeCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut families = cores::collect(&self.cores);
+        families.extend((self.metadata)().iter().flat_map(collect_metadata));
+        families.extend(process::collect());
+        families
+    }
+}
+
+fn collect_metadata(metadata: &MetadataMetrics) -> Vec<MetricFamily> {
+    let leader = metadata.leader.map_or(0, raft::metadata::NodeId::get);
+    let gauge = |name, help, value| single(name, help, Kind::Gauge, value);
+    vec![
+        gauge("pubsub_raft_term", "Term of the metadata's Raft; it rises with each election.", metadata.term),
+        gauge("pubsub_raft_leader", "Node that leads the metadata's Raft; 0 while none is known.", leader),
+        gauge("pubsub_raft_last_log_index", "Last entry of this node's Raft log.", metadata.last_log_index),
+        gauge("pubsub_raft_applied_index", "Last entry that is applied on this node.", metadata.last_applied_index),
+        gauge(
+            "pubsub_raft_running",
+            "1 while the metadata runs, 0 after its disk failed.",
+            u64::from(metadata.running),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::TextEncoder;
+
+    use super::*;
+
+    fn metadata() -> AskMetadata {
+        let metrics =
+            MetadataMetrics { term: 3, leader: None, last_log_index: 7, last_applied_index: 6, running: true };
+        Arc::new(move || Some(metrics))
+    }
+
+    fn scraped(cores: Vec<CoreMetrics>) -> String {
+        let registry = registry(cores, metadata()).unwrap();
+        TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
+    }
+
+    #[test]
+    fn every_name_has_the_prefix_a_help_and_a_unit() {
+        let registry = registry(vec![CoreMetrics::default()], metadata()).unwrap();
+        for family in registry.gather() {
+            let name = family.name();
+            assert!(name.starts_with("pubsub_") || name.starts_with("process_"), "{name}");
+            assert!(family.help().ends_with('.'), "{name}");
+            assert!(!family.get_metric().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_names_that_others_rely_on_exist() {
+        let page = scraped(vec![CoreMetrics::default()]);
+        let promised = [
+            "pubsub_messages_published_total",
+            "pubsub_messages_consumed_total",
+            "pubsub_message_latency_seconds_bucket",
+            "pubsub_active_connections_total",
+            "pubsub_errors_total",
+            "pubsub_shard_messages_appended_total",
+            "process_resident_memory_bytes",
+        ];
+        for name in promised {
+            assert!(page.lines().any(|line| line.starts_with(name)), "{name} is missing in\n{page}");
+        }
+    }
+
+    #[test]
+    fn counters_of_cores_are_summed_and_those_of_shards_told_apart() {
+        let cores = vec![CoreMetrics::default(), CoreMetrics::default()];
+        for (core, count) in cores.iter().zip([2, 3]) {
+            core.gateway.messages_published.add(count);
+            core.shard.messages_appended.add(count);
+        }
+        let page = scraped(cores);
+        let has = |line: &str| assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
+        has("pubsub_messages_published_total 5");
+        has("pubsub_shard_messages_appended_total{shard=\"0\"} 2");
+        has("pubsub_shard_messages_appended_total{shard=\"1\"} 3");
+        has("pubsub_raft_term 3");
+    }
+}

@@ -1,0 +1,101 @@
+//! Settings of one crate as settings of another: of the node for gateways, of the metadata for shards.
+
+use std::time::Duration;
+
+use gateway::config::GatewayConfig;
+use raft::metadata::{FlushPolicy as TopicFlush, StartPosition, Subscription, TopicConfig};
+use shard::{
+    SeekTo,
+    command::{PartitionSettings, SubscriptionSettings},
+};
+use shard_core::log::FlushPolicy;
+
+use crate::config::ServerConfig;
+
+/// How a topic's settings become those of its partitions on this node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SettingsTranslation {
+    /// How long a message of a topic with `flush: interval` may wait for its sync.
+    pub(crate) flush_interval: Duration,
+}
+
+impl SettingsTranslation {
+    /// What a topic's configuration says of its partitions' logs.
+    pub(crate) fn partition_settings(&self, topic: &TopicConfig) -> PartitionSettings {
+        let flush = match topic.flush {
+            TopicFlush::Always => FlushPolicy::Always,
+            TopicFlush::Interval => FlushPolicy::Interval(self.flush_interval),
+            TopicFlush::Os => FlushPolicy::Os,
+        };
+        let retention = topic.retention_ms.map(Duration::from_millis);
+        PartitionSettings { flush, retention, retention_bytes: topic.retention_bytes }
+    }
+}
+
+/// What a subscription's configuration says of its delivery.
+pub(crate) fn subscription_settings(subscription: &Subscription) -> SubscriptionSettings {
+    let config = &subscription.config;
+    let start = match config.start {
+        StartPosition::Earliest => SeekTo::Earliest,
+        StartPosition::Latest => SeekTo::Latest,
+        StartPosition::Time(time) => SeekTo::Timestamp(time),
+    };
+    SubscriptionSettings {
+        id: subscription.id,
+        ack_deadline: Duration::from_millis(config.ack_deadline_ms),
+        backoff_min: Duration::from_millis(config.backoff.min_ms),
+        backoff_max: Duration::from_millis(config.backoff.max_ms),
+        start,
+    }
+}
+
+/// What one core's gateway may use of what the whole node may.
+pub(crate) fn gateway_config(server: &ServerConfig, shard_count: usize) -> GatewayConfig {
+    GatewayConfig {
+        request_head_bytes_max: server.head_bytes_max,
+        body_bytes_max: server.body_bytes_max,
+        bodies_bytes_max: share(server.bodies_bytes_max, shard_count).max(server.body_bytes_max),
+        connections_max: share(server.connections_max, shard_count),
+        idle_timeout: Duration::from_millis(server.idle_timeout_ms),
+        head_timeout: Duration::from_millis(server.head_timeout_ms),
+        body_timeout: Duration::from_millis(server.body_timeout_ms),
+        write_timeout: Duration::from_millis(server.write_timeout_ms),
+        allowed_origins: server.allowed_origins.clone(),
+        ..GatewayConfig::default()
+    }
+}
+
+/// One core's share of something; never nothing.
+pub(crate) const fn share(whole: usize, shard_count: usize) -> usize {
+    let share = whole.div_ceil(shard_count);
+    if share == 0 { 1 } else { share }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cores_share_what_the_node_may_use() {
+        let server = ServerConfig { connections_max: 1001, ..ServerConfig::default() };
+        let core = gateway_config(&server, 2);
+        assert_eq!(core.connections_max, 501);
+        assert_eq!(core.body_bytes_max, server.body_bytes_max);
+        assert_eq!(core.idle_timeout, Duration::from_secs(75));
+    }
+
+    #[test]
+    fn a_core_can_always_take_one_whole_body() {
+        let server = ServerConfig { bodies_bytes_max: 1 << 20, ..ServerConfig::default() };
+        assert_eq!(gateway_config(&server, 4).bodies_bytes_max, server.body_bytes_max);
+    }
+
+    #[test]
+    fn a_topic_that_syncs_by_interval_uses_this_nodes_interval() {
+        let translation = SettingsTranslation { flush_interval: Duration::from_millis(7) };
+        let topic = TopicConfig { flush: TopicFlush::Interval, retention_ms: None, ..TopicConfig::default() };
+        let settings = translation.partition_settings(&topic);
+        assert_eq!(settings.flush, FlushPolicy::Interval(Duration::from_millis(7)));
+        assert_eq!(settings.retention, None);
+    }
+}
