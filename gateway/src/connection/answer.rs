@@ -65,8 +65,7 @@ impl<A: Application> Connection<A> {
                 Ok(Next::WebSocket)
             }
             Err(error) => {
-                let problem = self.state.application.fault(&Fault::Handshake(error), self.request.id);
-                let response = error.with_headers(problem);
+                let response = self.state.application.fault(&Fault::Handshake(error), self.request.id);
                 self.push_answer(Some(Route::WebSocket), &response).await?;
                 Ok(self.next_after(&response))
             }

@@ -1,0 +1,188 @@
+//! A front on a core of its own, and clients of it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    rc::Rc,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use gateway::{
+    application::{Application, Fault},
+    call::Call,
+    config::GatewayConfig,
+    http::{request_id::RequestId, response::Response, router::Route},
+    metrics::GatewayMetrics,
+    server,
+    shutdown::Shutdown,
+    websocket::Upgraded,
+};
+use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
+
+/// How long a test waits for what must come, before it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running front.
+pub(crate) struct Front {
+    address: SocketAddr,
+    pub(crate) metrics: Arc<GatewayMetrics>,
+    stop: mpsc::Sender<()>,
+    executor: JoinHandle<()>,
+}
+
+/// One connection to a front.
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+/// An answer as it came over the wire.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// Answers with what it was sent.
+struct Echo {
+    config: Rc<GatewayConfig>,
+    metrics: Arc<GatewayMetrics>,
+    shutdown: Shutdown,
+}
+
+impl Front {
+    pub(crate) fn start(config: GatewayConfig) -> Self {
+        let metrics = Arc::new(GatewayMetrics::default());
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (ready, address) = mpsc::channel();
+        let counted = Arc::clone(&metrics);
+        let executor = std::thread::spawn(move || {
+            let builder = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
+            builder.make().unwrap().run(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                ready.send(listener.local_addr().unwrap()).unwrap();
+                let shutdown = Shutdown::default();
+                let requested = shutdown.clone();
+                let waiting = glommio::spawn_local(async move {
+                    glommio::executor().spawn_blocking(move || stopped.recv()).await.ok();
+                    requested.request();
+                });
+                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener).await;
+                waiting.await;
+            });
+        });
+        Self { address: address.recv().unwrap(), metrics, stop, executor }
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let reader = BufReader::new(stream.try_clone().unwrap());
+        Client { stream, reader }
+    }
+
+    /// Requests the stop.
+    pub(crate) fn stop(&self) {
+        self.stop.send(()).unwrap();
+    }
+
+    /// Waits until the front has stopped.
+    pub(crate) fn join(self) {
+        self.executor.join().unwrap();
+    }
+
+    /// Waits until the metrics show something.
+    pub(crate) fn wait_for(&self, shown: impl Fn(&GatewayMetrics) -> bool) {
+        let patience_ends = Instant::now() + PATIENCE;
+        while !shown(&self.metrics) {
+            assert!(Instant::now() < patience_ends, "the metrics never showed it");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Client {
+    pub(crate) fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The next head, with its empty line.
+    pub(crate) fn head(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(self.reader.read_line(&mut head).unwrap() > 0, "closed within {head:?}");
+        }
+        head
+    }
+
+    /// The next answer with its body.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let head = self.head();
+        let status = head[9..12].parse().unwrap();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        let body = String::from_utf8(self.bytes(length)).unwrap();
+        Answer { status, head, body }
+    }
+
+    /// The next bytes, so many of them.
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Waits for the server to close; true if it did so without another byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.reader.read(&mut [0]).unwrap() == 0
+    }
+}
+
+impl Application for Echo {
+    fn config(&self) -> &GatewayConfig {
+        &self.config
+    }
+
+    fn metrics(&self) -> &Arc<GatewayMetrics> {
+        &self.metrics
+    }
+
+    fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    async fn handle(&self, call: Call<'_>) -> Response {
+        let text = |text: &str| Response::new(200, "text/plain", text.as_bytes().to_vec());
+        match (call.route.route, call.route.name) {
+            (Route::Pull, "gone") => {
+                call.peer.gone().await;
+                text("gone")
+            }
+            (Route::Pull, "stop") => {
+                self.shutdown.wait().await;
+                text("stopped")
+            }
+            (Route::DeleteTopic, "panic") => panic!("asked to"),
+            (Route::Readyz, _) => text("ready"),
+            _ => Response::new(200, "application/octet-stream", call.request.body().to_vec()),
+        }
+    }
+
+    async fn upgraded(&self, mut connection: Upgraded) {
+        connection.socket.write_all(&connection.leftover).await.unwrap();
+        let _ = connection.socket.read(&mut connection.leftover).await;
+    }
+
+    fn fault(&self, fault: &Fault, _request: RequestId) -> Response {
+        Response::empty(match fault {
+            Fault::Refused(refusal) => refusal.status(),
+            Fault::Handshake(refused) => refused.status(),
+            Fault::Unrouted(gateway::http::router::RouteError::NotFound) => 404,
+            Fault::Unrouted(gateway::http::router::RouteError::MethodNotAllowed { .. }) => 405,
+            Fault::Unrouted(_) => 400,
+        })
+    }
+}
