@@ -138,13 +138,19 @@ mod tests {
 
     #[test]
     fn after_a_failed_flush_none_is_tried_again() {
-        let mut results = [Err(io::Error::other("no space")), Ok(())].into_iter();
-        let flusher = Flusher::start(move || results.next().unwrap_or(Ok(()))).unwrap();
+        let (tried, tries) = channel();
+        let flusher = Flusher::start(move || {
+            tried.send(()).map_err(io::Error::other)?;
+            Err(io::Error::other("no space"))
+        })
+        .unwrap();
         let (answer, answers) = channel();
         for _ in 0..2 {
             let answer = answer.clone();
             flusher.submit(Box::new(move |result| answer.send(result.map_err(|error| error.to_string())).unwrap()));
             assert_eq!(answers.recv().unwrap(), Err("no space".to_owned()));
         }
+        drop(flusher);
+        assert_eq!(tries.try_iter().count(), 1);
     }
 }
