@@ -35,12 +35,14 @@ pub(crate) struct Args {
 
 /// What every command takes.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalArgs {
     /// The node's address
     #[arg(long, value_name = "URL", env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081", global = true)]
     pub(crate) server: Endpoint,
-    /// The key that the node knows you by
-    #[arg(long, value_name = "KEY", env = "PUBSUB_KEY", hide_env_values = true, global = true)]
+    /// The key that the node knows you by; stands before the command
+    // Not behind it, where `publish` has a `--key` of its own: that of the message.
+    #[arg(id = "api_key", long = "key", value_name = "KEY", env = "PUBSUB_KEY", hide_env_values = true)]
     pub(crate) key: Option<ApiKey>,
     /// How to print results
     #[arg(long, short, value_enum, default_value_t = Format::Table, global = true)]
@@ -102,6 +104,15 @@ mod tests {
         let args = args.unwrap();
         assert_eq!(args.global.server.to_string(), "http://[::1]:9");
         assert_eq!(args.global.output, Format::Json);
+    }
+
+    #[test]
+    fn the_key_of_a_message_is_not_the_key_to_the_node() {
+        let args = Args::try_parse_from(["pubsub-cli", "--key", "api", "publish", "orders", "hello", "--key", "a b"]);
+        let args = args.unwrap();
+        assert!(args.global.key.is_some());
+        let args = Args::try_parse_from(["pubsub-cli", "publish", "orders", "hello", "--key", "a b"]).unwrap();
+        assert!(args.global.key.is_none() || std::env::var_os("PUBSUB_KEY").is_some());
     }
 
     #[test]

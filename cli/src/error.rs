@@ -55,11 +55,14 @@ impl CliError {
     pub(crate) fn report(&self) -> String {
         let mut report = format!("error: {self}\n");
         if let Some(problem) = self.problem() {
-            // Writing to a `String` cannot fail.
             for error in &problem.errors {
                 let index = error.index.map_or(String::new(), |index| format!("message {index}, "));
                 let detail = error.detail.as_deref().unwrap_or(error.code.title());
-                let _ = writeln!(report, "  {index}`{}`: {detail}", error.field);
+                let fault = format!("{index}`{}`: {detail}", error.field);
+                if !problem.detail.contains(&fault) {
+                    // Writing to a `String` cannot fail.
+                    let _ = writeln!(report, "  {fault}");
+                }
             }
         }
         for hint in self.hints() {
@@ -132,7 +135,7 @@ const HINTS: &[(Code, &str)] = &[
         "`pubsub-cli subscriptions describe` shows how it is configured, `subscriptions update` changes it",
     ),
     (Code::PreconditionFailed, "it has changed meanwhile; describe it again to get its new etag"),
-    (Code::Unauthenticated, "give a key with --key or PUBSUB_KEY"),
+    (Code::Unauthenticated, "give a key with --key, before the command, or with PUBSUB_KEY"),
     (Code::OffsetExpired, "older messages are no longer kept; start at `earliest`"),
     (Code::PartitionClosed, "damage was found in the partition; the node's log and /readyz say where"),
 ];
@@ -170,6 +173,15 @@ mod tests {
         let expected = "error: cannot create topic `orders`: 1 message is wrong (invalid_argument)\n  \
                         message 3, `priority`: 12 is above 9\n";
         assert_eq!(error.report(), expected);
+    }
+
+    #[test]
+    fn a_fault_that_the_detail_names_is_not_repeated() {
+        let report = call(Problem::invalid_field("partitions", "must be at least 1")).report();
+        assert_eq!(
+            report,
+            "error: cannot create topic `orders`: `partitions`: must be at least 1 (invalid_argument)\n"
+        );
     }
 
     #[test]
