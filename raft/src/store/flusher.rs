@@ -138,9 +138,9 @@ mod tests {
 
     #[test]
     fn after_a_failed_flush_none_is_tried_again() {
-        let (tried, tries) = channel();
+        let (begun, attempts) = channel();
         let flusher = Flusher::start(move || {
-            tried.send(()).map_err(io::Error::other)?;
+            begun.send(()).map_err(io::Error::other)?;
             Err(io::Error::other("no space"))
         })
         .unwrap();
@@ -151,6 +151,6 @@ mod tests {
             assert_eq!(answers.recv().unwrap(), Err("no space".to_owned()));
         }
         drop(flusher);
-        assert_eq!(tries.try_iter().count(), 1);
+        assert_eq!(attempts.try_iter().count(), 1);
     }
 }
