@@ -15,7 +15,7 @@ use crate::{
     metrics::GatewayMetrics,
     operations,
     shutdown::Shutdown,
-    websocket::{Upgraded, codec::Codec},
+    websocket::{Upgraded, session},
 };
 
 /// A core's ways to the rest of the node. Clones are cheap and stay on their core.
@@ -52,11 +52,8 @@ impl Application for Context {
         operations::handle(self, call).await
     }
 
-    async fn upgraded(&self, mut connection: Upgraded) {
-        let mut codec = Codec::new(self.config.body_bytes_max);
-        codec.send_close(1013, "");
-        // The connection closes whether or not the client hears why.
-        let _ = connection.socket.write_all(codec.outbound_mut()).await;
+    async fn upgraded(&self, connection: Upgraded) {
+        session::run(self.clone(), connection).await;
     }
 
     fn fault(&self, fault: &Fault, request: RequestId) -> Response {

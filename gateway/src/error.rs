@@ -52,7 +52,7 @@ impl Deref for Failure {
 pub fn answer(mut problem: Problem, request: RequestId) -> Response {
     request.as_str().clone_into(&mut problem.instance);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
-    let answer = Response::new(problem.status, PROBLEM_CONTENT_TYPE, body);
+    let answer = Response::new(problem.status, PROBLEM_CONTENT_TYPE, body).failing(problem.code);
     if matches!(problem.status, 429 | 503) { answer.with_header("retry-after", RETRY_AFTER_SECONDS) } else { answer }
 }
 
@@ -87,16 +87,15 @@ pub fn route_answer(error: &RouteError, request: RequestId) -> Response {
     }
 }
 
-/// The answer to a WebSocket handshake that failed.
+/// The answer to a request for a WebSocket that was not opened.
 #[must_use]
-pub fn handshake_answer(refused: HandshakeError, request: RequestId) -> Response {
-    let code = match refused {
+pub fn handshake_answer(error: HandshakeError, request: RequestId) -> Response {
+    let code = match error {
         HandshakeError::UpgradeRequired | HandshakeError::UnsupportedVersion => Code::UpgradeRequired,
-        HandshakeError::Malformed { .. } => Code::InvalidRequest,
-        HandshakeError::NoCommonSubprotocol => Code::InvalidArgument,
+        HandshakeError::Malformed { .. } | HandshakeError::NoCommonSubprotocol => Code::InvalidRequest,
         HandshakeError::ForbiddenOrigin => Code::Forbidden,
     };
-    answer(Problem::new(code, refused.to_string()), request)
+    error.with_headers(answer(Problem::new(code, error.to_string()), request))
 }
 
 /// A field that this version takes no value, or not this value, for.
@@ -356,6 +355,19 @@ mod tests {
             let response = refusal_answer(&refused, RequestId::default());
             assert_eq!(response.status(), refused.status(), "{refused}");
             assert!(response.closes());
+        }
+    }
+
+    #[test]
+    fn handshakes_keep_the_status_they_were_given() {
+        for error in [
+            HandshakeError::UpgradeRequired,
+            HandshakeError::UnsupportedVersion,
+            HandshakeError::Malformed { reason: "no key" },
+            HandshakeError::NoCommonSubprotocol,
+            HandshakeError::ForbiddenOrigin,
+        ] {
+            assert_eq!(handshake_answer(error, RequestId::default()).status(), error.status(), "{error}");
         }
     }
 

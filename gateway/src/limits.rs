@@ -81,3 +81,26 @@ pub const DELIVERY_BYTES_MAX: usize = 1 << 20;
 pub const DELIVERY_JSON_BYTES_MAX: usize = 4 << 20;
 /// The longest a nacked message may rest, and the longest an ack deadline may be: a day.
 pub const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// The answers that may be on their way on one WebSocket; while there are so many, nothing more is read.
+pub const WEBSOCKET_WORK_MAX: usize = 64;
+/// The subscriptions and topics one WebSocket may read at once.
+pub const WEBSOCKET_FEEDS_MAX: usize = 64;
+/// The bytes waiting to be sent on one WebSocket from which on nothing more is delivered, answered or read.
+pub const WEBSOCKET_OUTBOUND_BYTES: usize = 256 << 10;
+/// The JSON of messages in one frame; one message is sent however large.
+pub const WEBSOCKET_FRAME_BYTES: usize = 256 << 10;
+/// The messages in one frame.
+pub const WEBSOCKET_FRAME_MESSAGES_MAX: u32 = 1_000;
+/// The bytes of batches one read for a WebSocket takes from the store; one batch is taken however large.
+pub const WEBSOCKET_READ_BATCH_BYTES: usize = 128 << 10;
+/// How often the server pings; no sign of life, or no byte sent, from one ping to the next closes.
+pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(20);
+/// How long a WebSocket waits for messages before it looks whether its topic has changed.
+pub const WEBSOCKET_REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a WebSocket rests when a partition has failed, before it tries again.
+pub const WEBSOCKET_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long the closing handshake and the last bytes may take.
+pub const WEBSOCKET_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// After so many events in a row a WebSocket lets the other tasks of its core run.
+pub const WEBSOCKET_EVENTS_PER_TURN: u32 = 32;

@@ -4,9 +4,10 @@ mod ack;
 mod ack_groups;
 mod acknowledge;
 mod batch_json;
-mod deadline;
+pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
+mod deliverable;
 pub(crate) mod extend;
 mod get_subscription;
 mod get_topic;
@@ -24,6 +25,7 @@ mod publish_batch;
 mod publish_one;
 mod publish_results;
 mod pull;
+mod pull_page;
 mod put_subscription;
 mod put_topic;
 mod query;
@@ -37,9 +39,11 @@ mod topic_config;
 use gateway_api::Code;
 use shard_core::model::Timestamp;
 
-pub(crate) use acknowledge::{AckReport, acknowledge};
-pub(crate) use batch_json::{Leased, append_leased, append_read};
+pub(crate) use acknowledge::acknowledge;
+pub(crate) use batch_json::{ReadBounds, append_read};
+pub(crate) use deliverable::await_deliverable;
 pub(crate) use publish::{PublishReport, publish, target};
+pub(crate) use pull_page::{PullBounds, PullPage};
 pub(crate) use resources::{cursors, find_subscription, find_topic, partitions};
 
 use crate::{

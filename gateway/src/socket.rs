@@ -86,6 +86,13 @@ impl Socket {
         .await
     }
 
+    /// Writes what the client takes of `bytes` now, and says how much. Never times out.
+    pub fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.metrics.sent_bytes.add(written as u64);
+        Poll::Ready(Ok(written))
+    }
+
     /// Writes all of `bytes`. A client that doesn't take them within the write timeout, part by part, is given up.
     ///
     /// # Errors

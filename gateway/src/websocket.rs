@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod handshake;
+pub(crate) mod session;
 
 use crate::{http::request_id::RequestId, socket::Socket};
 

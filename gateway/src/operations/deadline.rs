@@ -19,7 +19,7 @@ pub(super) enum Ended {
 }
 
 /// Waits for `wanted`, at most `limit`. It is dropped when the time is up.
-pub(super) async fn within<T>(limit: Duration, wanted: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(limit: Duration, wanted: impl Future<Output = T>) -> Option<T> {
     let timer = async {
         Timer::new(limit).await;
         None

@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use gateway_api::{Code, consume::PullRequest, decode::decode, limits as api_limits};
-use raft::metadata::Subscription;
-use shard::{ConsumerId, PartitionSubscription};
+use shard::ConsumerId;
 use shard_core::model::TopicPartition;
 
 use super::{
-    append_leased,
-    batch_json::Leased,
     cursors,
     deadline::{self, Ended},
+    deliverable::{await_deliverable, pass_on},
     find_subscription,
+    pull_page::{PullBounds, PullPage},
 };
 use crate::{
     call::Call,
@@ -32,26 +31,27 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     }
     let partitions: Vec<TopicPartition> = cursors.iter().map(|cursor| cursor.partition).collect();
     let until = Instant::now() + Duration::from_millis(request.wait_ms);
-    let mut page = Page { json: b"{\"messages\":[".to_vec(), count: 0, max: request.max_messages };
+    let (messages, bytes, consumer) = (request.max_messages, limits::DELIVERY_BYTES_MAX, ConsumerId::default());
+    let mut page = PullPage::new(b"{\"messages\":[".to_vec(), PullBounds { messages, bytes, consumer });
     loop {
         // The first partition is another one each time, so that none is left behind.
         let turn = usize::try_from(context.core.next_turn()).unwrap_or_default();
         let first = turn.checked_rem(cursors.len()).unwrap_or_default();
         cursors.rotate_left(first);
         if call.peer.is_gone() {
+            // Nothing may be leased for a client that can't get it.
+            pass_on(context, &cursors);
             break;
         }
-        page.fill(context, subscription, &cursors).await?;
+        page.fill(context, subscription.topic_name.as_str(), &cursors).await?;
         let left = until.saturating_duration_since(Instant::now());
         if page.count > 0 || left.is_zero() || context.shutdown.requested() {
             break;
         }
-        let wait = context.shards.await_deliverable(subscription.id, &partitions);
+        let wait = await_deliverable(context, subscription.id, &partitions);
         match deadline::while_wanted(context, &call, left, wait).await {
-            Ok(Ok(())) | Err(Ended::Elapsed | Ended::Stopping) => {}
+            Ok(Ok(())) | Err(Ended::Elapsed | Ended::Stopping | Ended::Gone) => {}
             Ok(Err(unavailable)) => return Err(error::of_unavailable(&unavailable)),
-            // Nothing may be leased for a client that can't get it.
-            Err(Ended::Gone) => break,
         }
     }
     context.metrics.messages_consumed.add(u64::from(page.count));
@@ -76,62 +76,6 @@ fn read_body(body: &[u8]) -> Result<PullRequest, Failure> {
         return Err(error::invalid("wait_ms", format!("a pull waits at most {}", api_limits::WAIT_MS_MAX)));
     }
     Ok(request)
-}
-
-/// What a pull has so far.
-struct Page {
-    json: Vec<u8>,
-    count: u32,
-    max: u32,
-}
-
-impl Page {
-    /// Pulls from one partition after the other until the page is full.
-    ///
-    /// A partition that fails is an answer of its own only if none gave a message: what is leased must be delivered.
-    async fn fill(
-        &mut self,
-        context: &Context,
-        subscription: &Subscription,
-        cursors: &[PartitionSubscription],
-    ) -> Result<(), Failure> {
-        let mut failed = None;
-        for cursor in cursors {
-            let bytes_left = limits::DELIVERY_BYTES_MAX.saturating_sub(self.json.len());
-            if self.count >= self.max || bytes_left == 0 {
-                break;
-            }
-            if let Err(failure) = self.pull(context, subscription, *cursor, bytes_left).await {
-                failed = failed.or(Some(failure));
-            }
-        }
-        match failed {
-            Some(failure) if self.count == 0 => Err(failure),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    async fn pull(
-        &mut self,
-        context: &Context,
-        subscription: &Subscription,
-        cursor: PartitionSubscription,
-        bytes_max: usize,
-    ) -> Result<(), Failure> {
-        let messages_max = self.max - self.count;
-        let consumer = ConsumerId::default();
-        let request = shard::PullRequest { messages_max, bytes_max, ack_deadline: None, consumer };
-        let pulled = context.shards.pull(cursor, request).await.map_err(|error| error::of_subscription(&error))?;
-        let leased = Leased { topic: subscription.topic_name.as_str(), cursor, pulled: &pulled };
-        let before = self.json.len();
-        let appended = append_leased(&mut self.json, &leased);
-        let count = appended.map_err(|error| {
-            self.json.truncate(before);
-            error::of_code(Code::DataCorrupt, format!("partition {}: {error}", cursor.partition))
-        })?;
-        self.count += u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,87 @@
+//! Messages pulled from one partition after the other, as one JSON list.
+
+use gateway_api::Code;
+use shard::{ConsumerId, PartitionSubscription, PullRequest};
+
+use super::batch_json::{Leased, append_leased};
+use crate::{
+    context::Context,
+    error::{self, Failure},
+};
+
+/// What a pull may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PullBounds {
+    /// How many messages.
+    pub(crate) messages: u32,
+    /// How many bytes, of batches and of JSON; one batch is taken however large.
+    pub(crate) bytes: usize,
+    /// Who holds the leases.
+    pub(crate) consumer: ConsumerId,
+}
+
+/// What a pull has so far.
+#[derive(Debug)]
+pub(crate) struct PullPage {
+    /// JSON that ends in an open list with the messages.
+    pub(crate) json: Vec<u8>,
+    /// How many messages there are.
+    pub(crate) count: u32,
+    bounds: PullBounds,
+}
+
+impl PullPage {
+    /// An empty page; `opening` is JSON up to and with the bracket that opens the list.
+    pub(crate) const fn new(opening: Vec<u8>, bounds: PullBounds) -> Self {
+        Self { json: opening, count: 0, bounds }
+    }
+
+    /// Pulls from one partition after the other until the page is full.
+    ///
+    /// # Errors
+    /// The first failure, if no partition gave a message: what is leased must be delivered.
+    pub(crate) async fn fill(
+        &mut self,
+        context: &Context,
+        topic: &str,
+        cursors: &[PartitionSubscription],
+    ) -> Result<(), Failure> {
+        let mut failed = None;
+        for cursor in cursors {
+            let bytes_left = self.bounds.bytes.saturating_sub(self.json.len());
+            if self.count >= self.bounds.messages || bytes_left == 0 {
+                break;
+            }
+            if let Err(failure) = self.pull(context, topic, *cursor, bytes_left).await {
+                failed = failed.or(Some(failure));
+            }
+        }
+        match failed {
+            Some(failure) if self.count == 0 => Err(failure),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn pull(
+        &mut self,
+        context: &Context,
+        topic: &str,
+        cursor: PartitionSubscription,
+        bytes_max: usize,
+    ) -> Result<(), Failure> {
+        let messages_max = self.bounds.messages - self.count;
+        let request = PullRequest { messages_max, bytes_max, ack_deadline: None, consumer: self.bounds.consumer };
+        let pulled = context.shards.pull(cursor, request).await.map_err(|error| error::of_subscription(&error))?;
+        let before = self.json.len();
+        match append_leased(&mut self.json, &Leased { topic, cursor, pulled: &pulled }) {
+            Ok(count) => {
+                self.count += u32::try_from(count).unwrap_or(u32::MAX);
+                Ok(())
+            }
+            Err(error) => {
+                self.json.truncate(before);
+                Err(error::of_code(Code::DataCorrupt, format!("partition {}: {error}", cursor.partition)))
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One WebSocket connection: what the client asks, what is delivered to it, and how it ends.
+//!
+//! A single task does it all. It waits for whatever happens next: bytes from the client, an answer that is done, a
+//! delivery, the next ping, the node's stopping. While too much is waiting to be sent, or too many answers are on their
+//! way, it reads nothing more: the client is held back, not buffered.
+
+mod durable_feed;
+mod feeds;
+mod frames;
+mod keepalive;
+mod requests;
+mod topic_feed;
+mod transport;
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    task::{Poll, ready},
+};
+
+use futures_lite::future::yield_now;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use glommio::timer::Timer;
+
+use self::{
+    feeds::{FeedEvent, Feeds},
+    keepalive::{Keepalive, Sign},
+    transport::Transport,
+};
+use super::{
+    Upgraded,
+    codec::{CodecError, Incoming},
+};
+use crate::{context::Context, limits, operations::deadline};
+
+/// A future of this core that a session owns.
+type Local<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Speaks `pubsub.v1.json` on a connection that has just been upgraded, until it ends.
+pub(crate) async fn run(context: Context, connection: Upgraded) {
+    let Upgraded { socket, leftover, request_id } = connection;
+    let context = Rc::new(context);
+    let transport = Transport::new(socket, context.config.body_bytes_max, &leftover);
+    drop(leftover);
+    let mut session = Session::new(context, transport);
+    let close = session.serve().await;
+    tracing::debug!(%request_id, ?close, "WebSocket ends");
+    session.end(close).await;
+}
+
+/// A connection and all that goes on over it.
+struct Session {
+    context: Rc<Context>,
+    transport: Transport,
+    /// Answers on their way: each ends as a frame.
+    work: FuturesUnordered<Local<Vec<u8>>>,
+    feeds: Feeds,
+    keepalive: Keepalive,
+    tick: Timer,
+    stopping: Local<()>,
+    /// Whether received frames wait until fewer answers are on their way.
+    input_waits: bool,
+}
+
+/// What happens next.
+enum Event {
+    Received,
+    Answer(Vec<u8>),
+    Feed(FeedEvent),
+    Tick,
+    Stopping,
+    Disconnected,
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Close {
+    /// The client is gone, or has had its close answered.
+    Done,
+    /// With a code and a reason for the client.
+    With(u16, &'static str),
+    /// The codec has put its close frame out already.
+    Broken,
+}
+
+impl Session {
+    fn new(context: Rc<Context>, transport: Transport) -> Self {
+        let shutdown = context.shutdown.clone();
+        Self {
+            transport,
+            work: FuturesUnordered::new(),
+            feeds: Feeds::new(Rc::clone(&context)),
+            keepalive: Keepalive::default(),
+            tick: Timer::new(limits::WEBSOCKET_PING_INTERVAL),
+            stopping: Box::pin(async move { shutdown.wait().await }),
+            // The first frames may have come with the upgrade.
+            input_waits: true,
+            context,
+        }
+    }
+
+    /// Until there is a reason to close.
+    async fn serve(&mut self) -> Close {
+        let mut events = 0;
+        loop {
+            let event = poll_fn(|context| self.poll_event(context)).await;
+            if let Some(close) = self.handle(event) {
+                return close;
+            }
+            events += 1;
+            if events % limits::WEBSOCKET_EVENTS_PER_TURN == 0 {
+                yield_now().await;
+            }
+        }
+    }
+
+    fn poll_event(&mut self, context: &mut std::task::Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(Err(_)) = self.transport.poll_flush(context) {
+            return Poll::Ready(Event::Disconnected);
+        }
+        if self.stopping.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Event::Stopping);
+        }
+        if Pin::new(&mut self.tick).poll(context).is_ready() {
+            return Poll::Ready(Event::Tick);
+        }
+        if self.transport.is_congested() {
+            return Poll::Pending;
+        }
+        if let Poll::Ready(Some(frame)) = self.work.poll_next_unpin(context) {
+            return Poll::Ready(Event::Answer(frame));
+        }
+        if let Poll::Ready(event) = self.feeds.poll_event(context) {
+            return Poll::Ready(Event::Feed(event));
+        }
+        self.poll_input(context)
+    }
+
+    fn poll_input(&mut self, context: &mut std::task::Context<'_>) -> Poll<Event> {
+        if self.work.len() >= limits::WEBSOCKET_WORK_MAX {
+            return Poll::Pending;
+        }
+        if std::mem::take(&mut self.input_waits) {
+            return Poll::Ready(Event::Received);
+        }
+        match ready!(self.transport.poll_receive(context)) {
+            Ok(bytes) if bytes > 0 => Poll::Ready(Event::Received),
+            Ok(_) | Err(_) => Poll::Ready(Event::Disconnected),
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Option<Close> {
+        match event {
+            Event::Received => return self.take_input(),
+            Event::Answer(frame) => self.transport.send(&frame),
+            Event::Feed(event) => self.deliver(event),
+            Event::Tick => return self.on_tick(),
+            Event::Stopping => return Some(Close::With(1001, "the node is stopping: reconnect elsewhere")),
+            Event::Disconnected => return Some(Close::Done),
+        }
+        None
+    }
+
+    /// Handles the frames that have arrived, as many as may be on their way at once.
+    fn take_input(&mut self) -> Option<Close> {
+        while self.work.len() < limits::WEBSOCKET_WORK_MAX {
+            match self.transport.next_incoming() {
+                Ok(Some(Incoming::Text(text))) => {
+                    self.keepalive.on_sign_of_life();
+                    self.handle_text(&text);
+                }
+                Ok(Some(Incoming::Alive)) => self.keepalive.on_sign_of_life(),
+                Ok(Some(Incoming::Binary(_))) => {
+                    return Some(Close::With(1003, "this subprotocol has text frames only"));
+                }
+                Ok(Some(Incoming::Closed)) => return Some(Close::Done),
+                Ok(None) => return None,
+                Err(CodecError { .. }) => return Some(Close::Broken),
+            }
+        }
+        self.input_waits = true;
+        None
+    }
+
+    fn deliver(&mut self, event: FeedEvent) {
+        match event {
+            FeedEvent::Messages { frame, count } => {
+                self.context.metrics.messages_consumed.add(u64::from(count));
+                self.transport.send(&frame);
+            }
+            FeedEvent::Frame(frame) => self.transport.send(&frame),
+        }
+    }
+
+    fn on_tick(&mut self) -> Option<Close> {
+        self.tick = Timer::new(limits::WEBSOCKET_PING_INTERVAL);
+        let reading = !self.transport.is_congested() && self.work.len() < limits::WEBSOCKET_WORK_MAX;
+        match self.keepalive.on_tick(self.transport.progress(), reading) {
+            Sign::Ping => self.transport.ping(),
+            Sign::None => {}
+            Sign::Silent => return Some(Close::With(1011, "no pong came in time")),
+            Sign::Stalled => return Some(Close::With(1013, "the client does not read what it is sent")),
+        }
+        None
+    }
+
+    /// Lets answers that are on their way be finished if the client can still get them, and closes.
+    async fn end(mut self, close: Close) {
+        self.feeds.close();
+        let finish = async {
+            if let Close::With(1001, _) = close {
+                while let Some(frame) = self.work.next().await {
+                    self.transport.send(&frame);
+                }
+            }
+        };
+        // Half of the grace that the node gives, so that the close itself has its time.
+        deadline::within(self.context.config.shutdown_grace / 2, finish).await;
+        if let Close::With(code, reason) = close {
+            self.transport.close(code, reason);
+        }
+        deadline::within(limits::WEBSOCKET_CLOSE_TIMEOUT, self.transport.finish(close != Close::Done)).await;
+    }
+}

@@ -1,0 +1,187 @@
+//! All that is delivered over one connection, by the name of subscription or topic.
+
+use std::{
+    rc::Rc,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+};
+
+use gateway_api::{Code, frame::SubscribeFrom, limits as api_limits};
+use raft::metadata::{Subscription, Topic};
+
+use super::{durable_feed::DurableFeed, frames, topic_feed::TopicFeed};
+use crate::{
+    context::Context,
+    error::{self, Failure},
+    limits,
+};
+
+/// The feeds of a connection. They take turns, so that a busy one doesn't silence the others.
+pub(super) struct Feeds {
+    context: Rc<Context>,
+    open: Vec<Feed>,
+    turn: usize,
+}
+
+/// What a client reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FeedName<'a> {
+    /// A subscription.
+    Subscription(&'a str),
+    /// A topic, without a subscription.
+    Topic(&'a str),
+}
+
+/// Something to send.
+#[derive(Debug)]
+pub(super) enum FeedEvent {
+    /// A frame with so many messages.
+    Messages {
+        /// The frame.
+        frame: Vec<u8>,
+        /// How many messages are in it.
+        count: u32,
+    },
+    /// Another frame.
+    Frame(Vec<u8>),
+}
+
+/// What a feed has to say.
+#[derive(Debug)]
+pub(super) enum FeedOutcome {
+    /// Something to send.
+    Event(FeedEvent),
+    /// It can't go on; the reference is that of the subscribe, if that was not answered yet.
+    Ended(Option<u64>, Failure),
+}
+
+enum Feed {
+    Durable(DurableFeed),
+    Topic(TopicFeed),
+}
+
+impl Feeds {
+    pub(super) const fn new(context: Rc<Context>) -> Self {
+        Self { context, open: Vec::new(), turn: 0 }
+    }
+
+    /// Begins to deliver a subscription's messages.
+    pub(super) fn subscribe(&mut self, subscription: &Arc<Subscription>, credit: u32) -> Result<(), Failure> {
+        self.check_new(FeedName::Subscription(subscription.name.as_str()), credit)?;
+        let feed = DurableFeed::new(Rc::clone(&self.context), Arc::clone(subscription), credit);
+        self.open.push(Feed::Durable(feed));
+        Ok(())
+    }
+
+    /// Begins to deliver a topic's messages from a position on; the subscribe is answered when that is known.
+    pub(super) fn read(
+        &mut self,
+        topic: &Arc<Topic>,
+        from: &SubscribeFrom,
+        credit: u32,
+        reference: Option<u64>,
+    ) -> Result<(), Failure> {
+        self.check_new(FeedName::Topic(topic.name.as_str()), credit)?;
+        let feed = TopicFeed::start(Rc::clone(&self.context), Arc::clone(topic), from, reference)?;
+        self.open.push(Feed::Topic(feed.with_credit(credit)));
+        Ok(())
+    }
+
+    /// Lets a feed send so many messages more.
+    pub(super) fn add_credit(&mut self, name: FeedName<'_>, add: u32) -> Result<(), Failure> {
+        let feed = self.open.iter_mut().find(|feed| feed.name() == name).ok_or_else(not_subscribed)?;
+        let credit = feed.credit_mut();
+        let sum = credit.saturating_add(add);
+        check_credit("add", sum)?;
+        *credit = sum;
+        Ok(())
+    }
+
+    /// Stops a feed; what it leased is delivered again, to others.
+    pub(super) fn unsubscribe(&mut self, name: FeedName<'_>) -> Result<(), Failure> {
+        let at = self.open.iter().position(|feed| feed.name() == name).ok_or_else(not_subscribed)?;
+        self.open.swap_remove(at).close();
+        Ok(())
+    }
+
+    /// Stops all feeds.
+    pub(super) fn close(&mut self) {
+        self.open.drain(..).for_each(Feed::close);
+    }
+
+    /// The next thing to send. A feed without credit has none until it gets some.
+    pub(super) fn poll_event(&mut self, context: &mut TaskContext<'_>) -> Poll<FeedEvent> {
+        for _ in 0..self.open.len() {
+            self.turn = (self.turn + 1).checked_rem(self.open.len()).unwrap_or_default();
+            let Some(feed) = self.open.get_mut(self.turn) else { continue };
+            match feed.poll(context) {
+                Poll::Pending => {}
+                Poll::Ready(FeedOutcome::Event(event)) => return Poll::Ready(event),
+                Poll::Ready(FeedOutcome::Ended(reference, failure)) => {
+                    let frame = frames::error(reference, &failure);
+                    self.open.swap_remove(self.turn).close();
+                    return Poll::Ready(FeedEvent::Frame(frame));
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    fn check_new(&self, name: FeedName<'_>, credit: u32) -> Result<(), Failure> {
+        check_credit("credit", credit)?;
+        if self.open.iter().any(|feed| feed.name() == name) {
+            let field = match name {
+                FeedName::Subscription(_) => "subscription",
+                FeedName::Topic(_) => "topic",
+            };
+            return Err(error::invalid(field, "this connection is subscribed to it already"));
+        }
+        if self.open.len() >= limits::WEBSOCKET_FEEDS_MAX {
+            let detail = format!("a connection has at most {} subscriptions", limits::WEBSOCKET_FEEDS_MAX);
+            return Err(error::of_code(Code::TooMany, detail));
+        }
+        Ok(())
+    }
+}
+
+impl Feed {
+    fn name(&self) -> FeedName<'_> {
+        match self {
+            Self::Durable(feed) => FeedName::Subscription(feed.name()),
+            Self::Topic(feed) => FeedName::Topic(feed.name()),
+        }
+    }
+
+    const fn credit_mut(&mut self) -> &mut u32 {
+        match self {
+            Self::Durable(feed) => feed.credit_mut(),
+            Self::Topic(feed) => feed.credit_mut(),
+        }
+    }
+
+    fn poll(&mut self, context: &mut TaskContext<'_>) -> Poll<FeedOutcome> {
+        match self {
+            Self::Durable(feed) => feed.poll(context),
+            Self::Topic(feed) => feed.poll(context),
+        }
+    }
+
+    fn close(self) {
+        match self {
+            Self::Durable(feed) => feed.close(),
+            // It leased nothing.
+            Self::Topic(_) => {}
+        }
+    }
+}
+
+fn check_credit(field: &str, credit: u32) -> Result<(), Failure> {
+    if credit > api_limits::CREDIT_MAX {
+        return Err(error::invalid(field, format!("a subscription has at most {} credits", api_limits::CREDIT_MAX)));
+    }
+    Ok(())
+}
+
+fn not_subscribed() -> Failure {
+    error::of_code(Code::InvalidArgument, "this connection is not subscribed to it")
+}

@@ -1,0 +1,115 @@
+//! The frames a session sends, as JSON text.
+
+use gateway_api::{
+    Problem,
+    frame::{Acked, ErrorFrame, Pong, ServerFrame, Subscribed, Unsubscribed},
+};
+
+use crate::{json_write, operations::PublishReport};
+
+/// A frame that is sent seldom enough to be written by serde.
+pub(super) fn encode(frame: &ServerFrame) -> Vec<u8> {
+    serde_json::to_vec(frame).unwrap_or_default()
+}
+
+/// What went wrong with the request of a reference, or with what goes on without one.
+pub(super) fn error(reference: Option<u64>, problem: &Problem) -> Vec<u8> {
+    let Problem { code, detail, errors, .. } = problem.clone();
+    encode(&ServerFrame::Error(ErrorFrame { reference, code, detail, errors }))
+}
+
+/// The results of a publish, or why nothing of it is known to be stored.
+pub(super) fn published(reference: Option<u64>, report: &PublishReport) -> Vec<u8> {
+    if let Some(problem) = report.failure() {
+        return error(reference, &problem);
+    }
+    let mut frame = opening("published", reference);
+    frame.extend_from_slice(b",\"results\":");
+    report.append_results(&mut frame);
+    frame.push(b'}');
+    frame
+}
+
+/// A subscribe that was taken.
+pub(super) fn subscribed(reference: Option<u64>) -> Vec<u8> {
+    encode(&ServerFrame::Subscribed(Subscribed { reference, ..Subscribed::default() }))
+}
+
+/// An unsubscribe that was done.
+pub(super) fn unsubscribed(reference: Option<u64>) -> Vec<u8> {
+    encode(&ServerFrame::Unsubscribed(Unsubscribed { reference }))
+}
+
+/// What became of acks, nacks or extensions.
+pub(super) fn acked(reference: Option<u64>, response: gateway_api::consume::AckResponse) -> Vec<u8> {
+    let gateway_api::consume::AckResponse { succeeded, failed } = response;
+    encode(&ServerFrame::Acked(Acked { reference, succeeded, failed }))
+}
+
+/// The answer to a ping frame.
+pub(super) fn pong(reference: Option<u64>) -> Vec<u8> {
+    encode(&ServerFrame::Pong(Pong { reference }))
+}
+
+/// The start of a frame of messages, up to and with the bracket that opens their list. `source` is `subscription` or
+/// `topic`.
+pub(super) fn open_messages(source: &str, name: &str) -> Vec<u8> {
+    let mut frame = opening("messages", None);
+    frame.push(b',');
+    json_write::string(&mut frame, source);
+    frame.push(b':');
+    json_write::string(&mut frame, name);
+    frame.extend_from_slice(b",\"messages\":[");
+    frame
+}
+
+/// The end of a frame of messages, with the token to go on from.
+pub(super) fn close_messages(frame: &mut Vec<u8>, token: Option<&str>) {
+    frame.push(b']');
+    if let Some(token) = token {
+        frame.extend_from_slice(b",\"token\":");
+        json_write::string(frame, token);
+    }
+    frame.push(b'}');
+}
+
+fn opening(op: &str, reference: Option<u64>) -> Vec<u8> {
+    let mut frame = b"{\"op\":".to_vec();
+    json_write::string(&mut frame, op);
+    if let Some(reference) = reference {
+        frame.extend_from_slice(b",\"ref\":");
+        json_write::number(&mut frame, reference);
+    }
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_api::Code;
+
+    use super::*;
+
+    fn parsed(frame: &[u8]) -> ServerFrame {
+        ServerFrame::parse(std::str::from_utf8(frame).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn frames_of_messages_parse() {
+        let mut frame = open_messages("topic", "a\"b");
+        close_messages(&mut frame, Some("token"));
+        let ServerFrame::Messages(messages) = parsed(&frame) else { panic!("not messages") };
+        assert_eq!((messages.topic.as_deref(), messages.token.as_deref()), (Some("a\"b"), Some("token")));
+        let mut frame = open_messages("subscription", "s");
+        close_messages(&mut frame, None);
+        let ServerFrame::Messages(messages) = parsed(&frame) else { panic!("not messages") };
+        assert_eq!((messages.subscription.as_deref(), messages.token), (Some("s"), None));
+    }
+
+    #[test]
+    fn an_error_keeps_the_reference_of_its_request() {
+        let ServerFrame::Error(error) = parsed(&error(Some(7), &Problem::new(Code::TopicNotFound, "none"))) else {
+            panic!("not an error")
+        };
+        assert_eq!((error.reference, error.code, error.detail.as_str()), (Some(7), Code::TopicNotFound, "none"));
+    }
+}

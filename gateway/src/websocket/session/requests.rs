@@ -1,0 +1,156 @@
+//! What a client asks over WebSocket: each frame is answered, sooner or later, by its reference.
+
+use std::{rc::Rc, sync::Arc};
+
+use gateway_api::{
+    Code, CowStr, Problem,
+    frame::{Ack, ClientFrame, ClientFrameError, Credit, Extend, Nack, Publish, Subscribe, SubscribeFrom, Unsubscribe},
+};
+use raft::metadata::Subscription;
+use shard::AckAction;
+
+use super::{Session, feeds::FeedName, frames};
+use crate::{
+    error::{self, Failure},
+    operations::{acknowledge, extend, find_subscription, find_topic, nack, publish, target},
+    publish_decode::plan_messages,
+};
+
+impl Session {
+    /// Handles one frame. What takes time is put to work, and answered when it is done.
+    pub(super) fn handle_text(&mut self, text: &str) {
+        let (reference, handled) = match ClientFrame::parse(text) {
+            Ok(frame) => (reference(&frame), self.handle_frame(frame)),
+            Err(ClientFrameError { reference, syntax, detail }) => {
+                let code = if syntax { Code::InvalidJson } else { Code::InvalidArgument };
+                (reference, Err(Problem::new(code, detail).into()))
+            }
+        };
+        if let Err(failure) = handled {
+            self.transport.send(&frames::error(reference, &failure));
+        }
+    }
+
+    fn handle_frame(&mut self, frame: ClientFrame<'_>) -> Result<(), Failure> {
+        match frame {
+            ClientFrame::Publish(publish) => self.publish(&publish),
+            ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe),
+            ClientFrame::Ack(Ack { reference, subscription, ack_ids }) => {
+                let subscription = self.subscription(&subscription)?;
+                self.acknowledge(reference, subscription, AckAction::Ack, ack_ids);
+                Ok(())
+            }
+            ClientFrame::Nack(Nack { reference, subscription, ack_ids, delay_ms, dead_letter }) => {
+                let action = nack::action(delay_ms, dead_letter)?;
+                let subscription = self.subscription(&subscription)?;
+                self.acknowledge(reference, subscription, action, ack_ids);
+                Ok(())
+            }
+            ClientFrame::Extend(Extend { reference, subscription, ack_ids, deadline_ms }) => {
+                let subscription = self.subscription(&subscription)?;
+                let action = extend::action(deadline_ms, &subscription)?;
+                self.acknowledge(reference, subscription, action, ack_ids);
+                Ok(())
+            }
+            ClientFrame::Credit(Credit { subscription, topic, add }) => {
+                self.feeds.add_credit(feed_name(subscription.as_ref(), topic.as_ref())?, add)
+            }
+            ClientFrame::Unsubscribe(Unsubscribe { reference, subscription, topic }) => {
+                self.feeds.unsubscribe(feed_name(subscription.as_ref(), topic.as_ref())?)?;
+                self.transport.send(&frames::unsubscribed(reference));
+                Ok(())
+            }
+            ClientFrame::Ping(ping) => {
+                self.transport.send(&frames::pong(ping.reference));
+                Ok(())
+            }
+        }
+    }
+
+    fn publish(&mut self, frame: &Publish<'_>) -> Result<(), Failure> {
+        let state = self.context.metadata.state();
+        let topic = Arc::clone(find_topic(&state, &frame.topic)?);
+        let target = target(&self.context, &topic);
+        let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
+        let plan = plan.map_err(error::of_publish_refused)?;
+        let (context, reference) = (Rc::clone(&self.context), frame.reference);
+        self.work.push(Box::pin(async move {
+            let report = publish(&context, &topic, plan).await;
+            frames::published(reference, &report)
+        }));
+        Ok(())
+    }
+
+    fn subscribe(&mut self, frame: Subscribe<'_>) -> Result<(), Failure> {
+        let Subscribe { reference, subscription, topic, from, filter, credit, consumer_id } = frame;
+        if filter.is_some() {
+            return Err(error::unsupported("filter"));
+        }
+        if consumer_id.is_some() {
+            return Err(error::unsupported("consumer_id"));
+        }
+        let credit = credit.unwrap_or_default();
+        let state = self.context.metadata.state();
+        match feed_name(subscription.as_ref(), topic.as_ref())? {
+            FeedName::Subscription(_) if from.is_some() => {
+                Err(error::invalid("from", "a subscription has its own position: use seek"))
+            }
+            FeedName::Subscription(name) => {
+                self.feeds.subscribe(find_subscription(&state, name)?, credit)?;
+                self.transport.send(&frames::subscribed(reference));
+                Ok(())
+            }
+            FeedName::Topic(name) => {
+                let from = from.unwrap_or(SubscribeFrom::Latest);
+                self.feeds.read(find_topic(&state, name)?, &from, credit, reference)
+            }
+        }
+    }
+
+    fn subscription(&self, name: &str) -> Result<Arc<Subscription>, Failure> {
+        let state = self.context.metadata.state();
+        find_subscription(&state, name).map(Arc::clone)
+    }
+
+    fn acknowledge(
+        &self,
+        reference: Option<u64>,
+        subscription: Arc<Subscription>,
+        action: AckAction,
+        ack_ids: Vec<CowStr<'_>>,
+    ) {
+        let context = Rc::clone(&self.context);
+        let ack_ids: Vec<CowStr<'static>> = ack_ids.into_iter().map(|id| CowStr::from(id.into_owned())).collect();
+        self.work.push(Box::pin(async move {
+            let state = context.metadata.state();
+            match acknowledge(&context, &state, &subscription, action, &ack_ids).await {
+                Ok(report) => frames::acked(reference, report.into_response(&ack_ids)),
+                Err(failure) => frames::error(reference, &failure),
+            }
+        }));
+    }
+}
+
+fn reference(frame: &ClientFrame<'_>) -> Option<u64> {
+    match frame {
+        ClientFrame::Publish(publish) => publish.reference,
+        ClientFrame::Subscribe(subscribe) => subscribe.reference,
+        ClientFrame::Ack(ack) => ack.reference,
+        ClientFrame::Nack(nack) => nack.reference,
+        ClientFrame::Extend(extend) => extend.reference,
+        ClientFrame::Credit(_) => None,
+        ClientFrame::Unsubscribe(unsubscribe) => unsubscribe.reference,
+        ClientFrame::Ping(ping) => ping.reference,
+    }
+}
+
+/// What a frame is about: a subscription or a topic.
+fn feed_name<'a>(subscription: Option<&'a CowStr<'_>>, topic: Option<&'a CowStr<'_>>) -> Result<FeedName<'a>, Failure> {
+    match (subscription, topic) {
+        (Some(subscription), None) => Ok(FeedName::Subscription(subscription)),
+        (None, Some(topic)) => Ok(FeedName::Topic(topic)),
+        (Some(_), Some(_)) | (None, None) => {
+            Err(error::invalid("subscription", "there must be either subscription or topic"))
+        }
+    }
+}

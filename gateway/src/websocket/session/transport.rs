@@ -1,0 +1,126 @@
+//! A socket and the WebSocket codec over it: frames go out as far as the socket takes them, bytes come in as they are.
+
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll, ready},
+};
+
+use crate::{
+    limits,
+    socket::Socket,
+    websocket::codec::{Codec, CodecError, Incoming},
+};
+
+/// One connection's bytes.
+pub(super) struct Transport {
+    socket: Socket,
+    codec: Codec,
+    /// How much of what is outbound the socket has taken.
+    written: usize,
+    sent: u64,
+}
+
+/// How far sending has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// The bytes that the socket has taken in all.
+    pub(super) sent: u64,
+    /// The bytes that wait for it.
+    pub(super) waiting: usize,
+}
+
+impl Transport {
+    pub(super) fn new(socket: Socket, message_bytes_max: usize, received: &[u8]) -> Self {
+        let mut codec = Codec::new(message_bytes_max);
+        codec.inbound_mut().extend_from_slice(received);
+        Self { socket, codec, written: 0, sent: 0 }
+    }
+
+    /// Puts a frame out. It is JSON of ours, so that it is text.
+    pub(super) fn send(&mut self, frame: &[u8]) {
+        match std::str::from_utf8(frame) {
+            Ok(text) => self.codec.send_text(text),
+            Err(error) => tracing::error!(%error, "a frame that is not UTF-8 was not sent"),
+        }
+    }
+
+    pub(super) fn ping(&mut self) {
+        self.codec.send_ping();
+    }
+
+    pub(super) fn close(&mut self, code: u16, reason: &'static str) {
+        self.codec.send_close(code, reason);
+    }
+
+    /// The next frame of what was received.
+    pub(super) fn next_incoming(&mut self) -> Result<Option<Incoming>, CodecError> {
+        self.codec.next_incoming()
+    }
+
+    /// Whether so much waits for the socket that nothing should be added.
+    pub(super) fn is_congested(&mut self) -> bool {
+        self.progress().waiting >= limits::WEBSOCKET_OUTBOUND_BYTES
+    }
+
+    pub(super) fn progress(&mut self) -> Progress {
+        Progress { sent: self.sent, waiting: self.codec.outbound_mut().len() - self.written }
+    }
+
+    /// Sends what is outbound; ready when nothing is left.
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let outbound = self.codec.outbound_mut();
+            let waiting = outbound.get(self.written..).unwrap_or_default();
+            if waiting.is_empty() {
+                self.written = 0;
+                release(outbound);
+                return Poll::Ready(Ok(()));
+            }
+            let taken = ready!(self.socket.poll_write(context, waiting))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += taken;
+            self.sent += u64::try_from(taken).unwrap_or_default();
+        }
+    }
+
+    /// Receives what has arrived; zero bytes mean that the client sends no more.
+    pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.socket.poll_read(context, self.codec.inbound_mut())
+    }
+
+    /// Sends the rest, waits for the client's close if `handshake` says so, and closes the socket.
+    pub(super) async fn finish(&mut self, handshake: bool) {
+        if poll_fn(|context| self.poll_flush(context)).await.is_err() {
+            return;
+        }
+        while handshake && self.codec_is_open() {
+            match poll_fn(|context| self.poll_receive(context)).await {
+                Ok(received) if received > 0 => {}
+                Ok(_) | Err(_) => break,
+            }
+        }
+        self.socket.finish_writing().await;
+    }
+
+    /// Whether the client's close has not come yet; what else comes is thrown away.
+    fn codec_is_open(&mut self) -> bool {
+        loop {
+            match self.codec.next_incoming() {
+                Ok(Some(Incoming::Closed)) | Err(_) => return false,
+                Ok(Some(Incoming::Text(_) | Incoming::Binary(_) | Incoming::Alive)) => {}
+                Ok(None) => return true,
+            }
+        }
+    }
+}
+
+/// Empties a buffer, and gives back memory that only a burst needed.
+fn release(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() > limits::IDLE_BUFFER_BYTES {
+        buffer.shrink_to(0);
+    }
+}
