@@ -1,11 +1,13 @@
 //! What one core's gateway counts. Written by that core alone, read by any thread.
 
 mod counter;
+mod error_counts;
 mod histogram;
 
 use crate::http::router::Route;
 
 pub use counter::{Counter, Gauge, GaugeHold};
+pub use error_counts::ErrorCounts;
 pub use histogram::{Histogram, LATENCY_BOUNDS_MICROS};
 
 /// How many classes of status there are: 1xx to 5xx.
@@ -30,6 +32,8 @@ pub struct GatewayMetrics {
     pub connection_timeouts: Counter,
     /// Requests that could not be read as HTTP.
     pub malformed_requests: Counter,
+    /// Answers that tell of a failure, by its code.
+    pub errors: ErrorCounts,
     /// Bytes received.
     pub received_bytes: Counter,
     /// Bytes sent.

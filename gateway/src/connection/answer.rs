@@ -34,7 +34,11 @@ impl<A: Application> Connection<A> {
 
     /// Encodes an answer behind those before it.
     pub(super) async fn push_answer(&mut self, route: Option<Route>, response: &Response) -> Result<(), SocketError> {
-        self.state.application.metrics().count_answer(route, response.status());
+        let metrics = self.state.application.metrics();
+        metrics.count_answer(route, response.status());
+        if let Some(code) = response.failure() {
+            metrics.errors.count(code);
+        }
         let last = self.next_after(response) == Next::Close;
         let head_only = self.request.method() == Method::Head;
         let write_alone = !head_only && response.has_content() && response.body().len() >= BODY_WRITE_ALONE_BYTES;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use gateway_api::Code;
+
 use super::request_id::RequestId;
 
 /// The media type of plain JSON.
@@ -17,6 +19,7 @@ pub struct Response {
     headers: Vec<(&'static str, Cow<'static, str>)>,
     body: Vec<u8>,
     close: bool,
+    failure: Option<Code>,
 }
 
 /// What the connection adds to a response when it is written.
@@ -38,7 +41,7 @@ impl Response {
     /// An answer without a body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: None, headers: Vec::new(), body: Vec::new(), close: false }
+        Self { status, content_type: None, headers: Vec::new(), body: Vec::new(), close: false, failure: None }
     }
 
     /// An answer with a body of that media type.
@@ -65,6 +68,19 @@ impl Response {
     pub fn closing(mut self) -> Self {
         self.close = true;
         self
+    }
+
+    /// Notes what kind of failure it tells of, for the counts; the bytes stay the same.
+    #[must_use]
+    pub fn failing(mut self, code: Code) -> Self {
+        self.failure = Some(code);
+        self
+    }
+
+    /// What kind of failure it tells of.
+    #[must_use]
+    pub fn failure(&self) -> Option<Code> {
+        self.failure
     }
 
     /// The status code.

@@ -177,12 +177,13 @@ impl Application for Echo {
     }
 
     fn fault(&self, fault: &Fault, _request: RequestId) -> Response {
-        Response::empty(match fault {
+        let answer = Response::empty(match fault {
             Fault::Refused(refusal) => refusal.status(),
             Fault::Handshake(refused) => refused.status(),
             Fault::Unrouted(gateway::http::router::RouteError::NotFound) => 404,
             Fault::Unrouted(gateway::http::router::RouteError::MethodNotAllowed { .. }) => 405,
             Fault::Unrouted(_) => 400,
-        })
+        });
+        answer.failing(gateway_api::Code::NotFound)
     }
 }

@@ -258,4 +258,5 @@ fn counts_are_by_route_and_class() {
     let answers: Vec<_> = front.metrics.answers().filter(|(_, classes)| classes.iter().sum::<u64>() > 0).collect();
     assert_eq!(answers.len(), 2);
     assert_eq!(answers[1], (None, [0, 0, 0, 1, 0]));
+    assert_eq!(front.metrics.errors.iter().map(|(_, count)| count).sum::<u64>(), 1);
 }
