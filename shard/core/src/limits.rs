@@ -51,6 +51,8 @@ pub const PREPARE_FLUSH_BYTES_MAX: u64 = 128 << 10;
 /// The most segments that one round of retention lets go of.
 pub const RETENTION_SEGMENTS_MAX: usize = 16;
 /// The most entries in the index of a segment; an index that is full gives up every other entry.
-pub const INDEX_ENTRIES_MAX: usize = 512;
+pub const INDEX_ENTRIES_MAX: usize = 1024;
+/// How much of a log below its last durable end a start verifies at least.
+pub const RECOVERY_VERIFY_BYTES: u64 = 1 << 20;
 /// The most partitions in a durable-ends file.
 pub const DURABLE_ENDS_MAX: usize = 1_000_000;

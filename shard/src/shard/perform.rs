@@ -17,7 +17,7 @@ use crate::{
     request::SubscriptionError,
     store::{
         StoreError, data_dir,
-        dma_file::{Access, BlockFile, remove_file, sync_directory},
+        dma_file::{Access, BlockFile, off_the_shard, remove_file, sync_directory},
     },
 };
 
@@ -125,14 +125,15 @@ impl Shard {
                 self.write(open, Write { segment, position, batches, padded_bytes, durable });
             }
             LogEffect::Sync { segment } => self.sync(open, segment),
-            LogEffect::Seal { length, .. } => {
-                if let Some(sealed) = open.segment.take() {
-                    glommio::spawn_local(seal(sealed.file, length)).detach();
-                }
-            }
+            LogEffect::Seal { segment, length, index } => self.seal(open, segment, length, index),
             LogEffect::DeleteSegment { segment } => {
                 let path = data_dir::segment_path(&open.directory, segment);
-                glommio::spawn_local(async move { report(remove_file(path).await) }).detach();
+                let index_path = data_dir::index_path(&open.directory, segment);
+                let delete = async move {
+                    report(remove_file(path).await);
+                    report(remove_file(index_path).await);
+                };
+                glommio::spawn_local(delete).detach();
             }
             LogEffect::Acknowledge { request, base_offset, timestamp, reached } => {
                 self.acknowledge_publish(open, request, (base_offset, timestamp, reached));
@@ -206,6 +207,20 @@ impl Shard {
                 Ok(()) => ShardEvent::Log { partition, event: LogEvent::Synced },
                 Err(error) => failed(partition, &error),
             });
+        })
+        .detach();
+    }
+
+    fn seal(&self, open: &mut Partition, segment: Offset, length: u64, index: Vec<u8>) {
+        let (partition, mailbox, directory) = (open.id, self.mailbox.clone(), Rc::clone(&open.directory));
+        let sealed = open.segment.take().filter(|active| active.base == segment);
+        glommio::spawn_local(async move {
+            if let Some(sealed) = sealed {
+                report(sealed.file.truncate(length).await);
+                sealed.file.close().await;
+            }
+            report(write_index(data_dir::index_path(&directory, segment), index).await);
+            mailbox.push(ShardEvent::Log { partition, event: LogEvent::Sealed });
         })
         .detach();
     }
@@ -325,9 +340,9 @@ async fn sync_segment(directory: &std::path::Path, segment: Offset) -> Result<()
     Ok(())
 }
 
-async fn seal(file: BlockFile, length: u64) {
-    report(file.truncate(length).await);
-    file.close().await;
+/// Writes an index without a sync: a torn one is noticed by its checksum, and the segment read instead.
+async fn write_index(path: std::path::PathBuf, index: Vec<u8>) -> Result<(), StoreError> {
+    off_the_shard(move || std::fs::write(&path, index).map_err(|error| StoreError::new("writing", &path, error))).await
 }
 
 fn failed(partition: TopicPartition, error: &StoreError) -> ShardEvent {

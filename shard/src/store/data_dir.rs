@@ -19,6 +19,11 @@ pub(crate) fn segment_path(partition_dir: &Path, base: Offset) -> PathBuf {
     partition_dir.join(format!("{:020}.log", base.get()))
 }
 
+/// The index of the segment that begins at `base`.
+pub(crate) fn index_path(partition_dir: &Path, base: Offset) -> PathBuf {
+    partition_dir.join(format!("{:020}.index", base.get()))
+}
+
 /// The cursor journal of one generation.
 pub(crate) fn journal_path(partition_dir: &Path, generation: u64) -> PathBuf {
     partition_dir.join(format!("cursors.{generation:010}.journal"))
@@ -32,8 +37,12 @@ pub(crate) fn durable_ends_path(data_dir: &Path, shard: usize, sequence: u64) ->
 
 /// The base offset in the name of a segment, if it is one.
 pub(crate) fn segment_base(file_name: &str) -> Option<Offset> {
-    let digits = file_name.strip_suffix(".log")?;
-    (digits.len() == 20).then(|| digits.parse().ok().map(Offset::new))?
+    base_offset(file_name.strip_suffix(".log")?)
+}
+
+/// The base offset in the name of a segment's index, if it is one.
+pub(crate) fn index_base(file_name: &str) -> Option<Offset> {
+    base_offset(file_name.strip_suffix(".index")?)
 }
 
 /// The generation in the name of a cursor journal, if it is one.
@@ -44,6 +53,10 @@ pub(crate) fn journal_generation(file_name: &str) -> Option<u64> {
 /// Whether the file is one of those in which shards write what is durable.
 pub(crate) fn is_durable_ends(file_name: &str) -> bool {
     file_name.starts_with("durable-ends.")
+}
+
+fn base_offset(digits: &str) -> Option<Offset> {
+    (digits.len() == 20).then(|| digits.parse().ok().map(Offset::new))?
 }
 
 #[cfg(test)]
@@ -59,6 +72,7 @@ mod tests {
         assert_eq!(directory, Path::new("data/partitions/7/3"));
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(segment_base(&name(segment_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
+        assert_eq!(index_base(&name(index_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
         assert_eq!(journal_generation(&name(journal_path(&directory, 9))), Some(9));
         assert!(is_durable_ends(&name(durable_ends_path(Path::new("data"), 0, 1))));
     }

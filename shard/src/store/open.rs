@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use shard_core::{
     delivery::{JournalFile, RecoveredJournal, recover},
+    format::offset_index::INDEX_BYTES_MAX,
     log::{Cut, LogRecovery, RecoveredLog, RecoveryStep},
     model::{Offset, TopicPartition},
 };
@@ -76,12 +77,18 @@ async fn recover_log(
     names: &[String],
 ) -> Result<RecoveredLog, String> {
     let bases: Vec<_> = names.iter().filter_map(|name| data_dir::segment_base(name)).collect();
+    // An index outlives its segment if the node stops between the two deletions.
+    for base in names.iter().filter_map(|name| data_dir::index_base(name)).filter(|base| !bases.contains(base)) {
+        remove_file(data_dir::index_path(directory, base)).await.map_err(|error| error.to_string())?;
+    }
     let mut recovery = LogRecovery::new(partition, durable_end);
-    for &base in &bases {
-        let is_last = bases.last() == Some(&base);
-        let path = data_dir::segment_path(directory, base);
+    let mut following = bases.as_slice();
+    while let [base, rest @ ..] = following {
+        following = rest;
+        let path = data_dir::segment_path(directory, *base);
+        let index = read_index(path.clone(), data_dir::index_path(directory, *base)).await?;
         let file = BlockFile::open(path.clone(), Access::Read).await.map_err(|error| error.to_string())?;
-        let result = recover_segment(&mut recovery, &file, base, is_last).await;
+        let result = recover_segment(&mut recovery, &file, (*base, following), &index).await;
         file.close().await;
         if result? == RecoveryStep::Discard {
             remove_file(path).await.map_err(|error| error.to_string())?;
@@ -95,15 +102,44 @@ async fn recover_log(
     Ok(recovered)
 }
 
+/// What lies beside a segment.
+struct SegmentIndex {
+    /// Of the index file; empty if there is none.
+    bytes: Vec<u8>,
+    /// The length of the segment file.
+    segment_bytes: u64,
+}
+
+async fn read_index(segment: PathBuf, index: PathBuf) -> Result<SegmentIndex, String> {
+    use std::io::Read as _;
+
+    off_the_shard(move || {
+        let metadata = std::fs::metadata(&segment);
+        let segment_bytes = metadata.map_err(|error| StoreError::new("looking at", &segment, error).to_string())?.len();
+        let mut bytes = Vec::new();
+        // One that can't be read is as good as none: the segment is read instead.
+        if let Ok(file) = std::fs::File::open(&index)
+            && file.take(u64::try_from(INDEX_BYTES_MAX).unwrap_or(u64::MAX)).read_to_end(&mut bytes).is_err()
+        {
+            bytes.clear();
+        }
+        Ok(SegmentIndex { bytes, segment_bytes })
+    })
+    .await
+}
+
 async fn recover_segment(
     recovery: &mut LogRecovery,
     file: &BlockFile,
-    base: Offset,
-    is_last: bool,
+    (base, following): (Offset, &[Offset]),
+    index: &SegmentIndex,
 ) -> Result<RecoveryStep, String> {
     let block = usize::try_from(BLOCK).map_err(|error| error.to_string())?;
     let first = file.read(0, block).await.map_err(|error| error.to_string())?;
-    let mut step = recovery.begin(base, is_last, &first).map_err(|damage| damage.to_string())?;
+    let mut step = recovery.begin(base, following.is_empty(), &first).map_err(|damage| damage.to_string())?;
+    if let Some(sooner) = recovery.use_index(&index.bytes, index.segment_bytes, following) {
+        step = sooner;
+    }
     while let RecoveryStep::Read { position, bytes_min } = step {
         let aligned = position - position % BLOCK;
         let skip = usize::try_from(position - aligned).map_err(|error| error.to_string())?;

@@ -46,10 +46,16 @@ fn segments_roll_and_are_read_across() {
                 shard.publish(0, &[&payload]).await.unwrap();
             }
             assert_eq!(shard.read_all(0, 0).await.len(), 40);
+            shard.stop().await;
         }
     });
-    let segments = fs::read_dir(directory.path().join("partitions/1/0")).unwrap().count();
-    assert!(segments > 3, "{segments} files");
+    let names = || {
+        let entries = fs::read_dir(directory.path().join("partitions/1/0")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let count = |suffix: &str| names().iter().filter(|name| name.ends_with(suffix)).count();
+    assert!(count(".log") > 3, "{:?}", names());
+    assert_eq!(count(".index"), count(".log"), "every segment has its index after a clean stop");
     with_shard(directory.path(), async move |shard| {
         shard.open(&[0]).await;
         assert!(shard.read_all(0, 0).await.iter().all(|read| *read == payload));

@@ -51,6 +51,10 @@ pub struct PartitionLog {
     sync_due: Option<Monotonic>,
     /// The end of what a sync in flight covers.
     syncing: Option<Offset>,
+    /// How many segments are being sealed.
+    sealing: usize,
+    /// Nothing was written to the last segment since the log was opened or the segment sealed.
+    sealed: bool,
     failed: Option<String>,
     stopping: bool,
     effects: VecDeque<LogEffect>,
@@ -105,6 +109,8 @@ impl PartitionLog {
             preparing_end: None,
             sync_due: None,
             syncing: None,
+            sealing: 0,
+            sealed: true,
             failed: None,
             stopping: false,
             effects: VecDeque::new(),
@@ -148,6 +154,7 @@ impl PartitionLog {
             LogEvent::Prepared => self.prepared_end = self.preparing_end.take().unwrap_or(self.prepared_end),
             LogEvent::Written => self.on_written(now),
             LogEvent::Synced => self.on_synced(),
+            LogEvent::Sealed => self.sealing = self.sealing.saturating_sub(1),
             LogEvent::Failed { reason } => self.fail(reason),
         }
     }
@@ -170,6 +177,7 @@ impl PartitionLog {
         if self.effects.is_empty() {
             self.plan_write();
             self.plan_prepare();
+            self.plan_last_seal();
         }
         self.effects.pop_front()
     }
@@ -190,8 +198,9 @@ impl PartitionLog {
     /// Whether nothing is under way and everything accepted is on the disk, or never will be.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        let at_rest = !self.creating && self.flight.is_none() && self.preparing_end.is_none() && self.syncing.is_none();
-        at_rest && self.effects.is_empty() && (self.failed.is_some() || self.durable_end == self.log_end)
+        let sealed = self.sealed || !self.stopping;
+        let settled = self.failed.is_some() || (sealed && self.durable_end == self.log_end);
+        settled && self.is_at_rest() && self.sealing == 0 && self.effects.is_empty()
     }
 
     /// Where on disk to look for `offset`; `None` if no segment holds it.
@@ -261,6 +270,10 @@ impl PartitionLog {
         self.failed.as_deref()
     }
 
+    fn is_at_rest(&self) -> bool {
+        !self.creating && self.flight.is_none() && self.preparing_end.is_none() && self.syncing.is_none()
+    }
+
     fn plan_write(&mut self) {
         if self.creating || self.flight.is_some() || self.failed.is_some() {
             return;
@@ -296,6 +309,7 @@ impl PartitionLog {
             durable,
         });
         self.flight = Some(flight);
+        self.sealed = false;
     }
 
     fn plan_prepare(&mut self) {
@@ -320,14 +334,31 @@ impl PartitionLog {
         self.effects.push_back(LogEffect::Prepare { segment, position: start, length });
     }
 
-    fn roll(&mut self, base: Offset) {
+    /// At a stop, the last segment gets its index too, so that the next start need not read all of it.
+    fn plan_last_seal(&mut self) {
+        let done = self.durable_end == self.log_end && self.is_at_rest() && self.failed.is_none();
+        if self.stopping && done && !self.sealed {
+            self.seal(self.log_end);
+            self.sealed = true;
+        }
+    }
+
+    fn seal(&mut self, end: Offset) {
         if let Some(last) = self.segments.back() {
+            let index = last.to_index(self.partition, end).encode();
+            self.effects.push_back(LogEffect::Seal { segment: last.base, length: last.end, index });
+            self.sealing += 1;
+        }
+    }
+
+    fn roll(&mut self, base: Offset) {
+        if !self.segments.is_empty() {
             // What a buffered segment holds is synced before it is left.
             if self.durable_end < self.written_end {
                 self.start_sync();
                 return;
             }
-            self.effects.push_back(LogEffect::Seal { segment: last.base, length: last.end });
+            self.seal(base);
         }
         let header = SegmentHeader {
             partition: self.partition,

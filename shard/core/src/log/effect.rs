@@ -43,14 +43,17 @@ pub enum LogEffect {
         /// The segment.
         segment: Offset,
     },
-    /// Nothing more is written to the segment: it may be cut to this length and closed. Nothing waits for it.
+    /// Nothing more is written to the segment: cut it to this length, close it, and write its index file; then
+    /// `LogEvent::Sealed`. Only a convenience: an error is to be ignored, and a start without the index reads it all.
     Seal {
         /// The segment.
         segment: Offset,
         /// The position behind its last flush.
         length: u64,
+        /// The bytes of its index file.
+        index: Vec<u8>,
     },
-    /// Remove the file. Nothing waits for it.
+    /// Remove the segment's file, then its index; in the order of these effects. Nothing waits for it.
     DeleteSegment {
         /// The segment.
         segment: Offset,
@@ -95,6 +98,8 @@ pub enum LogEvent {
     Written,
     /// Everything written before the sync began is on the disk.
     Synced,
+    /// The segment is sealed and its index written, or not.
+    Sealed,
     /// A create, a write or a sync failed: the log is not to be trusted until it was recovered.
     Failed {
         /// For people.

@@ -18,6 +18,10 @@ use crate::{
     model::{LeaderEpoch, Offset, TopicPartition},
 };
 
+mod resume;
+
+use resume::Resumed;
+
 /// Recovers one log: the driver reads its segments in order and hands the bytes in.
 #[derive(Debug)]
 pub struct LogRecovery {
@@ -32,6 +36,8 @@ pub struct LogRecovery {
     in_last: bool,
     /// The last segment has no valid header, for this reason: it may only go if nothing else is in it.
     unfinished: Option<(Offset, SegmentHeaderError)>,
+    /// Where in the segment at hand its index had the recovery begin.
+    resumed: Option<Resumed>,
     cut: Option<Cut>,
 }
 
@@ -100,6 +106,7 @@ impl LogRecovery {
             epoch: LeaderEpoch::new(0),
             in_last: false,
             unfinished: None,
+            resumed: None,
             cut: None,
         }
     }
@@ -110,6 +117,7 @@ impl LogRecovery {
     /// The segment is not the one that has to come here, or its header is damaged.
     pub fn begin(&mut self, base: Offset, is_last: bool, first_block: &[u8]) -> Result<RecoveryStep, DamagedLog> {
         self.in_last = is_last;
+        self.resumed = None;
         let at_start = |reason: String| DamagedLog { segment: base, position: 0, offset: base, reason };
         if let Some(next) = self.next.filter(|&next| next != base) {
             return Err(at_start(format!("the log before it ends at offset {next}")));
@@ -151,6 +159,32 @@ impl LogRecovery {
             }
             return Err(DamagedLog { segment, position: 0, offset: segment, reason: error.to_string() });
         }
+        let step = self.walk(position, bytes, at_end);
+        match (self.resumed, &step) {
+            // Not even the first batch is where the index has it: the index is wrong, whatever it says.
+            (Some(resumed), Err(_) | Ok(RecoveryStep::Done)) if self.next == Some(resumed.offset) => {
+                Ok(self.read_whole(resumed))
+            }
+            (Some(_) | None, _) => step,
+        }
+    }
+
+    /// What the log holds, after its last segment.
+    ///
+    /// # Errors
+    /// The log ends before what is known to have been on the disk.
+    pub fn finish(self) -> Result<RecoveredLog, DamagedLog> {
+        let log_end = self.next.unwrap_or_default();
+        if log_end < self.durable_end {
+            let reason = format!("the log ends at offset {log_end}, it was durable up to {}", self.durable_end);
+            let segment = self.segments.last().map_or(Offset::ZERO, |last| last.base);
+            return Err(DamagedLog { segment, position: 0, offset: log_end, reason });
+        }
+        Ok(RecoveredLog { segments: self.segments, log_end, cut: self.cut })
+    }
+
+    /// Takes batch after batch, as far as `bytes` go.
+    fn walk(&mut self, position: u64, bytes: Bytes, at_end: bool) -> Result<RecoveryStep, DamagedLog> {
         let available = bytes.len();
         let mut scanner = BatchScanner::new(position, bytes);
         loop {
@@ -178,20 +212,6 @@ impl LogRecovery {
                 }
             }
         }
-    }
-
-    /// What the log holds, after its last segment.
-    ///
-    /// # Errors
-    /// The log ends before what is known to have been on the disk.
-    pub fn finish(self) -> Result<RecoveredLog, DamagedLog> {
-        let log_end = self.next.unwrap_or_default();
-        if log_end < self.durable_end {
-            let reason = format!("the log ends at offset {log_end}, it was durable up to {}", self.durable_end);
-            let segment = self.segments.last().map_or(Offset::ZERO, |last| last.base);
-            return Err(DamagedLog { segment, position: 0, offset: log_end, reason });
-        }
-        Ok(RecoveredLog { segments: self.segments, log_end, cut: self.cut })
     }
 
     fn take(&mut self, position: u64, batch: &RecordBatch) -> Result<(), String> {

@@ -1,9 +1,12 @@
 //! What is known of one segment file: where it begins and ends, and where in it to look for an offset.
 
 use crate::{
-    format::record_batch::BatchHeader,
+    format::{
+        offset_index::{IndexEntry, OffsetIndexFile},
+        record_batch::BatchHeader,
+    },
     limits,
-    model::{Offset, Timestamp},
+    model::{LeaderEpoch, Offset, Timestamp, TopicPartition},
 };
 
 /// One file of a log.
@@ -15,35 +18,68 @@ pub struct Segment {
     pub end: u64,
     /// The newest time of a record in it.
     pub newest: Timestamp,
+    /// The epoch of its last batch.
+    epoch: LeaderEpoch,
     /// Sparse, in order: where flushes start.
     index: Vec<IndexEntry>,
-}
-
-/// A flush that starts with this batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct IndexEntry {
-    offset: Offset,
-    position: u64,
-    /// No record before this entry is newer.
-    newest_before: Timestamp,
+    /// How far apart entries are at least.
+    interval: u64,
 }
 
 impl Segment {
     /// A segment that holds its header alone.
     #[must_use]
     pub const fn new(base: Offset, end: u64) -> Self {
-        Self { base, end, newest: Timestamp::from_millis(i64::MIN), index: Vec::new() }
+        let (newest, epoch) = (Timestamp::from_millis(i64::MIN), LeaderEpoch::new(0));
+        Self { base, end, newest, epoch, index: Vec::new(), interval: limits::INDEX_INTERVAL_BYTES }
+    }
+
+    /// A segment as its index file describes it.
+    #[must_use]
+    pub fn from_index(file: OffsetIndexFile) -> Self {
+        Self {
+            base: file.base_offset,
+            end: file.segment_bytes,
+            newest: file.max_timestamp,
+            epoch: file.last_epoch,
+            index: file.entries,
+            interval: limits::INDEX_INTERVAL_BYTES,
+        }
+    }
+
+    /// Forgets the batches from `entry` on, to note them again.
+    pub(super) fn rewind(&mut self, entry: IndexEntry) {
+        self.index.retain(|earlier| earlier.offset < entry.offset);
+        (self.end, self.newest) = (entry.position, entry.max_timestamp_before);
     }
 
     /// Notes a batch that lies at `position`; batches come in order.
     pub fn note(&mut self, position: u64, batch: &BatchHeader) {
-        let apart = |last: &IndexEntry| position - last.position >= limits::INDEX_INTERVAL_BYTES;
+        let apart = |last: &IndexEntry| position - last.position >= self.interval;
         let starts_flush = position.is_multiple_of(limits::BLOCK_BYTES);
         if starts_flush && self.index.last().is_none_or(apart) {
-            let entry = IndexEntry { offset: batch.base_offset, position, newest_before: self.newest };
+            if self.index.len() == limits::INDEX_ENTRIES_MAX {
+                self.thin();
+            }
+            let entry = IndexEntry { offset: batch.base_offset, position, max_timestamp_before: self.newest };
             self.index.push(entry);
         }
         self.newest = self.newest.max(batch.last_timestamp());
+        self.epoch = batch.leader_epoch;
+    }
+
+    /// What to leave on disk beside the segment, which ends before `end_offset`.
+    #[must_use]
+    pub fn to_index(&self, partition: TopicPartition, end_offset: Offset) -> OffsetIndexFile {
+        OffsetIndexFile {
+            partition,
+            base_offset: self.base,
+            end_offset,
+            segment_bytes: self.end,
+            last_epoch: self.epoch,
+            max_timestamp: self.newest,
+            entries: self.index.clone(),
+        }
     }
 
     /// Where to start reading to meet `offset`: the start of a flush at or before it.
@@ -57,16 +93,29 @@ impl Segment {
     /// An offset before which no record of the segment was taken at `at` or later.
     #[must_use]
     pub fn offset_before(&self, at: Timestamp) -> Offset {
-        let after = self.index.partition_point(|entry| entry.newest_before < at);
+        let after = self.index.partition_point(|entry| entry.max_timestamp_before < at);
         let entry = after.checked_sub(1).and_then(|at| self.index.get(at));
         entry.map_or(self.base, |entry| entry.offset)
+    }
+
+    /// Gives up every other entry, and takes new ones half as often.
+    fn thin(&mut self) {
+        let mut keep = false;
+        self.index.retain(|_| {
+            keep = !keep;
+            keep
+        });
+        self.interval *= 2;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::testing::batch_at;
+    use crate::{
+        log::testing::batch_at,
+        model::{PartitionIndex, TopicId},
+    };
 
     fn segment() -> Segment {
         let mut segment = Segment::new(Offset::new(0), 4096);
@@ -101,5 +150,29 @@ mod tests {
     #[test]
     fn the_index_is_sparse() {
         assert_eq!(segment().index.len(), 8);
+    }
+
+    #[test]
+    fn an_index_is_bounded_and_still_leads_to_every_offset() {
+        let mut segment = Segment::new(Offset::ZERO, 4096);
+        let batch = batch_at(0, 10);
+        for flush in 0..5_000 {
+            let header = BatchHeader { base_offset: Offset::new(flush), ..*batch.header() };
+            segment.note(4096 + flush * limits::INDEX_INTERVAL_BYTES, &header);
+            assert!(segment.index.len() <= limits::INDEX_ENTRIES_MAX);
+        }
+        for offset in 0..5_000 {
+            let found = (segment.position_before(Offset::new(offset)) - 4096) / limits::INDEX_INTERVAL_BYTES;
+            assert!(found <= offset && offset < found + 16, "offset {offset}: flush {found}");
+        }
+    }
+
+    #[test]
+    fn an_index_file_gives_the_segment_back() {
+        let mut segment = segment();
+        segment.end = 4096 + 64 * 8192;
+        let partition = TopicPartition::new(TopicId::new(1), PartitionIndex::new(0));
+        let file = segment.to_index(partition, Offset::new(128));
+        assert_eq!(Segment::from_index(OffsetIndexFile::decode(&file.encode()).unwrap()), segment);
     }
 }

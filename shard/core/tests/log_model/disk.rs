@@ -18,6 +18,8 @@ pub(crate) enum Stop {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     files: BTreeMap<u64, File>,
+    /// Never synced: any of them may be torn by a power cut, also long after.
+    indexes: BTreeMap<u64, Vec<u8>>,
     deletions: Vec<u64>,
 }
 
@@ -116,6 +118,16 @@ impl Disk {
         write.apply(&mut self.files.get_mut(&segment).unwrap().safe, |_| Sector::New);
     }
 
+    /// Leaves an index beside a segment.
+    pub(crate) fn write_index(&mut self, segment: u64, index: Vec<u8>) {
+        self.indexes.insert(segment, index);
+    }
+
+    /// A segment's index, if there is one.
+    pub(crate) fn index(&self, segment: u64) -> &[u8] {
+        self.indexes.get(&segment).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Asks for a deletion: it happens, in order, some time.
     pub(crate) fn delete_later(&mut self, segment: u64) {
         self.deletions.push(segment);
@@ -125,6 +137,7 @@ impl Disk {
     pub(crate) fn delete(&mut self, count: usize) {
         for segment in self.deletions.drain(..count.min(self.deletions.len())) {
             self.files.remove(&segment);
+            self.indexes.remove(&segment);
         }
     }
 
@@ -147,6 +160,12 @@ impl Disk {
     pub(crate) fn stop(&mut self, stop: Stop, tears: &mut Tears) {
         self.delete(tears.below(self.deletions.len() + 1));
         self.deletions.clear();
+        if stop == Stop::PowerCut {
+            self.indexes.retain(|_, index| {
+                index.truncate(tears.below(index.len() * 2));
+                !index.is_empty()
+            });
+        }
         self.files.retain(|_, file| {
             let unsynced = std::mem::take(&mut file.unsynced);
             file.syncing = 0;

@@ -115,6 +115,6 @@ fn a_long_run_rolls_deletes_and_tears() {
         }
         let counts = world.counts;
         assert!(counts.acked > 500 && counts.rolls > 20 && counts.deleted > 10, "{counts:?}");
-        assert!(counts.crashes >= 40 && counts.torn > 5, "{counts:?}");
+        assert!(counts.crashes >= 40 && counts.torn > 5 && counts.indexed > 5, "{counts:?}");
     }
 }

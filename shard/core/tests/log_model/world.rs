@@ -1,6 +1,10 @@
 //! One partition's log on a disk that tears, and what must be true of it.
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    convert::Infallible,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use shard_core::{
@@ -44,6 +48,7 @@ pub(crate) struct World {
     writing: Option<(u64, u64, bool)>,
     preparing: Option<(u64, u64)>,
     syncing: Option<u64>,
+    sealing: VecDeque<(u64, Vec<u8>)>,
     /// Where the next write to each segment may begin.
     handed: BTreeMap<u64, u64>,
     pub(crate) counts: Counts,
@@ -57,6 +62,7 @@ pub(crate) struct Counts {
     pub(crate) deleted: u64,
     pub(crate) crashes: u64,
     pub(crate) torn: u64,
+    pub(crate) indexed: u64,
 }
 
 impl World {
@@ -87,6 +93,7 @@ impl World {
             writing: None,
             preparing: None,
             syncing: None,
+            sealing: VecDeque::new(),
             handed: BTreeMap::new(),
             counts: Counts::default(),
         }
@@ -114,8 +121,13 @@ impl World {
 
     /// Completes one of the operations in flight; returns whether there was one.
     pub(crate) fn complete(&mut self, pick: usize) -> bool {
-        let in_flight =
-            [self.creating.map(|_| 0), self.writing.map(|_| 1), self.preparing.map(|_| 2), self.syncing.map(|_| 3)];
+        let in_flight = [
+            self.creating.map(|_| 0),
+            self.writing.map(|_| 1),
+            self.preparing.map(|_| 2),
+            self.syncing.map(|_| 3),
+            self.sealing.front().map(|_| 4),
+        ];
         let in_flight: Vec<_> = in_flight.into_iter().flatten().collect();
         let Some(operation) = in_flight.get(pick % in_flight.len().max(1)) else { return false };
         let event = match operation {
@@ -133,9 +145,14 @@ impl World {
                 self.disk.complete(segment, position, true);
                 LogEvent::Prepared
             }
-            _ => {
+            3 => {
                 self.disk.complete_sync(self.syncing.take().unwrap());
                 LogEvent::Synced
+            }
+            _ => {
+                let (segment, index) = self.sealing.pop_front().unwrap();
+                self.disk.write_index(segment, index);
+                LogEvent::Sealed
             }
         };
         self.event(event);
@@ -222,6 +239,7 @@ impl World {
         let mut tears = Tears::new(seed);
         self.disk.stop(stop, &mut tears);
         self.counts.crashes += 1;
+        self.sealing.clear();
         (self.creating, self.writing, self.preparing, self.syncing) = (None, None, None, None);
         self.expected.clear();
         if tears.below(3) == 0 {
@@ -276,7 +294,10 @@ impl World {
                 self.disk.start_sync(segment.get());
                 assert!(self.syncing.replace(segment.get()).is_none());
             }
-            LogEffect::Seal { segment, length } => self.disk.seal(segment.get(), length),
+            LogEffect::Seal { segment, length, index } => {
+                self.disk.seal(segment.get(), length);
+                self.sealing.push_back((segment.get(), index));
+            }
             LogEffect::DeleteSegment { segment } => {
                 self.counts.deleted += 1;
                 self.disk.delete_later(segment.get());
@@ -315,11 +336,17 @@ impl World {
     fn recover(&mut self, tears: Option<&mut Tears>) -> RecoveredLog {
         let mut recovery = LogRecovery::new(PARTITION, Offset::new(self.noted));
         let segments = self.disk.segments();
-        for &base in &segments {
+        for (at, &base) in segments.iter().enumerate() {
             let file = Bytes::from(self.disk.read(base).unwrap());
             let first_block = &file[..file.len().min(BLOCK)];
             let is_last = segments.last() == Some(&base);
             let mut step = recovery.begin(Offset::new(base), is_last, first_block).expect("a crash is not damage");
+            let following: Vec<_> = segments[at + 1..].iter().map(|&base| Offset::new(base)).collect();
+            let length = u64::try_from(file.len()).unwrap();
+            if let Some(sooner) = recovery.use_index(self.disk.index(base), length, &following) {
+                self.counts.indexed += 1;
+                step = sooner;
+            }
             while let RecoveryStep::Read { position, bytes_min } = step {
                 let start = usize::try_from(position).unwrap().min(file.len());
                 let end = (start + bytes_min.max(5_000)).min(file.len());

@@ -213,7 +213,30 @@ fn a_stop_leaves_everything_accepted_on_the_disk() {
     let written = event(&mut log, LogEvent::Written);
     assert!(written.iter().any(|effect| matches!(effect, LogEffect::Sync { .. })), "{written:?}");
     assert!(!log.is_idle());
-    event(&mut log, LogEvent::Synced);
+    let synced = event(&mut log, LogEvent::Synced);
+    assert!(matches!(synced.as_slice(), [LogEffect::Seal { length: 8192, .. }]), "{synced:?}");
+    assert!(!log.is_idle());
+    assert_eq!(event(&mut log, LogEvent::Sealed), []);
+    assert!(log.is_idle());
+}
+
+#[test]
+fn a_stop_of_a_log_at_rest_leaves_an_index() {
+    let mut log = writing(FlushPolicy::Always);
+    event(&mut log, LogEvent::Prepared);
+    event(&mut log, LogEvent::Written);
+    log.begin_shutdown();
+    assert!(!log.is_idle());
+    assert!(matches!(effects(&mut log).as_slice(), [LogEffect::Seal { .. }]));
+    event(&mut log, LogEvent::Sealed);
+    assert!(log.is_idle());
+}
+
+#[test]
+fn a_stop_without_a_write_seals_nothing() {
+    let mut log = log(FlushPolicy::Always);
+    log.begin_shutdown();
+    assert_eq!(effects(&mut log), []);
     assert!(log.is_idle());
 }
 

@@ -2,14 +2,17 @@
 
 use super::*;
 use crate::{
-    format::{record_batch::BatchHeader, segment_header::BLOCK_BYTES},
+    format::{offset_index::OffsetIndexFile, record_batch::BatchHeader, segment_header::BLOCK_BYTES},
     log::testing::{batch_at, padded},
     model::{PartitionIndex, Timestamp, TopicId},
 };
 
 const HERE: TopicPartition = TopicPartition::new(TopicId::new(1), PartitionIndex::new(0));
 
-fn segment(base: u64, flushes: &[&[u64]]) -> (u64, Vec<u8>) {
+/// A segment file by its base offset.
+type SegmentFile = (u64, Vec<u8>);
+
+fn segment(base: u64, flushes: &[&[u64]]) -> SegmentFile {
     let header = SegmentHeader {
         partition: HERE,
         base_offset: Offset::new(base),
@@ -33,7 +36,7 @@ fn checksum_of(batch: &[u8]) -> u32 {
 }
 
 /// Recovers from whole files, read in pieces of `piece` bytes.
-fn recover(files: &[(u64, Vec<u8>)], durable_end: u64, piece: usize) -> Result<RecoveredLog, DamagedLog> {
+fn recover(files: &[SegmentFile], durable_end: u64, piece: usize) -> Result<RecoveredLog, DamagedLog> {
     let mut recovery = LogRecovery::new(HERE, Offset::new(durable_end));
     for (number, (base, file)) in files.iter().enumerate() {
         let is_last = number + 1 == files.len();
@@ -46,6 +49,46 @@ fn recover(files: &[(u64, Vec<u8>)], durable_end: u64, piece: usize) -> Result<R
         }
     }
     recovery.finish()
+}
+
+/// Recovers from whole files with an index beside each, and says where the reading of each began, if it was read.
+fn recover_indexed(
+    files: &[SegmentFile],
+    indexes: &[Vec<u8>],
+    durable_end: u64,
+) -> Result<(RecoveredLog, Vec<Option<u64>>), DamagedLog> {
+    let mut recovery = LogRecovery::new(HERE, Offset::new(durable_end));
+    let mut began = Vec::new();
+    for (number, ((base, file), index)) in files.iter().zip(indexes).enumerate() {
+        let following: Vec<_> = files[number + 1..].iter().map(|(base, _)| Offset::new(*base)).collect();
+        let mut step = recovery.begin(Offset::new(*base), following.is_empty(), &file[..BLOCK_BYTES])?;
+        step = recovery.use_index(index, widen(file.len()), &following).unwrap_or(step);
+        let mut lowest = None;
+        while let RecoveryStep::Read { position, bytes_min } = step {
+            lowest = Some(lowest.unwrap_or(position).min(position));
+            let start = usize::try_from(position).unwrap().min(file.len());
+            let end = (start + bytes_min.max(100_000)).min(file.len());
+            step = recovery.feed(position, Bytes::copy_from_slice(&file[start..end]), end == file.len())?;
+        }
+        began.push(lowest);
+    }
+    Ok((recovery.finish()?, began))
+}
+
+/// A log of three segments of 3 MB, and their indexes: flushes of one batch of 50 kB.
+fn large_log() -> (Vec<SegmentFile>, Vec<Vec<u8>>) {
+    let large_segment = |number: u64| {
+        let (base, mut file) = segment(number * 60, &[]);
+        for offset in base..base + 60 {
+            file.extend(padded(&[&batch_at(offset, 50_000)]));
+        }
+        (base, file)
+    };
+    let files: Vec<_> = (0..3).map(large_segment).collect();
+    let segments = recover(&files, 0, 1 << 20).unwrap().segments;
+    let index = |segment: &Segment| segment.to_index(HERE, segment.base.plus(60)).encode();
+    let indexes = segments.iter().map(index).collect();
+    (files, indexes)
 }
 
 fn ends(recovered: &RecoveredLog) -> (u64, u64) {
@@ -152,6 +195,83 @@ fn an_unknown_version_is_never_cut() {
     let mut file = segment(0, &[]);
     file.1[4] = 9;
     assert!(recover(&[file], 0, 1 << 20).unwrap_err().reason.contains("version 9"));
+}
+
+#[test]
+fn with_an_index_only_what_is_near_the_durable_end_is_read() {
+    let (files, indexes) = large_log();
+    let (recovered, began) = recover_indexed(&files, &indexes, 180).unwrap();
+    assert_eq!(recovered, recover(&files, 180, 1 << 20).unwrap());
+    let &[None, Some(before_last), Some(last)] = began.as_slice() else { panic!("{began:?}") };
+    for (start, end) in [(before_last, files[1].1.len()), (last, files[2].1.len())] {
+        let read = widen(end) - start;
+        assert!((limits::RECOVERY_VERIFY_BYTES..2 * limits::RECOVERY_VERIFY_BYTES).contains(&read), "{read} bytes");
+    }
+    let (recovered, began) = recover_indexed(&files, &indexes, 20).unwrap();
+    assert_eq!(recovered.log_end.get(), 180);
+    assert_eq!(began, [Some(4_096); 3], "what is above the durable end is read whole");
+}
+
+#[test]
+fn damage_near_the_durable_end_is_found_with_an_index_too() {
+    let (mut files, indexes) = large_log();
+    for number in [1, 2] {
+        let near = files[number].1.len() - 900_000;
+        files[number].1[near] ^= 1;
+        assert!(recover_indexed(&files, &indexes, 180).is_err(), "segment {number}");
+        files[number].1[near] ^= 1;
+    }
+}
+
+#[test]
+fn an_index_that_is_not_the_segments_is_of_no_use() {
+    let (files, indexes) = large_log();
+    let good = OffsetIndexFile::decode(&indexes[0]).unwrap();
+    let elsewhere = TopicPartition::new(TopicId::new(2), PartitionIndex::new(0));
+    let of_no_use = [
+        vec![],
+        indexes[1].clone(),
+        OffsetIndexFile { partition: elsewhere, ..good.clone() }.encode(),
+        OffsetIndexFile { end_offset: Offset::new(61), ..good.clone() }.encode(),
+        OffsetIndexFile { segment_bytes: good.segment_bytes + 4_096, ..good }.encode(),
+    ];
+    for index in of_no_use {
+        let offered = [index, indexes[1].clone(), indexes[2].clone()];
+        let (recovered, began) = recover_indexed(&files, &offered, 180).unwrap();
+        assert_eq!(recovered.log_end.get(), 180);
+        assert_eq!(began[0], Some(4_096));
+    }
+}
+
+#[test]
+fn an_index_that_leads_astray_is_not_believed() {
+    let (files, mut indexes) = large_log();
+    let whole = recover(&files, 180, 1 << 20).unwrap();
+    let good = OffsetIndexFile::decode(&indexes[2]).unwrap();
+    // To another batch, and into the middle of one.
+    for shift in [13 * 4_096, 4_096] {
+        let mut index = good.clone();
+        index.entries.retain(|entry| entry.position + shift < index.segment_bytes);
+        for entry in &mut index.entries {
+            entry.position += shift;
+        }
+        indexes[2] = index.encode();
+        let (recovered, began) = recover_indexed(&files, &indexes, 180).unwrap();
+        assert_eq!(recovered, whole, "shifted by {shift}");
+        assert_eq!(began[2], Some(4_096), "the segment is read whole then");
+    }
+}
+
+#[test]
+fn a_stale_index_hides_nothing_written_since() {
+    let (files, mut indexes) = large_log();
+    let mut shorter = files.clone();
+    shorter[2].1.truncate(BLOCK_BYTES + 40 * 13 * 4_096);
+    let stale = recover(&shorter, 0, 1 << 20).unwrap();
+    assert_eq!(stale.log_end.get(), 160);
+    indexes[2] = stale.segments[2].to_index(HERE, stale.log_end).encode();
+    let (recovered, _) = recover_indexed(&files, &indexes, 170).unwrap();
+    assert_eq!(recovered, recover(&files, 170, 1 << 20).unwrap());
 }
 
 #[test]
