@@ -70,6 +70,17 @@ fn a_refused_request_is_answered_before_the_connection_closes() {
 }
 
 #[test]
+fn what_follows_a_refused_request_is_read_so_that_the_answer_is_not_lost() {
+    let front = Front::start(GatewayConfig::default());
+    let mut client = front.connect();
+    client.send("GET / HTTP/3.0\r\n\r\n");
+    assert_eq!(client.answer().status, 505);
+    let before = front.metrics.received_bytes.get();
+    client.send("more");
+    front.wait_for(|metrics| metrics.received_bytes.get() == before + 4);
+}
+
+#[test]
 fn a_wrong_path_or_method_leaves_the_connection_usable() {
     let front = Front::start(GatewayConfig::default());
     let mut client = front.connect();
@@ -147,6 +158,18 @@ fn an_idle_connection_is_closed_without_a_word() {
 }
 
 #[test]
+fn a_request_may_take_longer_than_a_connection_may_be_idle() {
+    let idle_timeout = Duration::from_secs(1);
+    let front = Front::start(GatewayConfig { idle_timeout, ..GatewayConfig::default() });
+    let mut busy = front.connect();
+    busy.send(&wait_until_gone());
+    assert!(front.connect().is_closed());
+    assert!(front.connect().is_closed());
+    busy.stream.shutdown(Half::Write).unwrap();
+    assert_eq!(busy.answer().body, "gone");
+}
+
+#[test]
 fn a_client_that_does_not_read_is_given_up() {
     let short = Duration::from_millis(1);
     let front = Front::start(GatewayConfig { write_timeout: short, ..GatewayConfig::default() });
@@ -210,7 +233,9 @@ fn a_panic_ends_its_connection_alone() {
 
 #[test]
 fn stopping_closes_idle_connections_and_finishes_requests() {
-    let front = Front::start(GatewayConfig::default());
+    // So long that nothing ends for the grace being over.
+    let shutdown_grace = Duration::from_hours(1);
+    let front = Front::start(GatewayConfig { shutdown_grace, ..GatewayConfig::default() });
     let (mut idle, mut busy) = (front.connect(), front.connect());
     idle.send(&get("/healthz"));
     assert_eq!(idle.answer().status, 200);
