@@ -251,6 +251,22 @@ fn times_never_go_back() {
 }
 
 #[test]
+fn retention_keeps_what_carries_the_end_of_a_log_whose_next_segment_failed() {
+    let mut log = writing(FlushPolicy::Always);
+    event(&mut log, LogEvent::Prepared);
+    event(&mut log, LogEvent::Written);
+    append(&mut log, 1, 60_000).unwrap();
+    assert!(effects(&mut log).iter().any(|effect| matches!(effect, LogEffect::CreateSegment { .. })));
+    log.config.retention = Some(std::time::Duration::from_secs(1));
+    log.enforce_retention(Timestamp::from_millis(10_000));
+    let mut later = effects(&mut log);
+    later.extend(event(&mut log, LogEvent::Failed { reason: "EIO".into() }));
+    log.enforce_retention(Timestamp::from_millis(10_000));
+    later.extend(effects(&mut log));
+    assert_eq!(later, [LogEffect::Refuse { request: RequestId::new(1) }]);
+}
+
+#[test]
 fn retention_lets_go_of_the_oldest_segments_but_never_of_the_last() {
     let mut log = writing(FlushPolicy::Always);
     for request in 1..8 {
