@@ -53,8 +53,8 @@ pub(crate) async fn run(context: Context, connection: Upgraded) {
 struct Session {
     context: Rc<Context>,
     transport: Transport,
-    /// Answers on their way: each ends as a frame.
-    work: FuturesUnordered<Local<Vec<u8>>>,
+    /// Answers on their way: each ends as a frame, if the client wants one.
+    work: FuturesUnordered<Local<Option<Vec<u8>>>>,
     feeds: Feeds,
     keepalive: Keepalive,
     tick: Timer,
@@ -66,7 +66,7 @@ struct Session {
 /// What happens next.
 enum Event {
     Received,
-    Answer(Vec<u8>),
+    Answer(Option<Vec<u8>>),
     Feed(FeedEvent),
     Tick,
     Stopping,
@@ -153,7 +153,7 @@ impl Session {
     fn handle(&mut self, event: Event) -> Option<Close> {
         match event {
             Event::Received => return self.take_input(),
-            Event::Answer(frame) => self.transport.send(&frame),
+            Event::Answer(frame) => self.answer(frame),
             Event::Feed(event) => self.deliver(event),
             Event::Tick => return self.on_tick(),
             Event::Stopping => return Some(Close::With(1001, "the node is stopping: reconnect elsewhere")),
@@ -183,6 +183,12 @@ impl Session {
         None
     }
 
+    fn answer(&mut self, frame: Option<Vec<u8>>) {
+        if let Some(frame) = frame {
+            self.transport.send(&frame);
+        }
+    }
+
     fn deliver(&mut self, event: FeedEvent) {
         match event {
             FeedEvent::Messages { frame, count } => {
@@ -208,15 +214,16 @@ impl Session {
     /// Lets answers that are on their way be finished if the client can still get them, and closes.
     async fn end(mut self, close: Close) {
         self.feeds.close();
+        // Half of the grace that the node gives, so that the close itself has its time.
+        let grace = self.context.config.shutdown_grace / 2;
         let finish = async {
             if let Close::With(1001, _) = close {
                 while let Some(frame) = self.work.next().await {
-                    self.transport.send(&frame);
+                    self.answer(frame);
                 }
             }
         };
-        // Half of the grace that the node gives, so that the close itself has its time.
-        deadline::within(self.context.config.shutdown_grace / 2, finish).await;
+        deadline::within(grace, finish).await;
         if let Close::With(code, reason) = close {
             self.transport.close(code, reason);
         }

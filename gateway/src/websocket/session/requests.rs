@@ -76,7 +76,7 @@ impl Session {
         let (context, reference) = (Rc::clone(&self.context), frame.reference);
         self.work.push(Box::pin(async move {
             let report = publish(&context, &topic, plan).await;
-            frames::published(reference, &report)
+            Some(frames::published(reference, &report))
         }));
         Ok(())
     }
@@ -124,8 +124,10 @@ impl Session {
         self.work.push(Box::pin(async move {
             let state = context.metadata.state();
             match acknowledge(&context, &state, &subscription, action, &ack_ids).await {
-                Ok(report) => frames::acked(reference, report.into_response(&ack_ids)),
-                Err(failure) => frames::error(reference, &failure),
+                // Who gives no reference wants to hear of failures only.
+                Ok(report) if reference.is_none() && report.failed.is_empty() => None,
+                Ok(report) => Some(frames::acked(reference, report.into_response(&ack_ids))),
+                Err(failure) => Some(frames::error(reference, &failure)),
             }
         }));
     }

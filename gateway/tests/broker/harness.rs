@@ -1,0 +1,135 @@
+//! One executor with a shard and a gateway, and topics that are there from the start.
+
+use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+
+use futures_channel::oneshot;
+use gateway::{
+    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, server::serve,
+    shutdown::Shutdown,
+};
+use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
+use raft::{
+    MetadataHandle,
+    metadata::{ClusterState, Command, NodeId, StartPosition, SubscriptionConfig, TopicConfig},
+};
+use shard::{
+    MeshPlan, SeekTo, Shard, ShardConfig,
+    command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
+    metrics::ShardMetrics,
+};
+use shard_core::{
+    log::FlushPolicy,
+    model::{SubscriptionName, Timestamp, TopicName},
+};
+
+use crate::client::{HttpClient, WebSocketClient};
+
+/// Two partitions, messages of at most 1,000 bytes; subscription `sub` reads it from the beginning.
+pub(crate) const TOPIC: &str = "orders";
+/// One partition, no subscription.
+pub(crate) const OTHER_TOPIC: &str = "audit";
+/// Reads all of [`TOPIC`].
+pub(crate) const SUBSCRIPTION: &str = "sub";
+
+/// What a test talks to.
+pub(crate) struct Broker {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Runs `test` beside a broker; when it ends, so does everything.
+pub(crate) fn with_broker(test: impl AsyncFnOnce(Rc<Broker>) + Send + 'static) {
+    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
+    let thread = executor.spawn(move || async move {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let (commands, receiver) = flume::bounded(16);
+        let config = shard_config(directory.path().to_owned());
+        let (shard, shards) =
+            Shard::start(config, MeshPlan::new(1), receiver, Arc::new(ShardMetrics::default())).await.unwrap();
+        glommio::spawn_local(shard.run()).detach();
+        let state = cluster_state();
+        open(&commands, &state).await;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let context = Context {
+            shards,
+            metadata: MetadataHandle::detached(state),
+            config: Rc::new(GatewayConfig::default()),
+            metrics: Arc::new(GatewayMetrics::default()),
+            core: Rc::new(CoreState::new()),
+            shutdown: Shutdown::default(),
+        };
+        let broker = Rc::new(Broker { address, shutdown: context.shutdown.clone() });
+        glommio::spawn_local(serve(context, listener)).detach();
+        test(broker).await;
+        drop(commands);
+    });
+    thread.unwrap().join().unwrap();
+}
+
+impl Broker {
+    pub(crate) async fn http(&self) -> HttpClient {
+        HttpClient::connect(self.address).await
+    }
+
+    pub(crate) async fn websocket(&self) -> WebSocketClient {
+        WebSocketClient::connect(self.address).await
+    }
+}
+
+fn cluster_state() -> ClusterState {
+    let mut state = ClusterState::default();
+    let created_at = Timestamp::default();
+    let mut apply = |command| state.apply(command).unwrap();
+    apply(Command::RegisterNode { node: NodeId::new(1), address: "localhost:1".to_owned() });
+    for (name, partitions) in [(TOPIC, 2), (OTHER_TOPIC, 1)] {
+        let config = TopicConfig { partitions, max_message_bytes: 1_000, ..TopicConfig::default() };
+        apply(Command::CreateTopic { name: TopicName::new(name).unwrap(), config, created_at });
+    }
+    apply(Command::CreateSubscription {
+        name: SubscriptionName::new(SUBSCRIPTION).unwrap(),
+        topic: TopicName::new(TOPIC).unwrap(),
+        config: SubscriptionConfig { start: StartPosition::Earliest, ..SubscriptionConfig::default() },
+        created_at,
+    });
+    state
+}
+
+/// Tells the shard what the control thread would tell it.
+async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
+    let settings = PartitionSettings { flush: FlushPolicy::Always, retention: None, retention_bytes: None };
+    let mut changes = Vec::new();
+    for topic in state.topics() {
+        for (partition, placed) in topic.placed_partitions() {
+            changes.push(PartitionChange::Open { partition, epoch: placed.leader_epoch, settings });
+            changes.extend(state.subscriptions_of(topic.id).map(|subscription| {
+                let settings = SubscriptionSettings {
+                    id: subscription.id,
+                    // So long that no test passes by a lease that ran out.
+                    ack_deadline: Duration::from_hours(1),
+                    backoff_min: Duration::from_millis(1),
+                    backoff_max: Duration::from_millis(1),
+                    start: SeekTo::Earliest,
+                };
+                PartitionChange::OpenSubscription { partition, settings }
+            }));
+        }
+    }
+    let (done, applied) = oneshot::channel();
+    commands.send_async(ShardCommand::Apply { changes, done }).await.unwrap();
+    applied.await.unwrap();
+}
+
+fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
+    ShardConfig {
+        index: 0,
+        count: 1,
+        data_dir,
+        segment_bytes_max: 1 << 20,
+        unflushed_bytes_max: 16 << 20,
+        tail_cache_bytes_max: 1 << 20,
+        ack_key: [7; 16],
+        durable_ends: Arc::new(Vec::new()),
+        durable_ends_sequence: 0,
+    }
+}
