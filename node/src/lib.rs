@@ -1,7 +1,7 @@
 //! The PubSubRing node: the only crate that knows every other.
 //!
 //! [`Node::start`] puts the parts together: the metadata on this thread's tokio runtime, a shard and a gateway on each
-//! core, and between them [`assignments`], which brings what the metadata says to the shards. [`control`] is a node's
+//! core, and between them `assignments`, which brings what the metadata says to the shards. [`control`] is a node's
 //! whole life, from the checks to the exit code.
 
 mod addresses;
