@@ -4,7 +4,10 @@ use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc};
 
 use futures_channel::oneshot;
 use futures_lite::future::yield_now;
-use shard_core::model::{RequestId, TopicPartition};
+use shard_core::{
+    format::durable_ends::DurableEnd,
+    model::{RequestId, TopicPartition},
+};
 
 use crate::{
     alarm::Alarm,
@@ -18,6 +21,7 @@ use crate::{
     mesh::MeshPlan,
     metrics::ShardMetrics,
     partition::{Partition, Slot},
+    placement::shard_of,
     request::PartitionUnavailable,
     store::{dma_file::probe_device, segment_reader::SegmentReader},
     tail_cache::TailCache,
@@ -47,6 +51,8 @@ pub struct Shard {
     metrics: Arc<ShardMetrics>,
     next_request: u64,
     durable_ends_sequence: u64,
+    /// What the last run knew of partitions that were not recovered yet, or could not be.
+    last_durable_ends: Vec<DurableEnd>,
     writing_durable_ends: bool,
     stopping: Option<oneshot::Sender<()>>,
     stopped: Rc<Cell<bool>>,
@@ -79,7 +85,10 @@ impl Shard {
         tasks::tick(mailbox.clone(), limits::RETENTION_INTERVAL, Rc::clone(&stopped), || ShardEvent::RetentionDue);
         let place = (config.index, config.count);
         let handle = ShardHandle::new(place, mailbox.clone(), mesh, Arc::clone(&metrics));
+        let is_ours = |end: &&DurableEnd| shard_of(end.partition, config.count) == config.index;
+        let last_durable_ends = config.durable_ends.iter().filter(is_ours).copied().collect();
         let shard = Self {
+            last_durable_ends,
             clock: Clock::start(),
             partitions: HashMap::new(),
             touched: Vec::new(),

@@ -192,7 +192,7 @@ mod tests {
         let cores = [CoreMetrics::default(), CoreMetrics::default()];
         cores[0].gateway.publish_latency.observe(Duration::from_micros(90));
         cores[1].gateway.publish_latency.observe(Duration::from_micros(300));
-        cores[1].gateway.publish_latency.observe(Duration::from_secs(60));
+        cores[1].gateway.publish_latency.observe(Duration::from_mins(1));
         let buckets = gateway_latency(&cores);
         assert_eq!(buckets.cumulative[..3], [(100, 1), (250, 1), (500, 2)]);
         assert_eq!(buckets.cumulative.last(), Some(&(5_000_000, 2)));

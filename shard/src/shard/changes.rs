@@ -69,6 +69,7 @@ impl Shard {
                     dispatcher.on_log_start(start);
                     subscriptions.insert(id, Subscribed { dispatcher, waiters: DeliverableWaiters::default() });
                 }
+                self.last_durable_ends.retain(|end| end.partition != partition);
                 Slot::Open(Box::new(Partition {
                     id: partition,
                     directory: data_dir::partition_dir(&self.config.data_dir, partition).into(),
@@ -157,6 +158,7 @@ impl Shard {
             self.alarm.reset(partition, open.alarm_at, None);
         }
         self.cache.remove(partition);
+        self.last_durable_ends.retain(|end| end.partition != partition);
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let directory = data_dir::partition_dir(&self.config.data_dir, partition);
         let topic = data_dir::topic_dir(&self.config.data_dir, partition);

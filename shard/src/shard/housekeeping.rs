@@ -117,8 +117,7 @@ impl Shard {
             let durable_end = open.log.durable_end();
             DurableEnd { partition: open.id, leader_epoch, segment, position, durable_end, log_start }
         });
-        let closed = |end: &&DurableEnd| matches!(self.partitions.get(&end.partition), Some(Slot::Closed(_)));
-        let mut entries: Vec<_> = open.chain(self.config.durable_ends.iter().filter(closed).copied()).collect();
+        let mut entries: Vec<_> = open.chain(self.last_durable_ends.iter().copied()).collect();
         entries.sort_unstable_by_key(|end| end.partition);
         DurableEndsFile { sequence, entries }
     }
