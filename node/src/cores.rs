@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use gateway::{
     config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, server, shutdown::Shutdown,
 };
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::MetadataHandle;
 use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
 use socket2::Socket;
@@ -53,6 +53,8 @@ pub enum CoreError {
 enum CoreEvent {
     /// Its executor runs.
     Running,
+    /// It has met the other cores and listens.
+    Serving,
     /// It can't start.
     Failed { index: usize, reason: String },
     /// Its gateway has finished all connections.
@@ -88,7 +90,7 @@ struct EndNotice {
 }
 
 impl Cores {
-    /// Starts one executor per socket, pinned to `cpus` in turn.
+    /// Starts one executor per socket, pinned to `cpus` in turn; returns when all of them listen.
     ///
     /// # Errors
     /// The first core that can't run. The process should end: the other cores are left as they are.
@@ -114,7 +116,10 @@ impl Cores {
             cores.links.push(CoreLink { commands, stop, metrics });
             cores.handles.push(spawn(*cpu, core).map_err(|reason| CoreError::Start { index, reason })?);
             // One after the other: the mesh numbers its members in the order in which their executors were made.
-            cores.await_running(index).await?;
+            cores.await_next(index).await?;
+        }
+        for index in 0..cores.links.len() {
+            cores.await_next(index).await?;
         }
         Ok(cores)
     }
@@ -135,7 +140,7 @@ impl Cores {
             match self.events.recv_async().await {
                 Ok(CoreEvent::Ended { index }) => return CoreError::Died { index },
                 Ok(CoreEvent::Failed { index, reason }) => return CoreError::Start { index, reason },
-                Ok(CoreEvent::Running | CoreEvent::Drained) => {}
+                Ok(CoreEvent::Running | CoreEvent::Serving | CoreEvent::Drained) => {}
                 Err(_) => return CoreError::Died { index: 0 },
             }
         }
@@ -153,7 +158,7 @@ impl Cores {
         while drained < self.links.len() {
             match self.events.recv_async().await {
                 Ok(CoreEvent::Drained) => drained += 1,
-                Ok(CoreEvent::Running) => {}
+                Ok(CoreEvent::Running | CoreEvent::Serving) => {}
                 Ok(CoreEvent::Ended { index }) => return Err(CoreError::Died { index }),
                 Ok(CoreEvent::Failed { index, reason }) => return Err(CoreError::Start { index, reason }),
                 Err(_) => return Err(CoreError::Died { index: 0 }),
@@ -180,10 +185,11 @@ impl Cores {
         Ok(())
     }
 
-    async fn await_running(&self, index: usize) -> Result<(), CoreError> {
+    /// Waits for the next step of any core that starts; `index` names it if there is no better name.
+    async fn await_next(&self, index: usize) -> Result<(), CoreError> {
         match self.events.recv_async().await {
-            Ok(CoreEvent::Running) => Ok(()),
-            Ok(CoreEvent::Failed { reason, .. }) => Err(CoreError::Start { index, reason }),
+            Ok(CoreEvent::Running | CoreEvent::Serving) => Ok(()),
+            Ok(CoreEvent::Failed { index, reason }) => Err(CoreError::Start { index, reason }),
             Ok(CoreEvent::Drained | CoreEvent::Ended { .. }) | Err(_) => Err(CoreError::Died { index }),
         }
     }
@@ -213,6 +219,8 @@ async fn run(core: CorePlan) {
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
     drop(events.try_send(CoreEvent::Running));
+    glommio::spawn_local(beat()).detach();
+    tracing::debug!(index, "the core runs");
     let started = async {
         let (shard, shards) = Shard::start(shard, mesh, commands, metrics.shard).await?;
         let listener = listener::listen(socket).map_err(|error| error.to_string())?;
@@ -225,6 +233,7 @@ async fn run(core: CorePlan) {
             return;
         }
     };
+    tracing::debug!(index, "the core has met the others and listens");
     let serving = glommio::spawn_local(shard.run());
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
@@ -242,7 +251,15 @@ async fn run(core: CorePlan) {
         stopping.request();
     })
     .detach();
+    drop(events.try_send(CoreEvent::Serving));
     server::serve(context, listener).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
+}
+
+/// Keeps an executor from oversleeping; see `limits::HEARTBEAT`. Ends with the executor.
+async fn beat() {
+    loop {
+        sleep(limits::HEARTBEAT).await;
+    }
 }

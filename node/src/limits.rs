@@ -18,13 +18,18 @@ pub(crate) const DIRECT_IO_BLOCK_BYTES: usize = 4096;
 
 /// Connections that may wait to be accepted, per core.
 pub(crate) const LISTEN_BACKLOG: i32 = 4096;
-/// Events from the cores that the control thread has not looked at; a core sends at most four in its life.
+/// Events from the cores that the control thread has not looked at; a core sends at most five in its life.
 pub(crate) const CORE_EVENTS_MAX: usize = 8 << 10;
 /// Commands to one shard that it has not taken; the control thread waits for each, so few are ever there.
 pub(crate) const SHARD_COMMANDS_MAX: usize = 16;
 
-/// How long an executor may run tasks without looking at other cores' messages; glommio's default is 100 ms.
-pub(crate) const PREEMPT_TIMER: Duration = Duration::from_millis(1);
+/// How long an executor may run tasks without looking at other cores' messages; glommio's default is 100 ms. Not much
+/// shorter than a time slice of the kernel's, see [`HEARTBEAT`].
+pub(crate) const PREEMPT_TIMER: Duration = Duration::from_millis(5);
+/// How often each core is woken whatever happens. When the kernel takes an executor of glommio 0.9 off its core just
+/// before it runs tasks, and gives it back after [`PREEMPT_TIMER`], it takes the expired timer for "nothing was
+/// runnable" and sleeps until something else wakes it. This is that something.
+pub(crate) const HEARTBEAT: Duration = Duration::from_millis(10);
 /// How long an idle executor looks for work before it sleeps: shorter than a wake-up costs, so that idling stays cheap.
 pub(crate) const SPIN_BEFORE_PARK: Duration = Duration::from_micros(20);
 /// Buffers that each executor registers with its ring: small, since they count as locked memory.
