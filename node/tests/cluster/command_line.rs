@@ -1,0 +1,65 @@
+//! `pubsub-cli` against a real node.
+
+use std::{
+    io::Write as _,
+    process::{Output, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::harness::{TestNode, tool_command};
+
+fn cli(node: &TestNode, arguments: &[&str], input: &str) -> Output {
+    let mut command = tool_command("pubsub-cli");
+    command.arg("--server").arg(format!("http://{}", node.address())).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// Runs a command that must succeed; returns what it printed.
+#[track_caller]
+fn done(node: &TestNode, arguments: &[&str], input: &str) -> String {
+    let output = cli(node, arguments, input);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_message_goes_from_one_command_to_another() {
+    let node = TestNode::start();
+    done(&node, &["topics", "create", "orders", "--partitions", "1"], "");
+    done(&node, &["subscriptions", "create", "billing", "--topic", "orders", "--start", "earliest"], "");
+    done(&node, &["publish", "orders", "hello"], "");
+    done(&node, &["publish", "orders", "--stdin"], "one\ntwo\n");
+    let topics: Value = serde_json::from_str(&done(&node, &["topics", "list", "-o", "json"], "")).unwrap();
+    assert!(topics.to_string().contains("\"orders\""), "{topics}");
+    let table = done(&node, &["pull", "billing", "--ack"], "");
+    let places: Vec<_> = ["hello", "one", "two"].iter().map(|text| table.find(text)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{table}");
+    let again: Value = serde_json::from_str(&done(&node, &["pull", "billing", "-o", "json"], "")).unwrap();
+    assert!(!again.to_string().contains("ack_id"), "{again}");
+}
+
+#[test]
+fn subscribe_prints_what_is_there_and_ends_after_its_count() {
+    let node = TestNode::start();
+    done(&node, &["topics", "create", "orders"], "");
+    done(&node, &["publish", "orders", "--stdin", "--key", "k"], "one\ntwo\nthree\n");
+    let printed = done(&node, &["subscribe", "orders", "--from", "earliest", "--count", "3"], "");
+    assert!(printed.contains("one") && printed.contains("three"), "{printed}");
+}
+
+#[test]
+fn errors_have_words_and_exit_codes() {
+    let node = TestNode::start();
+    let missing = cli(&node, &["publish", "nowhere", "hello"], "");
+    assert_eq!(missing.status.code(), Some(3), "{missing:?}");
+    let error = String::from_utf8(missing.stderr).unwrap();
+    assert!(error.contains("topic_not_found") || error.contains("nowhere"), "{error}");
+
+    let nobody =
+        tool_command("pubsub-cli").args(["--server", "http://127.0.0.1:1", "topics", "list"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(7), "{nobody:?}");
+}

@@ -1,0 +1,245 @@
+//! Starts, kills and restarts a real node, on free ports and a directory of its own on a real filesystem.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use gateway_api::client::{Client, Endpoint};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a node may take to serve or to end; only a broken one takes nearly as long.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// Log lines that are shown when a test fails.
+const LOG_LINES_KEPT: usize = 100;
+
+/// A node under test. Dropping it kills the process and removes the directory.
+pub(crate) struct TestNode {
+    data: TempDir,
+    settings: Vec<(String, String)>,
+    running: Option<Running>,
+}
+
+/// One life of the process.
+struct Running {
+    child: Child,
+    http: String,
+    metrics: String,
+    recovery_ms: u64,
+    log: Arc<Mutex<VecDeque<String>>>,
+}
+
+/// The first lines of a log: what a start has led to.
+enum Started {
+    Serving { http: String, metrics: String, recovery_ms: u64 },
+    Ended,
+}
+
+impl TestNode {
+    /// A node with default settings and an empty directory.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A node with these settings besides free ports and its directory.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut node = Self { data: data_directory(), settings, running: None };
+        node.restart();
+        node
+    }
+
+    /// Kills the process without a word, as a power cut would as far as the process is concerned.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.child.kill().unwrap();
+            running.child.wait().unwrap();
+        }
+    }
+
+    /// Starts the process again on the same directory; kills it first if it runs.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let mut command = node_command();
+        command.arg("--data-dir").arg(self.data.path()).args(["--set", "server.port=0", "--set", "metrics.port=0"]);
+        command.args(["--set", "log.format=json"]);
+        for (key, value) in &self.settings {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        self.running = Some(Running::start(command));
+    }
+
+    /// Changes a setting for the next restart.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.to_owned(), value.to_owned()));
+    }
+
+    /// Asks the process to end by SIGTERM and waits until it has.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.wait_for_end()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.running().child), signal).unwrap();
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
+        let mut running = self.running.take().expect("the node runs");
+        wait(&mut running.child)
+    }
+
+    /// The node's address for URLs.
+    pub(crate) fn address(&self) -> &str {
+        &self.running().http
+    }
+
+    /// A client of the node as it runs now.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.endpoint(), None)
+    }
+
+    /// Where the node is, for clients.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        format!("http://{}", self.address()).parse().unwrap()
+    }
+
+    /// How long the last start took to recover all partitions, by the node's own account.
+    pub(crate) fn recovery_ms(&self) -> u64 {
+        self.running().recovery_ms
+    }
+
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running().child.id()
+    }
+
+    /// Where its data is.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The lines of the log so far, newest last.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.running().log.lock().unwrap().iter().cloned().collect()
+    }
+
+    /// The samples of one metric: labels and value.
+    pub(crate) fn metric(&self, name: &str) -> Vec<(String, f64)> {
+        let page = crate::http::get(&self.running().metrics, "/metrics").body_text();
+        let sample = |line: &str| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let labels = series.strip_prefix(name)?;
+            (labels.is_empty() || labels.starts_with('{')).then(|| (labels.to_owned(), value.parse().unwrap()))
+        };
+        page.lines().filter_map(sample).collect()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the node runs")
+    }
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Some(running) = &self.running
+        {
+            eprintln!("log of the node:\n{}", self.log().join("\n"));
+            eprintln!("its process was {}", running.child.id());
+        }
+        self.kill();
+    }
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(VecDeque::new()));
+        let started = follow_log(&mut child, Arc::clone(&log));
+        match started.recv_timeout(DEADLINE) {
+            Ok(Started::Serving { http, metrics, recovery_ms }) => Self { child, http, metrics, recovery_ms, log },
+            Ok(Started::Ended) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                child.kill().unwrap();
+                let status = child.wait().unwrap();
+                panic!("the node does not serve ({status}):\n{}", Vec::from(log.lock().unwrap().clone()).join("\n"));
+            }
+        }
+    }
+}
+
+/// The node's binary, with an environment that has no settings.
+pub(crate) fn node_command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pubsub-node"));
+    command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+/// The binary of another package, which lies beside the node's.
+pub(crate) fn tool_command(name: &str) -> Command {
+    let tool = Path::new(env!("CARGO_BIN_EXE_pubsub-node")).with_file_name(name);
+    assert!(tool.exists(), "{} is not built: run scripts/test, or cargo build --workspace --bins", tool.display());
+    let mut command = Command::new(tool);
+    command.env_clear();
+    command
+}
+
+/// An empty directory on the filesystem of the build, which has direct I/O; a temporary one often has not.
+pub(crate) fn data_directory() -> TempDir {
+    tempfile::Builder::new().prefix("pubsub-").tempdir_in(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))).unwrap()
+}
+
+/// Waits for a process that is about to end; kills it if it does not.
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
+    let pid = rustix::process::Pid::from_child(child);
+    let (ended, end) = mpsc::channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if end.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL).map_err(|error| error.to_string()));
+        }
+    });
+    let status = child.wait().unwrap();
+    drop(ended);
+    watchdog.join().unwrap();
+    status
+}
+
+/// Reads the log in a thread of its own: keeps the newest lines, and says once what the start has led to.
+fn follow_log(child: &mut Child, log: Arc<Mutex<VecDeque<String>>>) -> Receiver<Started> {
+    let (started, outcome) = mpsc::channel();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    thread::spawn(move || {
+        let mut recovery_ms = 0;
+        for line in lines.map_while(Result::ok) {
+            let event: Value = serde_json::from_str(&line).unwrap_or_default();
+            let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            match text("message").as_str() {
+                "all partitions have been recovered" => recovery_ms = event["recovery_ms"].as_u64().unwrap_or_default(),
+                "the node serves" => {
+                    let (http, metrics) = (text("http"), text("metrics"));
+                    drop(started.send(Started::Serving { http, metrics, recovery_ms }));
+                }
+                _ => {}
+            }
+            let mut log = log.lock().unwrap();
+            log.push_back(line);
+            if log.len() > LOG_LINES_KEPT {
+                log.pop_front();
+            }
+        }
+        drop(started.send(Started::Ended));
+    });
+    outcome
+}

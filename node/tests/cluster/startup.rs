@@ -1,0 +1,150 @@
+//! Each fault of the machine or the configuration: one line that says what to do, and its own exit code.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use node::exit_code::ExitCode;
+
+use crate::harness::{TestNode, data_directory, node_command, wait};
+
+/// Runs a node that is expected not to start; returns its exit code and what it said.
+fn refused(mut command: Command) -> (u8, String) {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let code = wait(&mut child).code().expect("the process ended by itself");
+    let output = child.wait_with_output().unwrap();
+    (u8::try_from(code).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[track_caller]
+fn assert_refused(command: Command, code: ExitCode, said: &[&str]) {
+    let (found, error) = refused(command);
+    assert_eq!(found, code.number(), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for word in said {
+        assert!(error.contains(word), "`{word}` is missing in: {error}");
+    }
+}
+
+/// The node with free ports and a directory, run by `wrapper`, a shell line in which `"$@"` is the node.
+fn node_under(wrapper: &str, data_dir: &std::path::Path) -> Command {
+    let node = node_command();
+    let mut shell = Command::new("sh");
+    shell.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(env!("CARGO_TARGET_TMPDIR"));
+    shell.arg("-c").arg(wrapper).arg("sh").arg(node.get_program()).arg("--data-dir").arg(data_dir);
+    shell.args(["--set", "server.port=0", "--set", "metrics.port=0"]);
+    shell
+}
+
+/// strace makes a system call fail as a seccomp profile or an old kernel would.
+fn node_with_failing_io_uring(errno: &str, data_dir: &std::path::Path) -> Command {
+    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
+    assert!(found.is_ok(), "strace is missing: apt-get install strace");
+    let inject = format!("exec strace -f -qq -o /dev/null -e inject=io_uring_setup:error={errno} \"$@\"");
+    node_under(&inject, data_dir)
+}
+
+#[test]
+fn a_kernel_without_io_uring_is_named() {
+    let data = data_directory();
+    let command = node_with_failing_io_uring("ENOSYS", data.path());
+    assert_refused(command, ExitCode::IoUringMissing, &["no io_uring", "CONFIG_IO_URING"]);
+}
+
+#[test]
+fn io_uring_that_is_blocked_is_told_apart_from_io_uring_that_is_switched_off() {
+    let data = data_directory();
+    let command = node_with_failing_io_uring("EPERM", data.path());
+    let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
+    if disabled.trim().is_empty() || disabled.trim() == "0" {
+        assert_refused(command, ExitCode::IoUringBlocked, &["seccomp", "io_uring_enter"]);
+    } else {
+        assert_refused(command, ExitCode::IoUringDisabled, &["sysctl -w kernel.io_uring_disabled=0"]);
+    }
+}
+
+#[test]
+fn too_little_lockable_memory_names_limit_need_and_remedy() {
+    let data = data_directory();
+    let command = node_under("ulimit -l 64 && exec \"$@\"", data.path());
+    assert_refused(command, ExitCode::Memlock, &["65536", "524288", "ulimit -l 512", "LimitMEMLOCK"]);
+}
+
+#[test]
+fn a_soft_limit_that_is_too_low_is_raised() {
+    let data = data_directory();
+    // The data directory is a file: whoever gets that far has passed the limits.
+    let blocked = data.path().join("file");
+    fs::write(&blocked, "").unwrap();
+    let command = node_under("ulimit -S -l 64 && ulimit -S -n 64 && exec \"$@\"", &blocked);
+    assert_refused(command, ExitCode::DataDirectory, &["file", "--data-dir"]);
+}
+
+#[test]
+fn too_few_open_files_name_limit_need_and_remedy() {
+    let data = data_directory();
+    let command = node_under("ulimit -n 500 && exec \"$@\"", data.path());
+    assert_refused(command, ExitCode::FileDescriptors, &["500", "17408", "ulimit -n", "server.connections_max"]);
+}
+
+#[test]
+fn a_data_directory_in_memory_is_refused() {
+    let data = tempfile::tempdir_in("/dev/shm").unwrap();
+    assert_refused(node_under("exec \"$@\"", data.path()), ExitCode::DirectIo, &["tmpfs", "--data-dir"]);
+}
+
+#[test]
+fn a_data_directory_that_is_not_writable_is_refused() {
+    let command = node_under("exec \"$@\"", std::path::Path::new("/proc/pubsub"));
+    assert_refused(command, ExitCode::DataDirectory, &["/proc/pubsub", "--data-dir"]);
+}
+
+#[test]
+fn a_second_process_on_one_directory_names_the_first() {
+    let first = TestNode::start();
+    let command = node_under("exec \"$@\"", first.data_dir());
+    assert_refused(command, ExitCode::DataDirectoryLocked, &[&format!("process {}", first.pid()), "--data-dir"]);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named_even_when_another_node_has_it() {
+    let first = TestNode::start();
+    let data = data_directory();
+    let port = first.address().rsplit_once(':').unwrap().1;
+    let mut command = node_under("exec \"$@\"", data.path());
+    command.args(["--set", &format!("server.port={port}")]);
+    assert_refused(command, ExitCode::Address, &[first.address()]);
+}
+
+#[test]
+fn a_wrong_setting_names_its_place_and_the_nearest_known_one() {
+    let data = data_directory();
+    let file = data.path().join("config.yaml");
+    fs::write(&file, "server:\n  prot: 1\n").unwrap();
+    let mut command = node_command();
+    command.arg("--config").arg(&file).arg("--check-config");
+    assert_refused(command, ExitCode::Configuration, &["config.yaml", "server.prot", "`server.port`"]);
+
+    let mut command = node_command();
+    command.env("PUBSUB_SERVER_PROT", "1").arg("--check-config");
+    assert_refused(command, ExitCode::Configuration, &["PUBSUB_SERVER_PROT", "`PUBSUB_SERVER_PORT`"]);
+
+    let mut command = node_command();
+    command.args(["--set", "server.host=0.0.0.0", "--check-config"]);
+    assert_refused(command, ExitCode::Configuration, &["server.host", "auth: none"]);
+}
+
+#[test]
+fn what_print_config_shows_is_what_check_config_takes() {
+    let data = data_directory();
+    let mut command = node_command();
+    let printed = command.env("PUBSUB_SERVER_PORT", "7000").arg("--print-config").output().unwrap();
+    assert!(printed.status.success());
+    let text = String::from_utf8(printed.stdout).unwrap();
+    assert!(text.contains("port: 7000"), "{text}");
+    let file = data.path().join("config.yaml");
+    fs::write(&file, &text).unwrap();
+    let again = node_command().arg("--config").arg(&file).arg("--print-config").output().unwrap();
+    assert_eq!(String::from_utf8(again.stdout).unwrap(), text);
+}
