@@ -74,10 +74,11 @@ async fn stream(node: &TestNode, topic: &str) -> Vec<Vec<u8>> {
     socket.send(&ClientFrame::Subscribe(subscribe)).await.unwrap();
     let mut found = Vec::new();
     while found.len() < payloads().len() {
-        match socket.next().await.unwrap().unwrap() {
-            ServerFrame::Messages(frame) => found.extend(frame.messages.into_iter().map(|message| message.data.0)),
-            ServerFrame::Subscribed(_) => {}
-            other => panic!("{other:?}"),
+        let frame = socket.next().await.unwrap().unwrap();
+        if let ServerFrame::Messages(frame) = frame {
+            found.extend(frame.messages.into_iter().map(|message| message.data.0));
+        } else {
+            assert!(matches!(frame, ServerFrame::Subscribed(_)), "{frame:?}");
         }
     }
     found

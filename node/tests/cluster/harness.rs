@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a node may take to serve or to end; only a broken one takes nearly as long.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// Log lines that are shown when a test fails.
 const LOG_LINES_KEPT: usize = 100;
 

@@ -1,4 +1,4 @@
-//! Many idle WebSockets at once, and what each of them costs.
+//! Many idle WebSocket connections at once, and what each of them costs.
 
 use std::{
     env,

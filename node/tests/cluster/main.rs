@@ -1,5 +1,12 @@
 //! Black-box tests: the real binaries, real files and sockets, kill -9.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "all of it is test code: a panic is a failed test, and what is printed is shown with it"
+)]
+
 mod harness;
 mod http;
 
