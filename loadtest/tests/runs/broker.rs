@@ -263,8 +263,10 @@ fn serve_websocket(mut socket: WebSocket<TcpStream>, state: &Mutex<State>) {
         match socket.read() {
             Ok(Message::Text(text)) => {
                 let frame: Value = serde_json::from_str(&text).unwrap();
-                if let Some(answer) = answer_frame(&frame, &mut state.lock().unwrap(), &mut subscription) {
-                    socket.send(Message::text(answer)).unwrap();
+                let answer = answer_frame(&frame, &mut state.lock().unwrap(), &mut subscription);
+                // A client may have hung up meanwhile, as each does at the end of its run.
+                if answer.is_some_and(|answer| socket.send(Message::text(answer)).is_err()) {
+                    return;
                 }
             }
             Ok(_) => {}
