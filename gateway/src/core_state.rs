@@ -8,13 +8,14 @@ use std::{
 
 use shard::ConsumerId;
 
-use crate::message_ids::MessageIds;
+use crate::{message_ids::MessageIds, sticky_turn::StickyTurn};
 
 /// Small counters of one core; nothing in it lasts, nothing is shared with other cores.
 #[derive(Debug)]
 pub struct CoreState {
     message_ids: RefCell<MessageIds>,
     turns: Cell<u32>,
+    publish_turn: Cell<StickyTurn>,
     consumers: Cell<u64>,
     /// Keyed anew on each core, so that consumers of different cores don't meet.
     keyed: RandomState,
@@ -29,6 +30,7 @@ impl CoreState {
         Self {
             message_ids: RefCell::new(MessageIds::new()),
             turns: Cell::new(first_turn),
+            publish_turn: Cell::new(StickyTurn::new(first_turn)),
             consumers: Cell::new(0),
             keyed,
         }
@@ -40,6 +42,22 @@ impl CoreState {
         let turn = self.turns.get();
         self.turns.set(turn.wrapping_add(1));
         turn
+    }
+
+    /// Whose turn it is to get messages that state no partition.
+    #[must_use]
+    pub fn publish_turn(&self, now_millis: u64) -> u32 {
+        let mut sticky = self.publish_turn.get();
+        let turn = sticky.at(now_millis);
+        self.publish_turn.set(sticky);
+        turn
+    }
+
+    /// Counts what was published in this turn.
+    pub fn note_published(&self, bytes: usize) {
+        let mut sticky = self.publish_turn.get();
+        sticky.note(bytes);
+        self.publish_turn.set(sticky);
     }
 
     /// An id for a consumer that is connected now; never that of a pull without a connection.

@@ -28,4 +28,5 @@ pub mod server;
 mod server_state;
 pub mod shutdown;
 pub mod socket;
+pub mod sticky_turn;
 pub mod websocket;

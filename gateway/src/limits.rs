@@ -65,6 +65,10 @@ pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 1 << 10;
 /// The largest frame that may be waiting in the codec to be written.
 pub const WEBSOCKET_WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
 
+/// How many bytes of batches without a key or an id a core sends to one partition before it is the next one's turn.
+pub const PARTITION_TURN_BYTES: usize = 16 << 10;
+/// How long a partition's turn lasts at most.
+pub const PARTITION_TURN_MS: u64 = 5;
 /// How long a publish may take before its client is told that it is not known.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an ack, a seek or a look at a partition may take before its client is told that it is not known.

@@ -35,6 +35,7 @@ pub(super) struct BatchOutcome {
 
 /// What the messages of a call to this topic must be like, now.
 pub(crate) fn target(context: &Context, topic: &Topic) -> PublishTarget {
+    let now_millis = core_state::now_millis();
     PublishTarget {
         partitions: topic.config.partitions,
         message_bytes_max: usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX),
@@ -43,14 +44,15 @@ pub(crate) fn target(context: &Context, topic: &Topic) -> PublishTarget {
             Compression::Snappy => Codec::Snappy,
             Compression::Lz4 => Codec::Lz4,
         },
-        turn: context.core.next_turn(),
-        now_millis: core_state::now_millis(),
+        turn: context.core.publish_turn(now_millis),
+        now_millis,
     }
 }
 
 /// Stores the batches of a plan. Dropping it takes nothing back.
 pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishPlan) -> PublishReport {
     let batches = std::mem::take(&mut plan.batches);
+    context.core.note_published(batches.iter().map(|planned| planned.batch.len()).sum());
     let mut stores = batches.into_iter().map(|planned| store(context, topic, planned));
     let first = stores.next();
     let outcomes = match (first, stores.len()) {
