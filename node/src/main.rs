@@ -1,5 +1,7 @@
 //! `pubsub-node`: reads the command line and the configuration, and runs a node until it is told to stop.
 
+mod ring_setup;
+
 use clap::Parser as _;
 use node::{args::Args, config, control, exit_code::ExitCode};
 
