@@ -6,10 +6,11 @@ use futures_channel::oneshot;
 use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
     MeshPlan, PublishError, Published, PullRequest, Pulled, ReadFrom, ReadRequest, SeekTo, Shard, ShardConfig,
-    ShardHandle,
+    ShardHandle, StoreConfig,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
-    read_durable_ends, shard_of,
+    shard_of,
+    store::log::{LogStoreConfig, read_durable_ends},
 };
 use shard_core::{
     format::{
@@ -64,7 +65,7 @@ pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Runnin
     let mut tests = Some((test, senders.clone(), finished));
     let mut threads = Vec::new();
     for ((index, commands), metrics) in receivers.into_iter().enumerate().zip(&metrics) {
-        let config = ShardConfig { index, ..config(directory, 2) };
+        let config = config(directory, 2).of_shard(index);
         let (plan, metrics, senders) = (plan.clone(), Arc::clone(metrics), senders.clone());
         let test = tests.take();
         let wait_for_finish = wait_for_finish.clone();
@@ -89,17 +90,17 @@ pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Runnin
 }
 
 pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
-    let ends = read_durable_ends(directory).unwrap();
+    let durable_ends = Arc::new(read_durable_ends(directory).unwrap());
+    let data_dir = directory.to_owned();
+    let log = LogStoreConfig { data_dir, shard: 0, shard_count: count, segment_bytes_max: 1 << 20, durable_ends };
     ShardConfig {
         index: 0,
         count,
         data_dir: directory.to_owned(),
-        segment_bytes_max: 1 << 20,
+        store: StoreConfig::Log(log),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],
-        durable_ends: Arc::new(ends.entries),
-        durable_ends_sequence: ends.sequence,
     }
 }
 
