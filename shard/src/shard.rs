@@ -19,7 +19,7 @@ use crate::{
     metrics::ShardMetrics,
     partition::{Partition, Slot},
     request::PartitionUnavailable,
-    store::{AnyStore, log::probe_device},
+    store::AnyStore,
     tail_cache::TailCache,
 };
 
@@ -65,7 +65,6 @@ impl Shard {
         commands: flume::Receiver<ShardCommand>,
         metrics: Arc<ShardMetrics>,
     ) -> Result<(Self, ShardHandle), String> {
-        probe_device(&config.data_dir, config.index).await?;
         let store = AnyStore::start(config.store.clone(), &metrics).await.map_err(|error| error.to_string())?;
         let (mesh, number, peers) = mesh.join().await?;
         // The mesh numbers its members by the order their executors were made in, and so must the node.

@@ -32,8 +32,7 @@ mod perform;
 mod segment_reader;
 mod truncate;
 
-pub(crate) use dma_file::probe_device;
-use dma_file::{off_the_shard, sync_directory};
+use dma_file::{off_the_shard, probe_device, sync_directory};
 use durable_ends::EndsFiles;
 pub use durable_ends::{DurableEnds, read_durable_ends};
 use file_error::FileError;
@@ -79,8 +78,9 @@ impl LogStore {
     /// Starts the store of one shard, and writes down once what concerns it of what all shards of the last run knew.
     ///
     /// # Errors
-    /// That could not be written; what the last run left is as it was.
+    /// The data directory can't be used, or that could not be written; what the last run left is as it was.
     pub async fn start(config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
+        probe_device(&config.data_dir, config.shard).await.map_err(StoreError::new)?;
         let mut points: BTreeMap<TopicPartition, Rc<Cell<DurableEnd>>> = BTreeMap::new();
         let ours = |end: &&DurableEnd| shard_of(end.partition, config.shard_count) == config.shard;
         for end in config.durable_ends.entries.iter().filter(ours) {

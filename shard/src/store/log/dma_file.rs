@@ -90,11 +90,7 @@ impl BlockFile {
 
 /// Opens a file with something in it, before any other: glommio finds out by a read of the first file it opens whether
 /// the device can be polled, and takes the empty answer of an empty file for a yes.
-pub(crate) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), String> {
-    probe(data_dir, shard).await.map_err(|error| error.to_string())
-}
-
-async fn probe(data_dir: &Path, shard: usize) -> Result<(), FileError> {
+pub(super) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), FileError> {
     let path = data_dir.join(format!("io-probe.{shard}"));
     let written = path.clone();
     off_the_shard(move || {

@@ -41,7 +41,7 @@ impl World {
             }
             Some(lane) => {
                 let effect = self.in_flight.remove(&lane).unwrap();
-                self.end(effect)
+                self.end(&effect)
             }
         };
         self.store_event(event);
@@ -179,8 +179,8 @@ impl World {
     }
 
     /// Ends an operation on the disk.
-    fn end(&mut self, effect: SegmentEffect) -> SegmentEvent {
-        match effect {
+    fn end(&mut self, effect: &SegmentEffect) -> SegmentEvent {
+        match *effect {
             SegmentEffect::Create { segment, .. } => {
                 self.disk.complete(segment.get(), 0, true);
                 SegmentEvent::Created
