@@ -10,7 +10,10 @@ use shard::{
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
     shard_of,
-    store::log::{LogStoreConfig, read_durable_ends},
+    store::{
+        log::{LogStoreConfig, read_durable_ends},
+        memory::{MemoryStoreConfig, next_incarnation},
+    },
 };
 use shard_core::{
     format::{
@@ -44,7 +47,24 @@ pub(crate) fn with_shard<T: Send + 'static>(
     directory: &Path,
     test: impl AsyncFnOnce(Rc<Running>) -> T + Send + 'static,
 ) -> T {
-    let config = config(directory, 1);
+    with_shard_of(config(directory, 1), test)
+}
+
+/// Runs `test` beside one shard with a memory store of `bytes_max`.
+pub(crate) fn with_memory_shard<T: Send + 'static>(
+    directory: &Path,
+    bytes_max: u64,
+    test: impl AsyncFnOnce(Rc<Running>) -> T + Send + 'static,
+) -> T {
+    let incarnation = next_incarnation(directory).unwrap();
+    let store = StoreConfig::Memory(MemoryStoreConfig { bytes_max, incarnation });
+    with_shard_of(ShardConfig { store, tail_cache_bytes_max: 0, ..config(directory, 1) }, test)
+}
+
+fn with_shard_of<T: Send + 'static>(
+    config: ShardConfig,
+    test: impl AsyncFnOnce(Rc<Running>) -> T + Send + 'static,
+) -> T {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
     let thread = executor.spawn(move || async move {
         let (commands, receiver) = flume::bounded(16);

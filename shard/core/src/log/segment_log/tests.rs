@@ -265,6 +265,21 @@ fn a_failure_ends_everything_under_way_and_all_that_comes() {
 }
 
 #[test]
+fn a_prepare_that_failed_ends_the_log_but_not_the_write_beside_it() {
+    let mut log = empty();
+    begin(&mut log, 100, true);
+    next(&mut log);
+    log.on_event(SegmentEvent::Created);
+    next(&mut log);
+    assert_eq!(upkeep(&mut log).len(), 1);
+    log.on_event(SegmentEvent::Written);
+    assert_eq!(log.poll(Lane::Append), Step::Done);
+    log.on_event(SegmentEvent::Failed { reason: "EIO".into() });
+    begin(&mut log, 100, true);
+    assert_eq!(log.poll(Lane::Append), Step::Failed);
+}
+
+#[test]
 fn a_log_that_is_closed_leaves_an_index_once_all_is_at_rest() {
     let mut log = empty();
     begin(&mut log, 100, true);
