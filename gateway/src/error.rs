@@ -133,6 +133,7 @@ pub(crate) fn of_publish(error: &PublishError) -> Failure {
     match error {
         PublishError::Unavailable(unavailable) => of_unavailable(unavailable),
         PublishError::Backpressure { .. } => of_code(Code::Overloaded, error.to_string()),
+        PublishError::Rejected { .. } => of_code(Code::StoreUnavailable, error.to_string()),
         PublishError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
     }
 }
@@ -278,6 +279,8 @@ mod tests {
         }
         let full = PublishError::Backpressure { unflushed_bytes: 9, unflushed_bytes_max: 8 };
         check(&of_publish(&full), 503, Code::Overloaded, Outcome::NotApplied);
+        let rejected = PublishError::Rejected { reason: "full".to_owned() };
+        check(&of_publish(&rejected), 503, Code::StoreUnavailable, Outcome::NotApplied);
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub enum Store {
     /// In segment files below the data directory.
     #[default]
     Log,
+    /// In memory: nothing survives.
+    Memory,
 }
 
 /// The data port and its limits.
@@ -88,6 +90,8 @@ pub struct StorageConfig {
     pub data_dir: PathBuf,
     /// How long a segment file grows before the next one is begun.
     pub segment_bytes: u64,
+    /// How much the memory store holds, over all shards.
+    pub memory_bytes_max: u64,
     /// How much one partition may hold that waits for the disk.
     pub unflushed_bytes_max: u64,
     /// Memory for the newest batches, over all shards.
@@ -171,6 +175,7 @@ impl Default for StorageConfig {
         Self {
             data_dir: PathBuf::from("./data"),
             segment_bytes: 128 << 20,
+            memory_bytes_max: 1 << 30,
             unflushed_bytes_max: 64 << 20,
             tail_cache_bytes: 256 << 20,
             flush_interval_ms: 100,

@@ -104,7 +104,7 @@ impl Cores {
             let metrics = CoreMetrics::default();
             let core = CorePlan {
                 socket,
-                shard: ShardConfig { index, ..plan.shard.clone() },
+                shard: plan.shard.of_shard(index),
                 gateway: plan.gateway.clone(),
                 metadata: plan.metadata.clone(),
                 mesh: mesh.clone(),

@@ -29,14 +29,20 @@ use std::{
 };
 
 use raft::{MetadataConfig, MetadataNode, metadata::NodeId};
-use shard::ShardConfig;
+use shard::{
+    ShardConfig, StoreConfig,
+    store::{
+        log::{LogStoreConfig, read_durable_ends},
+        memory::{MemoryStoreConfig, next_incarnation},
+    },
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
 pub use cores::CoreError;
 
 use assignments::Placement;
-use config::Config;
+use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
 use preflight::DataDirectoryLock;
@@ -62,6 +68,8 @@ pub enum StartError {
     Metadata(#[from] raft::StartError),
     #[error("what the last run knew to be on disk can't be read: {reason}")]
     DurableEnds { reason: String },
+    #[error("the starts with the memory store can't be counted: {reason}")]
+    Incarnation { reason: String },
     #[error("{0}")]
     Core(#[from] CoreError),
     #[error("the metadata ended while partitions were opened")]
@@ -89,7 +97,7 @@ impl StartError {
         match self {
             Self::Address { .. } => ExitCode::Address,
             Self::Metadata(_) | Self::MetadataEnded => ExitCode::Metadata,
-            Self::DurableEnds { .. } => ExitCode::Store,
+            Self::DurableEnds { .. } | Self::Incarnation { .. } => ExitCode::Store,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -197,16 +205,37 @@ impl Node {
 
 fn shard_config(config: &Config, shard_count: usize, ack_key: [u8; 16]) -> Result<ShardConfig, StartError> {
     let data_dir = config.storage.data_dir.clone();
-    let known = shard::read_durable_ends(&data_dir).map_err(|reason| StartError::DurableEnds { reason })?;
+    let store = store_config(config, shard_count)?;
     Ok(ShardConfig {
         index: 0,
         count: shard_count,
         data_dir,
-        segment_bytes_max: config.storage.segment_bytes,
+        store,
         unflushed_bytes_max: config.storage.unflushed_bytes_max,
         tail_cache_bytes_max: config.storage.tail_cache_bytes / shard_count,
         ack_key,
-        durable_ends: Arc::new(known.entries),
-        durable_ends_sequence: known.sequence,
     })
+}
+
+/// The store of the first shard.
+fn store_config(config: &Config, shard_count: usize) -> Result<StoreConfig, StartError> {
+    let data_dir = config.storage.data_dir.clone();
+    match config.store {
+        Store::Log => {
+            let known = read_durable_ends(&data_dir).map_err(|reason| StartError::DurableEnds { reason })?;
+            Ok(StoreConfig::Log(LogStoreConfig {
+                data_dir,
+                shard: 0,
+                shard_count,
+                segment_bytes_max: config.storage.segment_bytes,
+                durable_ends: Arc::new(known),
+            }))
+        }
+        Store::Memory => {
+            tracing::warn!("messages are kept in memory alone: none of them survives a restart");
+            let incarnation = next_incarnation(&data_dir).map_err(|reason| StartError::Incarnation { reason })?;
+            let bytes_max = config.storage.memory_bytes_max / u64::try_from(shard_count).unwrap_or(u64::MAX);
+            Ok(StoreConfig::Memory(MemoryStoreConfig { bytes_max, incarnation }))
+        }
+    }
 }

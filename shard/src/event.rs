@@ -5,15 +5,14 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use shard_core::{
     format::record_batch::RecordBatch,
-    log::LogEvent,
+    log::AppendEvent,
     model::{Offset, TopicPartition},
 };
 
 use crate::{
     command::{PartitionChange, SubscriptionSettings},
-    partition::ActiveSegment,
     request::{PartitionSubscription, PullRequest, Pulled, ReadError, Reply, Request, SubscriptionError},
-    store::{dma_file::BlockFile, open::Recovered},
+    store::{AnyPartition, CursorsStored, Opened, StoreError},
 };
 
 /// An event of the shard's loop.
@@ -23,20 +22,16 @@ pub(crate) enum ShardEvent {
     Request(Request),
     /// The metadata changed a partition.
     Change { change: PartitionChange, applying: Rc<Applying> },
-    /// A partition was recovered, or could not be.
-    Opened { change: PartitionChange, recovered: Box<Result<Recovered, String>>, applying: Rc<Applying> },
+    /// A partition was opened in the store, or could not be.
+    Opened { change: PartitionChange, opened: Box<Result<Opened<AnyPartition>, StoreError>>, applying: Rc<Applying> },
     /// The record that a new subscription starts at was found.
     Located { partition: TopicPartition, settings: SubscriptionSettings, start: Offset, applying: Rc<Applying> },
     /// The record that a cursor is to be set to was found, or could not be.
     SeekLocated { cursor: PartitionSubscription, to: Result<Offset, ReadError>, reply: Reply<(), SubscriptionError> },
-    /// A log's operation ended.
-    Log { partition: TopicPartition, event: LogEvent },
-    /// A log's write ended; its file may have been opened for it.
-    Written { partition: TopicPartition, active: ActiveSegment },
-    /// A log's new segment is there.
-    SegmentCreated { partition: TopicPartition, segment: Offset, file: BlockFile },
-    /// A journal's write ended, perhaps with a new file.
-    Journal { partition: TopicPartition, written: Result<Option<BlockFile>, String> },
+    /// An append or a sync of the store ended.
+    Log { partition: TopicPartition, event: AppendEvent },
+    /// A write of cursors ended.
+    Journal { partition: TopicPartition, stored: Result<CursorsStored, StoreError> },
     /// The batches a pull waited for were read.
     PullRead {
         cursor: PartitionSubscription,
@@ -46,12 +41,18 @@ pub(crate) enum ShardEvent {
     },
     /// A deadline may have come.
     Tick,
-    /// It is time to write down what is durable.
-    DurableEndsDue,
-    /// What is durable was written down, or not.
-    DurableEndsWritten,
+    /// It is time for the store to write down what a start after a crash should know.
+    CheckpointDue,
+    /// That was written down, or not.
+    CheckpointDone,
     /// It is time to look at retention.
     RetentionDue,
+    /// A round of retention has let go of something, or failed.
+    LogStart { partition: TopicPartition, start: Result<Offset, StoreError> },
+    /// The round of retention is over.
+    RetentionDone,
+    /// A partition was closed in the store.
+    Closed { partition: TopicPartition },
     /// The node stops.
     Stop { done: oneshot::Sender<()> },
 }

@@ -14,7 +14,7 @@ mod partition;
 mod placement;
 mod request;
 mod shard;
-mod store;
+pub mod store;
 mod tail_cache;
 mod waiters;
 
@@ -28,4 +28,4 @@ pub use request::{
     ReadReply, ReadRequest, SeekTo, SubscriptionError,
 };
 pub use shard::Shard;
-pub use store::durable_ends::{DurableEnds, read_durable_ends};
+pub use store::StoreConfig;

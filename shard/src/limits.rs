@@ -20,7 +20,9 @@ pub(crate) const DISK_READ_BYTES_MAX: usize = 1 << 20;
 pub(crate) const RECOVERIES_MAX: usize = 16;
 /// The bytes read at once during recovery.
 pub(crate) const RECOVERY_READ_BYTES: usize = 1 << 20;
-/// How often what is known to be durable is written down, when it changed.
-pub(crate) const DURABLE_ENDS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the store writes down what a start after a crash should know, when it changed.
+pub(crate) const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// The most partitions that let go of messages at once.
+pub(crate) const RETENTIONS_MAX: usize = 64;
 /// How often retention is looked at.
 pub(crate) const RETENTION_INTERVAL: Duration = Duration::from_secs(10);

@@ -2,20 +2,19 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    path::Path,
     rc::Rc,
 };
 
 use shard_core::{
     delivery::{Dispatcher, JournalWriter},
-    log::PartitionLog,
+    log::{Appender, Retention},
     model::{Monotonic, Offset, RequestId, SubscriptionId, TopicPartition},
 };
 
 use crate::{
     event::Applying,
     request::{AckOutcome, PartitionUnavailable, PublishError, Published, Reply, SubscriptionError},
-    store::dma_file::BlockFile,
+    store::AnyPartition,
     waiters::{DeliverableWaiters, WaitingReads},
 };
 
@@ -34,12 +33,10 @@ pub(crate) enum Slot {
 #[derive(Debug)]
 pub(crate) struct Partition {
     pub(crate) id: TopicPartition,
-    pub(crate) directory: Rc<Path>,
-    pub(crate) log: PartitionLog,
-    /// The segment that is written to, once it is open.
-    pub(crate) segment: Option<ActiveSegment>,
+    pub(crate) store: AnyPartition,
+    pub(crate) log: Appender,
+    pub(crate) retention: Retention,
     pub(crate) journal: JournalWriter,
-    pub(crate) journal_file: Option<BlockFile>,
     pub(crate) subscriptions: BTreeMap<SubscriptionId, Subscribed>,
     /// Publishers that wait, in the order of their appends.
     pub(crate) publishes: VecDeque<WaitingPublish>,
@@ -52,16 +49,16 @@ pub(crate) struct Partition {
     pub(crate) touched: bool,
     /// The high watermark that waiting reads were last served to.
     pub(crate) served_to: Offset,
-    /// The durable end that was written down last.
-    pub(crate) durable_end_noted: Offset,
+    pub(crate) closing: Closing,
 }
 
-/// The segment at the end of a log, open for writing.
-#[derive(Clone, Debug)]
-pub(crate) struct ActiveSegment {
-    pub(crate) base: Offset,
-    pub(crate) file: BlockFile,
-    pub(crate) durable: bool,
+/// How far a partition is on its way out of the store, when the node stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Closing {
+    #[default]
+    No,
+    Asked,
+    Done,
 }
 
 /// A subscription on a partition.
@@ -71,7 +68,7 @@ pub(crate) struct Subscribed {
     pub(crate) waiters: DeliverableWaiters,
 }
 
-/// A publisher that waits for the disk.
+/// A publisher that waits for the store.
 #[derive(Debug)]
 pub(crate) struct WaitingPublish {
     pub(crate) request: RequestId,
@@ -111,7 +108,15 @@ impl Partition {
         }
     }
 
-    /// Whether everything accepted is on the disk and nothing is under way.
+    /// The store holds nothing below `start` any more.
+    pub(crate) fn on_log_start(&mut self, start: Offset) {
+        self.log.on_log_start(start);
+        for subscribed in self.subscriptions.values_mut() {
+            subscribed.dispatcher.on_log_start(start);
+        }
+    }
+
+    /// Whether everything accepted is safe and nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.log.is_idle() && (self.journal.is_idle() || self.journal.closed().is_some())
     }

@@ -9,6 +9,8 @@ use shard_core::{
     model::{LeaderEpoch, Offset, SubscriptionId, Timestamp, TopicPartition},
 };
 
+use crate::store::ReadFault;
+
 /// How durable a message was when its publisher was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -16,6 +18,12 @@ pub enum Durability {
     Leader,
     /// Written by the owner, not synced yet.
     Buffered,
+    /// In the owner's memory alone.
+    Memory,
+    /// In Redis, synced to its disk.
+    RedisFsync,
+    /// In Redis, not synced yet.
+    RedisBuffered,
 }
 
 /// What became of a published batch.
@@ -37,8 +45,11 @@ pub enum PublishError {
     #[error("{0}")]
     Unavailable(#[from] PartitionUnavailable),
     /// Nothing was stored.
-    #[error("the partition has {unflushed_bytes} bytes waiting for the disk, the limit is {unflushed_bytes_max}")]
+    #[error("the partition has {unflushed_bytes} bytes waiting for the store, the limit is {unflushed_bytes_max}")]
     Backpressure { unflushed_bytes: u64, unflushed_bytes_max: u64 },
+    /// Nothing was stored; a later try may succeed.
+    #[error("the store took nothing: {reason}")]
+    Rejected { reason: String },
     /// It is not known whether the batch will be there after a restart.
     #[error("the store failed while the batch was written: {reason}")]
     StoreFailed { reason: String },
@@ -116,7 +127,7 @@ pub struct PartitionStatus {
     pub high_watermark: Offset,
     /// The next offset to be assigned.
     pub end_offset: Offset,
-    /// Bytes on disk.
+    /// Bytes in the store.
     pub bytes: u64,
     /// Why it is closed, if it is.
     pub closed: Option<String>,
@@ -173,6 +184,16 @@ pub enum SubscriptionError {
     Read(#[from] ReadError),
     #[error("the cursor could not be stored: {reason}")]
     StoreFailed { reason: String },
+}
+
+impl From<ReadFault> for ReadError {
+    fn from(fault: ReadFault) -> Self {
+        match fault {
+            ReadFault::Expired { offset, start } => Self::Expired { offset, start },
+            ReadFault::PastEnd { offset, end } => Self::PastEnd { offset, end },
+            ReadFault::Damaged { offset, reason } => Self::Corrupt { offset, reason },
+        }
+    }
 }
 
 /// Where a subscription is set to.

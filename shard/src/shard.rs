@@ -4,10 +4,7 @@ use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc};
 
 use futures_channel::oneshot;
 use futures_lite::future::yield_now;
-use shard_core::{
-    format::durable_ends::DurableEnd,
-    model::{RequestId, TopicPartition},
-};
+use shard_core::model::{RequestId, TopicPartition};
 
 use crate::{
     alarm::Alarm,
@@ -21,9 +18,8 @@ use crate::{
     mesh::MeshPlan,
     metrics::ShardMetrics,
     partition::{Partition, Slot},
-    placement::shard_of,
     request::PartitionUnavailable,
-    store::{dma_file::probe_device, segment_reader::SegmentReader},
+    store::AnyStore,
     tail_cache::TailCache,
 };
 
@@ -46,14 +42,14 @@ pub struct Shard {
     /// Those that events were given to since effects were last performed.
     touched: Vec<TopicPartition>,
     cache: TailCache,
-    reader: SegmentReader,
+    store: AnyStore,
     alarm: Alarm,
     metrics: Arc<ShardMetrics>,
     next_request: u64,
-    durable_ends_sequence: u64,
-    /// What the last run knew of partitions that were not recovered yet, or could not be.
-    last_durable_ends: Vec<DurableEnd>,
-    writing_durable_ends: bool,
+    checkpointing: bool,
+    retaining: bool,
+    /// Whether the last checkpoint of all was asked for.
+    stop_noted: bool,
     stopping: Option<oneshot::Sender<()>>,
     stopped: Rc<Cell<bool>>,
 }
@@ -69,35 +65,35 @@ impl Shard {
         commands: flume::Receiver<ShardCommand>,
         metrics: Arc<ShardMetrics>,
     ) -> Result<(Self, ShardHandle), String> {
-        probe_device(&config.data_dir, config.index).await.map_err(|error| error.to_string())?;
+        let store = AnyStore::start(config.store.clone(), &metrics).await.map_err(|error| error.to_string())?;
         let (mesh, number, peers) = mesh.join().await?;
         // The mesh numbers its members by the order their executors were made in, and so must the node.
         if number.is_some_and(|number| number != config.index) {
             return Err(format!("shard {} is number {number:?} of the mesh", config.index));
         }
+        // Every shard is in the mesh now, so each has started its store.
+        store.settle().await.map_err(|error| error.to_string())?;
         let mailbox = Mailbox::new();
         let stopped = Rc::new(Cell::new(false));
         for peer in peers {
             tasks::receive_requests(peer, mailbox.clone());
         }
-        tasks::receive_commands(commands, mailbox.clone(), config.clone());
-        tasks::tick(mailbox.clone(), limits::DURABLE_ENDS_INTERVAL, Rc::clone(&stopped), || ShardEvent::DurableEndsDue);
+        tasks::receive_commands(commands, mailbox.clone(), store.clone());
+        tasks::tick(mailbox.clone(), limits::CHECKPOINT_INTERVAL, Rc::clone(&stopped), || ShardEvent::CheckpointDue);
         tasks::tick(mailbox.clone(), limits::RETENTION_INTERVAL, Rc::clone(&stopped), || ShardEvent::RetentionDue);
         let place = (config.index, config.count);
         let handle = ShardHandle::new(place, mailbox.clone(), mesh, Arc::clone(&metrics));
-        let is_ours = |end: &&DurableEnd| shard_of(end.partition, config.count) == config.index;
-        let last_durable_ends = config.durable_ends.iter().filter(is_ours).copied().collect();
         let shard = Self {
-            last_durable_ends,
             clock: Clock::start(),
             partitions: HashMap::new(),
             touched: Vec::new(),
             cache: TailCache::new(config.tail_cache_bytes_max),
-            reader: SegmentReader::new(Arc::clone(&metrics)),
+            store,
             alarm: Alarm::new(mailbox.clone()),
             next_request: 0,
-            durable_ends_sequence: config.durable_ends_sequence,
-            writing_durable_ends: false,
+            checkpointing: false,
+            retaining: false,
+            stop_noted: false,
             stopping: None,
             stopped,
             config: Rc::new(config),
@@ -107,7 +103,7 @@ impl Shard {
         Ok((shard, handle))
     }
 
-    /// Serves until `ShardCommand::Stop` and everything accepted is on the disk.
+    /// Serves until `ShardCommand::Stop` and everything accepted is in the store.
     pub async fn run(mut self) {
         while !self.stopped.get() {
             self.mailbox.wait().await;
@@ -129,22 +125,21 @@ impl Shard {
         match event {
             ShardEvent::Request(request) => self.on_request(request),
             ShardEvent::Change { change, applying } => self.on_change(change, applying),
-            ShardEvent::Opened { change, recovered, applying } => self.on_opened(&change, *recovered, &applying),
+            ShardEvent::Opened { change, opened, applying } => self.on_opened(&change, *opened, &applying),
             ShardEvent::Located { partition, settings, start, applying } => {
                 self.open_subscription_at(partition, settings, start, applying);
             }
             ShardEvent::SeekLocated { cursor, to, reply } => self.on_seek_located(cursor, to, reply),
             ShardEvent::Log { partition, event } => self.on_log_event(partition, event),
-            ShardEvent::Written { partition, active } => self.on_written(partition, active),
-            ShardEvent::SegmentCreated { partition, segment, file } => {
-                self.on_segment_created(partition, segment, file);
-            }
-            ShardEvent::Journal { partition, written } => self.on_journal_written(partition, written),
+            ShardEvent::Journal { partition, stored } => self.on_cursors_stored(partition, stored),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
             ShardEvent::Tick => self.on_tick(),
-            ShardEvent::DurableEndsDue => self.write_durable_ends(),
-            ShardEvent::DurableEndsWritten => self.writing_durable_ends = false,
+            ShardEvent::CheckpointDue => self.checkpoint(),
+            ShardEvent::CheckpointDone => self.checkpointing = false,
             ShardEvent::RetentionDue => self.enforce_retention(),
+            ShardEvent::LogStart { partition, start } => self.on_log_start(partition, start),
+            ShardEvent::RetentionDone => self.retaining = false,
+            ShardEvent::Closed { partition } => self.on_closed(partition),
             ShardEvent::Stop { done } => self.begin_stop(done),
         }
     }

@@ -1,22 +1,18 @@
-//! Where a shard's bytes are kept: the data directory's layout, and its files by direct I/O.
+//! Where a shard's messages and cursors are kept: one contract, and the stores behind it.
 
-pub(crate) mod data_dir;
-pub(crate) mod dma_file;
-pub(crate) mod durable_ends;
-pub(crate) mod open;
-pub(crate) mod segment_reader;
+mod any;
+mod contract;
+pub mod log;
+pub mod memory;
 
-/// Why a file operation failed; what it left behind is for recovery to find out.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} {path}: {reason}")]
-pub(crate) struct StoreError {
-    pub(crate) operation: &'static str,
-    pub(crate) path: String,
-    pub(crate) reason: String,
-}
+pub(crate) use any::{AnyPartition, AnyStore};
+pub use contract::{AppendFault, CursorsStored, Found, MessageStore, Opened, ReadFault, ShardStore, StoreError};
 
-impl StoreError {
-    pub(crate) fn new(operation: &'static str, path: &std::path::Path, reason: impl std::fmt::Display) -> Self {
-        Self { operation, path: path.display().to_string(), reason: reason.to_string() }
-    }
+/// Which store a shard uses.
+#[derive(Clone, Debug)]
+pub enum StoreConfig {
+    /// Segment files below the data directory.
+    Log(log::LogStoreConfig),
+    /// This process's memory.
+    Memory(memory::MemoryStoreConfig),
 }

@@ -48,6 +48,9 @@ const fn durability(published: &Published) -> &'static str {
     match published.durability {
         Durability::Leader => "leader",
         Durability::Buffered => "buffered",
+        Durability::Memory => "memory",
+        Durability::RedisFsync => "redis_fsync",
+        Durability::RedisBuffered => "redis_buffered",
     }
 }
 

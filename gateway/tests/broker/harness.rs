@@ -13,9 +13,10 @@ use raft::{
     metadata::{ClusterState, Command, NodeId, StartPosition, SubscriptionConfig, TopicConfig},
 };
 use shard::{
-    MeshPlan, SeekTo, Shard, ShardConfig,
+    MeshPlan, SeekTo, Shard, ShardConfig, StoreConfig,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
+    store::log::LogStoreConfig,
 };
 use shard_core::{
     log::FlushPolicy,
@@ -124,12 +125,16 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
     ShardConfig {
         index: 0,
         count: 1,
-        data_dir,
-        segment_bytes_max: 1 << 20,
+        data_dir: data_dir.clone(),
+        store: StoreConfig::Log(LogStoreConfig {
+            data_dir,
+            shard: 0,
+            shard_count: 1,
+            segment_bytes_max: 1 << 20,
+            durable_ends: Arc::default(),
+        }),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],
-        durable_ends: Arc::new(Vec::new()),
-        durable_ends_sequence: 0,
     }
 }

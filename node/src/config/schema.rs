@@ -36,7 +36,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "store",
-        purpose: "where messages are kept: `log`, segment files below the data directory",
+        purpose: "where messages are kept: `log`, segment files below the data directory; `memory`, for development: nothing survives a restart",
         set: |config, raw| assign(&mut config.store, raw),
         get: |config| config.store.show(),
     },
@@ -125,8 +125,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.storage.segment_bytes.show(),
     },
     Setting {
+        key: "storage.memory_bytes_max",
+        purpose: "how much the memory store holds over all shards; beyond it publishers are put off",
+        set: |config, raw| assign_within(&mut config.storage.memory_bytes_max, raw, 1 << 20..=1 << 40),
+        get: |config| config.storage.memory_bytes_max.show(),
+    },
+    Setting {
         key: "storage.unflushed_bytes_max",
-        purpose: "how much one partition may hold that waits for the disk; beyond it publishers are put off",
+        purpose: "how much one partition may hold that waits for the store; beyond it publishers are put off",
         set: |config, raw| assign_within(&mut config.storage.unflushed_bytes_max, raw, 1 << 20..=4 << 30),
         get: |config| config.storage.unflushed_bytes_max.show(),
     },

@@ -129,14 +129,17 @@ impl SettingValue for Auth {
 impl SettingValue for Store {
     fn read(raw: &Raw) -> Result<Self, String> {
         if let Raw::Scalar(text) = raw
-            && matches!(text.as_str(), "redis" | "memory")
+            && text == "redis"
         {
-            return Err(format!("`{text}` is not supported by this version; expected `log`"));
+            return Err("`redis` is not supported by this version; expected `log` or `memory`".to_owned());
         }
-        one_of(raw, &[("log", Self::Log)])
+        one_of(raw, &[("log", Self::Log), ("memory", Self::Memory)])
     }
     fn show(&self) -> Yaml {
-        Yaml::from("log")
+        Yaml::from(match self {
+            Self::Log => "log",
+            Self::Memory => "memory",
+        })
     }
 }
 

@@ -18,5 +18,8 @@ pub use cursor_state::CursorState;
 pub use dispatcher::{
     AckOutcome, DeliveryPolicy, Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
 };
-pub use journal::{JournalEffect, JournalError, JournalFile, JournalWriter, RecoveredJournal, TornTail, recover};
+pub use journal::{
+    JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,
+    recover,
+};
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};

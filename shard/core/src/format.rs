@@ -2,6 +2,7 @@
 
 pub mod cursor_journal;
 pub mod durable_ends;
+pub mod incarnation;
 pub mod offset_index;
 pub mod record;
 pub mod record_batch;

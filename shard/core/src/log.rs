@@ -1,17 +1,20 @@
-//! Decides what a partition's log writes, when an append is done, what is read where, and what a restart finds.
+//! Decides when an append is done, where a log lies in segment files, what is read where, and what a restart finds.
 
 mod appender;
 mod config;
 mod effect;
+mod flush;
 mod recovery;
 mod scanner;
 mod segment;
+mod segment_log;
 #[cfg(test)]
 mod testing;
 
-pub use appender::{AppendError, PartitionLog, ReadPlan};
-pub use config::{FlushPolicy, LogConfig};
-pub use effect::{LogEffect, LogEvent, Reached};
-pub use recovery::{Cut, DamagedLog, LogRecovery, RecoveredLog, RecoveryStep};
+pub use appender::{AppendError, Appender, LogExtent};
+pub use config::{AppendConfig, FlushPolicy, Retention};
+pub use effect::{AppendEffect, AppendEvent, Fate, Reached};
+pub use recovery::{Cut, DamagedLog, KnownLog, LogRecovery, RecoveredLog, RecoveryStep};
 pub use scanner::{BatchScanner, Scanned};
 pub use segment::Segment;
+pub use segment_log::{Lane, ReadPlan, SegmentEffect, SegmentEvent, SegmentLog, SegmentLogConfig, Step};

@@ -6,10 +6,10 @@ use std::{
 };
 
 use shard_core::{
-    delivery::{Backoff, ClusterKey, DeliveryPolicy, Dispatcher, DispatcherIdentity},
+    delivery::{Backoff, ClusterKey, DeliveryPolicy, Dispatcher, DispatcherIdentity, JournalWriter},
     format::cursor_journal::CursorChange,
     limits,
-    log::{LogConfig, PartitionLog},
+    log::{AppendConfig, Appender, Retention},
     model::{Offset, SubscriptionId, TopicPartition},
 };
 
@@ -18,13 +18,9 @@ use crate::{
     clock::Clock,
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
     event::{Applying, ShardEvent},
-    partition::{Partition, Slot, Subscribed, WaitingAck},
+    partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionUnavailable, SeekTo},
-    store::{
-        data_dir,
-        dma_file::{off_the_shard, sync_directory},
-        open::Recovered,
-    },
+    store::{AnyPartition, Opened, ShardStore as _, StoreError},
     waiters::{DeliverableWaiters, WaitingReads},
 };
 
@@ -35,9 +31,10 @@ impl Shard {
                 self.partitions.entry(partition).or_insert(Slot::Opening);
             }
             PartitionChange::Configure { partition, settings } => {
-                let config = self.log_config(&settings);
+                let config = self.append_config(&settings);
                 if let Ok(open) = self.open(partition) {
                     open.log.configure(config);
+                    open.retention = retention(&settings);
                 }
             }
             PartitionChange::Delete { partition } => self.delete(partition, applying),
@@ -53,41 +50,16 @@ impl Shard {
     pub(super) fn on_opened(
         &mut self,
         change: &PartitionChange,
-        recovered: Result<Recovered, String>,
+        opened: Result<Opened<AnyPartition>, StoreError>,
         applying: &Rc<Applying>,
     ) {
         let PartitionChange::Open { partition, epoch, settings } = *change else { return };
-        let slot = match recovered {
-            Ok(recovered) => {
-                let log = PartitionLog::open(partition, epoch, self.log_config(&settings), recovered.log);
-                let start = log.readable().start;
-                let mut subscriptions = BTreeMap::new();
-                for (id, state) in recovered.journal.cursors {
-                    // The policy comes with the subscription's own change.
-                    let policy = policy(SubscriptionSettings::until_known(id));
-                    let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
-                    dispatcher.on_log_start(start);
-                    subscriptions.insert(id, Subscribed { dispatcher, waiters: DeliverableWaiters::default() });
-                }
-                self.last_durable_ends.retain(|end| end.partition != partition);
-                Slot::Open(Box::new(Partition {
-                    id: partition,
-                    directory: data_dir::partition_dir(&self.config.data_dir, partition).into(),
-                    served_to: log.high_watermark(),
-                    durable_end_noted: Offset::ZERO,
-                    log,
-                    segment: None,
-                    journal: recovered.journal.writer,
-                    journal_file: None,
-                    subscriptions,
-                    publishes: VecDeque::new(),
-                    journaled: HashMap::new(),
-                    reads: WaitingReads::default(),
-                    alarm_at: None,
-                    touched: false,
-                }))
+        let slot = match opened {
+            Ok(opened) => {
+                let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
+                Slot::Open(Box::new(self.opened_partition((partition, log, retention(&settings)), opened)))
             }
-            Err(reason) => {
+            Err(StoreError { reason }) => {
                 tracing::error!(%partition, reason, "a partition stays closed");
                 self.metrics.partitions_closed.add(1);
                 Slot::Closed(reason)
@@ -97,6 +69,40 @@ impl Shard {
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let _ = self.open(partition);
         let _ = applying;
+    }
+
+    fn opened_partition(
+        &self,
+        (partition, log, retention): (TopicPartition, Appender, Retention),
+        opened: Opened<AnyPartition>,
+    ) -> Partition {
+        let Opened { store, found } = opened;
+        let mut subscriptions = BTreeMap::new();
+        for (id, state) in found.cursors {
+            // The policy comes with the subscription's own change.
+            let policy = policy(SubscriptionSettings::until_known(id));
+            let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
+            dispatcher.on_log_start(found.extent.start);
+            subscriptions.insert(id, Subscribed { dispatcher, waiters: DeliverableWaiters::default() });
+        }
+        for cut in found.cut {
+            tracing::warn!(%partition, cut, "what was not finished before the last stop was cut off");
+        }
+        Partition {
+            id: partition,
+            store,
+            served_to: log.high_watermark(),
+            log,
+            retention,
+            journal: JournalWriter::open(found.replace_cursors),
+            subscriptions,
+            publishes: VecDeque::new(),
+            journaled: HashMap::new(),
+            reads: WaitingReads::default(),
+            alarm_at: None,
+            touched: false,
+            closing: Closing::No,
+        }
     }
 
     pub(super) fn open_subscription_at(
@@ -151,38 +157,26 @@ impl Shard {
         }
     }
 
-    /// Removes a partition's files. Operations in flight end on files without a name, and nobody hears of them.
+    /// Removes all that is stored of a partition. Nobody hears of the operations in flight.
     fn delete(&mut self, partition: TopicPartition, applying: Rc<Applying>) {
         if let Some(Slot::Open(mut open)) = self.partitions.remove(&partition) {
             open.refuse_all(&PartitionUnavailable::NotHere(partition));
             self.alarm.reset(partition, open.alarm_at, None);
         }
         self.cache.remove(partition);
-        self.last_durable_ends.retain(|end| end.partition != partition);
         self.metrics.partitions.set(super::widen(self.partitions.len()));
-        let directory = data_dir::partition_dir(&self.config.data_dir, partition);
-        let topic = data_dir::topic_dir(&self.config.data_dir, partition);
+        let store = self.store.clone();
         glommio::spawn_local(async move {
-            let removed = off_the_shard(move || std::fs::remove_dir_all(directory)).await;
-            if let Err(error) = removed {
-                tracing::warn!(%partition, %error, "the files of a deleted partition could not be removed");
-            }
-            if let Err(error) = sync_directory(&topic).await {
-                tracing::debug!(%partition, %error, "the directory of a deleted topic could not be synced");
+            if let Err(error) = store.delete(partition).await {
+                tracing::warn!(%partition, %error, "a deleted partition could not be removed from the store");
             }
             drop(applying);
         })
         .detach();
     }
 
-    fn log_config(&self, settings: &PartitionSettings) -> LogConfig {
-        LogConfig {
-            flush: settings.flush,
-            retention: settings.retention,
-            retention_bytes: settings.retention_bytes,
-            segment_bytes_max: self.config.segment_bytes_max,
-            unflushed_bytes_max: self.config.unflushed_bytes_max,
-        }
+    fn append_config(&self, settings: &PartitionSettings) -> AppendConfig {
+        AppendConfig { flush: settings.flush, unflushed_bytes_max: self.config.unflushed_bytes_max }
     }
 
     fn identity(&self, partition: TopicPartition, subscription: SubscriptionId) -> DispatcherIdentity {
@@ -195,6 +189,10 @@ impl Shard {
             jitter_seed: millis ^ subscription.get(),
         }
     }
+}
+
+const fn retention(settings: &PartitionSettings) -> Retention {
+    Retention { age: settings.retention, bytes: settings.retention_bytes }
 }
 
 fn policy(settings: SubscriptionSettings) -> DeliveryPolicy {

@@ -1,15 +1,18 @@
 //! What a shard does from time to time, and how it stops.
 
 use futures_channel::oneshot;
-use shard_core::format::durable_ends::{DurableEnd, DurableEndsFile};
+use shard_core::{
+    log::AppendEvent,
+    model::{Offset, TopicPartition},
+};
 
-use super::Shard;
+use super::{Shard, tasks};
 use crate::{
     clock::Clock,
     event::ShardEvent,
-    partition::{Partition, Slot},
+    partition::{Closing, Partition, Slot},
     request::PartitionUnavailable,
-    store::{StoreError, data_dir, dma_file::off_the_shard},
+    store::{MessageStore as _, ShardStore as _, StoreError},
 };
 
 impl Shard {
@@ -31,42 +34,41 @@ impl Shard {
         }
     }
 
+    /// Begins a round of retention over all partitions, unless the last one is still under way.
     pub(super) fn enforce_retention(&mut self) {
-        let now = Clock::wall();
-        let partitions: Vec<_> = self.partitions.keys().copied().collect();
-        for partition in partitions {
-            let Ok(open) = self.open(partition) else { continue };
-            open.log.enforce_retention(now);
-            let start = open.log.readable().start;
-            for subscribed in open.subscriptions.values_mut() {
-                subscribed.dispatcher.on_log_start(start);
+        if self.retaining || self.stopping.is_some() {
+            return;
+        }
+        let whole = self.open_partitions().filter(|open| open.log.failure().is_none());
+        let partitions =
+            whole.map(|open| (open.id, open.store.clone(), open.retention, open.log.readable().start)).collect();
+        self.retaining = true;
+        tasks::retain(partitions, Clock::wall(), self.mailbox.clone());
+    }
+
+    pub(super) fn on_log_start(&mut self, partition: TopicPartition, start: Result<Offset, StoreError>) {
+        match start {
+            Ok(start) => {
+                if let Ok(open) = self.open(partition) {
+                    open.on_log_start(start);
+                }
             }
+            Err(StoreError { reason }) => self.on_log_event(partition, AppendEvent::Failed { reason }),
         }
     }
 
-    /// Writes down how far each partition is on the disk, if that has changed: a restart tells a torn tail from damage
-    /// by it.
-    pub(super) fn write_durable_ends(&mut self) {
-        let changed = |open: &Partition| open.log.durable_end() > open.durable_end_noted;
-        if self.writing_durable_ends || !self.open_partitions().any(changed) {
+    /// Has the store write down what a start after a crash should know, if that has changed.
+    pub(super) fn checkpoint(&mut self) {
+        if self.checkpointing {
             return;
         }
-        self.durable_ends_sequence += 1;
-        let bytes = self.durable_ends(self.durable_ends_sequence).encode();
-        let path = data_dir::durable_ends_path(&self.config.data_dir, self.config.index, self.durable_ends_sequence);
-        for slot in self.partitions.values_mut() {
-            if let Slot::Open(open) = slot {
-                open.durable_end_noted = open.log.durable_end();
-            }
-        }
-        self.writing_durable_ends = true;
-        let mailbox = self.mailbox.clone();
+        self.checkpointing = true;
+        let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
         glommio::spawn_local(async move {
-            let written = off_the_shard(move || write_durably(&path, &bytes)).await;
-            if let Err(error) = written {
+            if let Err(error) = store.checkpoint().await {
                 tracing::warn!(%error, "what is durable could not be written down");
             }
-            mailbox.push(ShardEvent::DurableEndsWritten);
+            mailbox.push(ShardEvent::CheckpointDone);
         })
         .detach();
     }
@@ -87,13 +89,25 @@ impl Shard {
         }
     }
 
-    /// Ends the loop once everything accepted is on the disk and that is written down.
+    pub(super) fn on_closed(&mut self, partition: TopicPartition) {
+        if let Some(Slot::Open(open)) = self.partitions.get_mut(&partition) {
+            open.closing = Closing::Done;
+        }
+    }
+
+    /// Ends the loop once everything accepted is in the store, every partition is closed and that is written down.
     pub(super) fn finish_stop(&mut self) {
-        if self.stopping.is_none() || self.writing_durable_ends || !self.open_partitions().all(Partition::is_idle) {
+        if self.stopping.is_none() {
             return;
         }
-        if self.open_partitions().any(|open| open.log.durable_end() > open.durable_end_noted) {
-            self.write_durable_ends();
+        self.close_idle();
+        let closed = |open: &Partition| open.closing == Closing::Done;
+        if self.checkpointing || self.retaining || !self.open_partitions().all(closed) {
+            return;
+        }
+        if !self.stop_noted {
+            self.stop_noted = true;
+            self.checkpoint();
             return;
         }
         self.stopped.set(true);
@@ -102,36 +116,28 @@ impl Shard {
         }
     }
 
+    fn close_idle(&mut self) {
+        for slot in self.partitions.values_mut() {
+            let Slot::Open(open) = slot else { continue };
+            if open.closing != Closing::No || !open.is_idle() {
+                continue;
+            }
+            open.closing = Closing::Asked;
+            let (partition, store, mailbox) = (open.id, open.store.clone(), self.mailbox.clone());
+            glommio::spawn_local(async move {
+                if let Err(error) = store.close().await {
+                    tracing::warn!(%partition, %error, "a partition was not closed cleanly");
+                }
+                mailbox.push(ShardEvent::Closed { partition });
+            })
+            .detach();
+        }
+    }
+
     fn open_partitions(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values().filter_map(|slot| match slot {
             Slot::Open(open) => Some(&**open),
             Slot::Opening | Slot::Closed(_) => None,
         })
-    }
-
-    /// What is known to be durable: of this run for partitions that serve, of the last one for those that don't.
-    fn durable_ends(&self, sequence: u64) -> DurableEndsFile {
-        let open = self.open_partitions().map(|open| {
-            let (segment, position) = open.log.last_segment().unwrap_or_default();
-            let (leader_epoch, log_start) = (open.log.epoch(), open.log.readable().start);
-            let durable_end = open.log.durable_end();
-            DurableEnd { partition: open.id, leader_epoch, segment, position, durable_end, log_start }
-        });
-        let mut entries: Vec<_> = open.chain(self.last_durable_ends.iter().copied()).collect();
-        entries.sort_unstable_by_key(|end| end.partition);
-        DurableEndsFile { sequence, entries }
-    }
-}
-
-fn write_durably(path: &std::path::Path, bytes: &[u8]) -> Result<(), StoreError> {
-    use std::io::Write as _;
-
-    let error = |error| StoreError::new("writing", path, error);
-    let is_new = !path.exists();
-    let mut file = std::fs::File::create(path).map_err(error)?;
-    file.write_all(bytes).and_then(|()| file.sync_data()).map_err(error)?;
-    match path.parent() {
-        Some(parent) if is_new => std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(error),
-        Some(_) | None => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::{AppendError, Reached},
+    log::{AppendError, Fate, Reached},
     model::{Offset, RequestId, Timestamp, TopicPartition},
 };
 
@@ -68,18 +68,31 @@ impl Shard {
         let durability = match reached {
             Reached::Disk => Durability::Leader,
             Reached::Written => Durability::Buffered,
+            Reached::Memory => Durability::Memory,
+            Reached::RedisFsync => Durability::RedisFsync,
+            Reached::RedisBuffered => Durability::RedisBuffered,
         };
         // A publisher that has gone does not hear of it.
         let _ = waiting.reply.send(Ok(Published { base_offset, timestamp, durability }));
     }
 
-    /// Tells a publisher that its batch may or may not be there.
-    pub(super) fn refuse_publish(&self, open: &mut Partition, request: RequestId) {
+    /// Tells a publisher that its batch is not there, or may not be.
+    pub(super) fn refuse_publish(&self, open: &mut Partition, request: RequestId, fate: Fate) {
         let waiting = open.publishes.pop_front().expect("a publisher waits for each append");
         assert!(waiting.request == request, "appends are refused in their order");
         self.metrics.publishes_refused.add(1);
-        let reason = open.log.failure().unwrap_or("the write failed").to_owned();
-        let _ = waiting.reply.send(Err(PublishError::StoreFailed { reason }));
+        let error = match (fate, open.log.failure()) {
+            (Fate::Unknown, failure) => {
+                PublishError::StoreFailed { reason: failure.unwrap_or("the append failed").to_owned() }
+            }
+            (Fate::NotStored, Some(reason)) => {
+                PartitionUnavailable::Closed { partition: open.id, reason: reason.to_owned() }.into()
+            }
+            (Fate::NotStored, None) => {
+                PublishError::Rejected { reason: open.log.rejection().unwrap_or_default().to_owned() }
+            }
+        };
+        let _ = waiting.reply.send(Err(error));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pulls: what the dispatcher may lease, read from the cache or from disk.
+//! Pulls: what the dispatcher may lease, read from the cache or from the store.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -8,10 +8,7 @@ use shard_core::{
     model::{Monotonic, OffsetRange, SubscriptionId, TopicPartition},
 };
 
-use super::{
-    Shard,
-    reading::{Source, source},
-};
+use super::Shard;
 use crate::{
     event::ShardEvent,
     partition::{Partition, Slot},
@@ -19,6 +16,7 @@ use crate::{
         ConsumerId, PartitionSubscription, PartitionUnavailable, PullRequest, Pulled, ReadError, Reply,
         SubscriptionError,
     },
+    store::MessageStore as _,
     tail_cache::TailCache,
     waiters::DeliverableWaiter,
 };
@@ -35,8 +33,8 @@ struct Puller<'a> {
 enum Pull {
     /// An answer.
     Done(Pulled),
-    /// These offsets have to be read from disk first.
-    Disk(OffsetRange, shard_core::log::ReadPlan),
+    /// These offsets have to be read from the store first.
+    Stored(OffsetRange),
 }
 
 impl Shard {
@@ -62,11 +60,10 @@ impl Shard {
                 self.metrics.messages_leased.add(super::widen(pulled.leased.len()));
                 answer(open, who, pulled, reply);
             }
-            Ok(Pull::Disk(wanted, plan)) => {
-                let (reader, directory) = (self.reader.clone(), Rc::clone(&open.directory));
-                let mailbox = self.mailbox.clone();
+            Ok(Pull::Stored(wanted)) => {
+                let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
                 glommio::spawn_local(async move {
-                    let read = reader.read(&directory, plan, wanted, pull.bytes_max).await;
+                    let read = store.read(wanted, pull.bytes_max).await.map_err(ReadError::from);
                     mailbox.push(ShardEvent::PullRead { cursor, pull, read, reply });
                 })
                 .detach();
@@ -149,17 +146,13 @@ fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Resu
         let dispatcher = &mut open.subscribed(subscription)?.dispatcher;
         let Some(first) = dispatcher.next_deliverable(now, high_watermark) else { break };
         let wanted = OffsetRange::new(first, high_watermark);
-        match source(open, cache, wanted, pull.bytes_max - bytes) {
-            Some(Source::Cached(batches)) => {
+        match cache.read(open.id, wanted, pull.bytes_max - bytes) {
+            Some(batches) => {
                 bytes += batches.iter().map(|batch| batch.bytes().len()).sum::<usize>();
                 lease(open, who, &mut pulled, batches)?;
             }
-            Some(Source::Disk(plan)) if pulled.leased.is_empty() => return Ok(Pull::Disk(wanted, plan)),
-            Some(Source::Disk(_)) => break,
-            None => {
-                let reason = "no segment holds the offset".to_owned();
-                return Err(ReadError::Corrupt { offset: first, reason }.into());
-            }
+            None if pulled.leased.is_empty() => return Ok(Pull::Stored(wanted)),
+            None => break,
         }
     }
     Ok(Pull::Done(pulled))

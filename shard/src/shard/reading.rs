@@ -1,32 +1,14 @@
-//! Reads without a subscription: from the tail cache, from disk, or after a wait.
+//! Reads without a subscription: from the tail cache, from the store, or after a wait.
 
-use std::rc::Rc;
-
-use shard_core::{
-    format::record_batch::RecordBatch,
-    log::ReadPlan,
-    model::{Offset, OffsetRange, Timestamp, TopicPartition},
-};
+use shard_core::model::{Offset, OffsetRange, Timestamp, TopicPartition};
 
 use super::Shard;
 use crate::{
-    partition::{Partition, Slot},
+    partition::Slot,
     request::{PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest, Reply},
-    store::segment_reader::SegmentReader,
-    tail_cache::TailCache,
+    store::MessageStore as _,
     waiters::WaitingRead,
 };
-
-/// How far a read looks for a record by its time at once; the index narrows it to less.
-const LOCATE_BYTES: usize = 8 << 20;
-
-/// Where the batches of a read come from.
-pub(super) enum Source {
-    /// They are in memory.
-    Cached(Vec<RecordBatch>),
-    /// They are on disk, as the plan says.
-    Disk(ReadPlan),
-}
 
 impl Shard {
     pub(super) fn read(&mut self, partition: TopicPartition, read: &ReadRequest, reply: Reply<ReadReply, ReadError>) {
@@ -71,7 +53,7 @@ impl Shard {
                     start_offset: readable.start,
                     high_watermark: readable.end,
                     end_offset: open.log.log_end(),
-                    bytes: open.log.bytes(),
+                    bytes: open.store.bytes(),
                     closed: open.log.failure().map(str::to_owned),
                 })
             }
@@ -105,24 +87,17 @@ impl Shard {
         let bytes_max = read.bytes_max;
         let Some(Slot::Open(open)) = self.partitions.get(&partition) else { return };
         let high_watermark = readable.end;
-        match source(open, &self.cache, wanted, bytes_max) {
-            Some(Source::Cached(batches)) => {
-                self.metrics.cache_reads.add(1);
-                let _ = reply.send(Ok(ReadReply { from, batches, high_watermark }));
-            }
-            Some(Source::Disk(plan)) => {
-                let (reader, directory) = (self.reader.clone(), Rc::clone(&open.directory));
-                glommio::spawn_local(async move {
-                    let read = reader.read(&directory, plan, wanted, bytes_max).await;
-                    let _ = reply.send(read.map(|batches| ReadReply { from, batches, high_watermark }));
-                })
-                .detach();
-            }
-            None => {
-                let reason = "no segment holds the offset".to_owned();
-                let _ = reply.send(Err(ReadError::Corrupt { offset: from, reason }));
-            }
+        if let Some(batches) = self.cache.read(partition, wanted, bytes_max) {
+            self.metrics.cache_reads.add(1);
+            let _ = reply.send(Ok(ReadReply { from, batches, high_watermark }));
+            return;
         }
+        let store = open.store.clone();
+        glommio::spawn_local(async move {
+            let read = store.read(wanted, bytes_max).await.map_err(ReadError::from);
+            let _ = reply.send(read.map(|batches| ReadReply { from, batches, high_watermark }));
+        })
+        .detach();
     }
 
     /// Keeps a read until there is a record for it, or answers at once if it does not want to wait.
@@ -169,38 +144,12 @@ impl Shard {
         partition: TopicPartition,
         at: Timestamp,
     ) -> impl Future<Output = Result<Offset, ReadError>> + use<> {
-        let start = self.open(partition).map(|open| {
-            let wanted = OffsetRange::new(open.log.offset_before(at), open.log.high_watermark());
-            (wanted, open.log.read_plan(wanted.start), Rc::clone(&open.directory))
-        });
-        let reader = self.reader.clone();
+        let place = self.open(partition).map(|open| (open.store.clone(), open.log.high_watermark()));
         async move {
-            let (wanted, plan, directory) = start?;
-            match plan {
-                Some(plan) if !wanted.is_empty() => find_time(&reader, &directory, plan, wanted, at).await,
-                Some(_) | None => Ok(wanted.end),
-            }
+            let (store, end) = place?;
+            Ok(store.find_time(at, end).await?)
         }
     }
-}
-
-/// Where to read the records of `wanted` from; `None` if no segment has the first of them.
-pub(super) fn source(open: &Partition, cache: &TailCache, wanted: OffsetRange, bytes_max: usize) -> Option<Source> {
-    let cached = cache.read(open.id, wanted, bytes_max).map(Source::Cached);
-    cached.or_else(|| open.log.read_plan(wanted.start).map(Source::Disk))
-}
-
-async fn find_time(
-    reader: &SegmentReader,
-    directory: &std::path::Path,
-    plan: ReadPlan,
-    wanted: OffsetRange,
-    at: Timestamp,
-) -> Result<Offset, ReadError> {
-    let batches = reader.read(directory, plan, wanted, LOCATE_BYTES).await?;
-    let found = batches.iter().find(|batch| batch.header().last_timestamp() >= at);
-    let behind = batches.last().map_or(wanted.end, |last| last.offsets().end);
-    Ok(found.map_or(behind, |batch| batch.offsets().start))
 }
 
 fn closed_status(shard: usize, reason: &str) -> PartitionStatus {

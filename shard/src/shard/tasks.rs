@@ -3,16 +3,19 @@
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use glommio::{channels::shared_channel::ConnectedReceiver, timer::sleep};
+use glommio::{channels::shared_channel::ConnectedReceiver, timer::sleep, yield_if_needed};
+use shard_core::{
+    log::Retention,
+    model::{Offset, Timestamp, TopicPartition},
+};
 
 use crate::{
     command::{PartitionChange, ShardCommand},
-    config::ShardConfig,
     event::{Applying, ShardEvent},
     limits,
     mailbox::{Mailbox, OfferError},
     request::Request,
-    store::{data_dir, open::open_partition},
+    store::{AnyPartition, AnyStore, MessageStore as _, Opened, ShardStore as _, StoreError},
 };
 
 /// Takes in what another core sends. The receiver is polled here alone: polled beside something else, it would count
@@ -31,17 +34,13 @@ pub(super) fn receive_requests(peer: ConnectedReceiver<Request>, mailbox: Mailbo
 }
 
 /// Takes in what the control thread says, one step after the other.
-pub(super) fn receive_commands(
-    commands: flume::Receiver<ShardCommand>,
-    mailbox: Mailbox<ShardEvent>,
-    config: ShardConfig,
-) {
+pub(super) fn receive_commands(commands: flume::Receiver<ShardCommand>, mailbox: Mailbox<ShardEvent>, store: AnyStore) {
     glommio::spawn_local(async move {
         while let Ok(command) = commands.recv_async().await {
             match command {
                 ShardCommand::Apply { changes, done } => {
                     let applying = Applying::new(done);
-                    apply(changes, &applying, &mailbox, &config).await;
+                    apply(changes, &applying, &mailbox, &store).await;
                 }
                 ShardCommand::Stop { done } => {
                     mailbox.push(ShardEvent::Stop { done });
@@ -69,38 +68,71 @@ pub(super) fn tick(
     .detach();
 }
 
-/// Recovers the partitions that are to be opened, several at a time, and passes the other changes on behind them.
+/// Opens the partitions that are to be opened, several at a time, and passes the other changes on behind them.
 async fn apply(
     changes: Vec<PartitionChange>,
     applying: &Rc<Applying>,
     mailbox: &Mailbox<ShardEvent>,
-    config: &ShardConfig,
+    store: &AnyStore,
 ) {
     let (opens, others): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| matches!(change, PartitionChange::Open { .. }));
     let mut opens = opens.into_iter();
-    let mut recovering = FuturesUnordered::new();
+    let mut opening = FuturesUnordered::new();
     loop {
-        while recovering.len() < limits::RECOVERIES_MAX {
+        while opening.len() < limits::RECOVERIES_MAX {
             let Some(change) = opens.next() else { break };
-            recovering.push(recover(change, config));
+            opening.push(open(change, store));
         }
-        let Some((change, recovered)) = recovering.next().await else { break };
-        let recovered = Box::new(recovered);
-        mailbox.push(ShardEvent::Opened { change, recovered, applying: Rc::clone(applying) });
+        let Some((change, opened)) = opening.next().await else { break };
+        let opened = Box::new(opened);
+        mailbox.push(ShardEvent::Opened { change, opened, applying: Rc::clone(applying) });
     }
     for change in others {
         mailbox.push(ShardEvent::Change { change, applying: Rc::clone(applying) });
     }
 }
 
-async fn recover(
+async fn open(
     change: PartitionChange,
-    config: &ShardConfig,
-) -> (PartitionChange, Result<crate::store::open::Recovered, String>) {
-    let partition = change.partition();
-    let directory = data_dir::partition_dir(&config.data_dir, partition);
-    let ends = config.durable_ends.iter().filter(|end| end.partition == partition);
-    let durable_end = ends.map(|end| end.durable_end).max().unwrap_or_default();
-    (change, open_partition(directory, partition, durable_end).await)
+    store: &AnyStore,
+) -> (PartitionChange, Result<Opened<AnyPartition>, StoreError>) {
+    let opened = match change {
+        PartitionChange::Open { partition, epoch, .. } => store.open(partition, epoch).await,
+        PartitionChange::Configure { .. }
+        | PartitionChange::Delete { .. }
+        | PartitionChange::OpenSubscription { .. }
+        | PartitionChange::CloseSubscription { .. } => Err(StoreError::new("it is not to be opened")),
+    };
+    (change, opened)
+}
+
+/// Has partitions let go of what they need not keep, several at a time, and tells which of them start elsewhere now.
+pub(super) fn retain(
+    partitions: Vec<(TopicPartition, AnyPartition, Retention, Offset)>,
+    now: Timestamp,
+    mailbox: Mailbox<ShardEvent>,
+) {
+    glommio::spawn_local(async move {
+        let retain = async |(partition, store, keep, start): (_, AnyPartition, _, _)| {
+            let retained = store.retain(now, keep).await;
+            (partition, Some(retained).filter(|retained| *retained != Ok(start)))
+        };
+        let mut partitions = partitions.into_iter();
+        let mut retaining = FuturesUnordered::new();
+        loop {
+            while retaining.len() < limits::RETENTIONS_MAX {
+                let Some(partition) = partitions.next() else { break };
+                retaining.push(retain(partition));
+            }
+            let Some((partition, changed)) = retaining.next().await else { break };
+            if let Some(start) = changed {
+                mailbox.push(ShardEvent::LogStart { partition, start });
+            }
+            // Most have nothing to do, and ten thousand of them take a while all the same.
+            yield_if_needed().await;
+        }
+        mailbox.push(ShardEvent::RetentionDone);
+    })
+    .detach();
 }

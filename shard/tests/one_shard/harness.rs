@@ -6,10 +6,14 @@ use futures_channel::oneshot;
 use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
     MeshPlan, PublishError, Published, PullRequest, Pulled, ReadFrom, ReadRequest, SeekTo, Shard, ShardConfig,
-    ShardHandle,
+    ShardHandle, StoreConfig,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
-    read_durable_ends, shard_of,
+    shard_of,
+    store::{
+        log::{LogStoreConfig, read_durable_ends},
+        memory::{MemoryStoreConfig, next_incarnation},
+    },
 };
 use shard_core::{
     format::{
@@ -43,7 +47,24 @@ pub(crate) fn with_shard<T: Send + 'static>(
     directory: &Path,
     test: impl AsyncFnOnce(Rc<Running>) -> T + Send + 'static,
 ) -> T {
-    let config = config(directory, 1);
+    with_shard_of(config(directory, 1), test)
+}
+
+/// Runs `test` beside one shard with a memory store of `bytes_max`.
+pub(crate) fn with_memory_shard<T: Send + 'static>(
+    directory: &Path,
+    bytes_max: u64,
+    test: impl AsyncFnOnce(Rc<Running>) -> T + Send + 'static,
+) -> T {
+    let incarnation = next_incarnation(directory).unwrap();
+    let store = StoreConfig::Memory(MemoryStoreConfig { bytes_max, incarnation });
+    with_shard_of(ShardConfig { store, tail_cache_bytes_max: 0, ..config(directory, 1) }, test)
+}
+
+fn with_shard_of<T: Send + 'static>(
+    config: ShardConfig,
+    test: impl AsyncFnOnce(Rc<Running>) -> T + Send + 'static,
+) -> T {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
     let thread = executor.spawn(move || async move {
         let (commands, receiver) = flume::bounded(16);
@@ -64,7 +85,7 @@ pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Runnin
     let mut tests = Some((test, senders.clone(), finished));
     let mut threads = Vec::new();
     for ((index, commands), metrics) in receivers.into_iter().enumerate().zip(&metrics) {
-        let config = ShardConfig { index, ..config(directory, 2) };
+        let config = config(directory, 2).of_shard(index);
         let (plan, metrics, senders) = (plan.clone(), Arc::clone(metrics), senders.clone());
         let test = tests.take();
         let wait_for_finish = wait_for_finish.clone();
@@ -89,17 +110,17 @@ pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Runnin
 }
 
 pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
-    let ends = read_durable_ends(directory).unwrap();
+    let durable_ends = Arc::new(read_durable_ends(directory).unwrap());
+    let data_dir = directory.to_owned();
+    let log = LogStoreConfig { data_dir, shard: 0, shard_count: count, segment_bytes_max: 1 << 20, durable_ends };
     ShardConfig {
         index: 0,
         count,
         data_dir: directory.to_owned(),
-        segment_bytes_max: 1 << 20,
+        store: StoreConfig::Log(log),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],
-        durable_ends: Arc::new(ends.entries),
-        durable_ends_sequence: ends.sequence,
     }
 }
 

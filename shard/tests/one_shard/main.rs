@@ -5,7 +5,7 @@ mod harness;
 
 use std::{fs, time::Duration};
 
-use harness::{cursor, directory, partition, with_shard, with_two_shards};
+use harness::{cursor, directory, partition, with_memory_shard, with_shard, with_two_shards};
 use shard::{
     AckAction, AckOutcome, Durability, PartitionUnavailable, PublishError, ReadError, ReadFrom, ReadRequest, SeekTo,
     command::PartitionChange,
@@ -248,4 +248,45 @@ fn a_request_for_another_cores_partition_crosses_over() {
         assert_eq!(owners.iter().filter(|&&owner| owner == 0).count(), 2, "{owners:?}");
     });
     assert_eq!(used, [20, 20]);
+}
+
+#[test]
+fn a_memory_store_serves_like_any_other_and_forgets() {
+    let directory = directory();
+    with_memory_shard(directory.path(), 1 << 20, async |shard| {
+        shard.open(&[0]).await;
+        let published = shard.publish(0, &[b"a", b"b"]).await.unwrap();
+        assert_eq!((published.base_offset, published.durability), (Offset::ZERO, Durability::Memory));
+        assert_eq!(shard.read_all(0, 0).await, [b"a", b"b"]);
+        let pulled = shard.pull(0, 10).await;
+        let acked = pulled.leased.iter().map(|message| (message.offset, message.lease)).collect();
+        let outcomes = shard.handle.acknowledge(cursor(0), AckAction::Ack, acked).await.unwrap();
+        assert_eq!(outcomes, [AckOutcome::Applied; 2]);
+        assert_eq!(shard.pull(0, 10).await.leased, []);
+        shard.stop().await;
+    });
+    with_memory_shard(directory.path(), 1 << 20, async |shard| {
+        shard.open(&[0]).await;
+        let read = ReadRequest { from: ReadFrom::Offset(Offset::ZERO), bytes_max: 100, wait: Duration::ZERO };
+        let old = shard.handle.read(partition(0), read).await;
+        assert!(matches!(old, Err(ReadError::Expired { .. })), "an old offset is never another message: {old:?}");
+        let published = shard.publish(0, &[b"c"]).await.unwrap();
+        assert_eq!(published.base_offset, Offset::new(1 << 40));
+        assert_eq!(shard.pull(0, 10).await.leased.len(), 1);
+    });
+}
+
+#[test]
+fn a_store_that_is_full_refuses_and_stores_nothing() {
+    let directory = directory();
+    with_memory_shard(directory.path(), 10_000, async |shard| {
+        shard.open(&[0]).await;
+        shard.publish(0, &[&[b'x'; 6_000]]).await.unwrap();
+        let full = shard.publish(0, &[&[b'x'; 6_000]]).await;
+        assert!(matches!(full, Err(PublishError::Rejected { .. })), "{full:?}");
+        let small = shard.publish(0, &[b"small"]).await.unwrap();
+        assert_eq!(small.base_offset, Offset::new(1), "no offset is lost");
+        assert_eq!(shard.read_all(0, 1).await, [b"small"]);
+        assert_eq!(shard.handle.status(partition(0)).await.unwrap().closed, None);
+    });
 }

@@ -68,7 +68,7 @@ fn a_value_of_the_wrong_kind_says_where_and_what_was_expected() {
 
 #[test]
 fn a_setting_that_would_do_nothing_is_refused() {
-    for text in ["redis: {host: localhost}", "tracing: {enabled: false}", "cluster: {seeds: []}", "store: memory"] {
+    for text in ["redis: {host: localhost}", "tracing: {enabled: false}", "cluster: {seeds: []}", "store: redis"] {
         let message = from_file(text).unwrap_err().to_string();
         assert!(message.contains("not supported by this version"), "{message}");
     }

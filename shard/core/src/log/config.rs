@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::model::Timestamp;
+
 /// When an append counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlushPolicy {
-    /// When it is on the disk.
+    /// When it is as safe as the store makes it: on the disk.
     #[default]
     Always,
     /// When it is written; synced at most this long after.
@@ -14,17 +16,31 @@ pub enum FlushPolicy {
     Os,
 }
 
-/// The settings of one partition's log.
+/// How appends to one partition are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogConfig {
+pub struct AppendConfig {
     /// When an append counts as done.
     pub flush: FlushPolicy,
-    /// How long messages are kept; for ever if none.
-    pub retention: Option<Duration>,
-    /// How many bytes are kept; any number if none.
-    pub retention_bytes: Option<u64>,
-    /// The size at which a segment is closed and the next begun.
-    pub segment_bytes_max: u64,
-    /// How many bytes may wait for the disk before appends are refused.
+    /// How many bytes may wait for the store before appends are refused.
     pub unflushed_bytes_max: u64,
+}
+
+/// What of a log is kept, acked or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// How long messages are kept; for ever if none.
+    pub age: Option<Duration>,
+    /// How many bytes are kept; any number if none.
+    pub bytes: Option<u64>,
+}
+
+impl Retention {
+    /// Whether what was taken at `taken` need not be kept any longer for its age.
+    #[must_use]
+    pub fn has_passed(&self, taken: Timestamp, now: Timestamp) -> bool {
+        self.age.is_some_and(|kept| {
+            let kept_ms = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
+            taken.plus_millis(kept_ms) < now
+        })
+    }
 }

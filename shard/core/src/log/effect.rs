@@ -1,63 +1,22 @@
-//! What a log wants done, and what is told to it: the whole traffic between the core and its driver.
+//! What an appender wants done, and what is told to it: the whole traffic between it and its driver.
 
 use crate::{
     format::record_batch::RecordBatch,
     model::{Offset, RequestId, Timestamp},
 };
 
-/// Something to do for a log. Files are named by the base offset of their segment.
+/// Something to do for a partition's appends, whatever store holds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogEffect {
-    /// Make the file, write this header block, sync the file and its directory; then `LogEvent::SegmentCreated`.
-    CreateSegment {
-        /// The new segment.
-        segment: Offset,
-        /// Its first block.
-        header: Vec<u8>,
-    },
-    /// Write zeros here, ahead of the log, so that later writes find their blocks in place; then
-    /// `LogEvent::Prepared`. Only a convenience: an error is to be ignored.
-    Prepare {
-        /// The segment.
-        segment: Offset,
-        /// The first byte.
-        position: u64,
-        /// How many.
-        length: u64,
-    },
-    /// Write the batches one behind the other, padded with zeros to whole blocks; then `LogEvent::Written`.
-    Write {
-        /// The segment.
-        segment: Offset,
-        /// Where, the start of a block.
-        position: u64,
-        /// What.
+pub enum AppendEffect {
+    /// Hand the batches to the store; then `AppendEvent::Appended`. The next one comes only after that.
+    Append {
+        /// In offset order, behind everything handed over before.
         batches: Vec<RecordBatch>,
-        /// The size with padding.
-        padded_bytes: usize,
-        /// Whether it has to be on the disk when `Written` is told.
+        /// Whether they, and everything before them, have to be as safe as the store can make them.
         durable: bool,
     },
-    /// Sync the segment; then `LogEvent::Synced`.
-    Sync {
-        /// The segment.
-        segment: Offset,
-    },
-    /// Nothing more is written to the segment: cut it to this length, close it, and write its index file; then
-    /// `LogEvent::Sealed`. Only a convenience: an error is to be ignored, and a start without the index reads it all.
-    Seal {
-        /// The segment.
-        segment: Offset,
-        /// The position behind its last flush.
-        length: u64,
-        /// The bytes of its index file.
-        index: Vec<u8>,
-    },
-    /// Remove the segment's file, then its index; in the order of these effects. Nothing waits for it.
-    DeleteSegment {
-        /// The segment.
-        segment: Offset,
-    },
+    /// Make safe what was handed over before; then `AppendEvent::Synced`.
+    Sync,
     /// The append is done: answer it.
     Acknowledge {
         /// The append.
@@ -69,40 +28,84 @@ pub enum LogEffect {
         /// What it has reached.
         reached: Reached,
     },
-    /// The append failed: it is not known whether the batch will be there after a restart.
+    /// The append failed: answer it.
     Refuse {
         /// The append.
         request: RequestId,
+        /// What is known of the batch.
+        fate: Fate,
     },
     /// Consumers now see what lies below.
     HighWatermark(Offset),
 }
 
-/// How durable an append is when it is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an append has reached when it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reached {
-    /// On the disk.
-    Disk,
-    /// Written, not synced.
+    /// This process's memory: gone when it ends.
+    Memory,
+    /// Written to the owner's disk, not synced.
     Written,
+    /// Synced to the owner's disk.
+    Disk,
+    /// A Redis that syncs later, or never.
+    RedisBuffered,
+    /// A Redis that has synced it.
+    RedisFsync,
 }
 
-/// The end of something a log wanted done.
+/// What is known of a batch whose append was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is not in the log.
+    NotStored,
+    /// It may or may not be in the log after a restart.
+    Unknown,
+}
+
+/// The end of something an appender wanted done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogEvent {
-    /// The segment is there, and durably so.
-    SegmentCreated,
-    /// The prepared range is in place, or not.
-    Prepared,
-    /// The write is done.
-    Written,
-    /// Everything written before the sync began is on the disk.
+pub enum AppendEvent {
+    /// The batches are in the store.
+    Appended {
+        /// How safe they are.
+        reached: Reached,
+    },
+    /// None of the batches is in the store, or ever will be, and a later append may succeed.
+    Rejected {
+        /// For people.
+        reason: String,
+    },
+    /// Everything handed over before the sync began is safe.
     Synced,
-    /// The segment is sealed and its index written, or not.
-    Sealed,
-    /// A create, a write or a sync failed: the log is not to be trusted until it was recovered.
+    /// It is not known what of the batches is in the store: nothing more is appended until the partition was opened
+    /// again.
     Failed {
         /// For people.
         reason: String,
     },
+}
+
+impl Reached {
+    /// Whether it outlives a loss of power where it is.
+    #[must_use]
+    pub const fn is_durable(self) -> bool {
+        match self {
+            Self::Disk | Self::RedisFsync => true,
+            Self::Memory | Self::Written | Self::RedisBuffered => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_synced_is_durable() {
+        let durable = [Reached::Disk, Reached::RedisFsync];
+        let fleeting = [Reached::Memory, Reached::Written, Reached::RedisBuffered];
+        assert!(durable.iter().all(|reached| reached.is_durable()));
+        assert!(!fleeting.iter().any(|reached| reached.is_durable()));
+    }
 }

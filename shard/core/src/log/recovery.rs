@@ -15,7 +15,7 @@ use crate::{
         segment_header::{SegmentHeader, SegmentHeaderError},
     },
     limits,
-    model::{LeaderEpoch, Offset, TopicPartition},
+    model::{LeaderEpoch, Offset, Timestamp, TopicPartition},
 };
 
 mod resume;
@@ -26,8 +26,7 @@ use resume::Resumed;
 #[derive(Debug)]
 pub struct LogRecovery {
     partition: TopicPartition,
-    /// Everything below was known to be on the disk.
-    durable_end: Offset,
+    known: KnownLog,
     segments: Vec<Segment>,
     /// The offset that comes next; none before the first segment.
     next: Option<Offset>,
@@ -39,6 +38,15 @@ pub struct LogRecovery {
     /// Where in the segment at hand its index had the recovery begin.
     resumed: Option<Resumed>,
     cut: Option<Cut>,
+}
+
+/// What was written down of a log before the stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownLog {
+    /// Everything below was known to be on the disk.
+    pub durable_end: Offset,
+    /// Where retention had the log start, if that was written down at all: it is the base of a segment.
+    pub log_start: Option<Offset>,
 }
 
 /// What the driver does next with the segment at hand.
@@ -62,6 +70,8 @@ pub enum RecoveryStep {
 pub struct RecoveredLog {
     /// In order.
     pub segments: Vec<Segment>,
+    /// The offset of the first record still there, or the end if there is none.
+    pub log_start: Offset,
     /// The next offset to be assigned.
     pub log_end: Offset,
     /// Where the last segment was cut; the driver zeroes the rest of that block, cuts the file behind it and syncs,
@@ -94,13 +104,39 @@ pub struct DamagedLog {
     pub reason: String,
 }
 
-impl LogRecovery {
-    /// Starts a recovery; everything below `durable_end` is known to have been on the disk.
+impl KnownLog {
+    /// How many of the oldest segments of `bases` retention had given up, all of their records lying below the start.
+    ///
+    /// Their files are to be removed, oldest first, before the recovery begins; some of them may be gone already, in any
+    /// order.
     #[must_use]
-    pub const fn new(partition: TopicPartition, durable_end: Offset) -> Self {
+    pub fn expired_segments(&self, bases: &[Offset]) -> usize {
+        let Some(start) = self.log_start else { return 0 };
+        bases.iter().skip(1).take_while(|&&next| next <= start).count()
+    }
+
+    /// Everything below was on the disk; a start of a log is the end of segments that were synced.
+    fn durable_end(&self) -> Offset {
+        self.durable_end.max(self.log_start.unwrap_or_default())
+    }
+}
+
+impl RecoveredLog {
+    /// No record was taken later.
+    #[must_use]
+    pub fn newest(&self) -> Timestamp {
+        let newest = self.segments.iter().map(|segment| segment.newest.max(segment.created)).max();
+        newest.unwrap_or_default().max(Timestamp::default())
+    }
+}
+
+impl LogRecovery {
+    /// Starts a recovery of what `known` says was on the disk, without the segments that are expired.
+    #[must_use]
+    pub const fn new(partition: TopicPartition, known: KnownLog) -> Self {
         Self {
             partition,
-            durable_end,
+            known,
             segments: Vec::new(),
             next: None,
             epoch: LeaderEpoch::new(0),
@@ -122,13 +158,17 @@ impl LogRecovery {
         if let Some(next) = self.next.filter(|&next| next != base) {
             return Err(at_start(format!("the log before it ends at offset {next}")));
         }
+        // Nothing is deleted before the new start is written down.
+        if let (None, Some(start)) = (self.next, self.known.log_start.filter(|&start| start < base)) {
+            return Err(at_start(format!("the segment before it is missing, the log starts at offset {start}")));
+        }
         let header = match SegmentHeader::decode(first_block) {
             Ok(header) => header,
             Err(error @ (SegmentHeaderError::Version { .. } | SegmentHeaderError::BlockBytes { .. })) => {
                 return Err(at_start(error.to_string()));
             }
             // Older segments go only once the next is there: one that stands alone was finished, but for the very first.
-            Err(error) if is_last && base >= self.durable_end && self.next.unwrap_or_default() == base => {
+            Err(error) if is_last && base >= self.known.durable_end() && self.next.unwrap_or_default() == base => {
                 self.next = Some(base);
                 self.unfinished = Some((base, error));
                 return Ok(RecoveryStep::Read { position: limits::BLOCK_BYTES, bytes_min: 1 });
@@ -140,7 +180,7 @@ impl LogRecovery {
             return Err(at_start(reason));
         }
         self.next = Some(base);
-        self.segments.push(Segment::new(base, limits::BLOCK_BYTES));
+        self.segments.push(Segment::new(base, header.created_at));
         Ok(RecoveryStep::Read { position: limits::BLOCK_BYTES, bytes_min: 1 })
     }
 
@@ -175,12 +215,13 @@ impl LogRecovery {
     /// The log ends before what is known to have been on the disk.
     pub fn finish(self) -> Result<RecoveredLog, DamagedLog> {
         let log_end = self.next.unwrap_or_default();
-        if log_end < self.durable_end {
-            let reason = format!("the log ends at offset {log_end}, it was durable up to {}", self.durable_end);
+        if log_end < self.known.durable_end() {
+            let reason = format!("the log ends at offset {log_end}, it was durable up to {}", self.known.durable_end());
             let segment = self.segments.last().map_or(Offset::ZERO, |last| last.base);
             return Err(DamagedLog { segment, position: 0, offset: log_end, reason });
         }
-        Ok(RecoveredLog { segments: self.segments, log_end, cut: self.cut })
+        let log_start = self.segments.first().map_or(log_end, |first| first.base);
+        Ok(RecoveredLog { segments: self.segments, log_start, log_end, cut: self.cut })
     }
 
     /// Takes batch after batch, as far as `bytes` go.
@@ -234,7 +275,7 @@ impl LogRecovery {
     fn end_segment(&mut self, position: u64, torn: Option<String>) -> Result<RecoveryStep, DamagedLog> {
         let next = self.next.unwrap_or_default();
         match torn {
-            Some(reason) if !self.in_last || next < self.durable_end => Err(self.damage(position, reason)),
+            Some(reason) if !self.in_last || next < self.known.durable_end() => Err(self.damage(position, reason)),
             torn => {
                 if self.in_last {
                     let segment = self.segments.last().expect("`begin` came first").base;

@@ -6,6 +6,7 @@ use crate::{
         record_batch::BatchHeader,
     },
     limits,
+    log::flush::Flush,
     model::{LeaderEpoch, Offset, Timestamp, TopicPartition},
 };
 
@@ -18,6 +19,8 @@ pub struct Segment {
     pub end: u64,
     /// The newest time of a record in it.
     pub newest: Timestamp,
+    /// When it was begun: none of its records is older.
+    pub created: Timestamp,
     /// The epoch of its last batch.
     epoch: LeaderEpoch,
     /// Sparse, in order: where flushes start.
@@ -29,18 +32,20 @@ pub struct Segment {
 impl Segment {
     /// A segment that holds its header alone.
     #[must_use]
-    pub const fn new(base: Offset, end: u64) -> Self {
+    pub const fn new(base: Offset, created: Timestamp) -> Self {
         let (newest, epoch) = (Timestamp::from_millis(i64::MIN), LeaderEpoch::new(0));
-        Self { base, end, newest, epoch, index: Vec::new(), interval: limits::INDEX_INTERVAL_BYTES }
+        let (end, interval) = (limits::BLOCK_BYTES, limits::INDEX_INTERVAL_BYTES);
+        Self { base, end, newest, created, epoch, index: Vec::new(), interval }
     }
 
     /// A segment as its index file describes it.
     #[must_use]
-    pub fn from_index(file: OffsetIndexFile) -> Self {
+    pub fn from_index(file: OffsetIndexFile, created: Timestamp) -> Self {
         Self {
             base: file.base_offset,
             end: file.segment_bytes,
             newest: file.max_timestamp,
+            created,
             epoch: file.last_epoch,
             index: file.entries,
             interval: limits::INDEX_INTERVAL_BYTES,
@@ -55,17 +60,25 @@ impl Segment {
 
     /// Notes a batch that lies at `position`; batches come in order.
     pub fn note(&mut self, position: u64, batch: &BatchHeader) {
-        let apart = |last: &IndexEntry| position - last.position >= self.interval;
-        let starts_flush = position.is_multiple_of(limits::BLOCK_BYTES);
-        if starts_flush && self.index.last().is_none_or(apart) {
-            if self.index.len() == limits::INDEX_ENTRIES_MAX {
-                self.thin();
-            }
-            let entry = IndexEntry { offset: batch.base_offset, position, max_timestamp_before: self.newest };
-            self.index.push(entry);
+        if position.is_multiple_of(limits::BLOCK_BYTES) {
+            self.index(batch.base_offset, position);
         }
         self.newest = self.newest.max(batch.last_timestamp());
         self.epoch = batch.leader_epoch;
+    }
+
+    /// Notes a whole flush that was written at the segment's end and goes to `end`.
+    pub(super) fn note_flush(&mut self, flush: &Flush, end: u64) {
+        self.index(flush.offsets.start, self.end);
+        self.newest = self.newest.max(flush.newest);
+        self.epoch = flush.epoch;
+        self.end = end;
+    }
+
+    /// Whether it holds its header alone.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.end <= limits::BLOCK_BYTES
     }
 
     /// What to leave on disk beside the segment, which ends before `end_offset`.
@@ -98,6 +111,17 @@ impl Segment {
         entry.map_or(self.base, |entry| entry.offset)
     }
 
+    /// Takes an entry for what begins on a block at `position`, unless the last one is near.
+    fn index(&mut self, offset: Offset, position: u64) {
+        let apart = |last: &IndexEntry| position - last.position >= self.interval;
+        if self.index.last().is_none_or(apart) {
+            if self.index.len() == limits::INDEX_ENTRIES_MAX {
+                self.thin();
+            }
+            self.index.push(IndexEntry { offset, position, max_timestamp_before: self.newest });
+        }
+    }
+
     /// Gives up every other entry, and takes new ones half as often.
     fn thin(&mut self) {
         let mut keep = false;
@@ -118,7 +142,7 @@ mod tests {
     };
 
     fn segment() -> Segment {
-        let mut segment = Segment::new(Offset::new(0), 4096);
+        let mut segment = Segment::new(Offset::new(0), Timestamp::default());
         for flush in 0..64 {
             let position = 4096 + flush * 8192;
             segment.note(position, batch_at(flush * 2, 10).header());
@@ -154,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_index_is_bounded_and_still_leads_to_every_offset() {
-        let mut segment = Segment::new(Offset::ZERO, 4096);
+        let mut segment = Segment::new(Offset::ZERO, Timestamp::default());
         let batch = batch_at(0, 10);
         for flush in 0..5_000 {
             let header = BatchHeader { base_offset: Offset::new(flush), ..*batch.header() };
@@ -173,6 +197,9 @@ mod tests {
         segment.end = 4096 + 64 * 8192;
         let partition = TopicPartition::new(TopicId::new(1), PartitionIndex::new(0));
         let file = segment.to_index(partition, Offset::new(128));
-        assert_eq!(Segment::from_index(OffsetIndexFile::decode(&file.encode()).unwrap()), segment);
+        assert_eq!(
+            Segment::from_index(OffsetIndexFile::decode(&file.encode()).unwrap(), Timestamp::default()),
+            segment
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shard_core::{
-    delivery::{JournalEffect, JournalFile, RecoveredJournal, recover},
+    delivery::{JournalFile, JournalWrite, RecoveredJournal, recover},
     model::TopicPartition,
 };
 
@@ -13,20 +13,20 @@ const SECTOR_BYTES: usize = 512;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     files: BTreeMap<u64, Vec<u8>>,
-    in_flight: Option<JournalEffect>,
+    in_flight: Option<JournalWrite>,
 }
 
 impl Disk {
     /// Starts a write or a creation; its bytes are not safe before `sync`.
-    pub(crate) fn start(&mut self, effect: JournalEffect) {
+    pub(crate) fn start(&mut self, write: JournalWrite) {
         assert!(self.in_flight.is_none(), "one write is in flight at a time");
-        self.in_flight = Some(effect);
+        self.in_flight = Some(write);
     }
 
     /// Completes what was started; returns whether there was anything.
     pub(crate) fn sync(&mut self) -> bool {
-        let Some(effect) = self.in_flight.take() else { return false };
-        self.persist(effect, |_| Sector::New);
+        let Some(write) = self.in_flight.take() else { return false };
+        self.persist(write, |_| Sector::New);
         true
     }
 
@@ -37,8 +37,8 @@ impl Disk {
 
     /// Loses power: of what is in flight, the bits of `sectors` say what each sector holds.
     pub(crate) fn crash(&mut self, sectors: u64) {
-        let Some(effect) = self.in_flight.take() else { return };
-        self.persist(effect, |index| match (sectors.rotate_right(u32::try_from(index * 2 % 64).unwrap())) & 3 {
+        let Some(write) = self.in_flight.take() else { return };
+        self.persist(write, |index| match (sectors.rotate_right(u32::try_from(index * 2 % 64).unwrap())) & 3 {
             0 => Sector::Old,
             1 => Sector::Garbage,
             _ => Sector::New,
@@ -55,16 +55,12 @@ impl Disk {
         recovered
     }
 
-    fn persist(&mut self, effect: JournalEffect, sector: impl Fn(usize) -> Sector) {
-        let (generation, start, bytes) = match effect {
-            JournalEffect::CreateJournal { generation, bytes } => (generation, 0, bytes),
-            JournalEffect::Write { generation, position, bytes } => {
+    fn persist(&mut self, write: JournalWrite, sector: impl Fn(usize) -> Sector) {
+        let (generation, start, bytes) = match write {
+            JournalWrite::Create { generation, bytes } => (generation, 0, bytes),
+            JournalWrite::Write { generation, position, bytes } => {
                 (generation, usize::try_from(position).unwrap(), bytes)
             }
-            JournalEffect::TakeSnapshot
-            | JournalEffect::DeleteJournal { .. }
-            | JournalEffect::Release { .. }
-            | JournalEffect::Refuse { .. } => panic!("{effect:?} writes nothing"),
         };
         assert!(start % 4096 == 0 && bytes.len() % 4096 == 0, "{start}, {} bytes", bytes.len());
         let file = self.files.entry(generation).or_default();

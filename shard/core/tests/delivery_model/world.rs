@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use shard_core::{
     delivery::{
         AckOutcome, Backoff, ClusterKey, ConsumerId, CursorState, DeliveryPolicy, Dispatcher, DispatcherIdentity,
-        JournalEffect, JournalWriter, LeaseRequest, LeasedMessage,
+        JournalEffect, JournalFiles, JournalWriter, LeaseRequest, LeasedMessage,
     },
     model::{Monotonic, Offset, OffsetRange, PartitionIndex, RequestId, SubscriptionId, TopicId, TopicPartition},
 };
@@ -32,6 +32,7 @@ pub(crate) struct World {
     end: u64,
     dispatcher: Dispatcher,
     writer: JournalWriter,
+    files: JournalFiles,
     disk: Disk,
     model: Model,
     /// What the journal knows: retention reaches it with the next snapshot only.
@@ -59,7 +60,8 @@ impl World {
             log_start: 0,
             end: 0,
             dispatcher,
-            writer: JournalWriter::create(PARTITION),
+            writer: JournalWriter::open(false),
+            files: JournalFiles::create(PARTITION),
             disk: Disk::default(),
             model: Model::default(),
             journaled: first.state.clone(),
@@ -196,9 +198,7 @@ impl World {
 
     /// Completes the write in flight and starts the next one.
     pub(crate) fn complete_write(&mut self) {
-        if self.disk.sync() {
-            self.writer.on_written();
-        }
+        self.sync();
         self.perform_effects();
     }
 
@@ -212,7 +212,8 @@ impl World {
         let state = recovered.cursors.remove(&SUBSCRIPTION).expect("the opening was durable");
         let point = self.points.iter().rev().find(|point| point.state == state);
         let point = point.unwrap_or_else(|| panic!("{state:?} is no point since the last answer")).clone();
-        self.writer = recovered.writer;
+        self.writer = JournalWriter::open(recovered.files.is_large());
+        self.files = recovered.files;
         self.journaled = state.clone();
         self.starts += 1;
         self.dispatcher = Dispatcher::resume(identity(self.starts), POLICY, state);
@@ -325,10 +326,21 @@ impl World {
 
     fn settle(&mut self) {
         self.perform_effects();
-        while self.disk.sync() {
-            self.writer.on_written();
+        while self.sync() {
             self.perform_effects();
         }
+    }
+
+    /// Completes the write in flight; returns whether there was one.
+    fn sync(&mut self) -> bool {
+        let synced = self.disk.sync();
+        if synced {
+            if let Some(old) = self.files.on_written() {
+                self.disk.delete(old);
+            }
+            self.writer.on_stored(self.files.is_large());
+        }
+        synced
     }
 
     fn perform_effects(&mut self) {
@@ -338,10 +350,10 @@ impl World {
                     self.compactions += 1;
                     self.journaled = self.dispatcher.state().clone();
                     self.push_point();
-                    self.writer.compact([(SUBSCRIPTION, self.dispatcher.state())]);
+                    self.writer.replace([(SUBSCRIPTION, self.dispatcher.state())]);
                 }
-                JournalEffect::CreateJournal { .. } | JournalEffect::Write { .. } => self.disk.start(effect),
-                JournalEffect::DeleteJournal { generation } => self.disk.delete(generation),
+                JournalEffect::AppendCursors { entries } => self.disk.start(self.files.append(&entries)),
+                JournalEffect::ReplaceCursors { entries } => self.disk.start(self.files.replace(&entries)),
                 JournalEffect::Release { request } => self.released(request),
                 JournalEffect::Refuse { request, reason } => panic!("{request:?}: {reason}"),
             }

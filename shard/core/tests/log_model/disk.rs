@@ -20,7 +20,8 @@ pub(crate) struct Disk {
     files: BTreeMap<u64, File>,
     /// Never synced: any of them may be torn by a power cut, also long after.
     indexes: BTreeMap<u64, Vec<u8>>,
-    deletions: Vec<u64>,
+    /// Removed, and back after a power cut unless the directory is synced before.
+    removed: BTreeMap<u64, (File, Vec<u8>)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,8 +44,9 @@ struct Write {
     replaced: Vec<Range<usize>>,
 }
 
-/// Which of the sectors of a torn write are new: a stream of choices from one seed.
-pub(crate) struct Tears(u64);
+/// A stream of choices from one seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
 
 #[derive(Clone, Copy)]
 enum Sector {
@@ -120,7 +122,9 @@ impl Disk {
 
     /// Leaves an index beside a segment.
     pub(crate) fn write_index(&mut self, segment: u64, index: Vec<u8>) {
-        self.indexes.insert(segment, index);
+        if !index.is_empty() {
+            self.indexes.insert(segment, index);
+        }
     }
 
     /// A segment's index, if there is one.
@@ -128,22 +132,16 @@ impl Disk {
         self.indexes.get(&segment).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Asks for a deletion: it happens, in order, some time.
-    pub(crate) fn delete_later(&mut self, segment: u64) {
-        self.deletions.push(segment);
-    }
-
-    /// Performs the first `count` deletions that were asked for.
-    pub(crate) fn delete(&mut self, count: usize) {
-        for segment in self.deletions.drain(..count.min(self.deletions.len())) {
-            self.files.remove(&segment);
-            self.indexes.remove(&segment);
+    /// Removes a file and its index.
+    pub(crate) fn remove(&mut self, segment: u64) {
+        if let Some(file) = self.files.remove(&segment) {
+            self.removed.insert(segment, (file, self.indexes.remove(&segment).unwrap_or_default()));
         }
     }
 
-    /// Removes a file at once.
-    pub(crate) fn remove(&mut self, segment: u64) {
-        self.files.remove(&segment);
+    /// Makes removals durable.
+    pub(crate) fn sync_directory(&mut self) {
+        self.removed.clear();
     }
 
     /// The files that are there, in order.
@@ -157,12 +155,17 @@ impl Disk {
     }
 
     /// Stops everything, and keeps one of the images that the stop may leave.
-    pub(crate) fn stop(&mut self, stop: Stop, tears: &mut Tears) {
-        self.delete(tears.below(self.deletions.len() + 1));
-        self.deletions.clear();
+    pub(crate) fn stop(&mut self, stop: Stop, random: &mut Random) {
+        for (segment, (file, index)) in std::mem::take(&mut self.removed) {
+            // In any order: nothing was synced between one and the next.
+            if stop == Stop::PowerCut && random.below(2) == 0 {
+                self.files.insert(segment, file);
+                self.write_index(segment, index);
+            }
+        }
         if stop == Stop::PowerCut {
             self.indexes.retain(|_, index| {
-                index.truncate(tears.below(index.len() * 2));
+                index.truncate(random.below(index.len() * 2));
                 !index.is_empty()
             });
         }
@@ -172,14 +175,14 @@ impl Disk {
             for write in unsynced {
                 match stop {
                     Stop::Kill => write.apply(&mut file.safe, |_| Sector::New),
-                    Stop::PowerCut => write.tear(&mut file.safe, tears),
+                    Stop::PowerCut => write.tear(&mut file.safe, random),
                 }
             }
             for write in std::mem::take(&mut file.in_flight) {
-                write.tear(&mut file.safe, tears);
+                write.tear(&mut file.safe, random);
             }
             // A file whose creation was not finished may be empty, or not be there at all.
-            !file.safe.is_empty() || tears.below(2) == 0
+            !file.safe.is_empty() || random.below(2) == 0
         });
     }
 }
@@ -203,13 +206,13 @@ impl Write {
         self.replaced.push(newer.position..newer.end());
     }
 
-    fn tear(&self, file: &mut Vec<u8>, tears: &mut Tears) {
-        // Most tears are of one kind, as when a write has not begun or has all but ended; the mixed ones are the worst.
-        let kind = tears.below(5);
+    fn tear(&self, file: &mut Vec<u8>, random: &mut Random) {
+        // Most random are of one kind, as when a write has not begun or has all but ended; the mixed ones are the worst.
+        let kind = random.below(5);
         let mut sector = |_| match kind {
             0 => Sector::Old,
             1 => Sector::New,
-            _ => tears.sector(),
+            _ => random.sector(),
         };
         self.apply(file, &mut sector);
     }
@@ -232,7 +235,7 @@ impl Write {
     }
 }
 
-impl Tears {
+impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -242,6 +245,7 @@ impl Tears {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
 
+    /// What a sector of a torn write holds.
     fn sector(&mut self) -> Sector {
         match self.below(4) {
             0 => Sector::Old,
@@ -251,7 +255,7 @@ impl Tears {
     }
 
     /// The next number of `SplitMix64`.
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

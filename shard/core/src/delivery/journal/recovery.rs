@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{JournalWriter, compact_at, widen};
+use super::files::{JournalFiles, replace_at, widen};
 use crate::{
     delivery::CursorState,
     format::cursor_journal::{
@@ -26,7 +26,7 @@ pub struct RecoveredJournal {
     /// Every subscription and where it was.
     pub cursors: BTreeMap<SubscriptionId, CursorState>,
     /// Goes on with the newest file.
-    pub writer: JournalWriter,
+    pub files: JournalFiles,
     /// Files that no longer count, to be deleted before anything is written.
     pub obsolete: Vec<u64>,
     /// The end of the newest file, if a crash has left it torn; nothing in it was ever answered.
@@ -92,13 +92,13 @@ pub fn recover(partition: TopicPartition, files: &[JournalFile<'_>]) -> Result<R
         }
     }
     let Some((identity, replayed)) = recovered else {
-        let writer = JournalWriter::create(partition);
-        return Ok(RecoveredJournal { cursors: BTreeMap::new(), writer, obsolete, torn: None });
+        let files = JournalFiles::create(partition);
+        return Ok(RecoveredJournal { cursors: BTreeMap::new(), files, obsolete, torn: None });
     };
     // A torn end is left behind by starting a new file at once: no write ever goes over it.
-    let compact_at = if replayed.torn.is_some() { 0 } else { compact_at(replayed.snapshot_bytes) };
-    let writer = JournalWriter::resume(identity, replayed.end, replayed.next_sequence, compact_at);
-    Ok(RecoveredJournal { cursors: replayed.cursors, writer, obsolete, torn: replayed.torn })
+    let replace_at = if replayed.torn.is_some() { 0 } else { replace_at(replayed.snapshot_bytes) };
+    let files = JournalFiles::resume(identity, replayed.end, replayed.next_sequence, replace_at);
+    Ok(RecoveredJournal { cursors: replayed.cursors, files, obsolete, torn: replayed.torn })
 }
 
 /// Replays one file; `None` if it was never finished.

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    format::cursor_journal::{EntryError, GroupError, HeaderError},
-    model::{Offset, OffsetRange, PartitionIndex, TopicId},
+    format::cursor_journal::{BLOCK_BYTES, EntryError, GroupError, HeaderError},
+    model::{Offset, OffsetRange, PartitionIndex, TopicId, TopicPartition},
 };
 
 const PARTITION: TopicPartition = TopicPartition::new(TopicId::new(7), PartitionIndex::new(3));
@@ -17,6 +17,7 @@ const BLOCK: u64 = 4096;
 /// A writer with the cursors it writes about, and a disk.
 struct Rig {
     writer: JournalWriter,
+    layout: JournalFiles,
     cursors: BTreeMap<SubscriptionId, CursorState>,
     files: BTreeMap<u64, Vec<u8>>,
     released: Vec<u64>,
@@ -25,9 +26,9 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let writer = JournalWriter::create(PARTITION);
+        let (writer, layout) = (JournalWriter::open(false), JournalFiles::create(PARTITION));
         let cursors = BTreeMap::new();
-        Self { writer, cursors, files: BTreeMap::new(), released: Vec::new(), refused: Vec::new() }
+        Self { writer, layout, cursors, files: BTreeMap::new(), released: Vec::new(), refused: Vec::new() }
     }
 
     /// A file of generation 1 with the subscription opened at 0.
@@ -52,16 +53,14 @@ impl Rig {
     }
 
     /// Performs effects up to a write, which it returns without performing it.
-    fn poll(&mut self) -> Option<JournalEffect> {
+    fn poll(&mut self) -> Option<JournalWrite> {
         while let Some(effect) = self.writer.poll_effect() {
             match effect {
                 JournalEffect::TakeSnapshot => {
-                    self.writer.compact(self.cursors.iter().map(|(&subscription, state)| (subscription, state)));
+                    self.writer.replace(self.cursors.iter().map(|(&subscription, state)| (subscription, state)));
                 }
-                JournalEffect::CreateJournal { .. } | JournalEffect::Write { .. } => return Some(effect),
-                JournalEffect::DeleteJournal { generation } => {
-                    self.files.remove(&generation).unwrap();
-                }
+                JournalEffect::AppendCursors { entries } => return Some(self.layout.append(&entries)),
+                JournalEffect::ReplaceCursors { entries } => return Some(self.layout.replace(&entries)),
                 JournalEffect::Release { request } => self.released.push(request.get()),
                 JournalEffect::Refuse { request, .. } => self.refused.push(request.get()),
             }
@@ -69,29 +68,40 @@ impl Rig {
         None
     }
 
-    fn store(&mut self, effect: JournalEffect) {
-        match effect {
-            JournalEffect::CreateJournal { generation, bytes } => {
+    fn store(&mut self, write: JournalWrite) {
+        match write {
+            JournalWrite::Create { generation, bytes } => {
                 self.files.insert(generation, bytes);
             }
-            JournalEffect::Write { generation, position, bytes } => {
+            JournalWrite::Write { generation, position, bytes } => {
                 let file = self.files.get_mut(&generation).unwrap();
                 let at = usize::try_from(position).unwrap();
                 file.resize(file.len().max(at + bytes.len()), 0);
                 file[at..at + bytes.len()].copy_from_slice(&bytes);
             }
-            JournalEffect::TakeSnapshot
-            | JournalEffect::DeleteJournal { .. }
-            | JournalEffect::Release { .. }
-            | JournalEffect::Refuse { .. } => panic!("{effect:?} is no write"),
         }
+    }
+
+    /// Tells both cores that what was stored is durable.
+    fn on_written(&mut self) {
+        if let Some(old) = self.layout.on_written() {
+            self.files.remove(&old).unwrap();
+        }
+        self.writer.on_stored(self.layout.is_large());
+    }
+
+    /// Starts again from the files.
+    fn restart(&mut self) {
+        let recovered = self.recovered();
+        self.writer = JournalWriter::open(recovered.files.is_large());
+        self.layout = recovered.files;
     }
 
     /// Performs everything.
     fn settle(&mut self) {
-        while let Some(effect) = self.poll() {
-            self.store(effect);
-            self.writer.on_written();
+        while let Some(write) = self.poll() {
+            self.store(write);
+            self.on_written();
         }
     }
 
@@ -114,14 +124,10 @@ fn recover_files(files: &BTreeMap<u64, Vec<u8>>) -> Result<RecoveredJournal, Jou
     recover(PARTITION, &files)
 }
 
-fn position_of(effect: &JournalEffect) -> u64 {
-    match effect {
-        JournalEffect::Write { position, .. } => *position,
-        JournalEffect::TakeSnapshot
-        | JournalEffect::CreateJournal { .. }
-        | JournalEffect::DeleteJournal { .. }
-        | JournalEffect::Release { .. }
-        | JournalEffect::Refuse { .. } => panic!("{effect:?} is no write"),
+fn position_of(write: &JournalWrite) -> u64 {
+    match write {
+        JournalWrite::Write { position, .. } => *position,
+        JournalWrite::Create { .. } => panic!("{write:?} begins a file"),
     }
 }
 
@@ -135,7 +141,7 @@ fn an_ack_waits_for_its_write() {
     rig.store(write);
     assert_eq!(rig.poll(), None);
     assert_eq!(rig.released, [], "written is not durable before its completion");
-    rig.writer.on_written();
+    rig.on_written();
     rig.settle();
     assert_eq!(rig.released, [1]);
     assert!(rig.writer.is_idle());
@@ -153,7 +159,7 @@ fn a_request_that_changed_nothing_waits_for_what_it_may_rest_on_and_no_longer() 
     rig.settle();
     assert_eq!(rig.released, [1], "a second ack of 5 rests on the write in flight");
     rig.store(write);
-    rig.writer.on_written();
+    rig.on_written();
     rig.settle();
     assert_eq!(rig.released, [1, 2]);
 }
@@ -171,12 +177,12 @@ fn changes_that_arrive_during_a_write_share_the_next_one() {
     assert_eq!(rig.poll(), None, "one write is in flight at a time");
     let position = position_of(&first);
     rig.store(first);
-    rig.writer.on_written();
+    rig.on_written();
     let second = rig.poll().unwrap();
     assert_eq!(position_of(&second), position + BLOCK);
     assert_eq!(rig.released, [1]);
     rig.store(second);
-    rig.writer.on_written();
+    rig.on_written();
     assert_eq!(rig.poll(), None);
     assert_eq!(rig.released, (1..2).chain(10..20).collect::<Vec<_>>());
     assert_eq!(rig.recovered().cursors, rig.cursors);
@@ -202,7 +208,7 @@ fn a_recovered_writer_goes_on_behind_what_is_there() {
     for offset in [3, 5, 7] {
         rig.ack(offset);
         rig.settle();
-        rig.writer = rig.recovered().writer;
+        rig.restart();
     }
     assert_eq!(rig.recovered().cursors, rig.cursors);
     rig.ack(9);
@@ -219,11 +225,11 @@ fn a_grown_journal_is_replaced_and_only_then_deleted() {
         rig.ask(offset);
         offset += 2;
         let effect = rig.poll().unwrap();
-        if matches!(effect, JournalEffect::CreateJournal { .. }) {
+        if matches!(effect, JournalWrite::Create { .. }) {
             break effect;
         }
         rig.store(effect);
-        rig.writer.on_written();
+        rig.on_written();
     };
     let last = offset - 2;
     assert!(rig.file().len() > limits::JOURNAL_COMPACT_BYTES);
@@ -232,7 +238,7 @@ fn a_grown_journal_is_replaced_and_only_then_deleted() {
     rig.store(created);
     assert_eq!(rig.poll(), None, "nothing is written to the old file meanwhile");
     assert_eq!(rig.files.keys().copied().collect::<Vec<_>>(), [1, 2]);
-    rig.writer.on_written();
+    rig.on_written();
     rig.settle();
     assert!(rig.released.contains(&last));
     assert_eq!(rig.files.keys().copied().collect::<Vec<_>>(), [2]);
@@ -313,8 +319,7 @@ fn a_write_torn_at_any_byte_is_cut_and_left_behind() {
         assert_eq!(&recovered.cursors, durable, "cut at {cut}");
         if let Some(tail) = recovered.torn {
             assert_eq!((tail.generation, tail.position), (1, position), "cut at {cut}");
-            let mut writer = recovered.writer;
-            assert_eq!(writer.poll_effect(), Some(JournalEffect::TakeSnapshot), "cut at {cut}");
+            assert!(recovered.files.is_large(), "cut at {cut}: a snapshot is asked for at once");
         }
     }
 }
@@ -399,9 +404,9 @@ fn an_unfinished_new_file_is_passed_over_and_deleted() {
     rig.ack(5);
     rig.settle();
     let durable = rig.cursors.clone();
-    rig.writer.compact_at = 0;
+    rig.writer = JournalWriter::open(true);
     rig.ack(7);
-    let Some(JournalEffect::CreateJournal { generation: 2, bytes }) = rig.poll() else { panic!("no compaction") };
+    let Some(JournalWrite::Create { generation: 2, bytes }) = rig.poll() else { panic!("no compaction") };
     for length in (0..2 * 4096).step_by(61) {
         let mut torn = bytes[..length].to_vec();
         for tail in [0, bytes.len() - length] {

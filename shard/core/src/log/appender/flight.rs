@@ -1,31 +1,38 @@
-//! What is written together: the batches that waited, up to the bound of one flush.
+//! What is stored together: the batches that waited, up to the bound of one flush.
 
 use std::collections::VecDeque;
 
-use super::{LogEffect, Offset, Reached, RecordBatch, RequestId, limits, widen};
+use super::{AppendEffect, Offset, Reached, RecordBatch, RequestId, Timestamp, limits, widen};
 
-/// A batch that was accepted and is not written.
+/// A batch that was accepted and is not stored.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) request: RequestId,
     pub(super) batch: RecordBatch,
 }
 
-/// A write under way.
+/// An append to the store under way.
 #[derive(Debug)]
 pub(super) struct Flight {
-    /// The position of the first batch, the start of a block.
-    pub(super) start: u64,
-    /// The position behind the padding.
-    pub(super) end: u64,
-    /// Whether it is on the disk when it ends.
+    /// The offset behind the last record.
+    pub(super) end: Offset,
+    pub(super) bytes: u64,
+    /// Whether it is as safe as can be when it ends, and everything before it too.
     pub(super) durable: bool,
-    taken: Vec<Pending>,
+    waiting: Vec<Waiting>,
+}
+
+/// Who is answered when the append ends.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    request: RequestId,
+    base_offset: Offset,
+    timestamp: Timestamp,
 }
 
 impl Flight {
-    /// Takes what waited, at least one batch, to be written at `start`.
-    pub(super) fn take(pending: &mut VecDeque<Pending>, start: u64, durable: bool) -> Self {
+    /// Takes what waited, at least one batch.
+    pub(super) fn take(pending: &mut VecDeque<Pending>, durable: bool) -> (Self, Vec<RecordBatch>) {
         let mut bytes = 0;
         let fits = |pending: &&Pending| -> bool {
             let first = bytes == 0;
@@ -33,40 +40,30 @@ impl Flight {
             first || bytes <= limits::FLUSH_BYTES_MAX
         };
         let count = pending.iter().take_while(fits).count();
-        let taken: Vec<_> = pending.drain(..count).collect();
-        let bytes: usize = taken.iter().map(|pending| pending.batch.bytes().len()).sum();
-        Self { start, end: (start + widen(bytes)).next_multiple_of(limits::BLOCK_BYTES), durable, taken }
-    }
-
-    /// Puts back what was taken, in front of what came since.
-    pub(super) fn give_back(self, pending: &mut VecDeque<Pending>) {
-        for taken in self.taken.into_iter().rev() {
-            pending.push_front(taken);
+        let mut flight = Self { end: Offset::ZERO, bytes: 0, durable, waiting: Vec::with_capacity(count) };
+        let mut batches = Vec::with_capacity(count);
+        for Pending { request, batch } in pending.drain(..count) {
+            let (base_offset, timestamp) = (batch.offsets().start, batch.header().base_timestamp);
+            flight.waiting.push(Waiting { request, base_offset, timestamp });
+            flight.end = batch.offsets().end;
+            flight.bytes += widen(batch.bytes().len());
+            batches.push(batch);
         }
-    }
-
-    /// The batches, in the order they lie in.
-    pub(super) fn batches(&self) -> impl Iterator<Item = &RecordBatch> {
-        self.taken.iter().map(|pending| &pending.batch)
-    }
-
-    /// The offset behind the last record.
-    pub(super) fn offsets_end(&self) -> Offset {
-        self.taken.last().expect("a flight holds a batch").batch.offsets().end
+        (flight, batches)
     }
 
     /// One acknowledgement for each append.
-    pub(super) fn acknowledgements(self, reached: Reached) -> impl Iterator<Item = LogEffect> {
-        self.taken.into_iter().map(move |pending| LogEffect::Acknowledge {
-            request: pending.request,
-            base_offset: pending.batch.offsets().start,
-            timestamp: pending.batch.header().base_timestamp,
+    pub(super) fn acknowledgements(self, reached: Reached) -> impl Iterator<Item = AppendEffect> {
+        self.waiting.into_iter().map(move |waiting| AppendEffect::Acknowledge {
+            request: waiting.request,
+            base_offset: waiting.base_offset,
+            timestamp: waiting.timestamp,
             reached,
         })
     }
 
     /// The appends.
     pub(super) fn into_requests(self) -> impl Iterator<Item = RequestId> {
-        self.taken.into_iter().map(|pending| pending.request)
+        self.waiting.into_iter().map(|waiting| waiting.request)
     }
 }

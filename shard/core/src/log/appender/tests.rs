@@ -1,172 +1,128 @@
-//! The appender: grouping, order, rolling, preparing, failing.
+//! The appender: grouping, order, back-pressure, policies, failing, stopping.
+
+use std::time::Duration;
 
 use super::*;
-use crate::{
-    log::testing::unassigned,
-    model::{PartitionIndex, TopicId},
-};
+use crate::log::testing::unassigned;
 
-fn log(flush: FlushPolicy) -> PartitionLog {
-    let config = LogConfig {
-        flush,
-        retention: None,
-        retention_bytes: None,
-        segment_bytes_max: 64 << 10,
-        unflushed_bytes_max: 1 << 20,
-    };
-    let partition = TopicPartition::new(TopicId::new(1), PartitionIndex::new(0));
-    PartitionLog::open(partition, LeaderEpoch::new(1), config, RecoveredLog::default())
+fn config(flush: FlushPolicy) -> AppendConfig {
+    AppendConfig { flush, unflushed_bytes_max: 1 << 20 }
 }
 
-fn append(log: &mut PartitionLog, request: u64, payload_bytes: usize) -> Result<Offset, AppendError> {
+fn log(flush: FlushPolicy) -> Appender {
+    Appender::open(LeaderEpoch::new(1), config(flush), LogExtent::default())
+}
+
+fn append(log: &mut Appender, request: u64, payload_bytes: usize) -> Result<Offset, AppendError> {
     log.append(Timestamp::from_millis(1), RequestId::new(request), unassigned(payload_bytes))
 }
 
-fn effects(log: &mut PartitionLog) -> Vec<LogEffect> {
+fn effects(log: &mut Appender) -> Vec<AppendEffect> {
     std::iter::from_fn(|| log.poll_effect()).collect()
 }
 
-fn event(log: &mut PartitionLog, event: LogEvent) -> Vec<LogEffect> {
+fn event(log: &mut Appender, event: AppendEvent) -> Vec<AppendEffect> {
     log.on_event(Monotonic::default(), event);
     effects(log)
 }
 
-/// A log whose first segment is there, with one append in flight.
-fn writing(flush: FlushPolicy) -> PartitionLog {
+fn appended(log: &mut Appender) -> Vec<AppendEffect> {
+    event(log, AppendEvent::Appended { reached: Reached::Disk })
+}
+
+/// A log with one append on its way to the store.
+fn appending(flush: FlushPolicy) -> Appender {
     let mut log = log(flush);
     append(&mut log, 0, 100).unwrap();
-    assert!(matches!(effects(&mut log).as_slice(), [LogEffect::CreateSegment { .. }]));
-    let started = event(&mut log, LogEvent::SegmentCreated);
-    let prepares = started.iter().any(|effect| matches!(effect, LogEffect::Prepare { .. }));
-    assert!(matches!(started[0], LogEffect::Write { .. }), "{started:?}");
-    assert_eq!(prepares, flush == FlushPolicy::Always, "space is prepared for durable writes");
+    assert_eq!(handed(&effects(&mut log)), [(0, 1)]);
     log
 }
 
-fn acknowledged(effects: &[LogEffect]) -> Vec<u64> {
+fn acknowledged(effects: &[AppendEffect]) -> Vec<u64> {
     let mut requests = Vec::new();
     for effect in effects {
-        if let LogEffect::Acknowledge { request, .. } = effect {
+        if let AppendEffect::Acknowledge { request, .. } = effect {
             requests.push(request.get());
         }
     }
     requests
 }
 
-fn writes(effects: &[LogEffect]) -> Vec<(u64, usize)> {
-    let mut writes = Vec::new();
+/// The first offset and the number of batches of each append to the store.
+fn handed(effects: &[AppendEffect]) -> Vec<(u64, usize)> {
+    let mut appends = Vec::new();
     for effect in effects {
-        if let LogEffect::Write { position, batches, .. } = effect {
-            writes.push((*position, batches.len()));
+        if let AppendEffect::Append { batches, .. } = effect {
+            appends.push((batches[0].offsets().start.get(), batches.len()));
         }
     }
-    writes
+    appends
+}
+
+fn refusals(effects: &[AppendEffect]) -> Vec<(u64, Fate)> {
+    let mut refusals = Vec::new();
+    for effect in effects {
+        if let AppendEffect::Refuse { request, fate } = effect {
+            refusals.push((request.get(), *fate));
+        }
+    }
+    refusals
 }
 
 #[test]
-fn an_ack_waits_for_its_write() {
-    let mut log = writing(FlushPolicy::Always);
+fn an_ack_waits_for_the_store() {
+    let mut log = appending(FlushPolicy::Always);
     assert_eq!(log.high_watermark(), Offset::ZERO);
-    let done = event(&mut log, LogEvent::Written);
+    let done = appended(&mut log);
     assert_eq!(acknowledged(&done), [0]);
-    assert_eq!((log.high_watermark(), log.durable_end()), (Offset::new(1), Offset::new(1)));
+    assert_eq!((log.high_watermark(), log.synced_end()), (Offset::new(1), Offset::new(1)));
 }
 
 #[test]
-fn what_arrives_during_a_write_shares_the_next_on_a_fresh_block() {
-    let mut log = writing(FlushPolicy::Always);
-    event(&mut log, LogEvent::Prepared);
+fn what_arrives_during_an_append_shares_the_next() {
+    let mut log = appending(FlushPolicy::Always);
     for request in 1..=3 {
         append(&mut log, request, 100).unwrap();
     }
-    assert_eq!(writes(&effects(&mut log)), []);
-    let done = event(&mut log, LogEvent::Written);
-    assert_eq!(writes(&done), [(8192, 3)]);
-    assert_eq!(acknowledged(&event(&mut log, LogEvent::Written)), [1, 2, 3]);
+    assert_eq!(effects(&mut log), []);
+    assert_eq!(handed(&appended(&mut log)), [(1, 3)]);
+    assert_eq!(acknowledged(&appended(&mut log)), [1, 2, 3]);
 }
 
 #[test]
-fn a_write_waits_for_zeros_that_are_on_their_way() {
-    let mut log = writing(FlushPolicy::Always);
-    append(&mut log, 1, 100).unwrap();
-    assert_eq!(writes(&event(&mut log, LogEvent::Written)), []);
-    assert_eq!(writes(&event(&mut log, LogEvent::Prepared)), [(8192, 1)]);
-}
-
-#[test]
-fn a_large_write_is_not_paid_for_twice() {
-    let mut log = log(FlushPolicy::Always);
-    log.configure(LogConfig { segment_bytes_max: 4 << 20, ..log.config });
-    append(&mut log, 0, 200 << 10).unwrap();
-    effects(&mut log);
-    let started = event(&mut log, LogEvent::SegmentCreated);
-    assert!(matches!(started.as_slice(), [LogEffect::Write { .. }]), "{started:?}");
-}
-
-#[test]
-fn zeros_never_land_on_what_was_written() {
-    let mut log = writing(FlushPolicy::Always);
-    let mut written_to = 8192;
-    let mut zeros_from = u64::MAX;
-    for request in 1..200 {
-        append(&mut log, request, 3_000).unwrap();
-        let prepared = event(&mut log, LogEvent::Prepared);
-        let written = event(&mut log, LogEvent::Written);
-        for effect in prepared.into_iter().chain(written) {
-            match effect {
-                LogEffect::CreateSegment { .. } => {
-                    (written_to, zeros_from) = (4096, u64::MAX);
-                    log.on_event(Monotonic::default(), LogEvent::SegmentCreated);
-                }
-                LogEffect::Write { position, padded_bytes, .. } => written_to = position + widen(padded_bytes),
-                LogEffect::Prepare { position, .. } => {
-                    zeros_from = position;
-                    assert!(position >= written_to, "zeros at {position}, written up to {written_to}");
-                }
-                LogEffect::Sync { .. }
-                | LogEffect::Seal { .. }
-                | LogEffect::DeleteSegment { .. }
-                | LogEffect::Acknowledge { .. }
-                | LogEffect::Refuse { .. }
-                | LogEffect::HighWatermark(_) => {}
-            }
-        }
+fn one_append_to_the_store_is_bounded() {
+    let mut log = appending(FlushPolicy::Always);
+    log.configure(AppendConfig { unflushed_bytes_max: 16 << 20, ..config(FlushPolicy::Always) });
+    for request in 1..=5 {
+        append(&mut log, request, limits::FLUSH_BYTES_MAX / 3).unwrap();
     }
-    assert_ne!(zeros_from, 0);
+    assert_eq!(handed(&appended(&mut log)), [(1, 2)]);
+    assert_eq!(handed(&appended(&mut log)), [(3, 2)]);
 }
 
 #[test]
-fn a_full_segment_is_sealed_and_the_next_begun() {
-    let mut log = writing(FlushPolicy::Always);
-    event(&mut log, LogEvent::Prepared);
-    event(&mut log, LogEvent::Written);
-    append(&mut log, 1, 60_000).unwrap();
-    let rolled = effects(&mut log);
-    assert!(
-        matches!(
-            rolled.as_slice(),
-            [LogEffect::Seal { length: 8192, .. }, LogEffect::CreateSegment { segment, .. }] if segment.get() == 1
-        ),
-        "{rolled:?}"
-    );
-    assert_eq!(writes(&event(&mut log, LogEvent::SegmentCreated)), [(4096, 1)]);
-    event(&mut log, LogEvent::Written);
-    let plan = log.read_plan(Offset::new(1)).unwrap();
-    assert_eq!((plan.segment, plan.position), (Offset::new(1), 4096));
-    assert_eq!(log.read_plan(Offset::ZERO).unwrap().segment, Offset::ZERO);
-    assert_eq!(log.read_plan(Offset::new(2)), None);
-}
-
-#[test]
-fn a_failed_write_refuses_all_that_waits_and_all_that_comes() {
-    let mut log = writing(FlushPolicy::Always);
+fn a_failure_refuses_all_that_waits_and_all_that_comes() {
+    let mut log = appending(FlushPolicy::Always);
     append(&mut log, 1, 100).unwrap();
-    let failed = event(&mut log, LogEvent::Failed { reason: "EIO".into() });
-    let refused = [0, 1].map(|request| LogEffect::Refuse { request: RequestId::new(request) });
-    assert_eq!(failed, refused);
+    let failed = event(&mut log, AppendEvent::Failed { reason: "EIO".into() });
+    assert_eq!(refusals(&failed), [(0, Fate::Unknown), (1, Fate::NotStored)]);
+    assert_eq!(failed.len(), 2);
     assert_eq!(append(&mut log, 2, 100), Err(AppendError::Failed { reason: "EIO".into() }));
     assert_eq!(log.high_watermark(), Offset::ZERO);
     assert!(log.is_idle());
+}
+
+#[test]
+fn what_the_store_rejects_is_refused_and_its_offsets_are_given_again() {
+    let mut log = appending(FlushPolicy::Always);
+    append(&mut log, 1, 100).unwrap();
+    let rejected = event(&mut log, AppendEvent::Rejected { reason: "full".into() });
+    assert_eq!(refusals(&rejected), [(0, Fate::NotStored), (1, Fate::NotStored)]);
+    assert_eq!((log.log_end(), log.rejection(), log.failure()), (Offset::ZERO, Some("full"), None));
+    assert!(log.is_idle());
+    assert_eq!(append(&mut log, 2, 100), Ok(Offset::ZERO));
+    assert_eq!(handed(&effects(&mut log)), [(0, 1)]);
+    assert_eq!(acknowledged(&appended(&mut log)), [2]);
 }
 
 #[test]
@@ -174,66 +130,52 @@ fn too_much_waiting_is_refused_but_one_batch_is_always_taken() {
     let mut log = log(FlushPolicy::Always);
     append(&mut log, 0, 2 << 20).unwrap();
     assert!(matches!(append(&mut log, 1, 1), Err(AppendError::Backpressure { .. })));
+    effects(&mut log);
+    appended(&mut log);
+    assert_eq!(append(&mut log, 1, 1), Ok(Offset::new(1)));
 }
 
 #[test]
 fn a_buffered_append_is_done_when_written_and_synced_in_time() {
-    let mut log = writing(FlushPolicy::Interval(std::time::Duration::from_millis(5)));
-    let done = event(&mut log, LogEvent::Written);
-    assert!(matches!(done[0], LogEffect::Acknowledge { reached: Reached::Written, .. }), "{done:?}");
-    assert_eq!((log.high_watermark(), log.durable_end()), (Offset::new(1), Offset::ZERO));
+    let mut log = appending(FlushPolicy::Interval(Duration::from_millis(5)));
+    let done = event(&mut log, AppendEvent::Appended { reached: Reached::Written });
+    assert!(matches!(done[0], AppendEffect::Acknowledge { reached: Reached::Written, .. }), "{done:?}");
+    assert_eq!((log.high_watermark(), log.synced_end()), (Offset::new(1), Offset::ZERO));
     let due = log.next_deadline().unwrap();
     log.on_deadline(due);
-    assert!(effects(&mut log).iter().any(|effect| matches!(effect, LogEffect::Sync { .. })));
-    event(&mut log, LogEvent::Synced);
-    assert_eq!((log.durable_end(), log.next_deadline()), (Offset::new(1), None));
+    assert_eq!(effects(&mut log), [AppendEffect::Sync]);
+    event(&mut log, AppendEvent::Synced);
+    assert_eq!((log.synced_end(), log.next_deadline()), (Offset::new(1), None));
 }
 
 #[test]
-fn a_stricter_policy_first_syncs_what_was_buffered() {
-    let mut log = writing(FlushPolicy::Os);
-    event(&mut log, LogEvent::Prepared);
-    event(&mut log, LogEvent::Written);
-    log.configure(LogConfig { flush: FlushPolicy::Always, ..log.config });
-    assert_eq!(log.high_watermark(), Offset::new(1));
+fn appends_go_on_during_a_sync_which_covers_only_what_was_before() {
+    let mut log = appending(FlushPolicy::Interval(Duration::ZERO));
+    event(&mut log, AppendEvent::Appended { reached: Reached::Written });
+    log.on_deadline(Monotonic::default());
     append(&mut log, 1, 100).unwrap();
     let started = effects(&mut log);
-    assert!(matches!(started.as_slice(), [LogEffect::Sync { .. }]), "{started:?}");
-    assert_eq!(writes(&event(&mut log, LogEvent::Synced)), [(8192, 1)]);
-    event(&mut log, LogEvent::Written);
-    assert_eq!(log.durable_end(), Offset::new(2));
+    assert_eq!(started[0], AppendEffect::Sync);
+    assert_eq!(handed(&started), [(1, 1)]);
+    event(&mut log, AppendEvent::Appended { reached: Reached::Written });
+    event(&mut log, AppendEvent::Synced);
+    assert_eq!((log.synced_end(), log.high_watermark()), (Offset::new(1), Offset::new(2)));
 }
 
 #[test]
-fn a_stop_leaves_everything_accepted_on_the_disk() {
-    let mut log = writing(FlushPolicy::Os);
+fn a_stop_leaves_everything_accepted_safe() {
+    let mut log = appending(FlushPolicy::Os);
     log.begin_shutdown();
     assert_eq!(append(&mut log, 1, 1), Err(AppendError::Stopping));
-    event(&mut log, LogEvent::Prepared);
-    let written = event(&mut log, LogEvent::Written);
-    assert!(written.iter().any(|effect| matches!(effect, LogEffect::Sync { .. })), "{written:?}");
+    let written = event(&mut log, AppendEvent::Appended { reached: Reached::Written });
+    assert!(written.contains(&AppendEffect::Sync), "{written:?}");
     assert!(!log.is_idle());
-    let synced = event(&mut log, LogEvent::Synced);
-    assert!(matches!(synced.as_slice(), [LogEffect::Seal { length: 8192, .. }]), "{synced:?}");
-    assert!(!log.is_idle());
-    assert_eq!(event(&mut log, LogEvent::Sealed), []);
+    event(&mut log, AppendEvent::Synced);
     assert!(log.is_idle());
 }
 
 #[test]
-fn a_stop_of_a_log_at_rest_leaves_an_index() {
-    let mut log = writing(FlushPolicy::Always);
-    event(&mut log, LogEvent::Prepared);
-    event(&mut log, LogEvent::Written);
-    log.begin_shutdown();
-    assert!(!log.is_idle());
-    assert!(matches!(effects(&mut log).as_slice(), [LogEffect::Seal { .. }]));
-    event(&mut log, LogEvent::Sealed);
-    assert!(log.is_idle());
-}
-
-#[test]
-fn a_stop_without_a_write_seals_nothing() {
+fn a_stop_without_appends_does_nothing() {
     let mut log = log(FlushPolicy::Always);
     log.begin_shutdown();
     assert_eq!(effects(&mut log), []);
@@ -242,48 +184,18 @@ fn a_stop_without_a_write_seals_nothing() {
 
 #[test]
 fn times_never_go_back() {
-    let mut log = writing(FlushPolicy::Always);
+    let mut log = appending(FlushPolicy::Always);
     log.append(Timestamp::from_millis(0), RequestId::new(1), unassigned(1)).unwrap();
-    event(&mut log, LogEvent::Prepared);
-    event(&mut log, LogEvent::Written);
-    let done = event(&mut log, LogEvent::Written);
-    assert!(matches!(done[0], LogEffect::Acknowledge { timestamp, .. } if timestamp.as_millis() == 1), "{done:?}");
+    appended(&mut log);
+    let done = appended(&mut log);
+    assert!(matches!(done[0], AppendEffect::Acknowledge { timestamp, .. } if timestamp.as_millis() == 1), "{done:?}");
 }
 
 #[test]
-fn retention_keeps_what_carries_the_end_of_a_log_whose_next_segment_failed() {
-    let mut log = writing(FlushPolicy::Always);
-    event(&mut log, LogEvent::Prepared);
-    event(&mut log, LogEvent::Written);
-    append(&mut log, 1, 60_000).unwrap();
-    assert!(effects(&mut log).iter().any(|effect| matches!(effect, LogEffect::CreateSegment { .. })));
-    log.config.retention = Some(std::time::Duration::from_secs(1));
-    log.enforce_retention(Timestamp::from_millis(10_000));
-    let mut later = effects(&mut log);
-    later.extend(event(&mut log, LogEvent::Failed { reason: "EIO".into() }));
-    log.enforce_retention(Timestamp::from_millis(10_000));
-    later.extend(effects(&mut log));
-    assert_eq!(later, [LogEffect::Refuse { request: RequestId::new(1) }]);
-}
-
-#[test]
-fn retention_lets_go_of_the_oldest_segments_but_never_of_the_last() {
-    let mut log = writing(FlushPolicy::Always);
-    for request in 1..8 {
-        event(&mut log, LogEvent::Prepared);
-        event(&mut log, LogEvent::Written);
-        append(&mut log, request, 60_000).unwrap();
-        effects(&mut log);
-        event(&mut log, LogEvent::SegmentCreated);
-    }
-    event(&mut log, LogEvent::Written);
-    log.config.retention_bytes = Some(150_000);
-    log.enforce_retention(Timestamp::from_millis(2));
-    let deleted = effects(&mut log).iter().filter(|effect| matches!(effect, LogEffect::DeleteSegment { .. })).count();
-    assert!(deleted > 0 && log.bytes() >= 150_000, "{deleted} deleted, {} bytes left", log.bytes());
-    let start = log.readable().start;
-    assert_eq!((log.read_plan(Offset::ZERO), log.read_plan(start).is_some()), (None, true));
-    log.config.retention = Some(std::time::Duration::from_secs(1));
-    log.enforce_retention(Timestamp::from_millis(10_000));
-    assert_eq!(log.readable(), OffsetRange::new(Offset::new(7), Offset::new(8)));
+fn the_start_of_a_log_never_falls() {
+    let mut log = appending(FlushPolicy::Always);
+    appended(&mut log);
+    log.on_log_start(Offset::new(1));
+    log.on_log_start(Offset::ZERO);
+    assert_eq!(log.readable(), OffsetRange::new(Offset::new(1), Offset::new(1)));
 }

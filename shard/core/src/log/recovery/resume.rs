@@ -22,7 +22,7 @@ impl LogRecovery {
     /// reading what was durable long ago; the last `limits::RECOVERY_VERIFY_BYTES` below the durable end are read all
     /// the same, and what is found there must be what the index says, or the segment is read whole.
     pub fn use_index(&mut self, index: &[u8], file_bytes: u64, following: &[Offset]) -> Option<RecoveryStep> {
-        let base = self.segments.last().filter(|_| self.unfinished.is_none())?.base;
+        let &Segment { base, created, .. } = self.segments.last().filter(|_| self.unfinished.is_none())?;
         let index = OffsetIndexFile::decode(index).ok()?;
         let fits = index.partition == self.partition
             && index.base_offset == base
@@ -34,16 +34,16 @@ impl LogRecovery {
             return None;
         }
         // The segment before the last is looked at too: the last one may be short.
-        if index.end_offset <= self.durable_end && following.len() > 1 {
+        if index.end_offset <= self.known.durable_end() && following.len() > 1 {
             self.next = Some(index.end_offset);
             self.epoch = index.last_epoch;
-            self.replace_segment(Segment::from_index(index));
+            self.replace_segment(Segment::from_index(index, created));
             return Some(RecoveryStep::Done);
         }
-        let start = verified_from(&index.entries, self.durable_end)?;
+        let start = verified_from(&index.entries, self.known.durable_end())?;
         self.resumed = Some(Resumed { offset: start.offset, epoch: self.epoch });
         self.next = Some(start.offset);
-        let mut segment = Segment::from_index(index);
+        let mut segment = Segment::from_index(index, created);
         segment.rewind(start);
         self.replace_segment(segment);
         Some(RecoveryStep::Read { position: start.position, bytes_min: 1 })
@@ -51,12 +51,12 @@ impl LogRecovery {
 
     /// Begins the segment at hand anew, from its first block.
     pub(super) fn read_whole(&mut self, resumed: Resumed) -> RecoveryStep {
-        let base = self.segments.last().map(|segment| segment.base);
+        let begun = self.segments.last().map(|segment| Segment::new(segment.base, segment.created));
         self.resumed = None;
         self.cut = None;
-        self.next = base;
+        self.next = begun.as_ref().map(|segment| segment.base);
         self.epoch = resumed.epoch;
-        self.replace_segment(Segment::new(base.unwrap_or_default(), limits::BLOCK_BYTES));
+        self.replace_segment(begun.expect("`begin` came first"));
         RecoveryStep::Read { position: limits::BLOCK_BYTES, bytes_min: 1 }
     }
 

@@ -12,6 +12,10 @@ const HERE: TopicPartition = TopicPartition::new(TopicId::new(1), PartitionIndex
 /// A segment file by its base offset.
 type SegmentFile = (u64, Vec<u8>);
 
+fn known(durable_end: u64) -> KnownLog {
+    KnownLog { durable_end: Offset::new(durable_end), log_start: None }
+}
+
 fn segment(base: u64, flushes: &[&[u64]]) -> SegmentFile {
     let header = SegmentHeader {
         partition: HERE,
@@ -37,7 +41,7 @@ fn checksum_of(batch: &[u8]) -> u32 {
 
 /// Recovers from whole files, read in pieces of `piece` bytes.
 fn recover(files: &[SegmentFile], durable_end: u64, piece: usize) -> Result<RecoveredLog, DamagedLog> {
-    let mut recovery = LogRecovery::new(HERE, Offset::new(durable_end));
+    let mut recovery = LogRecovery::new(HERE, known(durable_end));
     for (number, (base, file)) in files.iter().enumerate() {
         let is_last = number + 1 == files.len();
         let first_block = &file[..file.len().min(BLOCK_BYTES)];
@@ -57,7 +61,7 @@ fn recover_indexed(
     indexes: &[Vec<u8>],
     durable_end: u64,
 ) -> Result<(RecoveredLog, Vec<Option<u64>>), DamagedLog> {
-    let mut recovery = LogRecovery::new(HERE, Offset::new(durable_end));
+    let mut recovery = LogRecovery::new(HERE, known(durable_end));
     let mut began = Vec::new();
     for (number, ((base, file), index)) in files.iter().zip(indexes).enumerate() {
         let following: Vec<_> = files[number + 1..].iter().map(|(base, _)| Offset::new(*base)).collect();
@@ -157,11 +161,11 @@ fn a_missing_segment_is_noticed() {
 
 #[test]
 fn a_file_of_another_partition_is_noticed() {
-    let mut recovery = LogRecovery::new(HERE, Offset::ZERO);
+    let mut recovery = LogRecovery::new(HERE, KnownLog::default());
     let (_, elsewhere) = segment(9, &[]);
     assert!(recovery.begin(Offset::ZERO, true, &elsewhere).is_err());
     let other = TopicPartition::new(TopicId::new(2), PartitionIndex::new(0));
-    assert!(LogRecovery::new(other, Offset::ZERO).begin(Offset::new(9), true, &elsewhere).is_err());
+    assert!(LogRecovery::new(other, KnownLog::default()).begin(Offset::new(9), true, &elsewhere).is_err());
 }
 
 #[test]
@@ -281,4 +285,40 @@ fn stale_batches_behind_a_blank_block_are_not_taken() {
     file.extend(padded(&[&batch_at(1, 100)]));
     let recovered = recover(&[(0, file)], 1, 1 << 20).unwrap();
     assert_eq!(ends(&recovered), (1, 2 * 4_096));
+}
+
+#[test]
+fn segments_below_the_start_are_expired_whatever_is_left_of_them() {
+    let started = |start| KnownLog { durable_end: Offset::new(9), log_start: start };
+    let bases = |bases: &[u64]| bases.iter().copied().map(Offset::new).collect::<Vec<_>>();
+    let start = started(Some(Offset::new(6)));
+    assert_eq!(start.expired_segments(&bases(&[0, 3, 6, 9])), 2);
+    // One in the middle was deleted, and the first was not.
+    assert_eq!(start.expired_segments(&bases(&[0, 6, 9])), 1);
+    assert_eq!(start.expired_segments(&bases(&[6, 9])), 0);
+    assert_eq!(start.expired_segments(&bases(&[])), 0);
+    assert_eq!(started(None).expired_segments(&bases(&[0, 3, 6, 9])), 0);
+}
+
+#[test]
+fn a_log_whose_first_segment_is_lost_is_refused() {
+    let start = |start| KnownLog { durable_end: Offset::ZERO, log_start: Some(Offset::new(start)) };
+    let (_, later) = segment(3, &[&[3]]);
+    let damaged = LogRecovery::new(HERE, start(2)).begin(Offset::new(3), true, &later).unwrap_err();
+    assert!(damaged.reason.contains("starts at offset 2"), "{damaged}");
+    assert!(LogRecovery::new(HERE, start(3)).begin(Offset::new(3), true, &later).is_ok());
+    assert!(LogRecovery::new(HERE, start(3)).finish().is_err(), "what the log starts with was on the disk");
+}
+
+#[test]
+fn a_log_that_was_emptied_goes_on_at_its_end_and_knows_its_time() {
+    let header = SegmentHeader {
+        partition: HERE,
+        base_offset: Offset::new(7),
+        leader_epoch: LeaderEpoch::new(1),
+        created_at: Timestamp::from_millis(50),
+    };
+    let recovered = recover(&[(7, header.encode())], 7, 1 << 20).unwrap();
+    assert_eq!((recovered.log_start.get(), recovered.log_end.get()), (7, 7));
+    assert_eq!(recovered.newest(), Timestamp::from_millis(50));
 }

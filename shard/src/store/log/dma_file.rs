@@ -8,11 +8,11 @@ use std::{
 use bytes::Bytes;
 use glommio::io::{Directory, DmaBuffer, DmaFile, OpenOptions};
 
-use super::StoreError;
+use super::file_error::FileError;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub(super) enum Access {
     /// For reading what is there.
     Read,
     /// For writing; a write is on the disk when it ends.
@@ -23,81 +23,78 @@ pub(crate) enum Access {
 
 /// An open file. Closed when the last clone is.
 #[derive(Clone, Debug)]
-pub(crate) struct BlockFile {
+pub(super) struct BlockFile {
     file: Rc<DmaFile>,
     path: Rc<Path>,
 }
 
 impl BlockFile {
     /// Makes an empty file in the place of whatever was there; its directory is to be synced by the caller.
-    pub(crate) async fn create(path: PathBuf, access: Access) -> Result<Self, StoreError> {
+    pub(super) async fn create(path: PathBuf, access: Access) -> Result<Self, FileError> {
         let mut options = options(access);
         options.create(true).truncate(true);
         Self::open_with(path, &options, "creating").await
     }
 
     /// Opens a file that exists.
-    pub(crate) async fn open(path: PathBuf, access: Access) -> Result<Self, StoreError> {
+    pub(super) async fn open(path: PathBuf, access: Access) -> Result<Self, FileError> {
         Self::open_with(path, &options(access), "opening").await
     }
 
     /// An aligned buffer for a write of `length` bytes.
-    pub(crate) fn buffer(&self, length: usize) -> DmaBuffer {
+    pub(super) fn buffer(&self, length: usize) -> DmaBuffer {
         self.file.alloc_dma_buffer(length)
     }
 
     /// Writes all of `buffer` at `position`, both aligned. After an error any part of it may have been written.
-    pub(crate) async fn write(&self, position: u64, buffer: DmaBuffer) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, position: u64, buffer: DmaBuffer) -> Result<(), FileError> {
         let length = buffer.len();
         let written = self.file.write_at(buffer, position).await.map_err(|error| self.error("writing", error))?;
-        // A short write means that the disk is full or failing; what is missing is not written behind it later.
-        if written == length {
-            return Ok(());
-        }
-        Err(self.error("writing", format!("only {written} of {length} bytes at {position} were written")))
+        // A short write means that the disk is full; what is missing is not written behind it later.
+        if written == length { Ok(()) } else { Err(FileError::short(&self.path, written, length, position)) }
     }
 
     /// Reads up to `length` bytes at `position`, both aligned; fewer at the end of the file.
-    pub(crate) async fn read(&self, position: u64, length: usize) -> Result<Bytes, StoreError> {
+    pub(super) async fn read(&self, position: u64, length: usize) -> Result<Bytes, FileError> {
         let read = self.file.read_at_aligned(position, length).await.map_err(|error| self.error("reading", error))?;
         Ok(Bytes::copy_from_slice(&read))
     }
 
     /// Returns when everything written before is on the disk.
-    pub(crate) async fn sync(&self) -> Result<(), StoreError> {
+    pub(super) async fn sync(&self) -> Result<(), FileError> {
         self.file.fdatasync().await.map_err(|error| self.error("syncing", error))
     }
 
     /// Cuts the file to `length`; durable after the next `sync`.
-    pub(crate) async fn truncate(&self, length: u64) -> Result<(), StoreError> {
+    pub(super) async fn truncate(&self, length: u64) -> Result<(), FileError> {
         self.file.truncate(length).await.map_err(|error| self.error("cutting", error))
     }
 
     /// Closes the file, unless another clone is in use.
-    pub(crate) async fn close(self) {
+    pub(super) async fn close(self) {
         if let Err(error) = self.file.close_rc().await {
             tracing::warn!(path = %self.path.display(), %error, "a file could not be closed");
         }
     }
 
-    async fn open_with(path: PathBuf, options: &OpenOptions, operation: &'static str) -> Result<Self, StoreError> {
+    async fn open_with(path: PathBuf, options: &OpenOptions, operation: &'static str) -> Result<Self, FileError> {
         let opened = options.dma_open(&path).await;
-        let file = opened.map_err(|error| StoreError::new(operation, &path, error))?;
+        let file = opened.map_err(|error| FileError::of_io(operation, &path, error))?;
         Ok(Self { file: Rc::new(file), path: path.into() })
     }
 
-    fn error(&self, operation: &'static str, reason: impl std::fmt::Display) -> StoreError {
-        StoreError::new(operation, &self.path, reason)
+    fn error(&self, operation: &'static str, error: glommio::GlommioError<()>) -> FileError {
+        FileError::of_io(operation, &self.path, error)
     }
 }
 
 /// Opens a file with something in it, before any other: glommio finds out by a read of the first file it opens whether
 /// the device can be polled, and takes the empty answer of an empty file for a yes.
-pub(crate) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), StoreError> {
+pub(super) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), FileError> {
     let path = data_dir.join(format!("io-probe.{shard}"));
     let written = path.clone();
     off_the_shard(move || {
-        std::fs::write(&written, [0; 4096]).map_err(|error| StoreError::new("writing", &written, error))
+        std::fs::write(&written, [0; 4096]).map_err(|error| FileError::of_io("writing", &written, error))
     })
     .await?;
     BlockFile::open(path.clone(), Access::Read).await?.close().await;
@@ -105,24 +102,24 @@ pub(crate) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), St
 }
 
 /// Makes the names in a directory durable: files made, renamed and removed.
-pub(crate) async fn sync_directory(path: &Path) -> Result<(), StoreError> {
-    let error = |error: glommio::GlommioError<()>| StoreError::new("syncing", path, error);
+pub(super) async fn sync_directory(path: &Path) -> Result<(), FileError> {
+    let error = |error: glommio::GlommioError<()>| FileError::of_io("syncing", path, error);
     let directory = Directory::open(path).await.map_err(error)?;
     directory.sync().await.map_err(error)?;
     directory.close().await.map_err(error)
 }
 
 /// Removes a file; it need not exist. The directory is to be synced by the caller.
-pub(crate) async fn remove_file(path: PathBuf) -> Result<(), StoreError> {
+pub(super) async fn remove_file(path: PathBuf) -> Result<(), FileError> {
     off_the_shard(move || match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::new("removing", &path, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::of_io("removing", &path, error)),
         Ok(()) | Err(_) => Ok(()),
     })
     .await
 }
 
 /// Runs a blocking file operation on glommio's blocking thread, so that the shard goes on.
-pub(crate) async fn off_the_shard<T: Send + 'static>(operation: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn off_the_shard<T: Send + 'static>(operation: impl FnOnce() -> T + Send + 'static) -> T {
     glommio::executor().spawn_blocking(operation).await
 }
 

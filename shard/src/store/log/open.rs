@@ -6,41 +6,92 @@ use bytes::Bytes;
 use shard_core::{
     delivery::{JournalFile, RecoveredJournal, recover},
     format::offset_index::INDEX_BYTES_MAX,
-    log::{Cut, LogRecovery, RecoveredLog, RecoveryStep},
+    log::{Cut, KnownLog, LogRecovery, RecoveredLog, RecoveryStep},
     model::{Offset, TopicPartition},
 };
 
 use super::{
-    StoreError, data_dir,
+    data_dir,
     dma_file::{Access, BlockFile, off_the_shard, remove_file, sync_directory},
+    file_error::FileError,
 };
-use crate::limits;
+use crate::{limits, store::StoreError};
 
 const BLOCK: u64 = shard_core::limits::BLOCK_BYTES;
 
 /// What a partition's directory held, made safe to go on with.
 #[derive(Debug)]
-pub(crate) struct Recovered {
-    pub(crate) log: RecoveredLog,
-    pub(crate) journal: RecoveredJournal,
+pub(super) struct Recovered {
+    pub(super) log: RecoveredLog,
+    pub(super) journal: RecoveredJournal,
 }
 
-/// Reads, verifies and mends what is in a partition's directory; everything below `durable_end` has to be there.
-pub(crate) async fn open_partition(
+/// Reads, verifies and mends what is in a partition's directory; everything that is `known` has to be there.
+pub(super) async fn open_partition(
     directory: PathBuf,
     partition: TopicPartition,
-    durable_end: Offset,
-) -> Result<Recovered, String> {
-    let names = list(directory.clone()).await.map_err(|error| error.to_string())?;
-    let log = recover_log(&directory, partition, durable_end, &names).await?;
-    let journal = recover_journal(&directory, partition, &names).await?;
+    known: KnownLog,
+) -> Result<Recovered, StoreError> {
+    let log = recover_log(&directory, partition, known).await?;
+    let journal = recover_journal(&directory, partition).await?;
     Ok(Recovered { log, journal })
 }
 
+/// Recovers the log alone.
+pub(super) async fn recover_log(
+    directory: &Path,
+    partition: TopicPartition,
+    known: KnownLog,
+) -> Result<RecoveredLog, StoreError> {
+    let bases = kept_segments(directory, known).await.map_err(StoreError::new)?;
+    let mut recovery = LogRecovery::new(partition, known);
+    let mut following = bases.as_slice();
+    while let [base, rest @ ..] = following {
+        following = rest;
+        let path = data_dir::segment_path(directory, *base);
+        let index = read_index(path.clone(), data_dir::index_path(directory, *base)).await.map_err(StoreError::new)?;
+        let file = BlockFile::open(path.clone(), Access::Read).await.map_err(StoreError::new)?;
+        let result = recover_segment(&mut recovery, &file, (*base, following), &index).await;
+        file.close().await;
+        if result? == RecoveryStep::Discard {
+            remove_file(path).await.map_err(StoreError::new)?;
+            sync_directory(directory).await.map_err(StoreError::new)?;
+        }
+    }
+    let recovered = recovery.finish().map_err(StoreError::new)?;
+    if let Some(cut) = &recovered.cut {
+        if let Some(torn) = &cut.torn {
+            tracing::warn!(%partition, segment = %cut.segment, position = cut.position, torn, "a torn tail is cut off");
+        }
+        cut_segment(directory, cut).await.map_err(StoreError::new)?;
+    }
+    Ok(recovered)
+}
+
+/// The base offsets of the segments, without those that retention had given up, whose files are removed.
+async fn kept_segments(directory: &Path, known: KnownLog) -> Result<Vec<Offset>, FileError> {
+    let names = list(directory.to_owned()).await?;
+    let mut bases: Vec<_> = names.iter().filter_map(|name| data_dir::segment_base(name)).collect();
+    let expired: Vec<_> = bases.drain(..known.expired_segments(&bases)).collect();
+    for &base in &expired {
+        remove_file(data_dir::segment_path(directory, base)).await?;
+    }
+    // An index outlives its segment if the node stops between the two deletions.
+    let orphans: Vec<_> =
+        names.iter().filter_map(|name| data_dir::index_base(name)).filter(|base| !bases.contains(base)).collect();
+    for &base in &orphans {
+        remove_file(data_dir::index_path(directory, base)).await?;
+    }
+    if !expired.is_empty() || !orphans.is_empty() {
+        sync_directory(directory).await?;
+    }
+    Ok(bases)
+}
+
 /// The file names in a directory, which is made durably if it is not there.
-async fn list(directory: PathBuf) -> Result<Vec<String>, StoreError> {
+async fn list(directory: PathBuf) -> Result<Vec<String>, FileError> {
     off_the_shard(move || {
-        let error = |error| StoreError::new("listing", &directory, error);
+        let error = |error: std::io::Error| FileError::of_io("listing", &directory, error);
         if !directory.exists() {
             make_durably(&directory).map_err(error)?;
         }
@@ -70,38 +121,6 @@ fn make_durably(directory: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn recover_log(
-    directory: &Path,
-    partition: TopicPartition,
-    durable_end: Offset,
-    names: &[String],
-) -> Result<RecoveredLog, String> {
-    let bases: Vec<_> = names.iter().filter_map(|name| data_dir::segment_base(name)).collect();
-    // An index outlives its segment if the node stops between the two deletions.
-    for base in names.iter().filter_map(|name| data_dir::index_base(name)).filter(|base| !bases.contains(base)) {
-        remove_file(data_dir::index_path(directory, base)).await.map_err(|error| error.to_string())?;
-    }
-    let mut recovery = LogRecovery::new(partition, durable_end);
-    let mut following = bases.as_slice();
-    while let [base, rest @ ..] = following {
-        following = rest;
-        let path = data_dir::segment_path(directory, *base);
-        let index = read_index(path.clone(), data_dir::index_path(directory, *base)).await?;
-        let file = BlockFile::open(path.clone(), Access::Read).await.map_err(|error| error.to_string())?;
-        let result = recover_segment(&mut recovery, &file, (*base, following), &index).await;
-        file.close().await;
-        if result? == RecoveryStep::Discard {
-            remove_file(path).await.map_err(|error| error.to_string())?;
-            sync_directory(directory).await.map_err(|error| error.to_string())?;
-        }
-    }
-    let recovered = recovery.finish().map_err(|damage| damage.to_string())?;
-    if let Some(cut) = &recovered.cut {
-        apply_cut(directory, partition, cut).await.map_err(|error| error.to_string())?;
-    }
-    Ok(recovered)
-}
-
 /// What lies beside a segment.
 struct SegmentIndex {
     /// Of the index file; empty if there is none.
@@ -110,12 +129,12 @@ struct SegmentIndex {
     segment_bytes: u64,
 }
 
-async fn read_index(segment: PathBuf, index: PathBuf) -> Result<SegmentIndex, String> {
+async fn read_index(segment: PathBuf, index: PathBuf) -> Result<SegmentIndex, FileError> {
     use std::io::Read as _;
 
     off_the_shard(move || {
         let metadata = std::fs::metadata(&segment);
-        let segment_bytes = metadata.map_err(|error| StoreError::new("looking at", &segment, error).to_string())?.len();
+        let segment_bytes = metadata.map_err(|error| FileError::of_io("looking at", &segment, error))?.len();
         let mut bytes = Vec::new();
         // One that can't be read is as good as none: the segment is read instead.
         if let Ok(file) = std::fs::File::open(&index)
@@ -133,31 +152,28 @@ async fn recover_segment(
     file: &BlockFile,
     (base, following): (Offset, &[Offset]),
     index: &SegmentIndex,
-) -> Result<RecoveryStep, String> {
-    let block = usize::try_from(BLOCK).map_err(|error| error.to_string())?;
-    let first = file.read(0, block).await.map_err(|error| error.to_string())?;
-    let mut step = recovery.begin(base, following.is_empty(), &first).map_err(|damage| damage.to_string())?;
+) -> Result<RecoveryStep, StoreError> {
+    let block = usize::try_from(BLOCK).map_err(StoreError::new)?;
+    let first = file.read(0, block).await.map_err(StoreError::new)?;
+    let mut step = recovery.begin(base, following.is_empty(), &first).map_err(StoreError::new)?;
     if let Some(sooner) = recovery.use_index(&index.bytes, index.segment_bytes, following) {
         step = sooner;
     }
     while let RecoveryStep::Read { position, bytes_min } = step {
         let aligned = position - position % BLOCK;
-        let skip = usize::try_from(position - aligned).map_err(|error| error.to_string())?;
+        let skip = usize::try_from(position - aligned).map_err(StoreError::new)?;
         let length = (skip + bytes_min.max(limits::RECOVERY_READ_BYTES)).next_multiple_of(block);
-        let bytes = file.read(aligned, length).await.map_err(|error| error.to_string())?;
+        let bytes = file.read(aligned, length).await.map_err(StoreError::new)?;
         let at_end = bytes.len() < length;
         let piece = bytes.get(skip..).map_or_else(Bytes::new, |_| bytes.slice(skip..));
-        step = recovery.feed(position, piece, at_end).map_err(|damage| damage.to_string())?;
+        step = recovery.feed(position, piece, at_end).map_err(StoreError::new)?;
     }
     Ok(step)
 }
 
 /// Zeroes what follows the last whole batch in its block and cuts the file behind it, so that nothing stale is ever
 /// taken for log.
-async fn apply_cut(directory: &Path, partition: TopicPartition, cut: &Cut) -> Result<(), StoreError> {
-    if let Some(torn) = &cut.torn {
-        tracing::warn!(%partition, segment = %cut.segment, position = cut.position, torn, "a torn tail was cut off");
-    }
+pub(super) async fn cut_segment(directory: &Path, cut: &Cut) -> Result<(), FileError> {
     let path = data_dir::segment_path(directory, cut.segment);
     let file = BlockFile::open(path, Access::WriteDurable).await?;
     let within = cut.position % BLOCK;
@@ -179,26 +195,23 @@ async fn apply_cut(directory: &Path, partition: TopicPartition, cut: &Cut) -> Re
     Ok(())
 }
 
-async fn recover_journal(
-    directory: &Path,
-    partition: TopicPartition,
-    names: &[String],
-) -> Result<RecoveredJournal, String> {
+async fn recover_journal(directory: &Path, partition: TopicPartition) -> Result<RecoveredJournal, StoreError> {
+    let names = list(directory.to_owned()).await.map_err(StoreError::new)?;
     let mut contents = Vec::new();
     for generation in names.iter().filter_map(|name| data_dir::journal_generation(name)) {
         let path = data_dir::journal_path(directory, generation);
         let bytes =
-            off_the_shard(move || std::fs::read(&path).map_err(|error| StoreError::new("reading", &path, error)));
-        contents.push((generation, bytes.await.map_err(|error| error.to_string())?));
+            off_the_shard(move || std::fs::read(&path).map_err(|error| FileError::of_io("reading", &path, error)));
+        contents.push((generation, bytes.await.map_err(StoreError::new)?));
     }
     let files: Vec<_> =
         contents.iter().map(|(generation, bytes)| JournalFile { generation: *generation, bytes }).collect();
-    let journal = recover(partition, &files).map_err(|error| error.to_string())?;
+    let journal = recover(partition, &files).map_err(StoreError::new)?;
     for &generation in &journal.obsolete {
-        remove_file(data_dir::journal_path(directory, generation)).await.map_err(|error| error.to_string())?;
+        remove_file(data_dir::journal_path(directory, generation)).await.map_err(StoreError::new)?;
     }
     if !journal.obsolete.is_empty() {
-        sync_directory(directory).await.map_err(|error| error.to_string())?;
+        sync_directory(directory).await.map_err(StoreError::new)?;
     }
     Ok(journal)
 }

@@ -5,54 +5,55 @@ use std::path::{Path, PathBuf};
 use shard_core::model::{Offset, TopicPartition};
 
 /// The directory of a partition, which need not exist.
-pub(crate) fn partition_dir(data_dir: &Path, partition: TopicPartition) -> PathBuf {
+pub(super) fn partition_dir(data_dir: &Path, partition: TopicPartition) -> PathBuf {
     topic_dir(data_dir, partition).join(partition.partition.to_string())
 }
 
 /// The directory of a partition's topic.
-pub(crate) fn topic_dir(data_dir: &Path, partition: TopicPartition) -> PathBuf {
+pub(super) fn topic_dir(data_dir: &Path, partition: TopicPartition) -> PathBuf {
     data_dir.join("partitions").join(partition.topic.to_string())
 }
 
 /// The segment that begins at `base`; digits in full, so that names sort as offsets do.
-pub(crate) fn segment_path(partition_dir: &Path, base: Offset) -> PathBuf {
+pub(super) fn segment_path(partition_dir: &Path, base: Offset) -> PathBuf {
     partition_dir.join(format!("{:020}.log", base.get()))
 }
 
 /// The index of the segment that begins at `base`.
-pub(crate) fn index_path(partition_dir: &Path, base: Offset) -> PathBuf {
+pub(super) fn index_path(partition_dir: &Path, base: Offset) -> PathBuf {
     partition_dir.join(format!("{:020}.index", base.get()))
 }
 
 /// The cursor journal of one generation.
-pub(crate) fn journal_path(partition_dir: &Path, generation: u64) -> PathBuf {
+pub(super) fn journal_path(partition_dir: &Path, generation: u64) -> PathBuf {
     partition_dir.join(format!("cursors.{generation:010}.journal"))
 }
 
 /// One of the two files in which a shard writes in turn what is durable.
-pub(crate) fn durable_ends_path(data_dir: &Path, shard: usize, sequence: u64) -> PathBuf {
+pub(super) fn durable_ends_path(data_dir: &Path, shard: usize, sequence: u64) -> PathBuf {
     let turn = if sequence.is_multiple_of(2) { 'a' } else { 'b' };
     data_dir.join(format!("durable-ends.{shard}.{turn}"))
 }
 
 /// The base offset in the name of a segment, if it is one.
-pub(crate) fn segment_base(file_name: &str) -> Option<Offset> {
+pub(super) fn segment_base(file_name: &str) -> Option<Offset> {
     base_offset(file_name.strip_suffix(".log")?)
 }
 
 /// The base offset in the name of a segment's index, if it is one.
-pub(crate) fn index_base(file_name: &str) -> Option<Offset> {
+pub(super) fn index_base(file_name: &str) -> Option<Offset> {
     base_offset(file_name.strip_suffix(".index")?)
 }
 
 /// The generation in the name of a cursor journal, if it is one.
-pub(crate) fn journal_generation(file_name: &str) -> Option<u64> {
+pub(super) fn journal_generation(file_name: &str) -> Option<u64> {
     file_name.strip_prefix("cursors.")?.strip_suffix(".journal")?.parse().ok()
 }
 
-/// Whether the file is one of those in which shards write what is durable.
-pub(crate) fn is_durable_ends(file_name: &str) -> bool {
-    file_name.starts_with("durable-ends.")
+/// The shard in the name of a file in which one writes what is durable, if it is one.
+pub(super) fn durable_ends_shard(file_name: &str) -> Option<usize> {
+    let (shard, turn) = file_name.strip_prefix("durable-ends.")?.split_once('.')?;
+    matches!(turn, "a" | "b").then(|| shard.parse().ok())?
 }
 
 fn base_offset(digits: &str) -> Option<Offset> {
@@ -74,14 +75,22 @@ mod tests {
         assert_eq!(segment_base(&name(segment_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
         assert_eq!(index_base(&name(index_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
         assert_eq!(journal_generation(&name(journal_path(&directory, 9))), Some(9));
-        assert!(is_durable_ends(&name(durable_ends_path(Path::new("data"), 0, 1))));
+        assert_eq!(durable_ends_shard(&name(durable_ends_path(Path::new("data"), 12, 1))), Some(12));
     }
 
     #[test]
     fn other_names_are_nothing_of_ours() {
-        for name in ["1.log", "x.log", "00000000000000000042.index", "00000000000000000042.log.tmp", "cursors.journal"]
-        {
+        for name in [
+            "1.log",
+            "x.log",
+            "00000000000000000042.index",
+            "00000000000000000042.log.tmp",
+            "cursors.journal",
+            "durable-ends.x.a",
+            "durable-ends.1.c",
+        ] {
             assert_eq!((segment_base(name), journal_generation(name)), (None, None), "{name}");
+            assert_eq!(durable_ends_shard(name), None, "{name}");
         }
     }
 }

@@ -6,49 +6,78 @@ use glommio::sync::Semaphore;
 use shard_core::{
     format::record_batch::RecordBatch,
     log::{BatchScanner, ReadPlan, Scanned},
-    model::OffsetRange,
+    model::{Offset, OffsetRange},
 };
 
 use super::{
     data_dir,
     dma_file::{Access, BlockFile},
 };
-use crate::{limits, metrics::ShardMetrics, request::ReadError};
+use crate::{limits, metrics::ShardMetrics};
 
 const BLOCK: u64 = shard_core::limits::BLOCK_BYTES;
 
 /// Reads from any partition of a shard, a bounded number of reads at a time.
 #[derive(Clone, Debug)]
-pub(crate) struct SegmentReader {
+pub(super) struct SegmentReader {
     permits: Rc<Semaphore>,
     metrics: Arc<ShardMetrics>,
 }
 
+/// Where a batch lies in its segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub(super) position: u64,
+    pub(super) base_offset: Offset,
+}
+
 impl SegmentReader {
-    pub(crate) fn new(metrics: Arc<ShardMetrics>) -> Self {
+    pub(super) fn new(metrics: Arc<ShardMetrics>) -> Self {
         Self { permits: Rc::new(Semaphore::new(limits::DISK_READS_MAX)), metrics }
     }
 
     /// The batches from the one that holds `wanted.start`, up to `wanted.end` and about `bytes_max`; at least one,
-    /// at most those of one segment.
-    pub(crate) async fn read(
+    /// at most those of one segment. The error is for people.
+    pub(super) async fn read(
         &self,
         partition_dir: &Path,
         plan: ReadPlan,
         wanted: OffsetRange,
         bytes_max: usize,
-    ) -> Result<Vec<RecordBatch>, ReadError> {
-        let corrupt = |reason: String| ReadError::Corrupt { offset: wanted.start, reason };
-        let _permit = self.permits.acquire_permit(1).await.map_err(|error| corrupt(error.to_string()))?;
+    ) -> Result<Vec<RecordBatch>, String> {
+        let found = self.find(partition_dir, plan, wanted, bytes_max).await?;
+        Ok(found.into_iter().map(|(_, batch)| batch).collect())
+    }
+
+    /// Where the batch that holds `wanted.start` lies.
+    pub(super) async fn place(
+        &self,
+        partition_dir: &Path,
+        plan: ReadPlan,
+        wanted: OffsetRange,
+    ) -> Result<Placed, String> {
+        let found = self.find(partition_dir, plan, wanted, 1).await?;
+        let first = found.first().ok_or("nothing was read")?;
+        Ok(Placed { position: first.0, base_offset: first.1.offsets().start })
+    }
+
+    async fn find(
+        &self,
+        partition_dir: &Path,
+        plan: ReadPlan,
+        wanted: OffsetRange,
+        bytes_max: usize,
+    ) -> Result<Vec<(u64, RecordBatch)>, String> {
+        let _permit = self.permits.acquire_permit(1).await.map_err(|error| error.to_string())?;
         let path = data_dir::segment_path(partition_dir, plan.segment);
-        let file = BlockFile::open(path, Access::Read).await.map_err(|error| corrupt(error.to_string()))?;
+        let file = BlockFile::open(path, Access::Read).await.map_err(|error| error.to_string())?;
         let result = self.scan(&file, plan, wanted, bytes_max).await;
         file.close().await;
-        let found = result.map_err(corrupt)?;
+        let found = result?;
         // An index is believed only as far as what stands at its position confirms.
         match found.first() {
-            Some(first) if first.offsets().contains(wanted.start) => Ok(found),
-            Some(_) | None => Err(corrupt(format!("segment {} does not hold the offset", plan.segment))),
+            Some((_, first)) if first.offsets().contains(wanted.start) => Ok(found),
+            Some(_) | None => Err(format!("segment {} does not hold the offset", plan.segment)),
         }
     }
 
@@ -58,7 +87,7 @@ impl SegmentReader {
         plan: ReadPlan,
         wanted: OffsetRange,
         bytes_max: usize,
-    ) -> Result<Vec<RecordBatch>, String> {
+    ) -> Result<Vec<(u64, RecordBatch)>, String> {
         let mut found = Vec::new();
         let mut found_bytes = 0;
         let mut position = plan.position;
@@ -79,14 +108,14 @@ impl SegmentReader {
             loop {
                 match scanner.advance() {
                     Scanned::Batch { batch, .. } if batch.offsets().end <= wanted.start => {}
-                    Scanned::Batch { batch, .. } => {
+                    Scanned::Batch { position, batch } => {
                         let size = batch.bytes().len();
                         let full = !found.is_empty() && found_bytes + size > bytes_max;
                         if full || batch.offsets().start >= wanted.end {
                             return Ok(found);
                         }
                         found_bytes += size;
-                        found.push(batch);
+                        found.push((position, batch));
                     }
                     Scanned::More { position: next, needed } => {
                         (position, length) = (next, needed.max(length));
@@ -107,9 +136,9 @@ impl SegmentReader {
 
 /// What was whole before a damage is given; the damage itself is met by the read that begins at it.
 fn damage(
-    found: Vec<RecordBatch>,
+    found: Vec<(u64, RecordBatch)>,
     position: u64,
     error: &shard_core::format::record_batch::BatchError,
-) -> Result<Vec<RecordBatch>, String> {
+) -> Result<Vec<(u64, RecordBatch)>, String> {
     if found.is_empty() { Err(format!("position {position}: {error}")) } else { Ok(found) }
 }

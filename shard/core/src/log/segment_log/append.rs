@@ -1,0 +1,91 @@
+//! Appends and syncs: into which segment a flush goes, and what has to end before it.
+
+use super::{Append, Flush, Offset, RecordBatch, Segment, SegmentEffect, SegmentLog, Step, limits};
+
+impl SegmentLog {
+    /// Begins to append batches, which follow what was written before; the driver keeps them for the write.
+    ///
+    /// With `durable`, the append ends when they and everything before them are on the disk.
+    ///
+    /// # Panics
+    /// If another append is under way, or the batches are none or don't follow.
+    pub fn begin_append(&mut self, batches: &[RecordBatch], durable: bool) {
+        assert!(self.append.is_none(), "one append is under way at a time");
+        let flush = Flush::of(batches).expect("an append holds a batch");
+        assert!(flush.offsets.start == self.written_end, "batches follow what was written");
+        self.append = self.failed.is_none().then_some(Append { flush, durable, writing: None });
+    }
+
+    /// Begins to make durable what was written so far.
+    pub fn begin_sync(&mut self) {
+        self.sync_to = Some(self.written_end);
+    }
+
+    pub(super) fn poll_append(&mut self) -> Step {
+        if self.failed.is_some() {
+            return Step::Failed;
+        }
+        let Some(append) = self.append else { return Step::Done };
+        if self.creating || append.writing.is_some() {
+            return Step::Wait;
+        }
+        let full =
+            |last: &Segment| !last.is_empty() && last.end + append.flush.first_bytes > self.config.segment_bytes_max;
+        let rolls = self.segments.back().is_none_or(full);
+        // What a buffered segment holds is synced before it is left; and a durable write makes nothing durable but
+        // itself.
+        if (rolls || append.durable) && self.has_unsynced() {
+            return if self.syncing.is_some() { Step::Wait } else { self.start_sync() };
+        }
+        if rolls {
+            // A prepare or a sync in flight belongs to the old segment: it has to end first.
+            if self.preparing_end.is_some() || self.syncing.is_some() {
+                return Step::Wait;
+            }
+            return self.roll(append.flush.offsets.start, append.flush.newest);
+        }
+        self.write(append)
+    }
+
+    pub(super) fn poll_sync(&mut self) -> Step {
+        if self.failed.is_some() {
+            return Step::Failed;
+        }
+        match self.sync_to {
+            Some(end) if self.durable_end < end && self.syncing.is_some() => Step::Wait,
+            Some(end) if self.durable_end < end => self.start_sync(),
+            Some(_) | None => {
+                self.sync_to = None;
+                Step::Done
+            }
+        }
+    }
+
+    pub(super) fn on_written(&mut self) {
+        let Some(Append { flush, durable, writing: Some((_, end)) }) = self.append.take() else { return };
+        let last = self.segments.back_mut().expect("a write has a segment");
+        last.note_flush(&flush, end);
+        self.written_end = flush.offsets.end;
+        self.newest = self.newest.max(flush.newest);
+        if durable {
+            self.durable_end = self.written_end;
+        }
+    }
+
+    fn write(&mut self, append: Append) -> Step {
+        let (segment, start) = self.segments.back().map_or((Offset::ZERO, 0), |last| (last.base, last.end));
+        let end = (start + append.flush.bytes).next_multiple_of(limits::BLOCK_BYTES);
+        // Zeros on their way must not land on the batches.
+        if self.preparing_end.is_some() && self.prepared_end < end {
+            return Step::Wait;
+        }
+        self.append = Some(Append { writing: Some((start, end)), ..append });
+        self.sealed = false;
+        Step::Do(SegmentEffect::Write {
+            segment,
+            position: start,
+            padded_bytes: usize::try_from(end - start).expect("a flush fits in memory"),
+            durable: append.durable,
+        })
+    }
+}

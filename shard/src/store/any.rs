@@ -1,0 +1,151 @@
+//! The store that the configuration chose: a closed set, so that calls are resolved where the stores are known.
+
+use std::sync::Arc;
+
+use shard_core::{
+    format::record_batch::RecordBatch,
+    log::{Reached, Retention},
+    model::{LeaderEpoch, Offset, OffsetRange, Timestamp, TopicPartition},
+};
+
+use super::{
+    AppendFault, CursorsStored, MessageStore, Opened, ReadFault, ShardStore, StoreConfig, StoreError,
+    log::{LogPartition, LogStore},
+    memory::{MemoryPartition, MemoryStore},
+};
+use crate::metrics::ShardMetrics;
+
+/// A shard's store, of whatever kind.
+#[derive(Clone, Debug)]
+pub(crate) enum AnyStore {
+    Log(LogStore),
+    Memory(MemoryStore),
+}
+
+/// A partition in a store of whatever kind.
+#[derive(Clone, Debug)]
+pub(crate) enum AnyPartition {
+    Log(LogPartition),
+    Memory(MemoryPartition),
+}
+
+impl AnyStore {
+    /// Starts the store; `settle` follows when every shard of the node has done so.
+    pub(crate) async fn start(config: StoreConfig, metrics: &Arc<ShardMetrics>) -> Result<Self, StoreError> {
+        Ok(match config {
+            StoreConfig::Log(config) => Self::Log(LogStore::start(config, Arc::clone(metrics)).await?),
+            StoreConfig::Memory(config) => Self::Memory(MemoryStore::new(config)),
+        })
+    }
+
+    /// Goes on once every shard of the node has started its store.
+    pub(crate) async fn settle(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Log(store) => store.settle().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+}
+
+impl ShardStore for AnyStore {
+    type Partition = AnyPartition;
+
+    async fn open(&self, partition: TopicPartition, epoch: LeaderEpoch) -> Result<Opened<AnyPartition>, StoreError> {
+        Ok(match self {
+            Self::Log(store) => store.open(partition, epoch).await?.map(AnyPartition::Log),
+            Self::Memory(store) => store.open(partition, epoch).await?.map(AnyPartition::Memory),
+        })
+    }
+
+    async fn delete(&self, partition: TopicPartition) -> Result<(), StoreError> {
+        match self {
+            Self::Log(store) => store.delete(partition).await,
+            Self::Memory(store) => store.delete(partition).await,
+        }
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Log(store) => store.checkpoint().await,
+            Self::Memory(store) => store.checkpoint().await,
+        }
+    }
+}
+
+impl MessageStore for AnyPartition {
+    async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault> {
+        match self {
+            Self::Log(partition) => partition.append(batches, durable).await,
+            Self::Memory(partition) => partition.append(batches, durable).await,
+        }
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Log(partition) => partition.sync().await,
+            Self::Memory(partition) => partition.sync().await,
+        }
+    }
+
+    async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
+        match self {
+            Self::Log(partition) => partition.read(wanted, bytes_max).await,
+            Self::Memory(partition) => partition.read(wanted, bytes_max).await,
+        }
+    }
+
+    async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
+        match self {
+            Self::Log(partition) => partition.find_time(at, end).await,
+            Self::Memory(partition) => partition.find_time(at, end).await,
+        }
+    }
+
+    async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
+        match self {
+            Self::Log(partition) => partition.truncate(to).await,
+            Self::Memory(partition) => partition.truncate(to).await,
+        }
+    }
+
+    async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
+        match self {
+            Self::Log(partition) => partition.retain(now, keep).await,
+            Self::Memory(partition) => partition.retain(now, keep).await,
+        }
+    }
+
+    async fn append_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
+        match self {
+            Self::Log(partition) => partition.append_cursors(entries).await,
+            Self::Memory(partition) => partition.append_cursors(entries).await,
+        }
+    }
+
+    async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
+        match self {
+            Self::Log(partition) => partition.replace_cursors(entries).await,
+            Self::Memory(partition) => partition.replace_cursors(entries).await,
+        }
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Log(partition) => partition.close().await,
+            Self::Memory(partition) => partition.close().await,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Log(partition) => partition.bytes(),
+            Self::Memory(partition) => partition.bytes(),
+        }
+    }
+}
+
+impl<P> Opened<P> {
+    fn map<Q>(self, wrap: impl FnOnce(P) -> Q) -> Opened<Q> {
+        Opened { store: wrap(self.store), found: self.found }
+    }
+}

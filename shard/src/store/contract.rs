@@ -1,0 +1,198 @@
+//! The contract of a store: what each operation promises, and what an error leaves behind.
+//!
+//! A core decides what is to be done, in which order, and who is answered; a store does it. All stores keep this
+//! contract, and one suite of tests (`shard/tests/conformance`) holds them to it. Nothing in it says what a store looks
+//! like inside: segments are the log store's own.
+
+use std::collections::BTreeMap;
+
+use shard_core::{
+    delivery::CursorState,
+    format::record_batch::RecordBatch,
+    log::{LogExtent, Reached, Retention},
+    model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
+};
+
+/// The store of one shard, which opens the shard's partitions.
+#[expect(async_fn_in_trait, reason = "everything of a shard stays on its core, so no future need be Send")]
+pub trait ShardStore {
+    /// What it keeps of one partition.
+    type Partition: MessageStore;
+
+    /// Brings back what is stored of a partition, or begins with nothing, for its owner in `epoch`.
+    ///
+    /// Whatever was durable is there. Of what was not, any number of whole batches may be there, without a gap; what
+    /// follows the last of them was cut off. From here on what was found is as durable as the store can make it.
+    ///
+    /// A partition is open once at a time: `close` comes before it is opened again.
+    ///
+    /// # Errors
+    /// What was durable is damaged or can't be read. Nothing was changed; the partition must not be used.
+    async fn open(&self, partition: TopicPartition, epoch: LeaderEpoch) -> Result<Opened<Self::Partition>, StoreError>;
+
+    /// Removes all that is stored of a partition, whether it is open or not. What is still under way on it ends without
+    /// effect.
+    ///
+    /// # Errors
+    /// Some of it may still be there. As the partition's id is never used again, it is only a waste of space.
+    async fn delete(&self, partition: TopicPartition) -> Result<(), StoreError>;
+
+    /// Writes down what an `open` after a crash should know, if the store needs that and if it changed; to be called
+    /// every second or so, and at the end. Costs nothing when nothing changed.
+    ///
+    /// # Errors
+    /// What was written down before still holds; to be tried again later.
+    async fn checkpoint(&self) -> Result<(), StoreError>;
+}
+
+/// What a store keeps of one partition: a log of batches and the changes of its cursors.
+///
+/// At most one append, one sync, one round of retention and one write of cursors are under way at a time; they may
+/// overlap each other and any number of reads. A clone is another handle of the same partition.
+#[expect(async_fn_in_trait, reason = "everything of a shard stays on its core, so no future need be Send")]
+pub trait MessageStore: Clone {
+    /// Adds batches, byte for byte as they are, behind everything added before; the first one's offset is the log's end.
+    ///
+    /// All of them are in the log when it returns, and it says how safe they are. With `durable`, they and all that was
+    /// added before are then as safe as this store makes anything; without, they may be less so until a `sync`.
+    ///
+    /// # Errors
+    /// See [`AppendFault`].
+    async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault>;
+
+    /// Makes all that was added before the call as safe as this store makes anything.
+    ///
+    /// # Errors
+    /// It is not known what is safe. The partition takes no appends any more until it was opened again.
+    async fn sync(&self) -> Result<(), StoreError>;
+
+    /// Whole batches, in order and without a gap, from the one that holds `wanted.start` on: at least one, beyond that
+    /// about `bytes_max` at most, and none that begins at `wanted.end` or later. It need not give all it could; none at
+    /// all means that `wanted` is empty or begins at the log's end.
+    ///
+    /// What it gives was verified: checksums, and that the batches hold the offsets asked for.
+    ///
+    /// # Errors
+    /// See [`ReadFault`]. What is whole before a damage is given; a read that begins at the damage is the one to fail.
+    async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault>;
+
+    /// The offset of the first batch below `end` that holds a record taken at `at` or later; `end` if there is none.
+    ///
+    /// # Errors
+    /// See [`ReadFault`].
+    async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault>;
+
+    /// Removes the batches that hold offset `to` or a later one, and returns the log's new end: `to`, or a lower offset
+    /// if `to` lies within a batch. Durable when it returns. Only while nothing else is under way.
+    ///
+    /// # Errors
+    /// `to` lies below the log's start, and nothing was changed; or anything from `to` on may be gone, and the partition
+    /// takes nothing any more until it was opened again.
+    async fn truncate(&self, to: Offset) -> Result<Offset, StoreError>;
+
+    /// Lets go of what `keep` does not ask to be kept at `now`, oldest first, acked or not, and returns where the log
+    /// starts then. It may keep more than asked, and let go of the rest in later rounds; the log's end never changes.
+    ///
+    /// What it let go of is gone for good: no crash brings it back.
+    ///
+    /// # Errors
+    /// The log starts where it did, or later; the partition takes no appends any more until it was opened again.
+    async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError>;
+
+    /// Adds changes of cursors, encoded as entries of the cursor journal, behind those stored before. They are as safe as
+    /// this store makes anything when it returns.
+    ///
+    /// # Errors
+    /// It is not known whether they are stored. No cursors are stored any more until the partition was opened again.
+    async fn append_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError>;
+
+    /// Stores these entries in the place of all that are stored: after a crash either the old ones are there or these.
+    ///
+    /// # Errors
+    /// As for `append_cursors`.
+    async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError>;
+
+    /// Ends what is under way and lets go of files and connections; only reads may still be asked for after that.
+    ///
+    /// What was not synced is not made safe by it.
+    ///
+    /// # Errors
+    /// None that matters to what is stored: the next `open` may take longer.
+    async fn close(&self) -> Result<(), StoreError>;
+
+    /// How many bytes the log takes, padding and the like included.
+    fn bytes(&self) -> u64;
+}
+
+/// A partition that was opened.
+#[derive(Debug)]
+pub struct Opened<P> {
+    /// What it is used through.
+    pub store: P,
+    /// What was there.
+    pub found: Found,
+}
+
+/// What a store held of a partition when it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Where the log starts and ends, and its newest time.
+    pub extent: LogExtent,
+    /// Every subscription and where it was.
+    pub cursors: BTreeMap<SubscriptionId, CursorState>,
+    /// Whether the store would rather have `replace_cursors` than `append_cursors` next.
+    pub replace_cursors: bool,
+    /// What was cut off and why, for people; none of it was durable.
+    pub cut: Vec<String>,
+}
+
+/// What a store says when cursors are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CursorsStored {
+    /// Whether it would rather have `replace_cursors` next, as what it holds has grown well beyond a snapshot.
+    pub replace: bool,
+}
+
+/// Why a store did not do something; each operation says what that leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct StoreError {
+    /// For people.
+    pub reason: String,
+}
+
+/// Why batches were not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendFault {
+    /// None of them is in the log or ever will be; the next append may succeed, and begins at the same offset.
+    #[error("{reason}")]
+    Rejected {
+        /// For people.
+        reason: String,
+    },
+    /// Any number of them may be in the log after the next `open`. Until then, every append fails so; reads go on.
+    #[error("{reason}")]
+    Failed {
+        /// For people.
+        reason: String,
+    },
+}
+
+/// Why a read gave nothing; the log is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum ReadFault {
+    #[error("offset {offset} is older than the log, which starts at {start}")]
+    Expired { offset: Offset, start: Offset },
+    #[error("offset {offset} is past the end of the log, {end}")]
+    PastEnd { offset: Offset, end: Offset },
+    #[error("the log is damaged at offset {offset}: {reason}")]
+    Damaged { offset: Offset, reason: String },
+}
+
+impl StoreError {
+    /// An error that people can read.
+    pub fn new(reason: impl std::fmt::Display) -> Self {
+        Self { reason: reason.to_string() }
+    }
+}

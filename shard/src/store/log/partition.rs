@@ -1,0 +1,231 @@
+//! One partition in the log store: its segments and its journal, open.
+
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+    rc::Rc,
+};
+
+use futures_channel::oneshot;
+use shard_core::{
+    delivery::JournalFiles,
+    format::{durable_ends::DurableEnd, record_batch::RecordBatch},
+    log::{Lane, Reached, Retention, SegmentEvent, SegmentLog, Step},
+    model::{Offset, OffsetRange, Timestamp},
+};
+
+use super::{Shared, dma_file::BlockFile, journal::Journal};
+use crate::store::{AppendFault, CursorsStored, MessageStore, ReadFault, StoreError};
+
+/// How far a look for a time reads at once; the index narrows it to less.
+const FIND_TIME_BYTES: usize = 8 << 20;
+
+/// A partition of a log store.
+#[derive(Clone, Debug)]
+pub struct LogPartition {
+    pub(super) inner: Rc<Inner>,
+}
+
+/// What all handles of a partition share. No borrow lives across an await.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) shared: Rc<Shared>,
+    pub(super) directory: Rc<Path>,
+    pub(super) log: RefCell<SegmentLog>,
+    /// The segment that is written to, once it is open.
+    pub(super) active: RefCell<Option<ActiveSegment>>,
+    pub(super) journal: RefCell<Journal>,
+    /// Where the partition notes how far it is durable.
+    pub(super) point: Rc<Cell<DurableEnd>>,
+    /// Operations that wait for another one's event.
+    waiting: RefCell<Vec<oneshot::Sender<()>>>,
+}
+
+/// The segment at the end of a log, open for writing.
+#[derive(Clone, Debug)]
+pub(super) struct ActiveSegment {
+    pub(super) base: Offset,
+    pub(super) file: BlockFile,
+    pub(super) durable: bool,
+}
+
+impl LogPartition {
+    pub(super) fn new(
+        shared: Rc<Shared>,
+        directory: Rc<Path>,
+        (log, point): (SegmentLog, Rc<Cell<DurableEnd>>),
+        journal: JournalFiles,
+    ) -> Self {
+        let inner = Inner {
+            shared,
+            directory,
+            log: RefCell::new(log),
+            active: RefCell::new(None),
+            journal: RefCell::new(Journal::new(journal)),
+            point,
+            waiting: RefCell::new(Vec::new()),
+        };
+        Self { inner: Rc::new(inner) }
+    }
+}
+
+impl MessageStore for LogPartition {
+    async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault> {
+        self.inner.log.borrow_mut().begin_append(&batches, durable);
+        match self.inner.run(Lane::Append, &batches).await {
+            Ok(()) => Ok(if durable { Reached::Disk } else { Reached::Written }),
+            Err(StoreError { reason }) => Err(AppendFault::Failed { reason }),
+        }
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.inner.log.borrow_mut().begin_sync();
+        self.inner.run(Lane::Sync, &[]).await
+    }
+
+    async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
+        let Some(plan) = self.inner.plan(wanted)? else { return Ok(Vec::new()) };
+        let found = self.inner.shared.reader.read(&self.inner.directory, plan, wanted, bytes_max).await;
+        // Retention may have taken the file away meanwhile.
+        let start = self.inner.log.borrow().log_start();
+        match found {
+            Err(_) if wanted.start < start => Err(ReadFault::Expired { offset: wanted.start, start }),
+            Err(reason) => Err(ReadFault::Damaged { offset: wanted.start, reason }),
+            Ok(found) => Ok(found),
+        }
+    }
+
+    async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
+        let mut wanted = OffsetRange::new(self.inner.log.borrow().offset_before(at), end);
+        while !wanted.is_empty() {
+            let batches = self.read(wanted, FIND_TIME_BYTES).await?;
+            if let Some(found) = batches.iter().find(|batch| batch.header().last_timestamp() >= at) {
+                return Ok(found.offsets().start);
+            }
+            let Some(last) = batches.last() else { break };
+            wanted.start = last.offsets().end;
+        }
+        Ok(end)
+    }
+
+    async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
+        self.inner.truncate(to).await
+    }
+
+    async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
+        self.inner.log.borrow_mut().begin_retention(now, keep);
+        self.inner.run(Lane::Retention, &[]).await?;
+        Ok(self.inner.log.borrow().log_start())
+    }
+
+    async fn append_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
+        self.inner.store_cursors(|files| files.append(&entries)).await
+    }
+
+    async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
+        self.inner.store_cursors(|files| files.replace(&entries)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.log.borrow_mut().close();
+        loop {
+            self.inner.start_upkeep();
+            if self.inner.log.borrow().is_at_rest() {
+                break;
+            }
+            self.inner.changed().await;
+        }
+        self.inner.close_files().await;
+        Ok(())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.inner.log.borrow().bytes()
+    }
+}
+
+impl Inner {
+    /// Performs what a lane's operation wants, to its end.
+    pub(super) async fn run(self: &Rc<Self>, lane: Lane, batches: &[RecordBatch]) -> Result<(), StoreError> {
+        loop {
+            let step = self.log.borrow_mut().poll(lane);
+            self.start_upkeep();
+            match step {
+                Step::Do(effect) => {
+                    let event = self.perform(effect, batches).await;
+                    self.on_event(event);
+                }
+                Step::Wait => self.changed().await,
+                Step::Done => return Ok(()),
+                Step::Failed => return Err(self.failure()),
+            }
+        }
+    }
+
+    /// Starts what nobody waits for, each in a task of its own.
+    pub(super) fn start_upkeep(self: &Rc<Self>) {
+        loop {
+            let Step::Do(effect) = self.log.borrow_mut().poll(Lane::Upkeep) else { return };
+            let inner = Rc::clone(self);
+            glommio::spawn_local(async move {
+                let event = inner.perform(effect, &[]).await;
+                inner.on_event(event);
+                inner.start_upkeep();
+            })
+            .detach();
+        }
+    }
+
+    pub(super) fn on_event(&self, event: SegmentEvent) {
+        self.log.borrow_mut().on_event(event);
+        self.note_point();
+        for waiting in self.waiting.borrow_mut().drain(..) {
+            // Whoever waited may have gone.
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Notes how far the partition is durable, for the next checkpoint.
+    pub(super) fn note_point(&self) {
+        let point = self.log.borrow().durable_point();
+        if point != self.point.replace(point) {
+            self.shared.touch_points();
+        }
+    }
+
+    /// Closes the files that are open for writing.
+    pub(super) async fn close_files(&self) {
+        let active = self.active.borrow_mut().take();
+        if let Some(active) = active {
+            active.file.close().await;
+        }
+        let journal = self.journal.borrow_mut().take_file();
+        if let Some(journal) = journal {
+            journal.close().await;
+        }
+    }
+
+    /// Waits for the next event of the log.
+    async fn changed(&self) {
+        let (told, event) = oneshot::channel();
+        self.waiting.borrow_mut().push(told);
+        // The sender is dropped only with the partition.
+        let _ = event.await;
+    }
+
+    fn failure(&self) -> StoreError {
+        StoreError::new(self.log.borrow().failure().unwrap_or("the log failed"))
+    }
+
+    fn plan(&self, wanted: OffsetRange) -> Result<Option<shard_core::log::ReadPlan>, ReadFault> {
+        let log = self.log.borrow();
+        let (start, end) = (log.log_start(), log.written_end());
+        if wanted.start < start {
+            return Err(ReadFault::Expired { offset: wanted.start, start });
+        }
+        if wanted.start > end {
+            return Err(ReadFault::PastEnd { offset: wanted.start, end });
+        }
+        Ok(log.read_plan(wanted.start).filter(|_| !wanted.is_empty()))
+    }
+}

@@ -1,0 +1,117 @@
+//! A data directory, and log stores that use it.
+
+use std::{collections::BTreeMap, convert::Infallible, fs, path::PathBuf, sync::Arc};
+
+use glommio::{LocalExecutorBuilder, Placement};
+use shard::{
+    metrics::ShardMetrics,
+    shard_of,
+    store::log::{DurableEnds, LogStore, LogStoreConfig, read_durable_ends},
+};
+use shard_core::{
+    format::{
+        record::{MessageId, RecordHead},
+        record_batch::{BatchBuilder, Codec, RecordBatch},
+    },
+    model::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicPartition},
+};
+use tempfile::TempDir;
+
+/// A data directory.
+pub(crate) struct Rig {
+    directory: TempDir,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+    }
+
+    /// What a start is told of the last run.
+    pub(crate) fn durable_ends(&self) -> Arc<DurableEnds> {
+        Arc::new(read_durable_ends(self.directory.path()).unwrap())
+    }
+
+    /// Starts a shard's store as a node does before the shards have met.
+    pub(crate) async fn begin(&self, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStore {
+        let config = LogStoreConfig {
+            data_dir: self.directory.path().to_owned(),
+            shard,
+            shard_count,
+            segment_bytes_max: 64 << 10,
+            durable_ends: Arc::clone(ends),
+        };
+        LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()
+    }
+
+    /// Starts the store of a shard that meets no other.
+    pub(crate) async fn start(&self, shard: usize, shard_count: usize) -> LogStore {
+        let store = self.begin(shard, shard_count, &self.durable_ends()).await;
+        store.settle().await.unwrap();
+        store
+    }
+
+    /// Starts the stores of all shards.
+    pub(crate) async fn start_all(&self, shard_count: usize) -> Vec<LogStore> {
+        let ends = self.durable_ends();
+        let mut stores = Vec::new();
+        for shard in 0..shard_count {
+            stores.push(self.begin(shard, shard_count, &ends).await);
+        }
+        for store in &stores {
+            store.settle().await.unwrap();
+        }
+        stores
+    }
+
+    /// The files of a partition.
+    pub(crate) fn files(&self, partition: TopicPartition) -> BTreeMap<PathBuf, Vec<u8>> {
+        let below = format!("partitions/{}/{}", partition.topic, partition.partition);
+        files_in(self.directory.path().join(below))
+    }
+
+    /// The files in which shards write down what is durable.
+    pub(crate) fn ends_files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = files_in(self.directory.path().to_owned());
+        files.retain(|path, _| path.file_name().unwrap().to_str().unwrap().starts_with("durable-ends."));
+        files
+    }
+}
+
+pub(crate) fn partition(index: u32) -> TopicPartition {
+    TopicPartition::new(TopicId::new(1), PartitionIndex::new(index))
+}
+
+/// Which shard has the partition.
+pub(crate) fn owner(index: u32, shard_count: usize) -> usize {
+    shard_of(partition(index), shard_count)
+}
+
+/// A batch of one record, taken at as many milliseconds as its offset.
+pub(crate) fn batch(offset: u64, payload_bytes: usize) -> RecordBatch {
+    let mut builder = BatchBuilder::new(payload_bytes);
+    let head = RecordHead {
+        id: MessageId::Text("id"),
+        key: None,
+        content_type: "text/plain",
+        priority: 4,
+        ttl_ms: None,
+        deliver_at: None,
+    };
+    let Ok(()) = builder.push(&head, &[], |out| {
+        out.resize(out.len() + payload_bytes, b'x');
+        Ok::<(), Infallible>(())
+    });
+    let at = Timestamp::from_millis(i64::try_from(offset).unwrap());
+    builder.finish(Codec::None, None).unwrap().assign(Offset::new(offset), LeaderEpoch::new(1), at)
+}
+
+pub(crate) fn on_executor(test: impl AsyncFnOnce() + Send + 'static) {
+    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
+    executor.spawn(move || test()).unwrap().join().unwrap();
+}
+
+fn files_in(directory: PathBuf) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    entries.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
