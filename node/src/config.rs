@@ -7,8 +7,9 @@ mod validate;
 mod value;
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{self, PathBuf},
 };
 
 pub use load::{ConfigError, Sources, load};
@@ -144,6 +145,17 @@ impl Config {
     #[must_use]
     pub const fn metrics_address(&self) -> SocketAddr {
         SocketAddr::new(self.metrics.host, self.metrics.port)
+    }
+
+    /// The same with a data directory that does not depend on the working directory. glommio can't open a directory by
+    /// a relative path.
+    ///
+    /// # Errors
+    /// The working directory is not known, or the path is empty.
+    pub fn with_absolute_data_dir(&self) -> io::Result<Self> {
+        let mut config = self.clone();
+        config.storage.data_dir = path::absolute(&config.storage.data_dir)?;
+        Ok(config)
     }
 }
 

@@ -103,7 +103,7 @@ fn a_data_directory_that_is_not_writable_is_refused() {
 #[test]
 fn a_second_process_on_one_directory_names_the_first() {
     let first = TestNode::start();
-    let command = node_under("exec \"$@\"", first.data_dir());
+    let command = node_under("exec \"$@\"", &first.data_dir());
     assert_refused(command, ExitCode::DataDirectoryLocked, &[&format!("process {}", first.pid()), "--data-dir"]);
 }
 
