@@ -20,3 +20,5 @@ mod publish_consume;
 mod recovery;
 mod startup;
 mod stopping;
+mod tour;
+mod websocket;
