@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     process::{Command, Stdio},
 };
 
@@ -114,7 +115,17 @@ fn an_address_that_is_taken_is_named_even_when_another_node_has_it() {
     let port = first.address().rsplit_once(':').unwrap().1;
     let mut command = node_under("exec \"$@\"", data.path());
     command.args(["--set", &format!("server.port={port}")]);
-    assert_refused(command, ExitCode::Address, &[first.address()]);
+    assert_refused(command, ExitCode::Address, &[first.address(), "--set server.port="]);
+}
+
+#[test]
+fn a_metrics_port_that_is_taken_is_named_with_its_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let data = data_directory();
+    let mut command = node_under("exec \"$@\"", data.path());
+    command.args(["--set", &format!("metrics.port={}", address.port())]);
+    assert_refused(command, ExitCode::Address, &[&address.to_string(), "--set metrics.port="]);
 }
 
 #[test]
