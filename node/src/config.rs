@@ -78,6 +78,8 @@ pub struct ServerConfig {
     pub body_timeout_ms: u64,
     /// How long a client may take to read a part of an answer.
     pub write_timeout_ms: u64,
+    /// How often a WebSocket is pinged.
+    pub ping_interval_ms: u64,
     /// Origins besides the node's own from which browsers may open a WebSocket.
     pub allowed_origins: Vec<String>,
 }
@@ -173,6 +175,7 @@ impl Default for ServerConfig {
             head_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
             write_timeout_ms: 30_000,
+            ping_interval_ms: 20_000,
             allowed_origins: Vec::new(),
         }
     }
