@@ -16,6 +16,7 @@ mod both_cores;
 mod command_line;
 mod crash;
 mod idle_connections;
+mod memory;
 mod publish_consume;
 mod recovery;
 mod startup;

@@ -81,6 +81,17 @@ impl RawWebSocket {
         }
     }
 
+    /// How the node has ended the connection; `None` if it has not, so far.
+    pub(crate) fn close_if_ended(&mut self) -> Option<Frame> {
+        self.0.set_nonblocking(true).unwrap();
+        let ended = match self.0.peek(&mut [0]) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Ok(_) | Err(_) => true,
+        };
+        self.0.set_nonblocking(false).unwrap();
+        ended.then(|| self.next())
+    }
+
     /// One whole frame, as the node sends it: not masked, not fragmented.
     fn read_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut start = [0; 2];
