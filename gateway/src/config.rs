@@ -23,6 +23,8 @@ pub struct GatewayConfig {
     pub body_timeout: Duration,
     /// How long a client may take to read a part of an answer.
     pub write_timeout: Duration,
+    /// How often a WebSocket is pinged.
+    pub ping_interval: Duration,
     /// How long requests in progress may take to end when the node stops.
     pub shutdown_grace: Duration,
     /// The origins, beside the node's own, from which browsers may open a WebSocket: `https://app.example.com`.
@@ -40,6 +42,7 @@ impl Default for GatewayConfig {
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
+            ping_interval: limits::WEBSOCKET_PING_INTERVAL,
             shutdown_grace: limits::SHUTDOWN_GRACE,
             allowed_origins: Vec::new(),
         }

@@ -77,7 +77,8 @@ impl<A: Application> Connection<A> {
         let ended = match self.converse().await {
             Ok(Next::WebSocket) => {
                 let Wire { socket, parser, .. } = self.wire;
-                return Some(Upgraded { socket, leftover: parser.into_unread(), request_id: self.request.id });
+                let (leftover, bodies) = (parser.into_unread(), self.state.bodies.clone());
+                return Some(Upgraded { socket, leftover, request_id: self.request.id, bodies });
             }
             Ok(Next::Request | Next::Close) if self.wire.parser.unread_bytes() > 0 => self.wire.linger().await,
             Ok(Next::Request | Next::Close) | Err(End::Quiet) => Ok(()),

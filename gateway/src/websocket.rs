@@ -4,7 +4,7 @@ pub mod codec;
 pub mod handshake;
 pub(crate) mod session;
 
-use crate::{http::request_id::RequestId, socket::Socket};
+use crate::{byte_budget::ByteBudget, http::request_id::RequestId, socket::Socket};
 
 /// A connection that speaks WebSocket from now on; the 101 is sent.
 #[derive(Debug)]
@@ -15,4 +15,6 @@ pub struct Upgraded {
     pub leftover: Vec<u8>,
     /// The id of the request that opened it.
     pub request_id: RequestId,
+    /// What the messages of all clients of this core may take together, as request bodies do.
+    pub(crate) bodies: ByteBudget,
 }

@@ -7,8 +7,9 @@ mod validate;
 mod value;
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{self, PathBuf},
 };
 
 pub use load::{ConfigError, Sources, load};
@@ -79,6 +80,8 @@ pub struct ServerConfig {
     pub body_timeout_ms: u64,
     /// How long a client may take to read a part of an answer.
     pub write_timeout_ms: u64,
+    /// How often a WebSocket is pinged.
+    pub ping_interval_ms: u64,
     /// Origins besides the node's own from which browsers may open a WebSocket.
     pub allowed_origins: Vec<String>,
 }
@@ -149,6 +152,17 @@ impl Config {
     pub const fn metrics_address(&self) -> SocketAddr {
         SocketAddr::new(self.metrics.host, self.metrics.port)
     }
+
+    /// The same with a data directory that does not depend on the working directory. glommio can't open a directory by
+    /// a relative path.
+    ///
+    /// # Errors
+    /// The working directory is not known, or the path is empty.
+    pub fn with_absolute_data_dir(&self) -> io::Result<Self> {
+        let mut config = self.clone();
+        config.storage.data_dir = path::absolute(&config.storage.data_dir)?;
+        Ok(config)
+    }
 }
 
 impl Default for ServerConfig {
@@ -165,6 +179,7 @@ impl Default for ServerConfig {
             head_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
             write_timeout_ms: 30_000,
+            ping_interval_ms: 20_000,
             allowed_origins: Vec::new(),
         }
     }

@@ -20,7 +20,14 @@ pub fn run(config: &Config, ready_file: Option<PathBuf>) -> ExitCode {
         tracing::error!(reason, "logging can't be set up");
         return ExitCode::Configuration;
     }
-    let lock = match preflight::run(config) {
+    let config = match config.with_absolute_data_dir() {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the path of the data directory can't be made absolute");
+            return ExitCode::DataDirectory;
+        }
+    };
+    let lock = match preflight::run(&config) {
         Ok(lock) => lock,
         Err(error) => {
             tracing::error!("{error}");
@@ -34,7 +41,7 @@ pub fn run(config: &Config, ready_file: Option<PathBuf>) -> ExitCode {
             return ExitCode::Failed;
         }
     };
-    let code = runtime.block_on(live(config, lock, ready_file));
+    let code = runtime.block_on(live(&config, lock, ready_file));
     // What still blocks a helper thread after a stop that timed out is not waited for.
     runtime.shutdown_background();
     code

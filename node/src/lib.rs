@@ -62,8 +62,10 @@ pub struct Node {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum StartError {
-    #[error("can't listen on {address}: {error}")]
-    Address { address: SocketAddr, error: io::Error },
+    #[error(
+        "can't listen on {address}: {error}; end what listens there, or choose another port with --set {setting}=PORT"
+    )]
+    Address { address: SocketAddr, setting: &'static str, error: io::Error },
     #[error("{0}")]
     Metadata(#[from] raft::StartError),
     #[error("what the last run knew to be on disk can't be read: {reason}")]
@@ -113,12 +115,12 @@ impl Node {
     pub async fn start(config: &Config, lock: DataDirectoryLock) -> Result<Self, StartError> {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
-        let unreachable = |address| move |error| StartError::Address { address, error };
+        let unreachable = |address, setting| move |error| StartError::Address { address, setting, error };
         let data_address = config.data_address();
         let (http, sockets) =
-            addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address))?;
+            addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address, "server.port"))?;
         let metrics_listener = match config.metrics.enabled.then(|| config.metrics_address()) {
-            Some(address) => Some(metrics::bind(address).await.map_err(unreachable(address))?),
+            Some(address) => Some(metrics::bind(address).await.map_err(unreachable(address, "metrics.port"))?),
             None => None,
         };
 

@@ -60,6 +60,7 @@ pub(crate) fn gateway_config(server: &ServerConfig, shard_count: usize) -> Gatew
         head_timeout: Duration::from_millis(server.head_timeout_ms),
         body_timeout: Duration::from_millis(server.body_timeout_ms),
         write_timeout: Duration::from_millis(server.write_timeout_ms),
+        ping_interval: Duration::from_millis(server.ping_interval_ms),
         allowed_origins: server.allowed_origins.clone(),
         ..GatewayConfig::default()
     }

@@ -1,10 +1,13 @@
 //! The WebSocket client against tungstenite's own server side.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_api::client::{ApiKey, ClientError, Endpoint, WebSocketClient};
 use gateway_api::frame::{ClientFrame, Credit, Ping, Pong, SUBPROTOCOL, ServerFrame};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -81,6 +84,23 @@ async fn the_halves_work_on_their_own() {
         assert_eq!(receiver.next().await.unwrap(), None);
     };
     tokio::join!(node, client);
+}
+
+#[tokio::test]
+async fn a_close_is_answered_by_whoever_only_hears_of_it() {
+    let (listener, endpoint) = listen().await;
+    let node = async {
+        let mut socket = accept(&listener).await;
+        socket.close(Some(CloseFrame { code: 1001.into(), reason: "".into() })).await.unwrap();
+        while socket.next().await.is_some() {}
+    };
+    let client = async {
+        let mut client = connect(&endpoint).await.unwrap();
+        client.next().await.unwrap_err();
+        client
+    };
+    let both = timeout(Duration::from_mins(1), async { tokio::join!(node, client) });
+    both.await.expect("the node has got its answer");
 }
 
 #[tokio::test]

@@ -66,6 +66,12 @@ impl Codec {
         self.memory.inbound_mut()
     }
 
+    /// The bytes received that were not looked at yet.
+    #[must_use]
+    pub(crate) const fn unread_bytes(&self) -> usize {
+        self.memory.unread_bytes()
+    }
+
     /// The bytes to send. Take them out when they are sent.
     pub fn outbound_mut(&mut self) -> &mut Vec<u8> {
         self.memory.outbound_mut()

@@ -32,18 +32,23 @@ use super::{
     Upgraded,
     codec::{CodecError, Incoming},
 };
-use crate::{context::Context, limits, operations::deadline};
+use crate::{
+    byte_budget::{ByteBudget, Reservation},
+    context::Context,
+    limits,
+    operations::deadline,
+};
 
 /// A future of this core that a session owns.
 type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Speaks `pubsub.v1.json` on a connection that has just been upgraded, until it ends.
 pub(crate) async fn run(context: Context, connection: Upgraded) {
-    let Upgraded { socket, leftover, request_id } = connection;
+    let Upgraded { socket, leftover, request_id, bodies } = connection;
     let context = Rc::new(context);
     let transport = Transport::new(socket, context.config.body_bytes_max, &leftover);
     drop(leftover);
-    let mut session = Session::new(context, transport);
+    let mut session = Session::new(context, transport, bodies);
     let close = session.serve().await;
     tracing::debug!(%request_id, ?close, "WebSocket ends");
     session.end(close).await;
@@ -58,6 +63,9 @@ struct Session {
     feeds: Feeds,
     keepalive: Keepalive,
     tick: Timer,
+    bodies: ByteBudget,
+    /// For the message that is arriving.
+    arriving: Reservation,
     stopping: Local<()>,
     /// Whether received frames wait until fewer answers are on their way.
     input_waits: bool,
@@ -85,14 +93,16 @@ enum Close {
 }
 
 impl Session {
-    fn new(context: Rc<Context>, transport: Transport) -> Self {
+    fn new(context: Rc<Context>, transport: Transport, bodies: ByteBudget) -> Self {
         let shutdown = context.shutdown.clone();
         Self {
             transport,
             work: FuturesUnordered::new(),
             feeds: Feeds::new(Rc::clone(&context)),
             keepalive: Keepalive::default(),
-            tick: Timer::new(limits::WEBSOCKET_PING_INTERVAL),
+            tick: Timer::new(context.config.ping_interval),
+            arriving: bodies.reservation(),
+            bodies,
             stopping: Box::pin(async move { shutdown.wait().await }),
             // The first frames may have come with the upgrade.
             input_waits: true,
@@ -168,6 +178,8 @@ impl Session {
             match self.transport.next_incoming() {
                 Ok(Some(Incoming::Text(text))) => {
                     self.keepalive.on_sign_of_life();
+                    // What is put to work has a reservation of its own. Giving back never fails.
+                    let _ = self.arriving.resize(0);
                     self.handle_text(&text);
                 }
                 Ok(Some(Incoming::Alive)) => self.keepalive.on_sign_of_life(),
@@ -175,12 +187,19 @@ impl Session {
                     return Some(Close::With(1003, "this subprotocol has text frames only"));
                 }
                 Ok(Some(Incoming::Closed)) => return Some(Close::Done),
-                Ok(None) => return None,
+                Ok(None) => return self.reserve_arriving(),
                 Err(CodecError { .. }) => return Some(Close::Broken),
             }
         }
         self.input_waits = true;
         None
+    }
+
+    /// Accounts for what is held of the next message.
+    fn reserve_arriving(&mut self) -> Option<Close> {
+        let charged = self.transport.arriving_bytes().saturating_sub(limits::BODY_BYTES_FREE);
+        let reserved = self.arriving.resize(charged);
+        reserved.is_err().then_some(Close::With(1013, "too many messages are on their way to this node"))
     }
 
     fn answer(&mut self, frame: Option<Vec<u8>>) {
@@ -200,13 +219,16 @@ impl Session {
     }
 
     fn on_tick(&mut self) -> Option<Close> {
-        self.tick = Timer::new(limits::WEBSOCKET_PING_INTERVAL);
+        self.tick = Timer::new(self.context.config.ping_interval);
         let reading = !self.transport.is_congested() && self.work.len() < limits::WEBSOCKET_WORK_MAX;
         match self.keepalive.on_tick(self.transport.progress(), reading) {
             Sign::Ping => self.transport.ping(),
             Sign::None => {}
             Sign::Silent => return Some(Close::With(1011, "no pong came in time")),
-            Sign::Stalled => return Some(Close::With(1013, "the client does not read what it is sent")),
+            Sign::Stalled => {
+                self.context.metrics.slow_consumers.add(1);
+                return Some(Close::With(1013, "the client does not read what it is sent"));
+            }
         }
         None
     }

@@ -40,6 +40,11 @@ pub(crate) struct Broker {
 
 /// Runs `test` beside a broker; when it ends, so does everything.
 pub(crate) fn with_broker(test: impl AsyncFnOnce(Rc<Broker>) + Send + 'static) {
+    with_broker_of(GatewayConfig::default(), test);
+}
+
+/// The same with settings of the test's own.
+pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<Broker>) + Send + 'static) {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
     let thread = executor.spawn(move || async move {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -55,7 +60,7 @@ pub(crate) fn with_broker(test: impl AsyncFnOnce(Rc<Broker>) + Send + 'static) {
         let context = Context {
             shards,
             metadata: MetadataHandle::detached(state),
-            config: Rc::new(GatewayConfig::default()),
+            config: Rc::new(gateway),
             metrics: Arc::new(GatewayMetrics::default()),
             core: Rc::new(CoreState::new()),
             shutdown: Shutdown::default(),

@@ -1,5 +1,6 @@
 //! Sessions: references, credits, tokens, and how a connection ends.
 
+use gateway::config::GatewayConfig;
 use gateway_api::{
     DeliveredMessage,
     error::Code,
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Received, WebSocketClient},
-    harness::{Broker, OTHER_TOPIC, SUBSCRIPTION, TOPIC, with_broker},
+    harness::{Broker, OTHER_TOPIC, SUBSCRIPTION, TOPIC, with_broker, with_broker_of},
 };
 
 async fn publish(broker: &Broker, topic: &str, texts: &[&str]) {
@@ -69,6 +70,28 @@ fn a_publish_is_answered_by_its_reference() {
         subscribe(&mut client, json!({ "op": "subscribe", "topic": OTHER_TOPIC, "from": "earliest", "credit": 10 }))
             .await;
         assert_eq!(collect(&mut client, 4).await[0].data.0, [0, 255]);
+    });
+}
+
+#[test]
+fn publishes_beyond_the_memory_for_them_are_put_off_and_the_connection_goes_on() {
+    let config = GatewayConfig { bodies_bytes_max: 2_000, ..GatewayConfig::default() };
+    with_broker_of(config, async |broker| {
+        let mut client = broker.websocket().await;
+        let text = "x".repeat(900);
+        let publish = |reference: u64, count: usize| {
+            let messages = vec![json!({ "text": &text }); count];
+            json!({ "op": "publish", "ref": reference, "topic": OTHER_TOPIC, "messages": messages })
+        };
+        client.send(publish(1, 3)).await;
+        let ServerFrame::Error(error) = client.frame().await else { panic!("not put off") };
+        assert_eq!((error.reference, error.code), (Some(1), Code::Overloaded));
+        // What one publish took is there again for the next.
+        for reference in 2..5 {
+            client.send(publish(reference, 2)).await;
+            let ServerFrame::Published(published) = client.frame().await else { panic!("not published") };
+            assert_eq!(published.reference, Some(reference));
+        }
     });
 }
 

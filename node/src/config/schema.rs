@@ -78,7 +78,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "server.bodies_bytes_max",
-        purpose: "memory for request bodies over all shards; beyond it requests are put off",
+        purpose: "memory for request bodies and WebSocket messages over all shards; beyond it requests are put off",
         set: |config, raw| assign_within(&mut config.server.bodies_bytes_max, raw, 1 << 20..=1 << 40),
         get: |config| config.server.bodies_bytes_max.show(),
     },
@@ -105,6 +105,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         purpose: "how long a client may take to read a part of an answer",
         set: |config, raw| assign_within(&mut config.server.write_timeout_ms, raw, 100..=86_400_000),
         get: |config| config.server.write_timeout_ms.show(),
+    },
+    Setting {
+        key: "server.ping_interval_ms",
+        purpose: "how often a WebSocket is pinged; one that is silent, or takes nothing of what waits for it, from one ping to the next is closed",
+        set: |config, raw| assign_within(&mut config.server.ping_interval_ms, raw, 100..=86_400_000),
+        get: |config| config.server.ping_interval_ms.show(),
     },
     Setting {
         key: "server.allowed_origins",

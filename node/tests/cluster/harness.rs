@@ -24,7 +24,8 @@ const LOG_LINES_KEPT: usize = 100;
 
 /// A node under test. Dropping it kills the process and removes the directory.
 pub(crate) struct TestNode {
-    data: TempDir,
+    /// Where it works; its data is in a directory below.
+    home: TempDir,
     settings: Vec<(String, String)>,
     running: Option<Running>,
 }
@@ -50,10 +51,15 @@ impl TestNode {
         Self::start_with(&[])
     }
 
-    /// A node with these settings besides free ports and its directory.
+    /// A node with these settings besides free ports.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(data_directory(), settings)
+    }
+
+    /// The same in a directory of the test's choice.
+    pub(crate) fn start_in(home: TempDir, settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let mut node = Self { data: data_directory(), settings, running: None };
+        let mut node = Self { home, settings, running: None };
         node.restart();
         node
     }
@@ -70,7 +76,8 @@ impl TestNode {
     pub(crate) fn restart(&mut self) {
         self.kill();
         let mut command = node_command();
-        command.arg("--data-dir").arg(self.data.path()).args(["--set", "server.port=0", "--set", "metrics.port=0"]);
+        // The directory for data is the default one, so that it is a path from there.
+        command.current_dir(self.home.path()).args(["--set", "server.port=0", "--set", "metrics.port=0"]);
         command.args(["--set", "log.format=json"]);
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -127,8 +134,8 @@ impl TestNode {
     }
 
     /// Where its data is.
-    pub(crate) fn data_dir(&self) -> &Path {
-        self.data.path()
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.home.path().join("data")
     }
 
     /// The lines of the log so far, newest last.

@@ -48,6 +48,14 @@ impl Connection {
         self.answer().expect("the connection ended before the answer")
     }
 
+    /// Sends a request without a body and reads the answer, whatever becomes of the connection.
+    pub(crate) fn try_request(&mut self, method: &str, path: &str) -> Option<Answer> {
+        // Who was turned away may have the answer already and can't send any more.
+        let sent = write!(self.stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        drop(sent.map_err(|error| error.to_string()));
+        self.answer()
+    }
+
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();

@@ -1,14 +1,10 @@
 //! Many idle WebSocket connections at once, and what each of them costs.
 
-use std::{
-    env,
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
+use std::env;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::harness::{DEADLINE, TestNode};
+use crate::{harness::TestNode, websocket::RawWebSocket};
 
 /// How many connections are opened unless `PUBSUB_TEST_IDLE_CONNECTIONS` says otherwise.
 const CONNECTIONS_DEFAULT: usize = 1_000;
@@ -23,43 +19,17 @@ fn idle_websockets_are_held_and_cost_little() {
     setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).unwrap();
     let node = TestNode::start();
     // One at first, so that what the first connection sets up for all is not counted.
-    drop(open(node.address()));
+    drop(RawWebSocket::open(node.address(), None));
     let before = resident_bytes(&node);
-    let mut sockets: Vec<_> = (0..count).map(|_| open(node.address())).collect();
+    let mut sockets: Vec<_> = (0..count).map(|_| RawWebSocket::open(node.address(), None)).collect();
     let each = (resident_bytes(&node) - before) / count;
     println!("{count} idle WebSockets: {each} bytes of resident memory each");
     let open_now: f64 = node.metric("pubsub_active_connections_total").iter().map(|(_, count)| count).sum();
     assert!(open_now >= f64::from(u32::try_from(count).unwrap()), "{open_now} of {count} are open");
     assert!(each < BYTES_EACH_MAX, "{each} bytes each");
     for socket in [0, count / 2, count - 1] {
-        assert_eq!(ping(&mut sockets[socket]), b"\x8a\x02hi");
+        assert_eq!(sockets[socket].ping(), b"\x8a\x02hi");
     }
-}
-
-fn open(address: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let upgrade = format!(
-        "GET /v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(upgrade.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        answer.extend(byte);
-    }
-    assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
-    stream
-}
-
-/// Sends a ping with the payload `hi`, masked with zeros; returns what comes back.
-fn ping(stream: &mut TcpStream) -> Vec<u8> {
-    stream.write_all(b"\x89\x82\0\0\0\0hi").unwrap();
-    let mut pong = vec![0; 4];
-    stream.read_exact(&mut pong).unwrap();
-    pong
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes, as a float")]

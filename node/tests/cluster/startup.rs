@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     process::{Command, Stdio},
 };
 
@@ -121,7 +122,7 @@ fn a_data_directory_that_is_not_writable_is_refused() {
 #[test]
 fn a_second_process_on_one_directory_names_the_first() {
     let first = TestNode::start();
-    let command = node_under("exec \"$@\"", first.data_dir());
+    let command = node_under("exec \"$@\"", &first.data_dir());
     assert_refused(command, ExitCode::DataDirectoryLocked, &[&format!("process {}", first.pid()), "--data-dir"]);
 }
 
@@ -132,7 +133,17 @@ fn an_address_that_is_taken_is_named_even_when_another_node_has_it() {
     let port = first.address().rsplit_once(':').unwrap().1;
     let mut command = node_under("exec \"$@\"", data.path());
     command.args(["--set", &format!("server.port={port}")]);
-    assert_refused(command, ExitCode::Address, &[first.address()]);
+    assert_refused(command, ExitCode::Address, &[first.address(), "--set server.port="]);
+}
+
+#[test]
+fn a_metrics_port_that_is_taken_is_named_with_its_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let data = data_directory();
+    let mut command = node_under("exec \"$@\"", data.path());
+    command.args(["--set", &format!("metrics.port={}", address.port())]);
+    assert_refused(command, ExitCode::Address, &[&address.to_string(), "--set metrics.port="]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The WebSocket protocol from the client's side: frames out, frames in.
 
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -133,6 +133,8 @@ impl WebSocketReceiver {
                     return ServerFrame::parse(&text).map(Some).map_err(unexpected);
                 }
                 Some(Ok(Message::Close(Some(frame)))) if frame.code != CloseCode::Normal => {
+                    // tungstenite answers the close with the next read; a node that stops waits for that.
+                    let _ = self.0.next().now_or_never();
                     return Err(ClientError::WebSocketClosed {
                         code: frame.code.into(),
                         reason: frame.reason.as_str().to_owned(),

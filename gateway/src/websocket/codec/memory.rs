@@ -18,6 +18,10 @@ impl Memory {
         &mut self.inbound
     }
 
+    pub(super) const fn unread_bytes(&self) -> usize {
+        self.inbound.len() - self.start
+    }
+
     pub(super) fn outbound_mut(&mut self) -> &mut Vec<u8> {
         &mut self.outbound
     }

@@ -20,7 +20,7 @@ impl Session {
     /// Handles one frame. What takes time is put to work, and answered when it is done.
     pub(super) fn handle_text(&mut self, text: &str) {
         let (reference, handled) = match ClientFrame::parse(text) {
-            Ok(frame) => (reference(&frame), self.handle_frame(frame)),
+            Ok(frame) => (reference(&frame), self.handle_frame(frame, text.len())),
             Err(ClientFrameError { reference, syntax, detail }) => {
                 let code = if syntax { Code::InvalidJson } else { Code::InvalidArgument };
                 (reference, Err(Problem::new(code, detail).into()))
@@ -31,9 +31,9 @@ impl Session {
         }
     }
 
-    fn handle_frame(&mut self, frame: ClientFrame<'_>) -> Result<(), Failure> {
+    fn handle_frame(&mut self, frame: ClientFrame<'_>, bytes: usize) -> Result<(), Failure> {
         match frame {
-            ClientFrame::Publish(publish) => self.publish(&publish),
+            ClientFrame::Publish(publish) => self.publish(&publish, bytes),
             ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe),
             ClientFrame::Ack(Ack { reference, subscription, ack_ids }) => {
                 let subscription = self.subscription(&subscription)?;
@@ -67,7 +67,12 @@ impl Session {
         }
     }
 
-    fn publish(&mut self, frame: &Publish<'_>) -> Result<(), Failure> {
+    /// Stores messages that came in a frame of so many bytes.
+    fn publish(&mut self, frame: &Publish<'_>, bytes: usize) -> Result<(), Failure> {
+        let mut held = self.bodies.reservation();
+        if held.resize(bytes).is_err() {
+            return Err(error::of_code(Code::Overloaded, "too many messages wait for this node's disks"));
+        }
         let state = self.context.metadata.state();
         let topic = Arc::clone(find_topic(&state, &frame.topic)?);
         let target = target(&self.context, &topic);
@@ -76,6 +81,7 @@ impl Session {
         let (context, reference) = (Rc::clone(&self.context), frame.reference);
         self.work.push(Box::pin(async move {
             let report = publish(&context, &topic, plan).await;
+            drop(held);
             Some(frames::published(reference, &report))
         }));
         Ok(())

@@ -19,6 +19,8 @@ pub(super) struct Transport {
     /// How much of what is outbound the socket has taken.
     written: usize,
     sent: u64,
+    /// The bytes received since the last whole message: what of the next one is held.
+    arriving: usize,
 }
 
 /// How far sending has come.
@@ -34,7 +36,7 @@ impl Transport {
     pub(super) fn new(socket: Socket, message_bytes_max: usize, received: &[u8]) -> Self {
         let mut codec = Codec::new(message_bytes_max);
         codec.inbound_mut().extend_from_slice(received);
-        Self { socket, codec, written: 0, sent: 0 }
+        Self { socket, codec, written: 0, sent: 0, arriving: received.len() }
     }
 
     /// Puts a frame out. It is JSON of ours, so that it is text.
@@ -55,7 +57,16 @@ impl Transport {
 
     /// The next frame of what was received.
     pub(super) fn next_incoming(&mut self) -> Result<Option<Incoming>, CodecError> {
-        self.codec.next_incoming()
+        let incoming = self.codec.next_incoming();
+        if matches!(incoming, Ok(Some(_))) {
+            self.arriving = self.codec.unread_bytes();
+        }
+        incoming
+    }
+
+    /// How much is held of a message that is not whole yet.
+    pub(super) const fn arriving_bytes(&self) -> usize {
+        self.arriving
     }
 
     /// Whether so much waits for the socket that nothing should be added.
@@ -88,21 +99,28 @@ impl Transport {
 
     /// Receives what has arrived; zero bytes mean that the client sends no more.
     pub(super) fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.socket.poll_read(context, self.codec.inbound_mut())
+        let received = ready!(self.socket.poll_read(context, self.codec.inbound_mut()));
+        self.arriving += received.as_ref().copied().unwrap_or_default();
+        Poll::Ready(received)
     }
 
     /// Sends the rest, waits for the client's close if `handshake` says so, and closes the socket.
-    pub(super) async fn finish(&mut self, handshake: bool) {
+    pub(super) async fn finish(mut self, handshake: bool) {
         if poll_fn(|context| self.poll_flush(context)).await.is_err() {
             return;
         }
-        while handshake && self.codec_is_open() {
+        // Nothing is held for a client whose message is not wanted any more.
+        while handshake && self.arriving <= limits::BODY_BYTES_FREE && self.codec_is_open() {
             match poll_fn(|context| self.poll_receive(context)).await {
                 Ok(received) if received > 0 => {}
                 Ok(_) | Err(_) => break,
             }
         }
-        self.socket.finish_writing().await;
+        let Self { mut socket, arriving, .. } = self;
+        socket.finish_writing().await;
+        if handshake && arriving > 0 {
+            discard(socket).await;
+        }
     }
 
     /// Whether the client's close has not come yet; what else comes is thrown away.
@@ -113,6 +131,19 @@ impl Transport {
                 Ok(Some(Incoming::Text(_) | Incoming::Binary(_) | Incoming::Alive)) => {}
                 Ok(None) => return true,
             }
+        }
+    }
+}
+
+/// Reads on for a moment: closing at once would reset the connection, and the close could be lost before the client has
+/// read it.
+async fn discard(mut socket: Socket) {
+    let (mut discarded, mut unwanted) = (0, Vec::new());
+    while discarded < limits::LINGER_BYTES_MAX {
+        unwanted.clear();
+        match poll_fn(|context| socket.poll_read(context, &mut unwanted)).await {
+            Ok(received) if received > 0 => discarded += received,
+            Ok(_) | Err(_) => break,
         }
     }
 }
