@@ -12,7 +12,7 @@ pub(crate) async fn what_is_appended_is_read_back_byte_for_byte(factory: impl Fa
     let mut writer = Writer::behind(&opened.found);
     for round in 0..40 {
         // Several in one append, compressed ones and large ones among them.
-        let batches = (0..1 + round % 4).map(|number| writer.next(1 + number, 1 << (round % 14))).collect();
+        let batches = (0..=round % 4).map(|number| writer.next(1 + number, 1 << (round % 14))).collect();
         opened.store.append(batches, round % 3 != 0).await.unwrap();
     }
     let read = read_all(&opened.store, writer.range()).await;

@@ -73,13 +73,11 @@ fn a_closed_log_that_was_emptied_goes_on_at_its_end() {
     on_executor(async || {
         let rig = Rig::new();
         let here = partition(0);
-        let mut end = 0;
-        for round in 0..4 {
+        for (round, end) in (0..4).zip(0_u64..) {
             let store = rig.start(0, 1).await;
             let opened = store.open(here, LeaderEpoch::new(1)).await.unwrap();
             assert_eq!(opened.found.extent.end, Offset::new(end));
             opened.store.append(vec![batch(end, 100)], true).await.unwrap();
-            end += 1;
             for _ in 0..3 {
                 opened.store.retain(Timestamp::from_millis(1_000_000 * (1 + round)), KEEP).await.unwrap();
             }
@@ -96,8 +94,7 @@ fn a_closed_log_that_was_emptied_goes_on_at_its_end() {
 fn partitions_are_found_again_by_any_number_of_shards() {
     on_executor(async || {
         let rig = Rig::new();
-        let mut end = 0;
-        for shard_count in [1, 3, 2, 4, 1] {
+        for (shard_count, end) in [1, 3, 2, 4, 1].into_iter().zip(0..) {
             let stores = rig.start_all(shard_count).await;
             for index in 0..6 {
                 let store = &stores[owner(index, shard_count)];
@@ -106,7 +103,6 @@ fn partitions_are_found_again_by_any_number_of_shards() {
                 opened.store.append(vec![batch(end, 100)], true).await.unwrap();
                 opened.store.close().await.unwrap();
             }
-            end += 1;
             for store in &stores {
                 store.checkpoint().await.unwrap();
             }

@@ -39,8 +39,7 @@ pub struct SegmentLog {
     config: SegmentLogConfig,
     /// In order; the last one is written to. Empty before the first append.
     segments: VecDeque<Segment>,
-    /// The last segment is asked for and not there yet.
-    creating: bool,
+    last: LastSegment,
     log_start: Offset,
     written_end: Offset,
     durable_end: Offset,
@@ -65,6 +64,16 @@ pub struct SegmentLog {
     failed: Option<String>,
 }
 
+/// Whether the last segment can be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LastSegment {
+    There,
+    /// It is asked for and not there yet.
+    BeingCreated,
+    /// It was to be left and is not: it may still be being cut to what it held.
+    BeingSealed,
+}
+
 /// An append that was begun.
 #[derive(Clone, Copy, Debug)]
 struct Append {
@@ -84,7 +93,7 @@ impl SegmentLog {
             log_start: recovered.log_start,
             prepared_end: recovered.segments.last().map_or(0, |last| last.end),
             segments: recovered.segments.into(),
-            creating: false,
+            last: LastSegment::There,
             written_end: end,
             durable_end: end,
             newest,
@@ -114,7 +123,8 @@ impl SegmentLog {
     /// Takes the end of something that was to be done.
     pub fn on_event(&mut self, event: SegmentEvent) {
         match event {
-            SegmentEvent::Created => self.creating = false,
+            SegmentEvent::Created => self.last = LastSegment::There,
+            SegmentEvent::NotCreated => self.on_not_created(),
             SegmentEvent::Prepared => self.prepared_end = self.preparing_end.take().unwrap_or(self.prepared_end),
             SegmentEvent::Written => self.on_written(),
             SegmentEvent::Synced => {
@@ -122,7 +132,7 @@ impl SegmentLog {
                     self.durable_end = self.durable_end.max(end);
                 }
             }
-            SegmentEvent::Sealed => self.sealing = self.sealing.saturating_sub(1),
+            SegmentEvent::Sealed => self.on_sealed(),
             SegmentEvent::StartNoted { durable } => self.on_start_noted(durable),
             SegmentEvent::Deleted => {}
             SegmentEvent::DirectorySynced => self.retention = None,
@@ -206,7 +216,10 @@ impl SegmentLog {
 
     /// Whether no file of the log is being made, written or synced.
     const fn is_still(&self) -> bool {
-        !self.creating && self.append.is_none() && self.preparing_end.is_none() && self.syncing.is_none()
+        matches!(self.last, LastSegment::There)
+            && self.append.is_none()
+            && self.preparing_end.is_none()
+            && self.syncing.is_none()
     }
 
     fn has_unsynced(&self) -> bool {
@@ -232,7 +245,7 @@ impl SegmentLog {
         };
         self.segments.push_back(Segment::new(base, created));
         self.prepared_end = limits::BLOCK_BYTES;
-        self.creating = true;
+        self.last = LastSegment::BeingCreated;
         self.sealed = true;
         Step::Do(SegmentEffect::Create { segment: base, header: header.encode() })
     }
@@ -246,7 +259,7 @@ impl SegmentLog {
 
     fn fail(&mut self, reason: String) {
         self.failed.get_or_insert(reason);
-        self.creating = false;
+        self.last = LastSegment::There;
         self.preparing_end = None;
         self.syncing = None;
         self.append = None;

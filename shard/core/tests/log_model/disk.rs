@@ -108,7 +108,8 @@ impl Disk {
     /// Cuts a file that nothing is written to any more; what was not synced is not synced by that.
     pub(crate) fn seal(&mut self, segment: u64, length: u64) {
         let length = usize::try_from(length).unwrap();
-        let file = self.files.get_mut(&segment).unwrap();
+        // It may have been removed meanwhile.
+        let Some(file) = self.files.get_mut(&segment) else { return };
         file.safe.truncate(length);
         file.unsynced.retain(|write| write.end() <= length);
     }

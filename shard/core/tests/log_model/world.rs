@@ -79,7 +79,7 @@ pub(crate) struct World {
     /// What a lane's operation waits for.
     in_flight: BTreeMap<Lane, SegmentEffect>,
     preparing: Option<(u64, u64)>,
-    sealing: VecDeque<(u64, Vec<u8>)>,
+    sealing: VecDeque<(u64, u64, Vec<u8>)>,
     /// Where the next write to each segment may begin.
     handed: BTreeMap<u64, u64>,
     pub(crate) counts: Counts,
@@ -175,6 +175,13 @@ impl World {
 
     /// An operation in flight fails.
     pub(crate) fn fail(&mut self) {
+        if let Some(&SegmentEffect::Create { segment, .. }) = self.in_flight.get(&Lane::Retention) {
+            // No room for a segment that nobody waits for: it is as if it had never been wanted.
+            self.in_flight.remove(&Lane::Retention);
+            self.disk.remove(segment.get());
+            self.disk.sync_directory();
+            return self.store_event(SegmentEvent::NotCreated);
+        }
         let lanes = [Lane::Append, Lane::Sync];
         if let Some(lane) = lanes.iter().find(|lane| self.in_flight.contains_key(lane)) {
             self.in_flight.remove(lane);

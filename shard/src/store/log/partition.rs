@@ -152,7 +152,7 @@ impl Inner {
             self.start_upkeep();
             match step {
                 Step::Do(effect) => {
-                    let event = self.perform(effect, batches).await;
+                    let event = self.perform(lane, effect, batches).await;
                     self.on_event(event);
                 }
                 Step::Wait => self.changed().await,
@@ -168,7 +168,7 @@ impl Inner {
             let Step::Do(effect) = self.log.borrow_mut().poll(Lane::Upkeep) else { return };
             let inner = Rc::clone(self);
             glommio::spawn_local(async move {
-                let event = inner.perform(effect, &[]).await;
+                let event = inner.perform(Lane::Upkeep, effect, &[]).await;
                 inner.on_event(event);
                 inner.start_upkeep();
             })

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use shard_core::{
     format::record_batch::RecordBatch,
-    log::{SegmentEffect, SegmentEvent},
+    log::{Lane, SegmentEffect, SegmentEvent},
     model::Offset,
 };
 
@@ -25,16 +25,17 @@ struct Place {
 }
 
 impl Inner {
-    /// Performs one effect; `batches` are those of the append that it belongs to.
-    pub(super) async fn perform(&self, effect: SegmentEffect, batches: &[RecordBatch]) -> SegmentEvent {
+    /// Performs one effect of a lane; `batches` are those of the append that it belongs to.
+    pub(super) async fn perform(&self, lane: Lane, effect: SegmentEffect, batches: &[RecordBatch]) -> SegmentEvent {
         match effect {
             SegmentEffect::Write { segment, position, padded_bytes, durable } => {
                 let place = Place { segment, position, padded_bytes, durable };
                 or_failed(self.write(place, batches).await, SegmentEvent::Written)
             }
-            SegmentEffect::Create { segment, header } => {
-                or_failed(self.create_segment(segment, &header).await, SegmentEvent::Created)
-            }
+            SegmentEffect::Create { segment, header } => match self.create_segment(segment, &header).await {
+                Err(error) if lane == Lane::Retention && error.is_no_space() => self.leave_away(segment).await,
+                created => or_failed(created, SegmentEvent::Created),
+            },
             SegmentEffect::Sync { segment } => or_failed(self.sync_segment(segment).await, SegmentEvent::Synced),
             SegmentEffect::Prepare { segment, position, length } => self.prepare(segment, position, length).await,
             SegmentEffect::Seal { segment, length, index } => {
@@ -98,6 +99,13 @@ impl Inner {
         let file = create_file(path, &self.directory, header).await?;
         self.active.replace(Some(ActiveSegment { base: segment, file, durable: true }));
         Ok(())
+    }
+
+    /// Removes what there is of a segment that nobody waits for: a full disk must not close a partition for it.
+    async fn leave_away(&self, segment: Offset) -> SegmentEvent {
+        let removed = remove_file(data_dir::segment_path(&self.directory, segment)).await;
+        let synced = sync_directory(&self.directory).await;
+        or_failed(removed.and(synced), SegmentEvent::NotCreated)
     }
 
     async fn sync_segment(&self, segment: Offset) -> Result<(), FileError> {

@@ -1,6 +1,6 @@
 //! Appends and syncs: into which segment a flush goes, and what has to end before it.
 
-use super::{Append, Flush, Offset, RecordBatch, Segment, SegmentEffect, SegmentLog, Step, limits};
+use super::{Append, Flush, LastSegment, Offset, RecordBatch, Segment, SegmentEffect, SegmentLog, Step, limits};
 
 impl SegmentLog {
     /// Begins to append batches, which follow what was written before; the driver keeps them for the write.
@@ -26,7 +26,7 @@ impl SegmentLog {
             return Step::Failed;
         }
         let Some(append) = self.append else { return Step::Done };
-        if self.creating || append.writing.is_some() {
+        if self.last != LastSegment::There || append.writing.is_some() {
             return Step::Wait;
         }
         let full =

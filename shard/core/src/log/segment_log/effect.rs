@@ -32,7 +32,8 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentEffect {
     /// Make the file, in the place of whatever may be there, write this header block, sync the file and its directory;
-    /// then `SegmentEvent::Created`.
+    /// then `SegmentEvent::Created`. If there is no room for it, and it is for retention, it may be left away; then
+    /// `SegmentEvent::NotCreated`.
     Create {
         /// The new segment.
         segment: Offset,
@@ -96,6 +97,8 @@ pub enum SegmentEffect {
 pub enum SegmentEvent {
     /// The segment is there, and durably so.
     Created,
+    /// There was no room for the segment, and nothing is left of its file, durably so.
+    NotCreated,
     /// The range is prepared, as far as there was room on the disk.
     Prepared,
     /// The write is done.

@@ -385,6 +385,25 @@ fn what_was_buffered_is_synced_before_its_segment_is_left_for_its_age() {
 }
 
 #[test]
+fn a_segment_that_has_no_room_for_its_next_is_written_to_again() {
+    let mut log = empty();
+    append(&mut log, 100);
+    log.begin_retention(Timestamp::from_millis(1_000), keep_ms(100));
+    assert!(matches!(log.poll(Lane::Retention), Step::Do(SegmentEffect::Create { .. })));
+    assert!(matches!(upkeep(&mut log).as_slice(), [SegmentEffect::Seal { .. }]));
+    begin(&mut log, 100, true);
+    assert_eq!(log.poll(Lane::Append), Step::Wait);
+    log.on_event(SegmentEvent::NotCreated);
+    assert_eq!(log.poll(Lane::Retention), Step::Done);
+    assert_eq!(log.poll(Lane::Append), Step::Wait, "the segment is being cut to what it held");
+    log.on_event(SegmentEvent::Sealed);
+    let SegmentEffect::Write { segment, position, .. } = next(&mut log) else { panic!("no write") };
+    assert_eq!((segment, position), (Offset::ZERO, 8192));
+    log.on_event(SegmentEvent::Written);
+    assert_eq!((log.log_start(), log.written_end(), log.failure()), (Offset::ZERO, offset(2), None));
+}
+
+#[test]
 fn a_segment_is_not_left_for_its_age_while_it_is_written_to() {
     let mut log = empty();
     append(&mut log, 100);

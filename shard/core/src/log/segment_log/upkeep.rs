@@ -1,6 +1,6 @@
 //! What nobody waits for: zeros ahead of the log, indexes of segments that are done.
 
-use super::{Append, SegmentEffect, SegmentLog, Step, limits};
+use super::{Append, LastSegment, SegmentEffect, SegmentLog, Step, limits};
 
 impl SegmentLog {
     pub(super) fn poll_upkeep(&mut self) -> Step {
@@ -11,6 +11,13 @@ impl SegmentLog {
             self.sealing += 1;
         }
         Step::Do(effect)
+    }
+
+    pub(super) fn on_sealed(&mut self) {
+        self.sealing = self.sealing.saturating_sub(1);
+        if self.sealing == 0 && self.last == LastSegment::BeingSealed {
+            self.last = LastSegment::There;
+        }
     }
 
     fn plan_prepare(&mut self) {

@@ -35,7 +35,8 @@ impl World {
                 SegmentEvent::Prepared
             }
             Some(Lane::Upkeep) => {
-                let (segment, index) = self.sealing.pop_front().unwrap();
+                let (segment, length, index) = self.sealing.pop_front().unwrap();
+                self.disk.seal(segment, length);
                 self.disk.write_index(segment, index);
                 SegmentEvent::Sealed
             }
@@ -165,8 +166,7 @@ impl World {
                 self.disk.start_sync(segment.get());
             }
             SegmentEffect::Seal { segment, length, index } => {
-                self.disk.seal(segment.get(), *length);
-                self.sealing.push_back((segment.get(), index.clone()));
+                self.sealing.push_back((segment.get(), *length, index.clone()));
                 return;
             }
             SegmentEffect::NoteStart { start } => {
