@@ -36,6 +36,8 @@ pub enum ExitCode {
     Metadata = 21,
     /// What the shards know of durable ends can't be read.
     Store = 22,
+    /// The metadata has lost what it had on disk.
+    MetadataLost = 23,
     /// A core or the control thread died while the node ran.
     ThreadDied = 70,
     /// The stop took longer than its limit; what was acknowledged is on disk.
@@ -65,6 +67,7 @@ impl ExitCode {
         Self::Address,
         Self::Metadata,
         Self::Store,
+        Self::MetadataLost,
         Self::ThreadDied,
         Self::StopTimedOut,
         Self::Interrupted,

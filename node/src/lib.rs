@@ -28,7 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use raft::{MetadataConfig, MetadataNode, metadata::NodeId};
+use raft::{MetadataConfig, MetadataNode, OpenLogError, metadata::NodeId};
 use shard::{
     ShardConfig, StoreConfig,
     store::{
@@ -98,6 +98,9 @@ impl StartError {
     pub const fn exit_code(&self) -> ExitCode {
         match self {
             Self::Address { .. } => ExitCode::Address,
+            Self::Metadata(raft::StartError::Log(OpenLogError::Lost { .. } | OpenLogError::Shortened { .. })) => {
+                ExitCode::MetadataLost
+            }
             Self::Metadata(_) | Self::MetadataEnded => ExitCode::Metadata,
             Self::DurableEnds { .. } | Self::Incarnation { .. } => ExitCode::Store,
             Self::Core(_) => ExitCode::ThreadDied,

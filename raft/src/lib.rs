@@ -25,5 +25,5 @@ mod updates;
 pub use handle::{MetadataHandle, ProposeError};
 pub use node::{MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
 pub use snapshots::{DamagedSnapshot, SnapshotError};
-pub use store::{BadEntry, DamagedValue, IdentityError, OpenLogError};
+pub use store::{BadEntry, DamagedValue, IdentityError, OpenLogError, ReachedError};
 pub use updates::MetadataUpdates;

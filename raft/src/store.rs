@@ -1,9 +1,18 @@
 //! The Raft log and vote of this node, on sled.
 //!
 //! The order that Raft needs is sled's own: it has one write-ahead log for all trees, so that a flush of an entry makes
-//! the vote before it durable too, and one thread flushes.
+//! the vote before it durable too, and one thread flushes. Beside sled, each flush notes how far the log then reached,
+//! so that a database that comes back with less is noticed.
 
-use std::{error::Error, fmt::Debug, ops::RangeBounds};
+use std::{
+    error::Error,
+    fmt::Debug,
+    ops::RangeBounds,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use openraft::{
     AnyError, LogState, OptionalSend, RaftLogReader,
@@ -20,11 +29,13 @@ mod facts;
 mod flusher;
 mod identity;
 mod open;
+mod reached;
 mod sealed;
 
 pub use entries::BadEntry;
 pub use identity::IdentityError;
 pub use open::OpenLogError;
+pub use reached::ReachedError;
 pub use sealed::DamagedValue;
 
 use facts::{Facts, ReadFactError};
@@ -36,6 +47,8 @@ pub(crate) struct LogStore {
     log: sled::Tree,
     facts: Facts,
     flusher: Flusher,
+    /// What flushes promise at most of the log, while its end is being taken back.
+    promised_end_max: Arc<AtomicU64>,
 }
 
 /// Reads the log beside its writer.
@@ -110,7 +123,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
+        // Taken back before anything is deleted: a log that is shorter than promised would look damaged.
+        self.promised_end_max.store(log_id.index, Ordering::SeqCst);
+        self.flusher.flush().await.map_err(|error| unwritable(&error))?;
         entries::delete_from(&self.log, log_id.index).map_err(|error| unwritable(&error))?;
+        self.promised_end_max.store(u64::MAX, Ordering::SeqCst);
         self.flusher.flush().await.map_err(|error| unwritable(&error))
     }
 

@@ -3,12 +3,16 @@
 use std::{
     fs,
     net::TcpListener,
+    path::Path,
     process::{Command, Stdio},
 };
 
 use node::exit_code::ExitCode;
 
-use crate::harness::{TestNode, data_directory, node_command, wait};
+use crate::{
+    harness::{TestNode, data_directory, node_command, wait},
+    http::Connection,
+};
 
 /// Runs a node that is expected not to start; returns its exit code and what it said.
 fn refused(mut command: Command) -> (u8, String) {
@@ -29,7 +33,7 @@ fn assert_refused(command: Command, code: ExitCode, said: &[&str]) {
 }
 
 /// The node with free ports and a directory, run by `wrapper`, a shell line in which `"$@"` is the node.
-fn node_under(wrapper: &str, data_dir: &std::path::Path) -> Command {
+fn node_under(wrapper: &str, data_dir: &Path) -> Command {
     let node = node_command();
     let mut shell = Command::new("sh");
     shell.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(env!("CARGO_TARGET_TMPDIR"));
@@ -39,7 +43,7 @@ fn node_under(wrapper: &str, data_dir: &std::path::Path) -> Command {
 }
 
 /// strace makes a system call fail as a seccomp profile or an old kernel would.
-fn node_with_failing_io_uring(errno: &str, data_dir: &std::path::Path) -> Command {
+fn node_with_failing_io_uring(errno: &str, data_dir: &Path) -> Command {
     let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
     assert!(found.is_ok(), "strace is missing: apt-get install strace");
     let inject = format!("exec strace -f -qq -o /dev/null -e inject=io_uring_setup:error={errno} \"$@\"");
@@ -115,7 +119,7 @@ fn a_data_directory_in_memory_is_refused() {
 
 #[test]
 fn a_data_directory_that_is_not_writable_is_refused() {
-    let command = node_under("exec \"$@\"", std::path::Path::new("/proc/pubsub"));
+    let command = node_under("exec \"$@\"", Path::new("/proc/pubsub"));
     assert_refused(command, ExitCode::DataDirectory, &["/proc/pubsub", "--data-dir"]);
 }
 
@@ -124,6 +128,36 @@ fn a_second_process_on_one_directory_names_the_first() {
     let first = TestNode::start();
     let command = node_under("exec \"$@\"", &first.data_dir());
     assert_refused(command, ExitCode::DataDirectoryLocked, &[&format!("process {}", first.pid()), "--data-dir"]);
+}
+
+#[test]
+fn metadata_that_was_lost_is_not_taken_for_a_new_node() {
+    let mut node = TestNode::start();
+    let log = node.data_dir().join("raft/log");
+    let earlier = tempfile::tempdir().unwrap();
+    assert_eq!(node.terminate().code(), Some(0));
+    copy_files(&log, earlier.path());
+    node.restart();
+    assert_eq!(Connection::open(node.address()).request("PUT", "/v1/topics/orders", &[], b"").status, 201);
+    assert_eq!(node.terminate().code(), Some(0));
+    let start = || node_under("exec \"$@\"", &node.data_dir());
+
+    fs::remove_dir_all(&log).unwrap();
+    assert_refused(start(), ExitCode::MetadataLost, &["raft/log", "restore"]);
+    // An older copy, which by itself is whole.
+    fs::remove_dir_all(&log).unwrap();
+    copy_files(earlier.path(), &log);
+    assert_refused(start(), ExitCode::MetadataLost, &["raft/log", "part of it is lost"]);
+}
+
+/// Copies a directory that may have others in it.
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy_files(&path, &copy) } else { fs::copy(&path, copy).map(drop).unwrap() }
+    }
 }
 
 #[test]

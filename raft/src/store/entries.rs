@@ -67,6 +67,13 @@ pub(super) fn last(log: &sled::Tree) -> Result<Option<Entry>, BadEntry> {
     log.last()?.map(|(key, sealed)| decode(&key, &sealed)).transpose()
 }
 
+/// The index of the last entry, whose content is not looked at.
+pub(super) fn last_index(log: &sled::Tree) -> Result<Option<u64>, BadEntry> {
+    let Some((key, _)) = log.last()? else { return Ok(None) };
+    let key = <[u8; 8]>::try_from(&*key).map_err(|_| BadEntry::Key { bytes: key.len() })?;
+    Ok(Some(u64::from_be_bytes(key)))
+}
+
 /// Deletes the entries from `index` on. Backwards, so that a crash leaves no gap.
 pub(super) fn delete_from(log: &sled::Tree, index: u64) -> Result<(), sled::Error> {
     delete_in_steps(log, || log.range(index.to_be_bytes()..).rev())

@@ -4,6 +4,10 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -12,12 +16,15 @@ use super::{
     facts::Facts,
     flusher::Flusher,
     identity::{Identity, IdentityError},
+    reached::{Reached, ReachedError, ReachedFile},
     sealed::DamagedValue,
 };
 use crate::limits;
 
 /// Lies beside the directory of the log.
 const IDENTITY_FILE: &str = "identity";
+/// Lies there too.
+const REACHED_FILE: &str = "reached";
 
 /// Why the log could not be opened. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +40,15 @@ pub enum OpenLogError {
     Entry { path: PathBuf, source: BadEntry },
     #[error("{}: {source}", path.display())]
     Identity { path: PathBuf, source: IdentityError },
+    #[error("{}: {source}", path.display())]
+    Reached { path: PathBuf, source: ReachedError },
     #[error("{}: the log of this node was here, but it is gone or can't be read; restore it, or start anew in an empty directory", path.display())]
     Lost { path: PathBuf },
+    #[error(
+        "{}: the log ends at entry {found}, but it was on disk up to entry {promised}, or the vote is older than it was: part of it is lost; restore it, \
+         or start anew in an empty directory", path.display()
+    )]
+    Shortened { path: PathBuf, promised: u64, found: u64 },
     #[error("{}: it belongs to node {found}, this is node {node_id}", path.display())]
     OtherNode { path: PathBuf, node_id: u64, found: u64 },
 }
@@ -55,11 +69,20 @@ impl LogStore {
             .flush_every_ms(None)
             .open()
             .map_err(database)?;
-        let store = Self {
-            log: db.open_tree("log").map_err(database)?,
-            facts: Facts::new(db.open_tree("facts").map_err(database)?),
-            flusher: Flusher::start(flush_of(&db, path).map_err(directory)?).map_err(directory)?,
+        let log = db.open_tree("log").map_err(database)?;
+        let facts = Facts::new(db.open_tree("facts").map_err(database)?);
+        let reached = open_reached(path, &log, &facts)?;
+        let promised_end_max = Arc::new(AtomicU64::new(u64::MAX));
+        let flush = Flush {
+            file: File::open(path.join("db")).map_err(directory)?,
+            db,
+            log: log.clone(),
+            facts: facts.clone(),
+            reached,
+            promised_end_max: Arc::clone(&promised_end_max),
         };
+        let flusher = flush.start().map_err(directory)?;
+        let store = Self { log, facts, flusher, promised_end_max };
         store.claim(path, node_id)?;
         sync_directories(path).map_err(directory)?;
         store.finish_purge(path)?;
@@ -101,14 +124,55 @@ impl LogStore {
     }
 }
 
-/// sled's own `flush` writes, but leaves the drive's cache alone: what it wrote is synced here, on the same inode.
-fn flush_of(db: &sled::Db, path: &Path) -> io::Result<impl FnMut() -> io::Result<()> + Send + 'static> {
-    let db = db.clone();
-    let file = File::open(path.join("db"))?;
-    Ok(move || {
-        db.flush().map_err(io::Error::other)?;
-        file.sync_data()
-    })
+/// What makes writes durable, and then promises them.
+struct Flush {
+    db: sled::Db,
+    /// sled's own `flush` writes, but leaves the drive's cache alone: what it wrote is synced here, on the same inode.
+    file: File,
+    log: sled::Tree,
+    facts: Facts,
+    reached: ReachedFile,
+    promised_end_max: Arc<AtomicU64>,
+}
+
+impl Flush {
+    fn start(mut self) -> io::Result<Flusher> {
+        Flusher::start(move || self.run())
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        // Looked at first: what is written while the flush runs is the next one's.
+        let mut reached = reached_by(&self.log, &self.facts)?;
+        reached.end = reached.end.min(self.promised_end_max.load(Ordering::SeqCst));
+        self.db.flush().map_err(io::Error::other)?;
+        self.file.sync_data()?;
+        self.reached.write(reached)
+    }
+}
+
+/// Reads what was promised of a log, and makes sure that it is there.
+fn open_reached(path: &Path, log: &sled::Tree, facts: &Facts) -> Result<ReachedFile, OpenLogError> {
+    let reached_path = path.with_file_name(REACHED_FILE);
+    let file = ReachedFile::open(&reached_path);
+    let file = file.map_err(|source| OpenLogError::Reached { path: reached_path, source })?;
+    let promised = file.newest();
+    let found = reached_by(log, facts).map_err(|source| OpenLogError::Directory { path: path.to_owned(), source })?;
+    if promised.is_kept_by(&found) {
+        return Ok(file);
+    }
+    if found == Reached::default() {
+        return Err(OpenLogError::Lost { path: path.to_owned() });
+    }
+    let (promised, found) = (promised.end.saturating_sub(1), found.end.saturating_sub(1));
+    Err(OpenLogError::Shortened { path: path.to_owned(), promised, found })
+}
+
+/// How far a log and its vote have come.
+fn reached_by(log: &sled::Tree, facts: &Facts) -> io::Result<Reached> {
+    let last = entries::last_index(log).map_err(io::Error::other)?;
+    let purged = facts.purged().map_err(io::Error::other)?.map(|log_id| log_id.index);
+    let vote = facts.vote().map_err(io::Error::other)?;
+    Ok(Reached { end: last.max(purged).map_or(0, |index| index.saturating_add(1)), vote })
 }
 
 /// Makes the names of new files and directories durable: of the database, of its directory, of the metadata's.

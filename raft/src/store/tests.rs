@@ -112,6 +112,97 @@ async fn a_missing_entry_is_named_when_the_log_is_opened() {
     assert!(matches!(&error, OpenLogError::Entry { source: BadEntry::Missing { missing: 3 }, .. }), "{error}");
 }
 
+/// The log's directory as it is now, to be put back later; the files beside it stay as they are.
+struct Earlier {
+    log: std::path::PathBuf,
+    copy: TempDir,
+}
+
+impl Earlier {
+    fn keep(log: &Path) -> Self {
+        let earlier = Self { log: log.to_owned(), copy: tempfile::tempdir().unwrap() };
+        copy_files(log, earlier.copy.path());
+        earlier
+    }
+
+    fn put_back(&self) {
+        std::fs::remove_dir_all(&self.log).unwrap();
+        copy_files(self.copy.path(), &self.log);
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_files(&path, &copy);
+        } else {
+            std::fs::copy(&path, copy).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_comes_back_shorter_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("log");
+    drop(filled(&path, 5).await);
+    let earlier = Earlier::keep(&path);
+    let mut store = LogStore::open(&path, NODE).unwrap();
+    store.blocking_append((6..=8).map(blank)).await.unwrap();
+    drop(store);
+    earlier.put_back();
+    let error = LogStore::open(&path, NODE).unwrap_err();
+    assert!(matches!(&error, OpenLogError::Shortened { promised: 8, found: 5, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_vote_that_comes_back_older_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("log");
+    let mut store = filled(&path, 5).await;
+    store.save_vote(&Vote::new(1, NODE)).await.unwrap();
+    drop(store);
+    let earlier = Earlier::keep(&path);
+    let mut store = LogStore::open(&path, NODE).unwrap();
+    store.save_vote(&Vote::new(2, NODE)).await.unwrap();
+    drop(store);
+    earlier.put_back();
+    let error = LogStore::open(&path, NODE).unwrap_err();
+    assert!(matches!(&error, OpenLogError::Shortened { promised: 5, found: 5, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_cut_or_purged_is_no_loss() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("log");
+    let mut store = filled(&path, 8).await;
+    store.truncate(log_id(6)).await.unwrap();
+    drop(store);
+    let mut store = LogStore::open(&path, NODE).unwrap();
+    store.purge(log_id(5)).await.unwrap();
+    drop(store);
+    // Taken back, but a crash came before anything was deleted.
+    let mut store = LogStore::open(&path, NODE).unwrap();
+    store.blocking_append((6..=8).map(blank)).await.unwrap();
+    store.promised_end_max.store(7, Ordering::SeqCst);
+    store.flusher.flush().await.unwrap();
+    drop(store);
+    let mut store = LogStore::open(&path, NODE).unwrap();
+    assert_eq!(indexes(&mut store).await, [6, 7, 8]);
+}
+
+#[tokio::test]
+async fn a_log_from_before_promises_were_noted_is_taken_as_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    drop(filled(&root.path().join("log"), 5).await);
+    std::fs::remove_file(root.path().join("reached")).unwrap();
+    let mut store = LogStore::open(&root.path().join("log"), NODE).unwrap();
+    assert_eq!(indexes(&mut store).await, [1, 2, 3, 4, 5]);
+}
+
 #[tokio::test]
 async fn the_log_of_another_node_is_refused() {
     let root = tempfile::tempdir().unwrap();
