@@ -28,4 +28,7 @@ pub use request::{
     ReadReply, ReadRequest, SeekTo, SubscriptionError,
 };
 pub use shard::Shard;
-pub use store::durable_ends::{DurableEnds, read_durable_ends};
+pub use store::{
+    durable_ends::{DurableEnds, read_durable_ends},
+    redis,
+};

@@ -4,6 +4,7 @@ pub(crate) mod data_dir;
 pub(crate) mod dma_file;
 pub(crate) mod durable_ends;
 pub(crate) mod open;
+pub mod redis;
 pub(crate) mod segment_reader;
 
 /// Why a file operation failed; what it left behind is for recovery to find out.

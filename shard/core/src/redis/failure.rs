@@ -181,8 +181,7 @@ impl FailureKind {
             | Self::TimedOut
             | Self::Protocol
             | Self::ReadOnly
-            | Self::MasterDown
-            | Self::NotAuthenticated => Remedy::Reconnect,
+            | Self::MasterDown => Remedy::Reconnect,
             Self::Overloaded
             | Self::OutOfMemory
             | Self::CannotPersist
@@ -190,6 +189,7 @@ impl FailureKind {
             | Self::Ask
             | Self::CrossSlot
             | Self::UnknownScript
+            | Self::NotAuthenticated
             | Self::WrongPassword
             | Self::NotPermitted
             | Self::WrongType
@@ -298,7 +298,7 @@ mod tests {
             Wait,
         ),
         ("NOSCRIPT No matching script. Please use EVAL.", Kind::UnknownScript, NotApplied, GiveUp),
-        ("NOAUTH Authentication required.", Kind::NotAuthenticated, NotApplied, Reconnect),
+        ("NOAUTH Authentication required.", Kind::NotAuthenticated, NotApplied, GiveUp),
         ("WRONGPASS invalid username-password pair or user is disabled.", Kind::WrongPassword, NotApplied, GiveUp),
         ("NOPERM this user has no permissions to run the 'xadd' command", Kind::NotPermitted, NotApplied, GiveUp),
         ("WRONGTYPE Operation against a key holding the wrong kind of value", Kind::WrongType, NotApplied, GiveUp),

@@ -145,7 +145,8 @@ impl ReplyGuard {
             }
             State::LineEnd(AfterLine::Whole) | State::PayloadEnd { seen: 1 } => Ok(self.end_element()),
             State::LineEnd(AfterLine::Payload(0)) => Ok(State::PayloadEnd { seen: 0 }),
-            State::LineEnd(AfterLine::Payload(left)) => Ok(State::Payload { left }),
+            // Bytes of a string are skipped over before a step is taken.
+            State::LineEnd(AfterLine::Payload(left)) | State::Payload { left } => Ok(State::Payload { left }),
             State::LineEnd(AfterLine::Array(elements)) => {
                 if self.open.len() == self.limits.depth_max {
                     return Err(UnboundedReply::Depth { depth_max: self.limits.depth_max });
@@ -155,7 +156,6 @@ impl ReplyGuard {
             }
             State::PayloadEnd { .. } if byte == b'\r' => Ok(State::PayloadEnd { seen: 1 }),
             State::PayloadEnd { .. } => Err(UnboundedReply::Byte { byte, expected: "a carriage return" }),
-            State::Payload { left } => Ok(State::Payload { left }),
         }
     }
 
@@ -304,7 +304,9 @@ mod tests {
                 }
                 Self::Array(replies) => {
                     out.extend_from_slice(format!("*{}\r\n", replies.len()).as_bytes());
-                    replies.iter().for_each(|reply| reply.write(out));
+                    for reply in replies {
+                        reply.write(out);
+                    }
                 }
             }
         }
@@ -321,29 +323,31 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn every_reply_is_counted_however_the_stream_is_cut(
-            replies in proptest::collection::vec(reply(), 0..10),
-            piece in 1_usize..20,
-        ) {
-            let mut stream = Vec::new();
-            replies.iter().for_each(|reply| reply.write(&mut stream));
-            let mut guard = ReplyGuard::new(LIMITS);
-            for part in stream.chunks(piece) {
-                prop_assert_eq!(guard.feed(part), Ok(()));
-            }
-            prop_assert_eq!(guard.replies(), u64::try_from(replies.len()).unwrap());
-            prop_assert_eq!(guard.state, State::Type);
-        }
-
-        #[test]
-        fn any_bytes_are_taken_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = feed(&bytes);
-        }
-
-        #[test]
-        fn bytes_that_look_like_resp_are_taken_or_refused(bytes in "[-+:$*0-9\r\n]{0,100}") {
-            let _ = feed(bytes.as_bytes());
-        }
+            #[test]
+            fn every_reply_is_counted_however_the_stream_is_cut(
+                replies in proptest::collection::vec(reply(), 0..10),
+                piece in 1_usize..20,
+            ) {
+                let mut stream = Vec::new();
+                for reply in &replies {
+     reply.write(&mut stream);
     }
+                let mut guard = ReplyGuard::new(LIMITS);
+                for part in stream.chunks(piece) {
+                    prop_assert_eq!(guard.feed(part), Ok(()));
+                }
+                prop_assert_eq!(guard.replies(), u64::try_from(replies.len()).unwrap());
+                prop_assert_eq!(guard.state, State::Type);
+            }
+
+            #[test]
+            fn any_bytes_are_taken_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+                let _ = feed(&bytes);
+            }
+
+            #[test]
+            fn bytes_that_look_like_resp_are_taken_or_refused(bytes in "[-+:$*0-9\r\n]{0,100}") {
+                let _ = feed(bytes.as_bytes());
+            }
+        }
 }
