@@ -1,6 +1,8 @@
 //! Append, read, find, trim, cut, delete.
 
-use shard::redis::{PageError, Persistence, ReadError, RedisLink, WriteError, Written, delete, open, truncate};
+use shard::redis::{
+    OpenError, PageError, Persistence, ReadError, RedisLink, WriteError, Written, delete, open, truncate,
+};
 use shard_core::model::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicPartition};
 
 use crate::{
@@ -67,11 +69,9 @@ fn a_time_is_found_even_where_the_clock_went_back() {
         let sent: Vec<_> = (0_u64..).zip(times).map(|(index, time)| batch(index * 10, 10, time)).collect();
         partition.log.append(&sent).await.unwrap();
         let log = partition.log.offsets();
-        for (time, first) in
-            [(0, Some(0)), (100, Some(0)), (101, Some(10)), (200, Some(10)), (201, Some(40)), (301, None)]
-        {
+        for (time, first) in [(0, 0), (100, 0), (101, 10), (200, 10), (201, 40), (301, 50)] {
             let found = partition.reader.find_time(log, Timestamp::from_millis(time)).await.unwrap();
-            assert_eq!(found, first.map(Offset::new), "{time}");
+            assert_eq!(found, Offset::new(first), "{time}");
         }
         let batch_bytes = u64::try_from(sent[0].bytes().len()).unwrap();
         for (bytes, first) in [(0, 0), (1, 10), (batch_bytes, 10), (batch_bytes + 1, 20), (6 * batch_bytes, 50)] {
@@ -120,9 +120,8 @@ fn a_log_is_cut_and_written_on_at_the_same_offsets() {
         partition.log.append(&sent).await.unwrap();
         partition.log.trim(Offset::new(15)).await.unwrap();
 
-        truncate(&link, PARTITION, EPOCH, Offset::new(400)).await.unwrap();
-        truncate(&link, PARTITION, EPOCH, Offset::new(305)).await.unwrap();
-        let mut partition = open_new(&link).await;
+        assert_eq!(truncate(&link, PARTITION, EPOCH, Offset::new(400)).await.unwrap().offsets, range(15, 400));
+        let mut partition = truncate(&link, PARTITION, EPOCH, Offset::new(305)).await.unwrap();
         assert_eq!((partition.offsets, partition.latest), (range(15, 300), Some(Timestamp::from_millis(29))));
         assert_eq!(partition.bytes, u64::try_from(29 * sent[0].bytes().len()).unwrap());
         assert_eq!(read_all(&partition.reader, 15).await, sent[1..30]);
@@ -130,13 +129,14 @@ fn a_log_is_cut_and_written_on_at_the_same_offsets() {
         let (new, _) = append(&mut partition, 2).await;
         assert_eq!(partition.reader.read(Offset::new(300), 1).await.unwrap().batches, [new]);
 
-        truncate(&link, PARTITION, EPOCH, Offset::new(12)).await.unwrap();
-        let mut partition = open_new(&link).await;
-        assert_eq!((partition.offsets, partition.bytes), (range(12, 12), 0));
+        let expired = truncate(&link, PARTITION, EPOCH, Offset::new(14)).await.map(|_| ());
+        assert_eq!(expired, Err(OpenError::Expired { end: Offset::new(14), start: Offset::new(15) }));
+        let mut partition = truncate(&link, PARTITION, EPOCH, Offset::new(19)).await.unwrap();
+        assert_eq!((partition.offsets, partition.bytes), (range(15, 15), 0));
         append(&mut partition, 1).await;
-        assert_eq!(open_new(&link).await.offsets, range(12, 13));
+        assert_eq!(open_new(&link).await.offsets, range(15, 16));
+        assert_eq!(server.command::<u64>(&["DBSIZE"]), 2);
     });
-    drop(server);
 }
 
 #[test]

@@ -58,6 +58,8 @@ fn a_tail_that_vanished_is_noticed() {
         let opened = open(&link, PARTITION, EPOCH, Offset::new(15)).await.map(|_| ());
         assert_eq!(opened, Err(OpenError::Refused(incomplete)));
 
+        let too_low = accept_loss(&link, PARTITION, EPOCH, Offset::new(14)).await;
+        assert_eq!(too_low, Err(OpenError::Refused(Refusal::Elsewhere { stored_end: 15 })));
         accept_loss(&link, PARTITION, EPOCH, Offset::new(15)).await.unwrap();
         let partition = open(&link, PARTITION, EPOCH, Offset::new(15)).await.unwrap();
         assert_eq!(partition.reader.read(Offset::ZERO, 1 << 20).await.unwrap().batches.len(), 1);

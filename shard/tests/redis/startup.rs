@@ -18,7 +18,7 @@ use crate::{
 
 /// The commands of the operations page, and no others.
 const PERMISSIONS: &str = "+info +config|get +select +eval +evalsha +wait +exists +unlink +rename +hget +hmget +hset \
-    +xadd +xlen +xrange +xrevrange +xtrim +llen +lrange +rpush";
+    +xadd +xinfo|stream +xlen +xrange +xrevrange +xtrim +llen +lrange +rpush";
 
 fn check(config: RedisConfig) -> Result<ServerFacts, Failure> {
     on_executor(async move || check_server(&config).await)

@@ -102,7 +102,7 @@ async fn connect_tcp(config: &RedisConfig) -> Result<TcpStream, Failure> {
                 stream.set_nodelay(true).map_err(|error| unreachable(config, &error.to_string()))?;
                 return Ok(stream);
             }
-            Err(error) => last = unreachable(config, &format!("{address}: {error}")),
+            Err(error) => last = unreachable(config, &error.to_string()),
         }
     }
     Err(last)

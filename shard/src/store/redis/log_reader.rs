@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use shard_core::{
     model::{Offset, OffsetRange, Timestamp},
-    redis::{EntryId, EntrySearch, Page, PageError, PartitionKeys, read_page, read_peeked},
+    redis::{EntryId, EntrySearch, Page, PartitionKeys, read_page, read_peeked},
 };
 
 use super::{
@@ -41,36 +41,21 @@ impl LogReader {
         Ok(read_page(offset, &answer)?)
     }
 
-    /// The first message of `log` that was taken at `time` or later; `None` if there is none.
+    /// The offset of the first batch of `log` that holds a message taken at `time` or later; its end if there is none.
     ///
     /// # Errors
-    /// As for `read`.
-    pub async fn find_time(&self, log: OffsetRange, time: Timestamp) -> Result<Option<Offset>, ReadError> {
-        let found = self.search(log, |id, _| id.latest() >= time).await?;
-        if found >= log.end {
-            return Ok(None);
-        }
-        let page = self.read(found, 1).await?;
-        let mut first = None;
-        for batch in page.batches.iter().take(1) {
-            let visited = batch.for_each_record(|record| {
-                if first.is_none() && record.offset >= found && record.timestamp >= time {
-                    first = Some(record.offset);
-                }
-            });
-            let entry = EntryId::new(batch.offsets().end, batch.header().last_timestamp());
-            visited.map_err(|error| PageError::Damaged { entry, error })?;
-        }
-        // Only where a loss hides it: whoever reads there is told.
-        Ok(Some(first.unwrap_or(found)))
+    /// As for `read`; a batch found is not read, so that damage or loss at it is told to whoever does.
+    pub async fn find_time(&self, log: OffsetRange, time: Timestamp) -> Result<Offset, ReadError> {
+        self.search(log, |id, _| id.latest() >= time).await
     }
 
-    /// The first batch of `log` whose bytes end after the first `bytes` that were ever appended.
+    /// The offset of the first batch of `log` that begins behind the first `position` bytes ever appended; its end if
+    /// there is none.
     ///
     /// # Errors
-    /// As for `read`.
-    pub async fn find_position(&self, log: OffsetRange, bytes: u64) -> Result<Offset, ReadError> {
-        self.search(log, |_, position| position >= bytes).await
+    /// As for `find_time`.
+    pub async fn find_position(&self, log: OffsetRange, position: u64) -> Result<Offset, ReadError> {
+        self.search(log, |_, before| before >= position).await
     }
 
     /// The start of the first entry that satisfies a condition which every later one does too; else the log's end.

@@ -34,7 +34,7 @@ pub struct RedisPartition {
     pub cursors: CursorJournal,
 }
 
-/// Why a partition was not opened. Nobody but this caller writes to it after any of these but the first two.
+/// Why a partition was not opened, or not changed as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum OpenError {
@@ -44,6 +44,8 @@ pub enum OpenError {
     Refused(#[from] Refusal),
     #[error("Redis has lost acknowledged messages: its log is {stored}, acknowledged is up to {acknowledged_end}")]
     Lost { stored: OffsetRange, acknowledged_end: Offset },
+    #[error("the log can't be cut at {end}, it begins at {start}")]
+    Expired { end: Offset, start: Offset },
     #[error("{reached} of {wanted} replicas have what was written")]
     Replicas { reached: u32, wanted: u32 },
     #[error(transparent)]
@@ -108,35 +110,26 @@ pub async fn accept_loss(
     owner.write_once(ScriptName::AcceptLoss, &keys, vec![Argument::Number(resume_at.get())]).await.map(|_| ())
 }
 
-/// Takes back all batches that end after `end`, then the partition is to be opened anew. Gives the end of the log.
+/// Takes back all batches that end after `end`, and opens what is left: a log that ends there, or before if `end` lies in
+/// a batch. For an owner that has nothing under way.
 ///
 /// # Errors
-/// If the outcome is unknown, the log may be cut later; opening it prevents that.
+/// `Expired` if the log begins after `end`. If the outcome is unknown, the log may be cut or not; opening it tells.
 pub async fn truncate(
     link: &RedisLink,
     partition: TopicPartition,
     epoch: LeaderEpoch,
     end: Offset,
-) -> Result<(), OpenError> {
+) -> Result<RedisPartition, OpenError> {
     let owner = Owner::new(link, partition, epoch);
-    if owner.take_over().await??.offsets.end <= end {
-        return Ok(());
+    let log = owner.take_over().await??.offsets;
+    if end < log.start {
+        return Err(OpenError::Expired { end, start: log.start });
     }
-    let keys = [owner.keys.metadata.as_str(), owner.keys.log.as_str(), owner.keys.kept.as_str()];
-    let mut first = true;
-    loop {
-        let copied = owner.keep(&keys, end, first).await?;
-        first = false;
-        if copied == Written::Now {
-            continue;
-        }
-        let arguments = vec![Argument::Text(session()), Argument::Number(end.get())];
-        match owner.write_once(ScriptName::Cut, &keys, arguments).await {
-            // A copy of the first request came late and began anew.
-            Err(OpenError::Refused(Refusal::Incomplete { .. })) => {}
-            other => return other.map(|_| ()),
-        }
+    if end < log.end {
+        owner.cut(end).await?;
     }
+    open(link, partition, epoch, Offset::ZERO).await
 }
 
 /// Deletes a partition and everything it holds.
@@ -164,12 +157,28 @@ impl Owner {
         Ok(read_opened(&answer.strings)?)
     }
 
+    /// Copies what is kept when the log is cut at `end`, in small steps, and then puts it in the log's place at once.
+    async fn cut(&self, end: Offset) -> Result<(), OpenError> {
+        let keys = [self.keys.metadata.as_str(), self.keys.log.as_str(), self.keys.kept.as_str()];
+        let mut copied = self.keep(&keys, end, "first").await?;
+        loop {
+            while copied == Written::Now {
+                copied = self.keep(&keys, end, "next").await?;
+            }
+            let arguments = vec![Argument::Text(session()), Argument::Number(end.get())];
+            match self.write_once(ScriptName::Cut, &keys, arguments).await {
+                // A copy of the first step came late and began anew.
+                Err(OpenError::Refused(Refusal::Incomplete { .. })) => copied = Written::Now,
+                other => return other.map(|_| ()),
+            }
+        }
+    }
+
     /// Copies some entries that are kept when the log is cut at `end`; `Before` if none was left.
-    async fn keep(&self, keys: &[&str], end: Offset, first: bool) -> Result<Written, OpenError> {
-        let place = if first { "first" } else { "next" };
+    async fn keep(&self, keys: &[&str], end: Offset, step: &str) -> Result<Written, OpenError> {
         // An id without its second part stands for the highest with this first part.
         let arguments =
-            vec![Argument::Number(end.get()), Argument::Number(KEEP_ENTRIES), Argument::Text(place.to_owned())];
+            vec![Argument::Number(end.get()), Argument::Number(KEEP_ENTRIES), Argument::Text(step.to_owned())];
         self.write_once(ScriptName::Keep, keys, arguments).await
     }
 

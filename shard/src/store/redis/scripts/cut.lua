@@ -11,8 +11,7 @@ local more = redis.call('XRANGE', KEYS[2], last and '(' .. last[1] or '-', ARGV[
 if #more > 0 then
   return {'incomplete', tostring(redis.call('XLEN', KEYS[2])), tostring(redis.call('XLEN', KEYS[3]))}
 end
--- Without an entry, what is left is an empty log at its start, which a cut before it takes back.
-local log_end = tonumber(held.start) < tonumber(ARGV[4]) and held.start or ARGV[4]
+local log_end = held.start
 local position = redis.call('HGET', KEYS[1], 'start_position')
 if last then
   log_end = string.match(last[1], '^%d+')
@@ -21,7 +20,6 @@ if last then
 else
   redis.call('UNLINK', KEYS[2])
 end
-local start = tonumber(log_end) < tonumber(held.start) and log_end or held.start
-redis.call('HSET', KEYS[1], 'session', ARGV[3], 'start', start, 'end', log_end, 'position', position,
+redis.call('HSET', KEYS[1], 'session', ARGV[3], 'end', log_end, 'position', position,
   'entries', tostring(redis.call('XLEN', KEYS[2])))
 return {'done'}
