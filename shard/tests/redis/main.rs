@@ -1,4 +1,5 @@
 //! The Redis store against real servers, which the tests start, freeze, kill and fill up.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod cursors;
 mod faults;
