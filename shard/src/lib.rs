@@ -1,6 +1,7 @@
 //! One core's share of a node: owns partitions, performs what their cores decide, and answers gateways.
 
 mod alarm;
+mod blocking;
 mod clock;
 pub mod command;
 mod config;
@@ -28,4 +29,4 @@ pub use request::{
     ReadReply, ReadRequest, SeekTo, SubscriptionError,
 };
 pub use shard::Shard;
-pub use store::StoreConfig;
+pub use store::{StoreConfig, redis};

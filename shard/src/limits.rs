@@ -26,3 +26,13 @@ pub(crate) const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) const RETENTIONS_MAX: usize = 64;
 /// How often retention is looked at.
 pub(crate) const RETENTION_INTERVAL: Duration = Duration::from_secs(10);
+/// The most requests to Redis that wait for their answers on one core.
+pub(crate) const REDIS_REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
+/// The most bytes of such requests, but for a single larger one.
+pub(crate) const REDIS_BYTES_IN_FLIGHT_MAX: usize = 128 << 20;
+/// The pause before a request to Redis is tried again the first time.
+pub(crate) const REDIS_RETRY_PAUSE_MIN: Duration = Duration::from_millis(5);
+/// The longest such pause.
+pub(crate) const REDIS_RETRY_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// The most bytes of one read from Redis, but for a larger batch.
+pub(crate) const REDIS_READ_BYTES_MAX: usize = 4 << 20;

@@ -4,6 +4,7 @@ mod any;
 mod contract;
 pub mod log;
 pub mod memory;
+pub mod redis;
 
 pub(crate) use any::{AnyPartition, AnyStore};
 pub use contract::{AppendFault, CursorsStored, Found, MessageStore, Opened, ReadFault, ShardStore, StoreError};

@@ -9,3 +9,4 @@ pub mod format;
 pub mod limits;
 pub mod log;
 pub mod model;
+pub mod redis;

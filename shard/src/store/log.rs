@@ -19,7 +19,7 @@ use shard_core::{
 };
 
 use super::{Found, Opened, ShardStore, StoreError};
-use crate::{clock::Clock, metrics::ShardMetrics, placement::shard_of};
+use crate::{blocking::off_the_shard, clock::Clock, metrics::ShardMetrics, placement::shard_of};
 
 mod data_dir;
 mod dma_file;
@@ -32,7 +32,7 @@ mod perform;
 mod segment_reader;
 mod truncate;
 
-use dma_file::{off_the_shard, probe_device, sync_directory};
+use dma_file::{probe_device, sync_directory};
 use durable_ends::EndsFiles;
 pub use durable_ends::{DurableEnds, read_durable_ends};
 use file_error::FileError;

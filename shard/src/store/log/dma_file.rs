@@ -9,6 +9,7 @@ use bytes::Bytes;
 use glommio::io::{Directory, DmaBuffer, DmaFile, OpenOptions};
 
 use super::file_error::FileError;
+use crate::blocking::off_the_shard;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,11 +117,6 @@ pub(super) async fn remove_file(path: PathBuf) -> Result<(), FileError> {
         Ok(()) | Err(_) => Ok(()),
     })
     .await
-}
-
-/// Runs a blocking file operation on glommio's blocking thread, so that the shard goes on.
-pub(super) async fn off_the_shard<T: Send + 'static>(operation: impl FnOnce() -> T + Send + 'static) -> T {
-    glommio::executor().spawn_blocking(operation).await
 }
 
 fn options(access: Access) -> OpenOptions {

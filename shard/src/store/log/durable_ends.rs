@@ -16,9 +16,10 @@ use shard_core::format::durable_ends::{DurableEnd, DurableEndsError, DurableEnds
 
 use super::{
     LogStoreConfig, data_dir,
-    dma_file::{off_the_shard, remove_file, sync_directory},
+    dma_file::{remove_file, sync_directory},
     file_error::FileError,
 };
+use crate::blocking::off_the_shard;
 
 /// What the shards of the last run had written down, however many there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use shard_core::{
 
 use super::{
     data_dir,
-    dma_file::{Access, BlockFile, off_the_shard, remove_file, sync_directory},
+    dma_file::{Access, BlockFile, remove_file, sync_directory},
     file_error::FileError,
 };
-use crate::{limits, store::StoreError};
+use crate::{blocking::off_the_shard, limits, store::StoreError};
 
 const BLOCK: u64 = shard_core::limits::BLOCK_BYTES;
 

@@ -10,10 +10,11 @@ use shard_core::{
 
 use super::{
     data_dir,
-    dma_file::{Access, BlockFile, off_the_shard, remove_file, sync_directory},
+    dma_file::{Access, BlockFile, remove_file, sync_directory},
     file_error::FileError,
     partition::{ActiveSegment, Inner},
 };
+use crate::blocking::off_the_shard;
 
 /// Where a flush goes.
 #[derive(Clone, Copy)]

@@ -1,0 +1,23 @@
+//! What the Redis store decides: names of keys and entries, what an answer means, what a failure leaves behind.
+//!
+//! The scripts that run inside Redis are beside the driver, in the `shard` crate; `docs/formats.md` has the layout.
+
+mod answer;
+mod entry_id;
+mod failure;
+mod keys;
+mod page;
+mod reconnect;
+mod reply_guard;
+mod search;
+mod server;
+
+pub use answer::{AnswerError, OpenedPartition, Refusal, Written, read_opened, read_peeked, read_written};
+pub use entry_id::EntryId;
+pub use failure::{Failure, FailureKind, Outcome, Remedy};
+pub use keys::{ClusterName, PartitionKeys};
+pub use page::{Page, PageError, read_page};
+pub use reconnect::Reconnect;
+pub use reply_guard::{ReplyGuard, ReplyLimits, UnboundedReply};
+pub use search::EntrySearch;
+pub use server::{Persistence, ServerFacts, ServerUnfit};

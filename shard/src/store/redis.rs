@@ -1,0 +1,32 @@
+//! Messages in Redis: one stream a partition, one entry a batch, every write fenced by the leader epoch.
+//!
+//! `connection` is one connection on the shard's own executor, `link` keeps one up and sends requests over it, `scripts`
+//! has what runs inside Redis, and `partition`, `log_writer`, `log_reader`, `cursor_journal` are one partition's store.
+//! Everything that can be decided without a server is in `shard_core::redis`.
+
+mod answer;
+mod config;
+mod connection;
+mod cursor_journal;
+mod error;
+mod guarded_stream;
+mod link;
+mod log_reader;
+mod log_writer;
+mod partition;
+mod scripts;
+mod state;
+mod tls;
+
+pub use config::{Password, RedisConfig, RedisTimeouts};
+pub use connection::check_server;
+pub use cursor_journal::CursorJournal;
+pub use error::{ReadError, RequestError, WriteError};
+pub use link::RedisLink;
+pub use log_reader::LogReader;
+pub use log_writer::{Acknowledged, LogWriter};
+pub use partition::{OpenError, RedisPartition, accept_loss, delete, open, truncate};
+pub use shard_core::redis::{
+    ClusterName, Failure, FailureKind, Outcome, Page, PageError, Persistence, Refusal, ServerFacts, Written,
+};
+pub use tls::{RedisTls, TlsError};

@@ -1,0 +1,246 @@
+//! Keeps one connection up, and sends requests over it: bounded in number, bytes and time, tried again where that helps.
+//!
+//! This is the seam for Sentinel and Cluster: they answer the same calls over other connections.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_lite::future;
+use glommio::{Task, timer::Timer};
+use shard_core::redis::{Failure, FailureKind, Outcome, Persistence, Reconnect, Remedy};
+
+use super::{
+    RedisConfig, RequestError, answer,
+    connection::{connect, within},
+    scripts::{ScriptCall, Scripts},
+    state::{Current, Found, LinkState},
+};
+use crate::limits;
+
+/// The way to one Redis, shared by all partitions of a shard. The connection ends with the last clone.
+#[derive(Clone)]
+pub struct RedisLink {
+    shared: Rc<Shared>,
+    /// Dropped with the last clone, which ends the task and with it the connection.
+    _keeper: Rc<Task<()>>,
+}
+
+struct Shared {
+    config: RedisConfig,
+    scripts: Scripts,
+    state: LinkState,
+    requests: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+/// What a script answered, and what it is worth.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) strings: Vec<Bytes>,
+    pub(super) persistence: Persistence,
+    /// How many replicas have it, if the settings ask for that.
+    pub(super) replicas: Option<u32>,
+}
+
+/// Room for one request, until it is dropped.
+struct Admitted<'a> {
+    shared: &'a Shared,
+    bytes: usize,
+}
+
+impl RedisLink {
+    /// Starts to connect, on the executor of the caller; returns before there is a connection.
+    #[must_use]
+    pub fn start(config: RedisConfig) -> Self {
+        let shared = Rc::new(Shared {
+            config,
+            scripts: Scripts::new(),
+            state: LinkState::new(),
+            requests: Cell::new(0),
+            bytes: Cell::new(0),
+        });
+        let keeper = glommio::spawn_local(keep_connected(Rc::clone(&shared)));
+        Self { shared, _keeper: Rc::new(keeper) }
+    }
+
+    /// How many connections have been made.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.state.connections()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &RedisConfig {
+        &self.shared.config
+    }
+
+    /// Runs a script, trying again as long as that helps and the deadline allows.
+    ///
+    /// Each script may be sent again after a try that may have been applied: it notices.
+    pub(super) async fn run(&self, call: &ScriptCall<'_>) -> Result<Answer, RequestError> {
+        let shared = &*self.shared;
+        let _admitted = shared.admit(call.len())?;
+        let deadline = Instant::now() + shared.config.timeouts.operation;
+        let mut outcome = Outcome::NotApplied;
+        let mut pause = limits::REDIS_RETRY_PAUSE_MIN;
+        loop {
+            let failure = match shared.try_once(call, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if failure.outcome() == Outcome::Unknown {
+                outcome = Outcome::Unknown;
+            }
+            if failure.remedy() == Remedy::GiveUp || Instant::now() + pause >= deadline {
+                return Err(RequestError { failure, outcome });
+            }
+            tracing::debug!(%failure, script = ?call.script, "a request to Redis is tried again");
+            Timer::new(pause).await;
+            pause = (pause * 2).min(limits::REDIS_RETRY_PAUSE_MAX);
+        }
+    }
+}
+
+impl std::fmt::Debug for RedisLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisLink").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn admit(&self, bytes: usize) -> Result<Admitted<'_>, RequestError> {
+        let (requests, bytes_before) = (self.requests.get(), self.bytes.get());
+        // One that is too large by itself goes alone.
+        let too_large = bytes_before > 0 && bytes_before + bytes > limits::REDIS_BYTES_IN_FLIGHT_MAX;
+        if requests == limits::REDIS_REQUESTS_IN_FLIGHT_MAX || too_large {
+            let detail = format!("{requests} requests, {bytes_before} bytes");
+            let failure = Failure::new(FailureKind::Overloaded, detail);
+            return Err(RequestError { failure, outcome: Outcome::NotApplied });
+        }
+        self.requests.set(requests + 1);
+        self.bytes.set(bytes_before + bytes);
+        Ok(Admitted { shared: self, bytes })
+    }
+
+    async fn try_once(&self, call: &ScriptCall<'_>, deadline: Instant) -> Result<Answer, Failure> {
+        let mut current = self.connection(deadline).await?;
+        let patience = self.config.timeouts.request.min(deadline.saturating_duration_since(Instant::now()));
+        let sent = within(patience, self.send(call, &mut current, patience)).await;
+        let result = sent.unwrap_or_else(|| {
+            Err(Failure::new(FailureKind::TimedOut, format!("none in {} ms", patience.as_millis())))
+        });
+        if let Err(failure) = &result
+            && failure.remedy() == Remedy::Reconnect
+        {
+            // The whole connection goes: an answer that comes late has nobody left whom it could be mistaken for.
+            self.state.give_up(current.number, failure);
+        }
+        result
+    }
+
+    /// The connection, waited for until the deadline but not through a long outage.
+    async fn connection(&self, deadline: Instant) -> Result<Box<Current>, Failure> {
+        loop {
+            let (changed, at_most) = match self.state.find(self.config.timeouts.operation) {
+                Found::Connection(current) => return Ok(current),
+                Found::Away(failure) => return Err(unreachable(&failure)),
+                Found::Wait(changed, at_most) => (changed, at_most),
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Failure::new(FailureKind::Unreachable, "no connection in time"));
+            }
+            // Whatever woke it, the state is looked at again.
+            let _ = within(left.min(at_most), changed).await;
+        }
+    }
+
+    async fn send(&self, call: &ScriptCall<'_>, current: &mut Current, patience: Duration) -> Result<Answer, Failure> {
+        let by_hash = current.connection.send(&self.scripts.by_hash(call)).await;
+        let value = match by_hash {
+            Err(failure) if failure.kind() == FailureKind::UnknownScript => {
+                current.connection.send(&Scripts::by_text(call)).await?
+            }
+            other => other?,
+        };
+        let strings = answer::strings(value)?;
+        let replicas = self.wait_for_replicas(call, current, patience).await?;
+        Ok(Answer { strings, persistence: current.persistence, replicas })
+    }
+
+    /// Waits until replicas have what this connection wrote; it must be the one that the script was sent over.
+    async fn wait_for_replicas(
+        &self,
+        call: &ScriptCall<'_>,
+        current: &mut Current,
+        patience: Duration,
+    ) -> Result<Option<u32>, Failure> {
+        if self.config.wait_replicas == 0 || !call.script.acknowledges() {
+            return Ok(None);
+        }
+        // Answered before the deadline, so that missing replicas are not taken for a silent server.
+        let at_most = u64::try_from(patience.as_millis() / 2).unwrap_or(u64::MAX).max(1);
+        let mut command = redis::cmd("WAIT");
+        command.arg(self.config.wait_replicas).arg(at_most);
+        // It is written by now; whatever goes wrong with this leaves that open.
+        let replicas = current.connection.send(&command).await.and_then(|value| answer::count(&value));
+        replicas.map(Some).map_err(|failure| match failure.outcome() {
+            Outcome::Unknown => failure,
+            Outcome::NotApplied => Failure::new(FailureKind::Other, format!("WAIT: {failure}")),
+        })
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        self.shared.requests.set(self.shared.requests.get() - 1);
+        self.shared.bytes.set(self.shared.bytes.get() - self.bytes);
+    }
+}
+
+/// A request that found no connection was not sent, whatever became of the connection before it.
+fn unreachable(failure: &Failure) -> Failure {
+    match failure.outcome() {
+        Outcome::NotApplied => failure.clone(),
+        Outcome::Unknown => Failure::new(FailureKind::Unreachable, failure.to_string()),
+    }
+}
+
+/// Connects, and again whenever the connection has ended.
+async fn keep_connected(shared: Rc<Shared>) {
+    let mut reconnect = Reconnect::default();
+    let mut reported = None;
+    loop {
+        let begun = Instant::now();
+        let failure = match connect(&shared.config).await {
+            Ok((connection, driver, facts)) => {
+                let version = facts.version.as_str();
+                let caveat = facts.caveat.as_deref().unwrap_or("none");
+                tracing::info!(version, persistence = ?facts.persistence, caveat, "connected to Redis");
+                reported = None;
+                let given_up = shared.state.set_up(connection, facts.persistence);
+                future::or(
+                    async {
+                        driver.await;
+                        Failure::new(FailureKind::ConnectionLost, "it was closed")
+                    },
+                    async { given_up.await.unwrap_or_else(|_| Failure::new(FailureKind::ConnectionLost, "given up")) },
+                )
+                .await
+            }
+            Err(failure) => failure,
+        };
+        // Once for each reason, not for each try.
+        if reported != Some(failure.kind()) {
+            tracing::warn!(%failure, "no connection to Redis");
+            reported = Some(failure.kind());
+        }
+        shared.state.set_away(failure);
+        Timer::new(reconnect.delay_after(begun.elapsed())).await;
+    }
+}

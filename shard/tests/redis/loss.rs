@@ -1,0 +1,145 @@
+//! What Redis loses is noticed, told with its offsets, and never served as if it were whole.
+
+use shard::redis::{OpenError, PageError, ReadError, Refusal, WriteError, accept_loss, open};
+use shard_core::model::Offset;
+
+use crate::{
+    fixture::{EPOCH, LOG, METADATA, PARTITION, append, link, on_executor, open_new, range, read_all},
+    server::RedisServer,
+};
+
+#[test]
+fn a_server_that_comes_back_empty_is_noticed_and_no_offset_is_used_twice() {
+    let mut server = RedisServer::start();
+    let port = server.port();
+    on_executor(async move || {
+        let link = link(port);
+        let mut partition = open_new(&link).await;
+        append(&mut partition, 10).await;
+        server.kill();
+        server.restart_empty();
+
+        let refused = partition.log.append(&[crate::fixture::batch(10, 1, 1)]).await.unwrap_err();
+        assert_eq!(refused, WriteError::Refused(Refusal::Missing));
+        let read = partition.reader.read(Offset::ZERO, 1).await.unwrap_err();
+        assert_eq!(read, ReadError::Page(PageError::Refused(Refusal::Missing)));
+        let acknowledged_end = Offset::new(10);
+        let lost = Err(OpenError::Lost { stored: range(0, 0), acknowledged_end });
+        for _ in 0..2 {
+            assert_eq!(open(&link, PARTITION, EPOCH, acknowledged_end).await.map(|_| ()), lost);
+        }
+
+        accept_loss(&link, PARTITION, EPOCH, acknowledged_end).await.unwrap();
+        let mut partition = open(&link, PARTITION, EPOCH, acknowledged_end).await.unwrap();
+        let read = partition.reader.read(Offset::new(4), 1).await.unwrap_err();
+        assert_eq!(read, ReadError::Page(PageError::Lost { lost: range(4, 10) }));
+        let (batch, acknowledged) = append(&mut partition, 1).await;
+        assert_eq!(acknowledged.offsets, range(10, 11));
+        let read = partition.reader.read(Offset::new(4), 1).await.unwrap_err();
+        assert_eq!(read, ReadError::Page(PageError::Lost { lost: range(4, 10) }));
+        assert_eq!(read_all(&partition.reader, 10).await, [batch]);
+        assert_eq!(open_new(&link).await.offsets, range(0, 11));
+    });
+}
+
+#[test]
+fn a_tail_that_vanished_is_noticed() {
+    let server = RedisServer::start();
+    let port = server.port();
+    on_executor(async move || {
+        let link = link(port);
+        let mut partition = open_new(&link).await;
+        append(&mut partition, 10).await;
+        append(&mut partition, 5).await;
+        let _: u64 = server.command(&["XDEL", LOG, "15-10"]);
+        let incomplete = Refusal::Incomplete { listed: 2, found: 1 };
+        let refused = partition.log.append(&[crate::fixture::batch(15, 1, 1)]).await;
+        assert_eq!(refused, Err(WriteError::Refused(incomplete.clone())));
+        let opened = open(&link, PARTITION, EPOCH, Offset::new(15)).await.map(|_| ());
+        assert_eq!(opened, Err(OpenError::Refused(incomplete)));
+
+        let too_low = accept_loss(&link, PARTITION, EPOCH, Offset::new(14)).await;
+        assert_eq!(too_low, Err(OpenError::Refused(Refusal::Elsewhere { stored_end: 15 })));
+        accept_loss(&link, PARTITION, EPOCH, Offset::new(15)).await.unwrap();
+        let partition = open(&link, PARTITION, EPOCH, Offset::new(15)).await.unwrap();
+        assert_eq!(partition.reader.read(Offset::ZERO, 1 << 20).await.unwrap().batches.len(), 1);
+        let read = partition.reader.read(Offset::new(10), 1).await.unwrap_err();
+        assert_eq!(read, ReadError::Page(PageError::Lost { lost: range(10, 15) }));
+    });
+}
+
+#[test]
+fn a_hole_in_the_middle_is_told_with_its_offsets_and_what_is_around_it_is_served() {
+    let server = RedisServer::start();
+    let port = server.port();
+    on_executor(async move || {
+        let link = link(port);
+        let mut partition = open_new(&link).await;
+        let (first, _) = append(&mut partition, 10).await;
+        append(&mut partition, 5).await;
+        let (third, _) = append(&mut partition, 5).await;
+        let _: u64 = server.command(&["XDEL", LOG, "15-10"]);
+        assert_eq!(partition.reader.read(Offset::ZERO, 1 << 20).await.unwrap().batches, [first]);
+        let read = partition.reader.read(Offset::new(12), 1).await.unwrap_err();
+        assert_eq!(read, ReadError::Page(PageError::Lost { lost: range(12, 15) }));
+        assert_eq!(partition.reader.read(Offset::new(15), 1).await.unwrap().batches, [third]);
+        let opened = open(&link, PARTITION, EPOCH, Offset::new(20)).await.map(|_| ());
+        assert_eq!(opened, Err(OpenError::Refused(Refusal::Incomplete { listed: 3, found: 2 })));
+    });
+}
+
+#[test]
+fn an_older_state_is_noticed() {
+    let server = RedisServer::start();
+    let port = server.port();
+    on_executor(async move || {
+        let link = link(port);
+        let mut partition = open_new(&link).await;
+        append(&mut partition, 10).await;
+        let (log, metadata) = (dump(&server, LOG), dump(&server, METADATA));
+        append(&mut partition, 5).await;
+        restore(&server, LOG, &log);
+        restore(&server, METADATA, &metadata);
+        let refused = partition.log.append(&[crate::fixture::batch(15, 1, 1)]).await;
+        assert_eq!(refused, Err(WriteError::Refused(Refusal::Elsewhere { stored_end: 10 })));
+        let opened = open(&link, PARTITION, EPOCH, Offset::new(15)).await.map(|_| ());
+        assert_eq!(opened, Err(OpenError::Lost { stored: range(0, 10), acknowledged_end: Offset::new(15) }));
+    });
+}
+
+#[test]
+fn metadata_without_which_nothing_is_known_is_not_made_up() {
+    let server = RedisServer::start();
+    let port = server.port();
+    on_executor(async move || {
+        let link = link(port);
+        let mut partition = open_new(&link).await;
+        append(&mut partition, 10).await;
+        let _: u64 = server.command(&["DEL", METADATA]);
+        let opened = open(&link, PARTITION, EPOCH, Offset::ZERO).await.map(|_| ());
+        assert_eq!(opened, Err(OpenError::Refused(Refusal::Missing)));
+        assert_eq!(server.command::<u64>(&["EXISTS", LOG, METADATA]), 1);
+    });
+}
+
+#[test]
+fn a_damaged_entry_is_not_served() {
+    let server = RedisServer::start();
+    let port = server.port();
+    on_executor(async move || {
+        let mut partition = open_new(&link(port)).await;
+        append(&mut partition, 1).await;
+        let _: u64 = server.command(&["XDEL", LOG, "1-0"]);
+        let _: String = server.command(&["XADD", LOG, "1-1", "position", "0", "batch", "PSRB and then something else"]);
+        let read = partition.reader.read(Offset::ZERO, 1).await.unwrap_err();
+        assert!(matches!(read, ReadError::Page(PageError::Damaged { .. })), "{read}");
+    });
+}
+
+fn dump(server: &RedisServer, key: &str) -> Vec<u8> {
+    server.bytes_command(redis::cmd("DUMP").arg(key))
+}
+
+fn restore(server: &RedisServer, key: &str, dump: &[u8]) {
+    let () = server.bytes_command(redis::cmd("RESTORE").arg(key).arg(0).arg(dump).arg("REPLACE"));
+}
