@@ -30,7 +30,7 @@ pub struct GatewayMetrics {
     pub connection_panics: Counter,
     /// Connections closed because a deadline had passed.
     pub connection_timeouts: Counter,
-    /// WebSockets closed because their client did not read what it was sent.
+    /// WebSocket connections closed because their client did not read what it was sent.
     pub slow_consumers: Counter,
     /// Requests that could not be read as HTTP.
     pub malformed_requests: Counter,

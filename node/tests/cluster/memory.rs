@@ -57,7 +57,9 @@ async fn slow_readers_are_not_buffered_and_disturb_nobody() {
     let others = async {
         join_all((0..PUBLISHERS).map(async |_| publish(&node, MESSAGES / PUBLISHERS).await)).await;
         let request = "GET /v1/topics/orders/partitions/0/messages?offset=0&limit=1000 HTTP/1.1\r\nHost: node\r\n\r\n";
-        http_readers.iter_mut().for_each(|reader| reader.send(request.repeat(20).as_bytes()));
+        for reader in &mut http_readers {
+            reader.send(request.repeat(20).as_bytes());
+        }
         await_slow_consumers(&node, SLOW_WEBSOCKETS).await;
         publish(&node, BATCH).await;
     };
@@ -91,7 +93,7 @@ fn messages_that_never_end_are_bounded_together() {
         // A sender that was closed meanwhile can't send the rest.
         drop(sender.send_text_partly(4 * MIB, 4 * MIB - 1).map_err(|error| error.to_string()));
     }
-    let refused = senders.iter_mut().filter_map(|sender| sender.close_if_ended()).collect::<Vec<_>>();
+    let refused = senders.iter_mut().filter_map(RawWebSocket::close_if_ended).collect::<Vec<_>>();
     assert!(!refused.is_empty(), "none of them was refused");
     assert!(refused.iter().all(|frame| matches!(frame, Frame::Close(1013) | Frame::End)), "{refused:?}");
     let budget = Budget { websockets: 80, bodies_bytes: 32 * MIB, ..Budget::default() };
@@ -139,7 +141,7 @@ fn a_flood_of_connections_is_turned_away_beyond_the_limit() {
 /// A WebSocket that asks for more than it will ever read; half of them by a subscription.
 async fn slow_websocket(node: &TestNode, number: usize) -> RawWebSocket {
     let mut subscribe = json!({ "op": "subscribe", "ref": 1, "credit": MESSAGES });
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let name = format!("slow-{number}");
         node.client().create_subscription(&name, &from_earliest("orders")).await.unwrap();
         subscribe["subscription"] = name.into();

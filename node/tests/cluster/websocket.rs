@@ -119,10 +119,10 @@ fn header(opcode: u8, length: usize) -> Vec<u8> {
     if let Ok(length @ ..=125) = u8::try_from(length) {
         header.push(0x80 | length);
     } else if let Ok(length) = u16::try_from(length) {
-        header.push(0x80 | 126);
+        header.push(0x80 | 0x7e);
         header.extend(length.to_be_bytes());
     } else {
-        header.push(0x80 | 127);
+        header.push(0x80 | 0x7f);
         header.extend(u64::try_from(length).unwrap().to_be_bytes());
     }
     header.extend([0; 4]);

@@ -59,8 +59,7 @@ pub(crate) fn is_format(path: &str) -> bool {
 
 /// Whether a file holds frozen bytes of a disk format.
 pub(crate) fn is_golden(path: &str) -> bool {
-    let in_tree = path.starts_with("shard/core/tests/golden/") || path.starts_with("raft/tests/golden/");
-    in_tree && path.ends_with(".hex")
+    path.starts_with("shard/core/tests/golden/") || path.starts_with("raft/tests/golden/")
 }
 
 /// The formats that `page` does not name: modules by their path, frozen bytes by the name of their file.

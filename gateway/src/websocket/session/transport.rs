@@ -32,6 +32,15 @@ pub(super) struct Progress {
     pub(super) waiting: usize,
 }
 
+/// What a client may still send when the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// Nothing: it has closed too.
+    Nothing,
+    /// More, which nobody reads.
+    Unwanted,
+}
+
 impl Transport {
     pub(super) fn new(socket: Socket, message_bytes_max: usize, received: &[u8]) -> Self {
         let mut codec = Codec::new(message_bytes_max);
@@ -109,27 +118,38 @@ impl Transport {
         if poll_fn(|context| self.poll_flush(context)).await.is_err() {
             return;
         }
-        // Nothing is held for a client whose message is not wanted any more.
-        while handshake && self.arriving <= limits::BODY_BYTES_FREE && self.codec_is_open() {
-            match poll_fn(|context| self.poll_receive(context)).await {
-                Ok(received) if received > 0 => {}
-                Ok(_) | Err(_) => break,
-            }
-        }
-        let Self { mut socket, arriving, .. } = self;
+        let rest = if handshake { self.await_close().await } else { Rest::Nothing };
+        let Self { mut socket, codec, .. } = self;
+        // With what was received of a message that is not wanted.
+        drop(codec);
         socket.finish_writing().await;
-        if handshake && arriving > 0 {
+        if rest == Rest::Unwanted {
             discard(socket).await;
         }
     }
 
-    /// Whether the client's close has not come yet; what else comes is thrown away.
-    fn codec_is_open(&mut self) -> bool {
+    /// Waits for the client's close. Nothing is collected for a client whose message is not wanted any more.
+    async fn await_close(&mut self) -> Rest {
+        while self.arriving <= limits::BODY_BYTES_FREE {
+            if let Some(rest) = self.look_for_close() {
+                return rest;
+            }
+            match poll_fn(|context| self.poll_receive(context)).await {
+                Ok(received) if received > 0 => {}
+                Ok(_) | Err(_) => return Rest::Nothing,
+            }
+        }
+        Rest::Unwanted
+    }
+
+    /// What comes behind the close, once that has come; what else comes before it is thrown away.
+    fn look_for_close(&mut self) -> Option<Rest> {
         loop {
-            match self.codec.next_incoming() {
-                Ok(Some(Incoming::Closed)) | Err(_) => return false,
+            match self.next_incoming() {
+                Ok(Some(Incoming::Closed)) => return Some(Rest::Nothing),
                 Ok(Some(Incoming::Text(_) | Incoming::Binary(_) | Incoming::Alive)) => {}
-                Ok(None) => return true,
+                Ok(None) => return None,
+                Err(_) => return Some(Rest::Unwanted),
             }
         }
     }

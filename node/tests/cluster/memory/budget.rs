@@ -49,7 +49,7 @@ impl Peak {
     /// Fails if more came to it than the budget allows; says how much it was.
     pub(super) fn assert_within(&self, budget: &Budget, what: &str) {
         let grown = high_water_bytes(self.pid).saturating_sub(self.begin);
-        println!("{what}: {} MiB more in memory, {} MiB allowed", grown / MIB, budget.bytes() / MIB);
+        eprintln!("{what}: {} MiB more in memory, {} MiB allowed", grown / MIB, budget.bytes() / MIB);
         assert!(grown <= budget.bytes(), "{what}: {grown} bytes more in memory, {} allowed", budget.bytes());
     }
 }

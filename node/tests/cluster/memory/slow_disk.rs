@@ -71,7 +71,9 @@ fn publishers_that_outrun_the_disk_stay_within_the_budget() {
     let node = start_in(crate::harness::data_directory());
     let peak = Peak::begin(&node);
     let mut publishers: Vec<_> = (0..PUBLISHERS).map(|number| Publisher::new(&node, number)).collect();
-    ["one", "two", "three", "four"].iter().for_each(|name| all_publish(&mut publishers, name));
+    for name in ["one", "two", "three", "four"] {
+        all_publish(&mut publishers, name);
+    }
     println!(
         "{} publishes were put off",
         node.metric("pubsub_shard_publishes_refused_total").iter().map(|(_, count)| count).sum::<f64>()
