@@ -93,6 +93,8 @@ pub struct StorageConfig {
     pub data_dir: PathBuf,
     /// How long a segment file grows before the next one is begun.
     pub segment_bytes: u64,
+    /// How much room is kept on the disk; beyond it no messages are taken.
+    pub reserve_bytes: u64,
     /// How much the memory store holds, over all shards.
     pub memory_bytes_max: u64,
     /// How much one partition may hold that waits for the disk.
@@ -190,6 +192,7 @@ impl Default for StorageConfig {
         Self {
             data_dir: PathBuf::from("./data"),
             segment_bytes: 128 << 20,
+            reserve_bytes: 64 << 20,
             memory_bytes_max: 1 << 30,
             unflushed_bytes_max: 64 << 20,
             tail_cache_bytes: 256 << 20,

@@ -233,6 +233,7 @@ fn store_config(config: &Config, shard_count: usize) -> Result<StoreConfig, Star
                 shard: 0,
                 shard_count,
                 segment_bytes_max: config.storage.segment_bytes,
+                reserve_bytes: config.storage.reserve_bytes,
                 durable_ends: Arc::new(known),
             }))
         }

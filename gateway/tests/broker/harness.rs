@@ -136,6 +136,7 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
             shard: 0,
             shard_count: 1,
             segment_bytes_max: 1 << 20,
+            reserve_bytes: 0,
             durable_ends: Arc::default(),
         }),
         unflushed_bytes_max: 16 << 20,

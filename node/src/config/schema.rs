@@ -131,6 +131,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.storage.segment_bytes.show(),
     },
     Setting {
+        key: "storage.reserve_bytes",
+        purpose: "how much room is kept on the disk: with less, publishes are refused, while reads and acks go on",
+        set: |config, raw| assign_within(&mut config.storage.reserve_bytes, raw, 0..=1 << 50),
+        get: |config| config.storage.reserve_bytes.show(),
+    },
+    Setting {
         key: "storage.memory_bytes_max",
         purpose: "how much the memory store holds over all shards; beyond it publishers are put off",
         set: |config, raw| assign_within(&mut config.storage.memory_bytes_max, raw, 1 << 20..=1 << 40),

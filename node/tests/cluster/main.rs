@@ -7,6 +7,7 @@
     reason = "all of it is test code: a panic is a failed test, and what is printed is shown with it"
 )]
 
+mod filesystem;
 mod harness;
 mod http;
 
@@ -15,6 +16,7 @@ mod binary_payloads;
 mod both_cores;
 mod command_line;
 mod crash;
+mod full_disk;
 mod idle_connections;
 mod memory;
 mod publish_consume;

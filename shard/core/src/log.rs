@@ -8,6 +8,7 @@ mod recovery;
 mod scanner;
 mod segment;
 mod segment_log;
+mod space;
 #[cfg(test)]
 mod testing;
 
@@ -18,3 +19,4 @@ pub use recovery::{Cut, DamagedLog, KnownLog, LogRecovery, RecoveredLog, Recover
 pub use scanner::{BatchScanner, Scanned};
 pub use segment::Segment;
 pub use segment_log::{Lane, ReadPlan, SegmentEffect, SegmentEvent, SegmentLog, SegmentLogConfig, Step};
+pub use space::SpaceBudget;

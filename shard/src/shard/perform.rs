@@ -43,7 +43,8 @@ impl Shard {
             AppendEvent::Failed { reason } => {
                 tracing::error!(%partition, reason, "a partition takes no more messages until the node is restarted");
             }
-            AppendEvent::Rejected { reason } => tracing::warn!(%partition, reason, "the store takes no messages now"),
+            // The store tells when that begins and ends; clients hear of each.
+            AppendEvent::Rejected { reason } => tracing::debug!(%partition, reason, "the store takes no messages now"),
             AppendEvent::Appended { .. } | AppendEvent::Synced => {}
         }
         let refused = matches!(event, AppendEvent::Failed { .. } | AppendEvent::Rejected { .. });

@@ -30,6 +30,7 @@ mod open;
 mod partition;
 mod perform;
 mod segment_reader;
+mod space;
 mod truncate;
 
 use dma_file::{probe_device, sync_directory};
@@ -38,6 +39,7 @@ pub use durable_ends::{DurableEnds, read_durable_ends};
 use file_error::FileError;
 pub use partition::LogPartition;
 use segment_reader::SegmentReader;
+use space::Space;
 
 /// The settings of one shard's log store.
 #[derive(Clone, Debug)]
@@ -50,6 +52,8 @@ pub struct LogStoreConfig {
     pub shard_count: usize,
     /// The size at which a segment is left and the next begun.
     pub segment_bytes_max: u64,
+    /// How much room is kept on the disk: beyond it no messages are taken.
+    pub reserve_bytes: u64,
     /// What every shard of the last run had written down.
     pub durable_ends: Arc<DurableEnds>,
 }
@@ -67,6 +71,7 @@ struct Shared {
     reader: SegmentReader,
     metrics: Arc<ShardMetrics>,
     clock: Clock,
+    space: Space,
     ends: EndsFiles,
     /// What is known of each partition of this shard: of this run if it was opened, of the last one if not.
     points: RefCell<BTreeMap<TopicPartition, Rc<Cell<DurableEnd>>>>,
@@ -91,6 +96,7 @@ impl LogStore {
             reader: SegmentReader::new(Arc::clone(&metrics)),
             metrics,
             clock: Clock::start(),
+            space: Space::new(&config.data_dir, config.reserve_bytes, config.shard_count),
             ends: EndsFiles::new(&config),
             points: RefCell::new(points),
             points_version: Cell::new(1),

@@ -73,7 +73,14 @@ impl Factory for LogFactory {
         let data_dir = self.directory.path().to_owned();
         let durable_ends = Arc::new(read_durable_ends(&data_dir).unwrap());
         // Small segments, so that each test has several.
-        let config = LogStoreConfig { data_dir, shard: 0, shard_count: 1, segment_bytes_max: 64 << 10, durable_ends };
+        let config = LogStoreConfig {
+            data_dir,
+            shard: 0,
+            shard_count: 1,
+            segment_bytes_max: 64 << 10,
+            reserve_bytes: 0,
+            durable_ends,
+        };
         let store = LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();
         store.settle().await.unwrap();
         store

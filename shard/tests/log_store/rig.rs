@@ -39,6 +39,7 @@ impl Rig {
             shard,
             shard_count,
             segment_bytes_max: 64 << 10,
+            reserve_bytes: 0,
             durable_ends: Arc::clone(ends),
         };
         LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()

@@ -112,7 +112,14 @@ pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Runnin
 pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
     let durable_ends = Arc::new(read_durable_ends(directory).unwrap());
     let data_dir = directory.to_owned();
-    let log = LogStoreConfig { data_dir, shard: 0, shard_count: count, segment_bytes_max: 1 << 20, durable_ends };
+    let log = LogStoreConfig {
+        data_dir,
+        shard: 0,
+        shard_count: count,
+        segment_bytes_max: 1 << 20,
+        reserve_bytes: 0,
+        durable_ends,
+    };
     ShardConfig {
         index: 0,
         count,

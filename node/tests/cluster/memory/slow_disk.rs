@@ -1,18 +1,16 @@
 //! Publishers that are faster than the disk are put off, and nothing that was acknowledged is lost.
 
-mod filesystem;
-
 use std::{
     sync::mpsc::{self, Sender},
     thread,
 };
 
-use self::filesystem::LoopFilesystem;
 use super::{
     budget::{Budget, MIB, Peak},
     settings,
 };
 use crate::{
+    filesystem::LoopFilesystem,
     harness::{DEADLINE, TestNode},
     http::{Answer, Connection, get},
 };

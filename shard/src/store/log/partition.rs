@@ -71,6 +71,11 @@ impl LogPartition {
 
 impl MessageStore for LogPartition {
     async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault> {
+        let bytes: usize = batches.iter().map(|batch| batch.bytes().len()).sum();
+        let blocks = u64::try_from(bytes).unwrap_or(u64::MAX).next_multiple_of(shard_core::limits::BLOCK_BYTES);
+        if let Err(reason) = self.inner.shared.space.take(blocks).await {
+            return Err(AppendFault::Rejected { reason });
+        }
         self.inner.log.borrow_mut().begin_append(&batches, durable);
         match self.inner.run(Lane::Append, &batches).await {
             Ok(()) => Ok(if durable { Reached::Disk } else { Reached::Written }),

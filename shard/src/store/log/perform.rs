@@ -121,6 +121,10 @@ impl Inner {
     async fn prepare(&self, segment: Offset, position: u64, length: u64) -> SegmentEvent {
         let active = self.active.borrow().clone().filter(|active| active.base == segment);
         let (Some(active), Ok(length)) = (active, usize::try_from(length)) else { return SegmentEvent::Prepared };
+        // Near the end of the budget, what room there is goes to messages.
+        if !self.shared.space.take_known(u64::try_from(length).unwrap_or(u64::MAX)) {
+            return SegmentEvent::Prepared;
+        }
         let mut zeros = active.file.buffer(length);
         zeros.as_bytes_mut().fill(0);
         prepared(active.file.write(position, zeros).await)

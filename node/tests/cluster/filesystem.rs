@@ -12,17 +12,17 @@ use tempfile::TempDir;
 use crate::harness::data_directory;
 
 /// Mounted while it lives.
-pub(super) struct LoopFilesystem {
+pub(crate) struct LoopFilesystem {
     mount: PathBuf,
     _files: TempDir,
 }
 
 /// Writes wait while this lives.
-pub(super) struct Frozen(Child);
+pub(crate) struct Frozen(Child);
 
 impl LoopFilesystem {
     /// Makes an ext4 of so many MiB and mounts it; says why if this machine can't.
-    pub(super) fn mount(mib: u64) -> Result<Self, String> {
+    pub(crate) fn mount(mib: u64) -> Result<Self, String> {
         let files = data_directory();
         let (image, mount) = (files.path().join("image"), files.path().join("mount"));
         File::create(&image).and_then(|file| file.set_len(mib << 20)).map_err(|error| error.to_string())?;
@@ -37,12 +37,12 @@ impl LoopFilesystem {
     }
 
     /// A directory on it.
-    pub(super) fn directory(&self) -> TempDir {
+    pub(crate) fn directory(&self) -> TempDir {
         tempfile::tempdir_in(&self.mount).unwrap()
     }
 
     /// Makes every write wait. The shell thaws it also when this process ends without having done so.
-    pub(super) fn freeze(&self) -> Frozen {
+    pub(crate) fn freeze(&self) -> Frozen {
         let script = "fsfreeze -f \"$0\" && echo frozen && read -r end; fsfreeze -u \"$0\"";
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).arg(&self.mount).stdin(Stdio::piped()).stdout(Stdio::piped());

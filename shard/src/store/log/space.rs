@@ -1,0 +1,77 @@
+//! Keeps appends off a disk that is nearly full, so that what must go on has the rest.
+
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+};
+
+use shard_core::log::SpaceBudget;
+
+use crate::blocking::off_the_shard;
+
+/// The room on the disk, as one shard knows it.
+#[derive(Debug)]
+pub(super) struct Space {
+    directory: PathBuf,
+    reserve: u64,
+    budget: Cell<SpaceBudget>,
+    /// Whether the last append that asked was refused; told once.
+    full: Cell<bool>,
+}
+
+impl Space {
+    pub(super) fn new(directory: &Path, reserve: u64, shards: usize) -> Self {
+        let writers = u64::try_from(shards).unwrap_or(u64::MAX);
+        let budget = Cell::new(SpaceBudget::new(reserve, writers));
+        Self { directory: directory.to_owned(), reserve, budget, full: Cell::new(false) }
+    }
+
+    /// Sets `bytes` aside for a write.
+    ///
+    /// # Errors
+    /// There is no room for it beside the reserve; says so, for people.
+    pub(super) async fn take(&self, bytes: u64) -> Result<(), String> {
+        if self.take_known(bytes) {
+            return Ok(());
+        }
+        let directory = self.directory.clone();
+        let asked = off_the_shard(move || rustix::fs::statvfs(&directory)).await;
+        let available = match asked {
+            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+            // The write itself will tell.
+            Err(error) => {
+                tracing::warn!(%error, "the room on the disk can't be asked for");
+                return Ok(());
+            }
+        };
+        let mut budget = self.budget.get();
+        budget.refill(available, bytes);
+        self.budget.set(budget);
+        let taken = self.take_known(bytes);
+        if self.full.replace(!taken) == taken {
+            self.tell(available, taken);
+        }
+        if taken {
+            Ok(())
+        } else {
+            Err(format!("the disk has {available} bytes left, of which {} are kept", self.reserve))
+        }
+    }
+
+    /// Sets `bytes` aside if that is possible without asking.
+    pub(super) fn take_known(&self, bytes: u64) -> bool {
+        let mut budget = self.budget.get();
+        let taken = budget.take(bytes);
+        self.budget.set(budget);
+        taken
+    }
+
+    fn tell(&self, available: u64, has_room: bool) {
+        let reserve = self.reserve;
+        if has_room {
+            tracing::info!(available, "the disk has room again: messages are taken");
+        } else {
+            tracing::error!(available, reserve, "the disk is nearly full: no messages are taken until there is room");
+        }
+    }
+}
