@@ -57,7 +57,8 @@ impl LoopFilesystem {
 
 impl Drop for LoopFilesystem {
     fn drop(&mut self) {
-        if let Err(error) = run(Command::new("umount").arg(&self.mount)) {
+        // Lazily: the kernel may still be busy with the rings of a node that was killed a moment ago.
+        if let Err(error) = run(Command::new("umount").arg("--lazy").arg(&self.mount)) {
             eprintln!("{error}");
         }
     }
