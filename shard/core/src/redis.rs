@@ -12,11 +12,11 @@ mod reply_guard;
 mod search;
 mod server;
 
-pub use answer::{AnswerError, OpenedPartition, Refusal, Written, read_opened, read_peeked, read_written};
+pub use answer::{AnswerError, OpenedPartition, Refusal, Written, read_opened, read_peeked, read_tail, read_written};
 pub use entry_id::EntryId;
 pub use failure::{Failure, FailureKind, Outcome, Remedy};
 pub use keys::{ClusterName, PartitionKeys};
-pub use page::{Page, PageError, read_page};
+pub use page::{PageError, read_page};
 pub use reconnect::Reconnect;
 pub use reply_guard::{ReplyGuard, ReplyLimits, UnboundedReply};
 pub use search::EntrySearch;

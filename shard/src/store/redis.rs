@@ -1,10 +1,12 @@
 //! Messages in Redis: one stream a partition, one entry a batch, every write fenced by the leader epoch.
 //!
 //! `connection` is one connection on the shard's own executor, `link` keeps one up and sends requests over it, `scripts`
-//! has what runs inside Redis, and `partition`, `log_writer`, `log_reader`, `cursor_journal` are one partition's store.
+//! has what runs inside Redis, `owner` is who asks, and `partition`, `log_writer`, `append`, `log_reader`,
+//! `cursor_journal` are one partition's store.
 //! Everything that can be decided without a server is in `shard_core::redis`.
 
 mod answer;
+mod append;
 mod config;
 mod connection;
 mod cursor_journal;
@@ -13,6 +15,7 @@ mod guarded_stream;
 mod link;
 mod log_reader;
 mod log_writer;
+mod owner;
 mod partition;
 mod scripts;
 mod state;
@@ -27,6 +30,6 @@ pub use log_reader::LogReader;
 pub use log_writer::{Acknowledged, LogWriter};
 pub use partition::{OpenError, RedisPartition, accept_loss, delete, open, truncate};
 pub use shard_core::redis::{
-    ClusterName, Failure, FailureKind, Outcome, Page, PageError, Persistence, Refusal, ServerFacts, Written,
+    ClusterName, Failure, FailureKind, Outcome, PageError, Persistence, Refusal, ServerFacts, Written,
 };
 pub use tls::{RedisTls, TlsError};

@@ -3,7 +3,7 @@
 use shard::redis::{Refusal, WriteError};
 
 use crate::{
-    fixture::{CURSORS, entries, link, on_executor, open_new},
+    fixture::{CURSORS, EPOCH, entries, link, on_executor, open_new, refused},
     server::RedisServer,
 };
 
@@ -52,8 +52,8 @@ fn an_earlier_owner_changes_no_cursor() {
         let mut old = open_new(&link).await;
         let mut new = open_new(&link).await;
         new.cursors.append(&entries(&["new"])).await.unwrap();
-        let refused = old.cursors.replace(&entries(&["old"])).await.unwrap_err();
-        assert!(matches!(refused, WriteError::Refused(Refusal::Fenced { .. })), "{refused}");
+        let error = old.cursors.replace(&entries(&["old"])).await.unwrap_err();
+        assert_eq!(error, refused(Refusal::Fenced { current: EPOCH }));
         assert_eq!(old.cursors.append(&entries(&["old"])).await, Err(WriteError::Closed));
         assert_eq!(new.cursors.load().await.unwrap(), entries(&["new"]));
     });
@@ -68,7 +68,7 @@ fn a_journal_that_vanished_is_noticed() {
         let mut partition = open_new(&link(port)).await;
         partition.cursors.append(&entries(&["a", "b"])).await.unwrap();
         let _: u64 = server.command(&["DEL", CURSORS]);
-        let refused = partition.cursors.append(&entries(&["c"])).await.unwrap_err();
-        assert_eq!(refused, WriteError::Refused(Refusal::Incomplete { listed: 2, found: 0 }));
+        let error = partition.cursors.append(&entries(&["c"])).await.unwrap_err();
+        assert_eq!(error, refused(Refusal::Incomplete { listed: 2, found: 0 }));
     });
 }

@@ -140,7 +140,7 @@ fn requests_that_share_a_connection_share_its_end_and_are_all_made_again() {
         });
         // Each gets the answer to its own question.
         for (read, batch) in reads.collect::<Vec<_>>().into_iter().zip(&sent) {
-            assert_eq!(read.await.unwrap().batches, std::slice::from_ref(batch));
+            assert_eq!(read.await.unwrap(), std::slice::from_ref(batch));
         }
         assert_eq!(link.connections(), 2);
     });

@@ -5,7 +5,10 @@ use std::{convert::Infallible, time::Duration};
 use bytes::Bytes;
 use futures_lite::future;
 use glommio::{LocalExecutorBuilder, Placement, timer::Timer};
-use shard::redis::{Acknowledged, ClusterName, LogReader, RedisConfig, RedisLink, RedisPartition, RedisTimeouts, open};
+use shard::redis::{
+    Acknowledged, ClusterName, LogReader, Outcome, RedisConfig, RedisLink, RedisPartition, RedisTimeouts, Refusal,
+    WriteError, open,
+};
 use shard_core::{
     format::{
         record::{MessageId, RecordHead},
@@ -15,10 +18,11 @@ use shard_core::{
 };
 
 pub(crate) const PARTITION: TopicPartition = TopicPartition::new(TopicId::new(7), PartitionIndex::new(3));
-pub(crate) const LOG: &str = "{pubsub:test:7:3}:log";
 pub(crate) const METADATA: &str = "{pubsub:test:7:3}:metadata";
 pub(crate) const CURSORS: &str = "{pubsub:test:7:3}:cursors";
 pub(crate) const EPOCH: LeaderEpoch = LeaderEpoch::new(5);
+
+use crate::server::RedisServer;
 
 /// How long a test may take before it is taken for hung.
 const TEST_MAX: Duration = Duration::from_mins(1);
@@ -111,10 +115,27 @@ pub(crate) async fn read_all(reader: &LogReader, start: u64) -> Vec<RecordBatch>
     let mut next = Offset::new(start);
     loop {
         let page = reader.read(next, 64 << 10).await.unwrap();
-        let Some(last) = page.batches.last() else { return batches };
+        let Some(last) = page.last() else { return batches };
         next = last.offsets().end;
-        batches.extend(page.batches);
+        batches.extend(page);
     }
+}
+
+/// Nothing was done, and for this reason.
+pub(crate) fn refused(refusal: Refusal) -> WriteError {
+    WriteError::Refused { refusal, outcome: Outcome::NotApplied }
+}
+
+/// Why Redis did nothing, whatever an earlier try did.
+pub(crate) fn refusal(error: WriteError) -> Refusal {
+    let WriteError::Refused { refusal, .. } = error else { panic!("{error}") };
+    refusal
+}
+
+/// The key of the log as it was opened last.
+pub(crate) fn log_key(server: &RedisServer) -> String {
+    let session: String = server.command(&["HGET", METADATA, "session"]);
+    format!("{{pubsub:test:7:3}}:log:{session}")
 }
 
 pub(crate) fn range(start: u64, end: u64) -> OffsetRange {

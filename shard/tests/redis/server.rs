@@ -74,6 +74,12 @@ impl RedisServer {
         kill_process(self.pid(), Signal::CONT).unwrap();
     }
 
+    /// Ends all connections but the test's own.
+    pub(crate) fn hang_up(&self) {
+        let ended: u64 = self.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+        assert!(ended > 0, "somebody was connected");
+    }
+
     /// Runs a command over a connection of the test's own.
     pub(crate) fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = redis::cmd(words[0]);

@@ -12,12 +12,12 @@ use shard::redis::{
 use shard_core::model::Offset;
 
 use crate::{
-    fixture::{EPOCH, PARTITION, append, config, impatient, on_executor, open_new},
+    fixture::{EPOCH, PARTITION, append, batch, config, impatient, on_executor, open_new},
     server::{RedisServer, free_port},
 };
 
 /// The commands of the operations page, and no others.
-const PERMISSIONS: &str = "+info +config|get +select +eval +evalsha +wait +exists +unlink +rename +hget +hmget +hset \
+const PERMISSIONS: &str = "+info +config|get +multi +exec +select +eval +evalsha +wait +exists +unlink +rename +hget +hmget +hset \
     +xadd +xinfo|stream +xlen +xrange +xrevrange +xtrim +llen +lrange +rpush";
 
 fn check(config: RedisConfig) -> Result<ServerFacts, Failure> {
@@ -129,7 +129,7 @@ fn a_user_with_the_listed_permissions_is_enough() {
         partition.reader.read(Offset::new(3), 1).await.unwrap();
         partition.cursors.replace(&crate::fixture::entries(&["a"])).await.unwrap();
         partition.cursors.load().await.unwrap();
-        append(&mut partition, 1).await;
+        partition.log.append(&[batch(20, 1, 1), batch(21, 1, 1)]).await.unwrap();
         shard::redis::truncate(&link, PARTITION, EPOCH, Offset::new(20)).await.unwrap();
         shard::redis::accept_loss(&link, PARTITION, EPOCH, Offset::new(30)).await.unwrap();
         shard::redis::delete(&link, PARTITION, EPOCH).await.unwrap();

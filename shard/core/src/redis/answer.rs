@@ -1,7 +1,7 @@
 //! What the scripts answer: a list of strings, the first of which says what happened.
 
 use super::{EntryId, entry_id::number};
-use crate::model::{LeaderEpoch, Offset, OffsetRange, Timestamp};
+use crate::model::{LeaderEpoch, Offset, OffsetRange};
 
 /// A script wrote what it was asked to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,18 +12,20 @@ pub enum Written {
     Before,
 }
 
-/// Why a script wrote nothing.
+/// Why Redis did nothing of what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum Refusal {
-    #[error("another owner has the partition, in epoch {current}")]
+    #[error("the partition was opened by another, in epoch {current}")]
     Fenced { current: LeaderEpoch },
-    #[error("the partition's metadata is gone from Redis")]
+    #[error("the partition, or that it was opened by this owner, is gone from Redis")]
     Missing,
-    #[error("the log should have {listed} entries in Redis and has {found}")]
+    #[error("{listed} entries should be in Redis, there are {found}")]
     Incomplete { listed: u64, found: u64 },
-    #[error("the partition ends at {stored_end} in Redis, not where it was left")]
+    #[error("the log ends at {stored_end} in Redis, not where it was left")]
     Elsewhere { stored_end: u64 },
+    #[error("the partition was opened by another at the same time")]
+    Overtaken,
     #[error("the partition was written by a newer version, in format {version}")]
     Version { version: String },
 }
@@ -37,8 +39,8 @@ pub struct OpenedPartition {
     pub position: u64,
     /// Of these, the bytes of batches that are gone.
     pub start_position: u64,
-    /// The latest timestamp in the log; `None` if it is empty.
-    pub latest: Option<Timestamp>,
+    /// The id of the log's last entry; `None` if it is empty.
+    pub last: Option<EntryId>,
     /// The number of the next write to the cursor journal.
     pub cursor_sequence: u64,
     /// How many entries the cursor journal has.
@@ -73,6 +75,17 @@ pub fn read_opened<T: AsRef<[u8]>>(answer: &[T]) -> Result<Result<OpenedPartitio
     read_state(fields).ok_or_else(|| unknown(answer))
 }
 
+/// Reads the answer of the script that tells the id of the log's last entry; `None` if there is no entry.
+///
+/// # Errors
+/// For what no script answers.
+pub fn read_tail<T: AsRef<[u8]>>(answer: &[T]) -> Result<Result<Option<EntryId>, Refusal>, AnswerError> {
+    match split(answer) {
+        (b"tail", [last_id]) => Ok(Ok(optional_id(last_id.as_ref()).map_err(|()| unknown(answer))?)),
+        _ => read_refusal(answer).map(Err),
+    }
+}
+
 /// Reads the answer of the script that looks at one entry: its id, and how many bytes of the log lie before it.
 ///
 /// # Errors
@@ -90,31 +103,32 @@ pub fn read_peeked<T: AsRef<[u8]>>(answer: &[T]) -> Result<Option<(EntryId, u64)
 fn read_state<T: AsRef<[u8]>>(fields: &[T]) -> Option<Result<OpenedPartition, Refusal>> {
     let [numbers @ .., last_id] = fields else { return None };
     let numbers: Vec<u64> = numbers.iter().map(|text| number(text.as_ref())).collect::<Option<_>>()?;
-    let [start, end, position, start_position, listed, found, rest @ ..] = numbers.as_slice() else { return None };
-    let &[cursor_sequence, cursors_listed, cursors_found, lost_to] = rest else { return None };
-    let last_id = match last_id.as_ref() {
-        b"" => None,
-        id => Some(EntryId::parse(id)?),
+    let &[start, end_min, lost_to, start_position, position, cursor_sequence, listed, found] = numbers.as_slice()
+    else {
+        return None;
     };
+    let last_id = optional_id(last_id.as_ref()).ok()?;
     if listed != found {
-        return Some(Err(Refusal::Incomplete { listed: *listed, found: *found }));
+        return Some(Err(Refusal::Incomplete { listed, found }));
     }
-    if cursors_listed != cursors_found {
-        return Some(Err(Refusal::Incomplete { listed: cursors_listed, found: cursors_found }));
-    }
-    // After a loss that was accepted, the log ends behind its last entry until something is appended.
-    let entries_end = last_id.map_or(*start, |id| id.end().get());
-    if entries_end != *end && lost_to != *end {
+    let entries_end = last_id.map_or(start, |id| id.end().get());
+    // It ended at `end_min` once. After a loss that was accepted, it does so again until something is appended.
+    if entries_end < end_min && lost_to != end_min {
         return Some(Err(Refusal::Elsewhere { stored_end: entries_end }));
     }
     Some(Ok(OpenedPartition {
-        offsets: OffsetRange::new(Offset::new(*start), Offset::new(*end)),
-        position: *position,
-        start_position: *start_position,
-        latest: last_id.map(EntryId::latest),
+        offsets: OffsetRange::new(Offset::new(start), Offset::new(entries_end.max(end_min))),
+        position,
+        start_position,
+        last: last_id,
         cursor_sequence,
-        cursor_entries: cursors_found,
+        cursor_entries: found,
     }))
+}
+
+/// An id, or nothing where there is no entry.
+fn optional_id(text: &[u8]) -> Result<Option<EntryId>, ()> {
+    if text.is_empty() { Ok(None) } else { EntryId::parse(text).map(Some).ok_or(()) }
 }
 
 /// Reads why a script did nothing.
@@ -126,6 +140,7 @@ pub(super) fn read_refusal<T: AsRef<[u8]>>(answer: &[T]) -> Result<Refusal, Answ
             .and_then(|epoch| u32::try_from(epoch).ok())
             .map(|epoch| Refusal::Fenced { current: LeaderEpoch::new(epoch) }),
         b"missing" => Some(Refusal::Missing),
+        b"overtaken" => Some(Refusal::Overtaken),
         b"incomplete" => at(0).zip(at(1)).map(|(listed, found)| Refusal::Incomplete { listed, found }),
         b"elsewhere" => at(0).map(|stored_end| Refusal::Elsewhere { stored_end }),
         b"version" => fields.first().map(|version| Refusal::Version { version: text(version.as_ref()) }),
@@ -151,6 +166,7 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     #[test]
     fn every_answer_of_a_write_is_read() {
@@ -159,6 +175,7 @@ mod tests {
             (&["before"], Ok(Written::Before)),
             (&["fenced", "9"], Err(Refusal::Fenced { current: LeaderEpoch::new(9) })),
             (&["missing"], Err(Refusal::Missing)),
+            (&["overtaken"], Err(Refusal::Overtaken)),
             (&["incomplete", "5", "4"], Err(Refusal::Incomplete { listed: 5, found: 4 })),
             (&["elsewhere", "77"], Err(Refusal::Elsewhere { stored_end: 77 })),
             (&["version", "2"], Err(Refusal::Version { version: "2".to_owned() })),
@@ -179,9 +196,9 @@ mod tests {
         assert!(read_peeked(&["1-1"]).is_err());
     }
 
-    /// start, end, position, start position, entries listed and found, cursor sequence, cursor entries listed and
-    /// found, end of the last loss that was accepted, last id.
-    const OPENED: [&str; 12] = ["opened", "3", "9", "500", "100", "2", "2", "7", "4", "4", "0", "9-1700"];
+    /// start, lowest end, end of the last loss that was accepted, bytes before the start and before the end, cursor
+    /// sequence, cursor entries listed and found, last id.
+    const OPENED: [&str; 10] = ["opened", "3", "9", "0", "100", "500", "7", "4", "4", "9-1700"];
 
     fn opened(changes: &[(usize, &'static str)]) -> Result<OpenedPartition, Refusal> {
         let mut answer = OPENED;
@@ -196,23 +213,34 @@ mod tests {
         let partition = opened(&[]).unwrap();
         assert_eq!(partition.offsets, OffsetRange::new(Offset::new(3), Offset::new(9)));
         assert_eq!((partition.position, partition.start_position), (500, 100));
-        assert_eq!(partition.latest, Some(Timestamp::from_millis(1700)));
+        assert_eq!(partition.last, EntryId::parse(b"9-1700"));
         assert_eq!((partition.cursor_sequence, partition.cursor_entries), (7, 4));
-        assert_eq!(opened(&[(1, "9"), (5, "0"), (6, "0"), (11, "")]).unwrap().latest, None);
+        assert_eq!(opened(&[(9, "12-1800")]).unwrap().offsets.end, Offset::new(12));
+        let empty = opened(&[(1, "9"), (9, "")]).unwrap();
+        assert!(empty.offsets.is_empty() && empty.last.is_none());
     }
 
     #[test]
     fn a_partition_that_lost_something_is_not_opened() {
-        assert_eq!(opened(&[(6, "1")]), Err(Refusal::Incomplete { listed: 2, found: 1 }));
-        assert_eq!(opened(&[(9, "0")]), Err(Refusal::Incomplete { listed: 4, found: 0 }));
-        assert_eq!(opened(&[(11, "8-1")]), Err(Refusal::Elsewhere { stored_end: 8 }));
-        assert_eq!(opened(&[(5, "0"), (6, "0"), (11, "")]), Err(Refusal::Elsewhere { stored_end: 3 }));
+        assert_eq!(opened(&[(8, "0")]), Err(Refusal::Incomplete { listed: 4, found: 0 }));
+        assert_eq!(opened(&[(9, "8-1")]), Err(Refusal::Elsewhere { stored_end: 8 }));
+        assert_eq!(opened(&[(9, "")]), Err(Refusal::Elsewhere { stored_end: 3 }));
     }
 
     #[test]
     fn a_loss_that_was_accepted_is_no_reason() {
-        assert!(opened(&[(11, "8-1"), (10, "9")]).is_ok());
-        assert!(opened(&[(2, "10"), (11, "8-1"), (10, "9")]).is_err());
+        let partition = opened(&[(9, "8-1"), (3, "9")]).unwrap();
+        assert_eq!(partition.offsets, OffsetRange::new(Offset::new(3), Offset::new(9)));
+        assert!(opened(&[(2, "10"), (9, "8-1"), (3, "9")]).is_err());
+    }
+
+    #[test]
+    fn the_last_entry_is_told() {
+        let id = EntryId::new(Offset::new(5), Timestamp::from_millis(17));
+        assert_eq!(read_tail(&["tail", "5-17"]), Ok(Ok(Some(id))));
+        assert_eq!(read_tail(&["tail", ""]), Ok(Ok(None)));
+        assert_eq!(read_tail(&["missing"]), Ok(Err(Refusal::Missing)));
+        assert!(read_tail(&["tail", "5"]).is_err());
     }
 
     #[test]

@@ -56,6 +56,10 @@ pub enum FailureKind {
     NotPermitted,
     /// `WRONGTYPE`: a key of ours holds something else.
     WrongType,
+    /// An id that a stream has had, or a higher one, is there already.
+    StaleId,
+    /// `EXECABORT`: a command before it in the same transaction was refused.
+    Aborted,
     /// It answers as a server that can't be used as a store.
     Unfit,
     /// An error that this code does not know.
@@ -82,6 +86,9 @@ pub enum Remedy {
     GiveUp,
 }
 
+/// What `XADD` says of an id that does not follow the last one; it has no code of its own.
+const STALE_ID: &str = "The ID specified in XADD is equal or smaller";
+
 /// The codes of error replies that mean something here.
 const CODES: &[(&str, FailureKind)] = &[
     ("LOADING", FailureKind::Loading),
@@ -101,6 +108,7 @@ const CODES: &[(&str, FailureKind)] = &[
     ("WRONGPASS", FailureKind::WrongPassword),
     ("NOPERM", FailureKind::NotPermitted),
     ("WRONGTYPE", FailureKind::WrongType),
+    ("EXECABORT", FailureKind::Aborted),
 ];
 
 impl Failure {
@@ -115,6 +123,7 @@ impl Failure {
     pub fn from_reply(code: &str, detail: &str) -> Self {
         let known = |word: &str| CODES.iter().find(|(code, _)| *code == word).map(|(_, kind)| *kind);
         let kind = known(code).or_else(|| within_script(detail).find_map(known)).unwrap_or(FailureKind::Other);
+        let kind = if kind == FailureKind::Other && detail.starts_with(STALE_ID) { FailureKind::StaleId } else { kind };
         Self { kind, detail: format!("{code} {detail}").trim_end().to_owned() }
     }
 
@@ -140,8 +149,8 @@ impl Failure {
 impl FailureKind {
     /// What a request that failed so may have left behind.
     ///
-    /// Redis refuses a command before it does anything of it, and the scripts write nothing before the first command
-    /// that can be refused; an error that is not known here may have come from any place of a script.
+    /// Redis refuses a command before it does anything of it, a transaction before any of it, and the scripts write
+    /// nothing before the first command that can be refused; an error that is not known here may have come from any place.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
@@ -165,6 +174,8 @@ impl FailureKind {
             | Self::WrongPassword
             | Self::NotPermitted
             | Self::WrongType
+            | Self::StaleId
+            | Self::Aborted
             | Self::Unfit => Outcome::NotApplied,
         }
     }
@@ -193,6 +204,8 @@ impl FailureKind {
             | Self::WrongPassword
             | Self::NotPermitted
             | Self::WrongType
+            | Self::StaleId
+            | Self::Aborted
             | Self::Unfit
             | Self::Other => Remedy::GiveUp,
         }
@@ -220,6 +233,8 @@ impl FailureKind {
             Self::WrongPassword => "it refuses the password",
             Self::NotPermitted => "the user lacks a permission",
             Self::WrongType => "a key of the store holds something else",
+            Self::StaleId => "the log goes further than it was left",
+            Self::Aborted => "it refused a part of the request",
             Self::Unfit => "it can't be used as a store",
             Self::Other => "it answered with an error",
         }
@@ -297,6 +312,7 @@ mod tests {
             NotApplied,
             Wait,
         ),
+        ("EXECABORT Transaction discarded because of previous errors.", Kind::Aborted, NotApplied, GiveUp),
         ("NOSCRIPT No matching script. Please use EVAL.", Kind::UnknownScript, NotApplied, GiveUp),
         ("NOAUTH Authentication required.", Kind::NotAuthenticated, NotApplied, GiveUp),
         ("WRONGPASS invalid username-password pair or user is disabled.", Kind::WrongPassword, NotApplied, GiveUp),
@@ -304,8 +320,8 @@ mod tests {
         ("WRONGTYPE Operation against a key holding the wrong kind of value", Kind::WrongType, NotApplied, GiveUp),
         (
             "ERR The ID specified in XADD is equal or smaller than the target stream top item",
-            Kind::Other,
-            Unknown,
+            Kind::StaleId,
+            NotApplied,
             GiveUp,
         ),
         ("ERR unknown command 'EVALSHA'", Kind::Other, Unknown, GiveUp),

@@ -11,9 +11,9 @@ pub struct ClusterName(TopicName);
 /// The keys that hold one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionKeys {
-    /// A hash: who owns the partition, where its log starts and ends, how many entries there are.
+    /// A hash: who owns the partition, and what is not in its log.
     pub metadata: String,
-    /// A stream: the log, one entry a batch.
+    /// A stream: the log, one entry a batch. The key ends with the session of the owner that opened it last.
     pub log: String,
     /// A list: the cursor journal.
     pub cursors: String,
@@ -38,16 +38,22 @@ impl fmt::Display for ClusterName {
 }
 
 impl PartitionKeys {
-    /// The keys of `partition` in `cluster`.
+    /// The keys of `partition` in `cluster`; the log's lacks its session.
     #[must_use]
     pub fn new(cluster: &ClusterName, partition: TopicPartition) -> Self {
         let tag = format!("{{pubsub:{cluster}:{}:{}}}", partition.topic, partition.partition);
         Self {
             metadata: format!("{tag}:metadata"),
-            log: format!("{tag}:log"),
+            log: format!("{tag}:log:"),
             cursors: format!("{tag}:cursors"),
             kept: format!("{tag}:kept"),
         }
+    }
+
+    /// The key of the log as opened by `session`.
+    #[must_use]
+    pub fn log_of(&self, session: &str) -> String {
+        format!("{}{session}", self.log)
     }
 }
 
@@ -60,8 +66,8 @@ mod tests {
     fn the_keys_of_a_partition_share_one_hash_tag() {
         let partition = TopicPartition::new(TopicId::new(7), PartitionIndex::new(3));
         let keys = PartitionKeys::new(&ClusterName::new("main").unwrap(), partition);
-        assert_eq!(keys.log, "{pubsub:main:7:3}:log");
-        for key in [keys.metadata, keys.cursors, keys.kept] {
+        assert_eq!(keys.log, "{pubsub:main:7:3}:log:");
+        for key in [keys.log_of("a1"), keys.metadata, keys.cursors, keys.kept] {
             assert!(key.starts_with("{pubsub:main:7:3}:"), "{key}");
         }
     }

@@ -2,20 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{EntryId, Refusal, answer::read_refusal, entry_id::number};
+use super::{EntryId, Refusal, answer::read_refusal};
 use crate::{
     format::record_batch::{BatchError, RecordBatch},
     model::{Offset, OffsetRange},
 };
-
-/// What one read gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The offsets of the log at that moment.
-    pub log: OffsetRange,
-    /// The batch that holds the offset asked for, and those behind it; none at the end of the log.
-    pub batches: Vec<RecordBatch>,
-}
 
 /// Why nothing can be served at an offset.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,26 +26,27 @@ pub enum PageError {
     Answer,
 }
 
-/// Takes the answer of the read script for `offset`: `page`, the log's start and end, then an id and a batch for each
-/// entry.
+/// Takes the answer of the read script for `offset`: `page`, then an id and a batch for each entry. Gives the batch that
+/// holds `offset` and those behind it that `log` has; none at its end.
 ///
 /// If a later entry can't be served, those before it are; whoever asks for it next is told.
 ///
 /// # Errors
 /// Says why nothing can be served at `offset`.
-pub fn read_page(offset: Offset, answer: &[Bytes]) -> Result<Page, PageError> {
-    let (start, end, entries) = match answer {
-        [status, start, end, entries @ ..] if status == "page" => (start, end, entries),
-        _ => return Err(read_refusal(answer).map_or(PageError::Answer, PageError::Refused)),
-    };
-    let bound = |text: &Bytes| number(text).map(Offset::new).ok_or(PageError::Answer);
-    let log = OffsetRange::new(bound(start)?, bound(end)?);
+pub fn read_page(offset: Offset, log: OffsetRange, answer: &[Bytes]) -> Result<Vec<RecordBatch>, PageError> {
     if offset < log.start || log.end < offset {
         return Err(PageError::OutOfRange { offset, log });
     }
+    let entries = match answer {
+        [status, entries @ ..] if status == "page" => entries,
+        _ => return Err(read_refusal(answer).map_or(PageError::Answer, PageError::Refused)),
+    };
     let mut batches = Vec::with_capacity(entries.len() / 2);
     let mut expected = offset;
     for entry in entries.chunks_exact(2) {
+        if expected >= log.end {
+            break;
+        }
         match read_entry(expected, batches.is_empty(), entry) {
             Ok(batch) => {
                 expected = batch.offsets().end;
@@ -67,7 +59,7 @@ pub fn read_page(offset: Offset, answer: &[Bytes]) -> Result<Page, PageError> {
     if batches.is_empty() && offset < log.end {
         return Err(PageError::Lost { lost: OffsetRange::new(offset, log.end) });
     }
-    Ok(Page { log, batches })
+    Ok(batches)
 }
 
 fn read_entry(expected: Offset, first: bool, entry: &[Bytes]) -> Result<RecordBatch, PageError> {
@@ -128,9 +120,12 @@ mod tests {
         [Bytes::from(id), batch.bytes().clone()]
     }
 
-    fn answer(start: u64, end: u64, entries: &[[Bytes; 2]]) -> Vec<Bytes> {
-        let head = ["page".to_owned(), start.to_string(), end.to_string()].map(Bytes::from);
-        head.into_iter().chain(entries.iter().flatten().cloned()).collect()
+    fn answer(entries: &[[Bytes; 2]]) -> Vec<Bytes> {
+        std::iter::once(Bytes::from("page")).chain(entries.iter().flatten().cloned()).collect()
+    }
+
+    fn read(offset: u64, log: OffsetRange, entries: &[[Bytes; 2]]) -> Result<Vec<RecordBatch>, PageError> {
+        read_page(Offset::new(offset), log, &answer(entries))
     }
 
     fn range(start: u64, end: u64) -> OffsetRange {
@@ -140,18 +135,24 @@ mod tests {
     #[test]
     fn a_batch_is_served_from_any_offset_in_it() {
         let (one, two) = (batch(10, 5), batch(15, 1));
-        let answer = answer(0, 16, &[entry(&one), entry(&two)]);
         for offset in [10, 12, 14] {
-            let page = read_page(Offset::new(offset), &answer).unwrap();
-            assert_eq!(page, Page { log: range(0, 16), batches: vec![one.clone(), two.clone()] });
+            let served = read(offset, range(0, 16), &[entry(&one), entry(&two)]).unwrap();
+            assert_eq!(served, [one.clone(), two.clone()]);
         }
     }
 
     #[test]
+    fn what_is_not_acknowledged_yet_is_not_served() {
+        let (one, two) = (batch(10, 5), batch(15, 1));
+        assert_eq!(read(10, range(0, 15), &[entry(&one), entry(&two)]).unwrap(), [one]);
+        assert_eq!(read(15, range(0, 15), &[entry(&two)]).unwrap(), []);
+    }
+
+    #[test]
     fn the_end_is_empty_and_outside_is_refused() {
-        assert_eq!(read_page(Offset::new(16), &answer(3, 16, &[])).unwrap().batches, []);
+        assert_eq!(read(16, range(3, 16), &[]).unwrap(), []);
         for offset in [2, 17] {
-            let refused = read_page(Offset::new(offset), &answer(3, 16, &[])).unwrap_err();
+            let refused = read(offset, range(3, 16), &[]).unwrap_err();
             assert_eq!(refused, PageError::OutOfRange { offset: Offset::new(offset), log: range(3, 16) });
         }
     }
@@ -159,15 +160,14 @@ mod tests {
     #[test]
     fn a_hole_is_told_with_its_offsets() {
         let lost = |start, end| Err(PageError::Lost { lost: range(start, end) });
-        assert_eq!(read_page(Offset::new(4), &answer(0, 16, &[entry(&batch(15, 1))])), lost(4, 15));
-        assert_eq!(read_page(Offset::new(4), &answer(0, 16, &[])), lost(4, 16));
+        assert_eq!(read(4, range(0, 16), &[entry(&batch(15, 1))]), lost(4, 15));
+        assert_eq!(read(4, range(0, 16), &[]), lost(4, 16));
     }
 
     #[test]
     fn what_lies_before_a_hole_is_served_and_then_the_hole_is_told() {
         let one = batch(10, 2);
-        let answer = answer(0, 20, &[entry(&one), entry(&batch(13, 7))]);
-        assert_eq!(read_page(Offset::new(10), &answer).unwrap().batches, [one]);
+        assert_eq!(read(10, range(0, 20), &[entry(&one), entry(&batch(13, 7))]).unwrap(), [one]);
     }
 
     #[test]
@@ -177,29 +177,31 @@ mod tests {
         for position in 0..bytes.len() {
             let mut damaged = bytes.to_vec();
             damaged[position] ^= 1;
-            let answer = answer(0, 3, &[[id.clone(), Bytes::from(damaged)]]);
-            assert!(read_page(Offset::ZERO, &answer).is_err(), "byte {position}");
+            assert!(read(0, range(0, 3), &[[id.clone(), Bytes::from(damaged)]]).is_err(), "byte {position}");
         }
         let longer = Bytes::from([&bytes[..], b"x"].concat());
-        let refused = read_page(Offset::ZERO, &answer(0, 3, &[[id, longer]])).unwrap_err();
+        let refused = read(0, range(0, 3), &[[id, longer]]).unwrap_err();
         assert!(matches!(refused, PageError::Damaged { error: BatchError::TrailingBytes { bytes: 1 }, .. }));
     }
 
     #[test]
     fn a_batch_under_the_id_of_another_is_not_served() {
         let [_, bytes] = entry(&batch(0, 3));
-        let misplaced = [Bytes::from_static(b"4-5"), bytes];
-        assert!(matches!(read_page(Offset::ZERO, &answer(0, 4, &[misplaced])), Err(PageError::Misplaced { .. })));
-        let earlier = entry(&batch(0, 3));
-        assert!(matches!(read_page(Offset::new(5), &answer(0, 9, &[earlier])), Err(PageError::Misplaced { .. })));
+        let misplaced = read(0, range(0, 4), &[[Bytes::from_static(b"4-5"), bytes]]);
+        assert!(matches!(misplaced, Err(PageError::Misplaced { .. })));
+        assert!(matches!(read(5, range(0, 9), &[entry(&batch(0, 3))]), Err(PageError::Misplaced { .. })));
     }
 
     #[test]
     fn an_answer_of_another_shape_is_refused() {
-        assert_eq!(read_page(Offset::ZERO, &[]), Err(PageError::Answer));
-        assert_eq!(read_page(Offset::ZERO, &["page", "x", "1"].map(Bytes::from)), Err(PageError::Answer));
-        assert_eq!(read_page(Offset::ZERO, &["page", "0", "1", "x", "y"].map(Bytes::from)), Err(PageError::Answer));
-        let gone = read_page(Offset::ZERO, &["missing"].map(Bytes::from));
-        assert_eq!(gone, Err(PageError::Refused(Refusal::Missing)));
+        let log = range(0, 1);
+        let refused = |answer: &[&'static str]| {
+            let answer: Vec<_> = answer.iter().map(|text| Bytes::from(*text)).collect();
+            read_page(Offset::ZERO, log, &answer).unwrap_err()
+        };
+        assert_eq!(refused(&[]), PageError::Answer);
+        assert_eq!(refused(&["tail", "1"]), PageError::Answer);
+        assert_eq!(refused(&["page", "x", "y"]), PageError::Answer);
+        assert_eq!(refused(&["missing"]), PageError::Refused(Refusal::Missing));
     }
 }

@@ -25,6 +25,9 @@ const ADDRESSES_MAX: usize = 4;
 /// How many requests may wait for their turn to be written.
 const WRITE_QUEUE_MAX: usize = 256;
 
+/// The bytes that are collected for one write: requests that wait together go out together.
+const WRITE_BYTES: usize = 1 << 20;
+
 /// Reads and writes a connection; it has ended when this has, and ends when this is dropped.
 pub(super) type Driver = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -39,6 +42,12 @@ impl Connection {
     pub(super) async fn send(&mut self, command: &Cmd) -> Result<Value, Failure> {
         let value = self.requests.send_packed_command(command).await.and_then(Value::extract_error);
         value.map_err(|error| failure_of(&error))
+    }
+
+    /// Sends a transaction and gives the answers of its commands; an error reply among them is a failure.
+    pub(super) async fn send_all(&mut self, transaction: &redis::Pipeline) -> Result<Vec<Value>, Failure> {
+        let values: Result<Vec<Value>, _> = transaction.query_async(&mut self.requests).await;
+        values.map_err(|error| failure_of(&error))
     }
 }
 
@@ -127,7 +136,8 @@ where
     let settings = AsyncConnectionConfig::new()
         .set_response_timeout(None)
         .set_connection_timeout(None)
-        .set_pipeline_buffer_size(WRITE_QUEUE_MAX);
+        .set_pipeline_buffer_size(WRITE_QUEUE_MAX)
+        .set_write_backpressure_boundary(WRITE_BYTES);
     let guarded = GuardedStream::new(stream).compat();
     let multiplexed = MultiplexedConnection::new_with_config(&info, guarded, settings).await;
     let (requests, driver) = multiplexed.map_err(|error| failure_of(&error))?;

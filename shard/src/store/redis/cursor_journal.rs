@@ -5,7 +5,7 @@ use shard_core::redis::{OpenedPartition, Persistence, Written, read_written};
 
 use super::{
     ReadError, WriteError,
-    partition::{Owner, closes},
+    owner::Owner,
     scripts::{Argument, ScriptCall, ScriptName},
 };
 use crate::limits;
@@ -56,7 +56,7 @@ impl CursorJournal {
             let arguments = vec![Argument::Number(from), Argument::Number(bytes_max)];
             let keys = vec![self.owner.keys.cursors.as_str()];
             let call = ScriptCall { script: ScriptName::ReadCursors, keys, arguments };
-            let page = self.owner.link.run(&call).await?.strings;
+            let page = self.owner.link.run_script(&call).await?.value.strings;
             if page.is_empty() {
                 return Ok(entries);
             }
@@ -89,7 +89,7 @@ impl CursorJournal {
                 self.sequence += 1;
                 self.entries = before + u64::try_from(entries.len()).unwrap_or(u64::MAX);
             }
-            Err(ref error) => self.closed = closes(error),
+            Err(ref error) => self.closed = error.closes(),
         }
         written
     }
@@ -99,9 +99,11 @@ impl CursorJournal {
         let mut arguments =
             vec![Argument::Number(self.sequence), Argument::Number(self.sequence + 1), Argument::Text(how.to_owned())];
         arguments.extend(entries.iter().map(|entry| Argument::Bytes(entry)));
-        let answer = self.owner.run(ScriptName::WriteCursors, &keys, arguments).await?;
-        let _: Written = read_written(&answer.strings)??;
-        match self.owner.missing_replicas(&answer) {
+        let done = self.owner.run(ScriptName::WriteCursors, &keys, arguments).await?;
+        let answer = done.value;
+        let written = read_written(&answer.strings)?;
+        let _: Written = written.map_err(|refusal| WriteError::Refused { refusal, outcome: done.earlier })?;
+        match self.owner.missing_replicas(answer.replicas) {
             Some((reached, wanted)) => Err(WriteError::Replicas { reached, wanted }),
             None => Ok(answer.persistence),
         }

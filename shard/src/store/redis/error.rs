@@ -22,9 +22,9 @@ pub enum WriteError {
     /// If the outcome is unknown, the partition takes no more writes until it was opened anew.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// Nothing was written, and nothing more will be until the partition was opened anew.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
+    /// Nothing more is written until the partition was opened anew; an earlier try may have written.
+    #[error("{refusal}")]
+    Refused { refusal: Refusal, outcome: Outcome },
     /// It is written, but too few replicas said that they have it. The partition is closed.
     #[error("{reached} of {wanted} replicas have it")]
     Replicas { reached: u32, wanted: u32 },
@@ -54,16 +54,35 @@ impl WriteError {
     pub const fn outcome(&self) -> Outcome {
         match self {
             Self::Request(error) => error.outcome,
-            Self::Refused(_) | Self::Closed => Outcome::NotApplied,
+            Self::Refused { outcome, .. } => *outcome,
+            Self::Closed => Outcome::NotApplied,
             Self::Replicas { .. } | Self::Answer(_) => Outcome::Unknown,
+        }
+    }
+
+    /// Whether the partition has to be opened anew before it is written again: unless it is certain that nothing was
+    /// written, and that it is as it was.
+    pub(super) const fn closes(&self) -> bool {
+        match self {
+            Self::Request(request) => matches!(request.outcome, Outcome::Unknown),
+            Self::Refused { .. } | Self::Replicas { .. } | Self::Closed | Self::Answer(_) => true,
         }
     }
 }
 
 /// What an error of the `redis` crate means for the request that met it.
 pub(super) fn failure_of(error: &RedisError) -> Failure {
-    if let Some(code) = error.code() {
-        return Failure::from_reply(code, error.detail().unwrap_or_default());
+    if let Some(replies) = error.clone().into_server_errors() {
+        let first = replies.first().map(|(_, reply)| (reply.code(), reply.details().unwrap_or_default()));
+        let (code, detail) = first.unwrap_or_default();
+        let failure = Failure::from_reply(code, detail);
+        // A transaction that Redis did not begin fails for what one of its commands was refused for.
+        let began = error.code() != Some("EXECABORT");
+        return if began || failure.outcome() == Outcome::NotApplied {
+            failure
+        } else {
+            Failure::new(FailureKind::Aborted, failure.to_string())
+        };
     }
     let unreadable = [ErrorKind::Parse, ErrorKind::UnexpectedReturnType].contains(&error.kind()) || is_unbounded(error);
     let kind = if unreadable {

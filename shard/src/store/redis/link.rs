@@ -2,11 +2,7 @@
 //!
 //! This is the seam for Sentinel and Cluster: they answer the same calls over other connections.
 
-use std::{
-    cell::Cell,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, fmt, rc::Rc, time::Instant};
 
 use bytes::Bytes;
 use futures_lite::future;
@@ -35,6 +31,14 @@ struct Shared {
     state: LinkState,
     requests: Cell<usize>,
     bytes: Cell<usize>,
+}
+
+/// A request that was answered.
+#[derive(Debug)]
+pub(super) struct Done<T> {
+    pub(super) value: T,
+    /// Whether a try before the one that was answered may have been applied.
+    pub(super) earlier: Outcome,
 }
 
 /// What a script answered, and what it is worth.
@@ -79,35 +83,79 @@ impl RedisLink {
         &self.shared.config
     }
 
-    /// Runs a script, trying again as long as that helps and the deadline allows.
+    /// Makes a request of about so many bytes, trying again as long as that helps and the deadline allows.
     ///
-    /// Each script may be sent again after a try that may have been applied: it notices.
-    pub(super) async fn run(&self, call: &ScriptCall<'_>) -> Result<Answer, RequestError> {
+    /// A try may follow one that was applied: the request has to notice.
+    pub(super) async fn run<T>(
+        &self,
+        bytes: usize,
+        request: impl AsyncFn(&mut Current) -> Result<T, Failure>,
+    ) -> Result<Done<T>, RequestError> {
         let shared = &*self.shared;
-        let _admitted = shared.admit(call.len())?;
+        let _admitted = shared.admit(bytes)?;
         let deadline = Instant::now() + shared.config.timeouts.operation;
-        let mut outcome = Outcome::NotApplied;
+        let mut earlier = Outcome::NotApplied;
         let mut pause = limits::REDIS_RETRY_PAUSE_MIN;
         loop {
-            let failure = match shared.try_once(call, deadline).await {
-                Ok(answer) => return Ok(answer),
+            let failure = match shared.try_once(&request, deadline).await {
+                Ok(value) => return Ok(Done { value, earlier }),
                 Err(failure) => failure,
             };
             if failure.outcome() == Outcome::Unknown {
-                outcome = Outcome::Unknown;
+                earlier = Outcome::Unknown;
             }
             if failure.remedy() == Remedy::GiveUp || Instant::now() + pause >= deadline {
-                return Err(RequestError { failure, outcome });
+                return Err(RequestError { failure, outcome: earlier });
             }
-            tracing::debug!(%failure, script = ?call.script, "a request to Redis is tried again");
+            tracing::debug!(%failure, "a request to Redis is tried again");
             Timer::new(pause).await;
             pause = (pause * 2).min(limits::REDIS_RETRY_PAUSE_MAX);
         }
     }
+
+    /// Runs a script.
+    pub(super) async fn run_script(&self, call: &ScriptCall<'_>) -> Result<Done<Answer>, RequestError> {
+        self.run(call.len(), async |current| {
+            let strings = self.script(call, current).await?;
+            let replicas = if call.script.acknowledges() { self.replicas(current).await? } else { None };
+            Ok(Answer { strings, persistence: current.persistence, replicas })
+        })
+        .await
+    }
+
+    /// Runs a script once, over this connection.
+    pub(super) async fn script(&self, call: &ScriptCall<'_>, current: &mut Current) -> Result<Vec<Bytes>, Failure> {
+        let by_hash = current.connection.send(&self.shared.scripts.by_hash(call)).await;
+        let value = match by_hash {
+            Err(failure) if failure.kind() == FailureKind::UnknownScript => {
+                current.connection.send(&Scripts::by_text(call)).await?
+            }
+            other => other?,
+        };
+        answer::strings(value)
+    }
+
+    /// Waits until replicas have what was written over this connection, if the settings ask for that.
+    pub(super) async fn replicas(&self, current: &mut Current) -> Result<Option<u32>, Failure> {
+        let RedisConfig { wait_replicas, timeouts, .. } = self.config();
+        if *wait_replicas == 0 {
+            return Ok(None);
+        }
+        // Answered before the deadline, so that missing replicas are not taken for a silent server.
+        let at_most = u64::try_from(timeouts.request.as_millis() / 2).unwrap_or(u64::MAX).max(1);
+        let mut command = redis::cmd("WAIT");
+        command.arg(*wait_replicas).arg(at_most);
+        let replicas = current.connection.send(&command).await.and_then(|value| answer::count(&value));
+        // It is written by now; whatever goes wrong with this leaves that open.
+        replicas.map(Some).map_err(|failure| match failure.outcome() {
+            Outcome::Unknown => failure,
+            Outcome::NotApplied => Failure::new(FailureKind::Other, format!("WAIT: {failure}")),
+        })
+    }
 }
 
-impl std::fmt::Debug for RedisLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for RedisLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisLink").field("config", &self.shared.config).finish_non_exhaustive()
     }
 }
@@ -127,10 +175,14 @@ impl Shared {
         Ok(Admitted { shared: self, bytes })
     }
 
-    async fn try_once(&self, call: &ScriptCall<'_>, deadline: Instant) -> Result<Answer, Failure> {
+    async fn try_once<T>(
+        &self,
+        request: impl AsyncFn(&mut Current) -> Result<T, Failure>,
+        deadline: Instant,
+    ) -> Result<T, Failure> {
         let mut current = self.connection(deadline).await?;
         let patience = self.config.timeouts.request.min(deadline.saturating_duration_since(Instant::now()));
-        let sent = within(patience, self.send(call, &mut current, patience)).await;
+        let sent = within(patience, request(&mut current)).await;
         let result = sent.unwrap_or_else(|| {
             Err(Failure::new(FailureKind::TimedOut, format!("none in {} ms", patience.as_millis())))
         });
@@ -158,41 +210,6 @@ impl Shared {
             // Whatever woke it, the state is looked at again.
             let _ = within(left.min(at_most), changed).await;
         }
-    }
-
-    async fn send(&self, call: &ScriptCall<'_>, current: &mut Current, patience: Duration) -> Result<Answer, Failure> {
-        let by_hash = current.connection.send(&self.scripts.by_hash(call)).await;
-        let value = match by_hash {
-            Err(failure) if failure.kind() == FailureKind::UnknownScript => {
-                current.connection.send(&Scripts::by_text(call)).await?
-            }
-            other => other?,
-        };
-        let strings = answer::strings(value)?;
-        let replicas = self.wait_for_replicas(call, current, patience).await?;
-        Ok(Answer { strings, persistence: current.persistence, replicas })
-    }
-
-    /// Waits until replicas have what this connection wrote; it must be the one that the script was sent over.
-    async fn wait_for_replicas(
-        &self,
-        call: &ScriptCall<'_>,
-        current: &mut Current,
-        patience: Duration,
-    ) -> Result<Option<u32>, Failure> {
-        if self.config.wait_replicas == 0 || !call.script.acknowledges() {
-            return Ok(None);
-        }
-        // Answered before the deadline, so that missing replicas are not taken for a silent server.
-        let at_most = u64::try_from(patience.as_millis() / 2).unwrap_or(u64::MAX).max(1);
-        let mut command = redis::cmd("WAIT");
-        command.arg(self.config.wait_replicas).arg(at_most);
-        // It is written by now; whatever goes wrong with this leaves that open.
-        let replicas = current.connection.send(&command).await.and_then(|value| answer::count(&value));
-        replicas.map(Some).map_err(|failure| match failure.outcome() {
-            Outcome::Unknown => failure,
-            Outcome::NotApplied => Failure::new(FailureKind::Other, format!("WAIT: {failure}")),
-        })
     }
 }
 

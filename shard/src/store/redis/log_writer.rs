@@ -1,14 +1,17 @@
 //! Appends to the log of one partition, and trims it; one request at a time.
 
+use std::{cell::Cell, rc::Rc};
+
 use shard_core::{
     format::record_batch::RecordBatch,
     model::{Offset, OffsetRange, Timestamp},
-    redis::{EntryId, OpenedPartition, Persistence, Written, read_written},
+    redis::{EntryId, OpenedPartition, Outcome, Persistence, Written, read_written},
 };
 
 use super::{
     WriteError,
-    partition::{Owner, closes},
+    append::{Append, NotStored},
+    owner::Owner,
     scripts::{Argument, ScriptName},
 };
 
@@ -16,7 +19,13 @@ use super::{
 #[derive(Debug)]
 pub struct LogWriter {
     owner: Owner,
-    log: OffsetRange,
+    /// What of it is acknowledged, for readers too.
+    log: Rc<Cell<OffsetRange>>,
+    /// Where it starts in Redis: readers are told of a trim before.
+    stored_start: Offset,
+    last: Option<EntryId>,
+    /// The connection over which `last` was seen to be the last.
+    verified_over: Cell<u64>,
     /// The bytes of all batches ever appended.
     position: u64,
     /// The latest timestamp of them.
@@ -37,10 +46,30 @@ pub struct Acknowledged {
     pub replicas: Option<u32>,
 }
 
+/// The log as it will be.
+struct Planned {
+    end: Offset,
+    position: u64,
+    latest: Timestamp,
+    bytes: usize,
+    /// Of each batch: its id, and how many bytes lie before it.
+    entries: Vec<(EntryId, u64)>,
+}
+
 impl LogWriter {
-    pub(super) fn new(owner: Owner, opened: &OpenedPartition) -> Self {
-        let latest = opened.latest.unwrap_or_default();
-        Self { owner, log: opened.offsets, position: opened.position, latest, closed: false }
+    pub(super) fn new(owner: Owner, opened: &OpenedPartition, log: Rc<Cell<OffsetRange>>) -> Self {
+        let latest = opened.last.map(EntryId::latest).unwrap_or_default();
+        let verified_over = Cell::new(0);
+        Self {
+            owner,
+            log,
+            stored_start: opened.offsets.start,
+            last: opened.last,
+            verified_over,
+            position: opened.position,
+            latest,
+            closed: false,
+        }
     }
 
     /// Appends batches, all of them or none, each as it is.
@@ -51,23 +80,25 @@ impl LogWriter {
     /// If the outcome is unknown, or the partition is not as it was left, it is closed: it has to be opened anew.
     ///
     /// # Panics
-    /// If the batches don't follow each other and the log.
+    /// If there are none, or they don't follow each other and the log.
     pub async fn append(&mut self, batches: &[RecordBatch]) -> Result<Acknowledged, WriteError> {
         if self.closed {
             return Err(WriteError::Closed);
         }
-        let appended = self.plan(batches);
-        let keys = [self.owner.keys.metadata.clone(), self.owner.keys.log.clone()];
-        let keys = keys.each_ref().map(String::as_str);
+        assert!(!batches.is_empty(), "an append has a batch");
+        let planned = self.plan(batches);
         // A caller that goes away in the middle leaves the outcome open.
         self.closed = true;
-        let acknowledged = self.send(&keys, batches, &appended).await;
-        match acknowledged {
+        let acknowledged = self.send(batches, &planned).await;
+        match &acknowledged {
             Ok(_) => {
-                (self.log.end, self.position, self.latest) = (appended.end, appended.position, appended.latest);
+                let start = self.log.get().start;
+                self.log.set(OffsetRange::new(start, planned.end));
+                self.last = planned.entries.last().map(|(id, _)| *id).or(self.last);
+                (self.position, self.latest) = (planned.position, planned.latest);
                 self.closed = false;
             }
-            Err(ref error) => self.closed = closes(error),
+            Err(error) => self.closed = error.closes(),
         }
         acknowledged
     }
@@ -75,28 +106,40 @@ impl LogWriter {
     /// Drops the batches that lie wholly before `start`, and lets the log begin there; never takes a start back.
     ///
     /// # Errors
-    /// Refused if `start` lies beyond the log. If the outcome is unknown, the log may be trimmed or not.
+    /// If the outcome is unknown, the log may be trimmed or not, and can be written on.
+    ///
+    /// # Panics
+    /// If `start` lies beyond the log.
     pub async fn trim(&mut self, start: Offset) -> Result<OffsetRange, WriteError> {
+        let log = self.log.get();
+        assert!(start <= log.end, "a log begins where it ends, at the latest");
         if self.closed {
             return Err(WriteError::Closed);
         }
-        if start <= self.log.start {
-            return Ok(self.log);
+        if start <= self.stored_start {
+            return Ok(log);
         }
-        let keys = [self.owner.keys.metadata.as_str(), self.owner.keys.log.as_str()];
+        // Told to readers first: what they miss from here on is not lost.
+        let trimmed = OffsetRange::new(log.start.max(start), log.end);
+        self.log.set(trimmed);
+        let log_key = self.owner.log_key();
+        let keys = [self.owner.keys.metadata.as_str(), &log_key];
         let arguments = vec![Argument::Number(start.get()), Argument::Text(EntryId::first_holding(start))];
-        let answer = self.owner.run(ScriptName::Trim, &keys, arguments).await?;
-        let trimmed = read_written(&answer.strings)?;
-        // Trimming again what was trimmed does nothing, so that an unknown outcome leaves the log open.
-        let _: Written = trimmed.inspect_err(|_| self.closed = true)?;
-        self.log.start = start;
-        Ok(self.log)
+        let done = self.owner.run(ScriptName::Trim, &keys, arguments).await?;
+        let answer = read_written(&done.value.strings)?;
+        answer.map_err(|refusal| {
+            self.closed = true;
+            WriteError::Refused { refusal, outcome: done.earlier }
+        })?;
+        self.stored_start = start;
+        self.last = self.last.filter(|_| start < log.end);
+        Ok(trimmed)
     }
 
     /// The offsets of the log.
     #[must_use]
-    pub const fn offsets(&self) -> OffsetRange {
-        self.log
+    pub fn offsets(&self) -> OffsetRange {
+        self.log.get()
     }
 
     /// The bytes of all batches that were ever appended.
@@ -113,48 +156,51 @@ impl LogWriter {
 
     /// What the log is after the batches, and what each entry is called.
     fn plan(&self, batches: &[RecordBatch]) -> Planned {
-        let mut planned =
-            Planned { end: self.log.end, position: self.position, latest: self.latest, entries: Vec::new() };
+        let (end, position, latest) = (self.log.get().end, self.position, self.latest);
+        let mut planned = Planned { end, position, latest, bytes: 0, entries: Vec::with_capacity(batches.len()) };
         for batch in batches {
             assert_eq!(batch.offsets().start, planned.end, "a batch follows the one before it");
             planned.end = batch.offsets().end;
             planned.latest = planned.latest.max(batch.header().last_timestamp());
             planned.entries.push((EntryId::new(planned.end, planned.latest), planned.position));
             planned.position += u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX);
+            planned.bytes += batch.bytes().len();
         }
         planned
     }
 
-    async fn send(
-        &self,
-        keys: &[&str],
-        batches: &[RecordBatch],
-        planned: &Planned,
-    ) -> Result<Acknowledged, WriteError> {
-        let mut arguments = Vec::with_capacity(5 + 3 * batches.len());
-        arguments.push(Argument::Number(self.log.end.get()));
-        arguments.push(Argument::Number(planned.end.get()));
-        arguments.push(Argument::Number(planned.position));
-        for (batch, (id, position)) in batches.iter().zip(&planned.entries) {
-            arguments.push(Argument::Text(id.to_string()));
-            arguments.push(Argument::Number(*position));
-            arguments.push(Argument::Bytes(batch.bytes()));
-        }
-        let answer = self.owner.run(ScriptName::Append, keys, arguments).await?;
-        let written = read_written(&answer.strings)??;
-        if let Some((reached, wanted)) = self.owner.missing_replicas(&answer) {
+    async fn send(&self, batches: &[RecordBatch], planned: &Planned) -> Result<Acknowledged, WriteError> {
+        let tried = self.owner.link.run(planned.bytes, async |current| {
+            let verified = self.verified_over.get() == current.number;
+            let append = Append {
+                owner: &self.owner,
+                last: self.last,
+                trimmed: self.log.get().is_empty(),
+                verified,
+                batches,
+                entries: &planned.entries,
+            };
+            let tried = append.try_once(current).await;
+            if let Ok(Ok(_)) = &tried {
+                self.verified_over.set(current.number);
+            }
+            tried
+        });
+        let done = tried.await?;
+        let stored = done.value.map_err(|not_stored| match not_stored {
+            NotStored::Refused(refusal) => WriteError::Refused { refusal, outcome: done.earlier },
+            NotStored::Mixed(refusal) => WriteError::Refused { refusal, outcome: Outcome::Unknown },
+            NotStored::Answer(error) => WriteError::Answer(error),
+        })?;
+        if let Some((reached, wanted)) = self.owner.missing_replicas(stored.replicas) {
             return Err(WriteError::Replicas { reached, wanted });
         }
-        let offsets = OffsetRange::new(self.log.end, planned.end);
-        Ok(Acknowledged { offsets, written, persistence: answer.persistence, replicas: answer.replicas })
+        let offsets = OffsetRange::new(self.log.get().end, planned.end);
+        Ok(Acknowledged {
+            offsets,
+            written: stored.written,
+            persistence: stored.persistence,
+            replicas: stored.replicas,
+        })
     }
-}
-
-/// The log as it will be.
-struct Planned {
-    end: Offset,
-    position: u64,
-    latest: Timestamp,
-    /// Of each batch: its id, and how many bytes lie before it.
-    entries: Vec<(EntryId, u64)>,
 }

@@ -6,7 +6,7 @@ use redis::{Cmd, Script};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScriptName {
     Open,
-    Append,
+    Tail,
     Read,
     Peek,
     Trim,
@@ -35,8 +35,8 @@ pub(super) enum Argument<'a> {
     Bytes(&'a [u8]),
 }
 
-/// A script that writes, with the preamble that lets only the owner through.
-macro_rules! fenced {
+/// A script of an owner, with the functions that such scripts share.
+macro_rules! owned {
     ($file:literal) => {
         concat!(include_str!("scripts/enter.lua"), include_str!(concat!("scripts/", $file)))
     };
@@ -45,7 +45,7 @@ macro_rules! fenced {
 impl ScriptName {
     const ALL: [Self; 11] = [
         Self::Open,
-        Self::Append,
+        Self::Tail,
         Self::Read,
         Self::Peek,
         Self::Trim,
@@ -59,16 +59,16 @@ impl ScriptName {
 
     const fn text(self) -> &'static str {
         match self {
-            Self::Open => fenced!("open.lua"),
-            Self::Append => fenced!("append.lua"),
+            Self::Open => owned!("open.lua"),
+            Self::Tail => owned!("tail.lua"),
             Self::Read => include_str!("scripts/read.lua"),
             Self::Peek => include_str!("scripts/peek.lua"),
-            Self::Trim => fenced!("trim.lua"),
-            Self::Keep => fenced!("keep.lua"),
-            Self::Cut => fenced!("cut.lua"),
-            Self::AcceptLoss => fenced!("accept_loss.lua"),
-            Self::Delete => fenced!("delete.lua"),
-            Self::WriteCursors => fenced!("write_cursors.lua"),
+            Self::Trim => owned!("trim.lua"),
+            Self::Keep => owned!("keep.lua"),
+            Self::Cut => owned!("cut.lua"),
+            Self::AcceptLoss => owned!("accept_loss.lua"),
+            Self::Delete => include_str!("scripts/delete.lua"),
+            Self::WriteCursors => owned!("write_cursors.lua"),
             Self::ReadCursors => include_str!("scripts/read_cursors.lua"),
         }
     }
@@ -76,8 +76,8 @@ impl ScriptName {
     /// Whether the answer is an acknowledgement, which replicas may have to back.
     pub(super) const fn acknowledges(self) -> bool {
         match self {
-            Self::Append | Self::WriteCursors | Self::Open | Self::Cut | Self::AcceptLoss => true,
-            Self::Read | Self::Peek | Self::Trim | Self::Keep | Self::Delete | Self::ReadCursors => false,
+            Self::WriteCursors | Self::Open | Self::Cut | Self::AcceptLoss => true,
+            Self::Tail | Self::Read | Self::Peek | Self::Trim | Self::Keep | Self::Delete | Self::ReadCursors => false,
         }
     }
 }

@@ -1,24 +1,19 @@
--- Every script that writes begins with this. KEYS[1] is the partition's metadata, ARGV[1] the sender's leader epoch,
--- ARGV[2] its session: a random number drawn each time a partition is opened.
+-- The scripts of an owner begin with this. KEYS[1] is the partition's metadata, ARGV[1] the sender's leader epoch, ARGV[2]
+-- its session: a random number drawn each time a partition is opened.
 --
--- The sender goes on if its epoch is newer than the stored one, or if it is the same and so is the session. Nothing that
--- an earlier owner sent, or this one before it opened the partition anew, has any effect, however late it comes.
---
--- A command that Redis can refuse (out of memory, read only, no permission) comes before all that it can't: a script
--- writes everything or nothing.
-local function enter(opens)
-  local fields = redis.call('HMGET', KEYS[1], 'version', 'epoch', 'session', 'start', 'end', 'position', 'entries',
-    'cursor_sequence', 'cursor_entries')
-  if not fields[1] then return nil, {'missing'} end
-  if fields[1] ~= '1' then return nil, {'version', fields[1]} end
-  local stored, sent = tonumber(fields[2]), tonumber(ARGV[1])
-  if stored > sent or (stored == sent and fields[3] ~= ARGV[2] and not opens) then
-    return nil, {'fenced', fields[2]}
-  end
-  if stored ~= sent or fields[3] ~= ARGV[2] then
-    redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'session', ARGV[2])
-  end
-  return {start = fields[4], log_end = fields[5], position = fields[6], entries = fields[7],
-    cursor_sequence = fields[8], cursor_entries = fields[9]}
+-- Only the session that opened the partition last goes on. What an earlier owner sent, or this one before it opened the
+-- partition anew, has no effect, however late Redis gets to it.
+local function enter()
+  local held = redis.call('HMGET', KEYS[1], 'version', 'epoch', 'session')
+  -- With an older epoch, Redis has lost that the sender opened it.
+  if not held[1] or tonumber(held[2]) < tonumber(ARGV[1]) then return {'missing'} end
+  if held[1] ~= '1' then return {'version', held[1]} end
+  if held[3] ~= ARGV[2] then return {'fenced', held[2]} end
+  return nil
+end
+
+-- The offset at which an entry's batch ends, and how many bytes were ever appended by then.
+local function ends(entry)
+  return string.match(entry[1], '^%d+'), string.format('%.0f', tonumber(entry[2][2]) + #entry[2][4])
 end
 

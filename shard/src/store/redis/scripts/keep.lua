@@ -1,9 +1,9 @@
 -- Copies the next entries of a log that are kept when it is cut; `before` when nothing is left to copy.
 --
 -- A stream never takes an id below one that it has had, also if that was deleted: a log is cut by making a new stream.
--- KEYS: metadata, log, kept. ARGV: epoch, session, the highest id that is kept, entries at most, and `first` for
--- the first of these requests, which drops what an earlier cut left behind.
-local _, refusal = enter(false)
+-- KEYS: metadata, log, kept. ARGV: epoch, session, the highest id that is kept, entries at most, and `first` for the
+-- first of these requests, which drops what an earlier cut left behind.
+local refusal = enter()
 if refusal then return refusal end
 if ARGV[5] == 'first' then redis.call('UNLINK', KEYS[3]) end
 local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]

@@ -1,18 +1,15 @@
 -- Reads whole batches of a log: at least one, and no more bytes than asked for after that.
--- KEYS: metadata, log. ARGV: the lowest id, bytes at most.
+-- KEYS: log. ARGV: the lowest id, bytes at most.
 --
 -- XRANGE has no limit in bytes, so entries are fetched singly until they are known to be small.
-local fields = redis.call('HMGET', KEYS[1], 'version', 'start', 'end')
-if not fields[1] then return {'missing'} end
-if fields[1] ~= '1' then return {'version', fields[1]} end
-local page = {'page', fields[2], fields[3]}
-local from, left, count = ARGV[1], tonumber(ARGV[2]), 1
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'missing'} end
+local page, from, left, count = {'page'}, ARGV[1], tonumber(ARGV[2]), 1
 while true do
-  local entries = redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', count)
+  local entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', count)
   local largest = 0
   for _, entry in ipairs(entries) do
     local batch = entry[2][4]
-    if #page > 3 and #batch > left then return page end
+    if #page > 1 and #batch > left then return page end
     left = left - #batch
     largest = math.max(largest, #batch)
     page[#page + 1] = entry[1]

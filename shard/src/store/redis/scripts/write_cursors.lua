@@ -1,18 +1,17 @@
--- Appends entries to the cursor journal, or puts them in the place of all that is there.
+-- Appends an entry to the cursor journal, or puts it in the place of all that is there.
 -- KEYS: metadata, cursors. ARGV: epoch, session, number of this write, number of the next, `append` or `replace`, entries.
-local held, refusal = enter(false)
+local refusal = enter()
 if refusal then return refusal end
-if held.cursor_sequence ~= ARGV[3] then
+local held = redis.call('HMGET', KEYS[1], 'cursor_sequence', 'cursor_entries')
+if held[1] ~= ARGV[3] then
   -- Only this session writes, and one write at a time: the number after this one means that this one was applied.
-  if held.cursor_sequence == ARGV[4] then
-    -- Written again, as in the script that appends to the log.
-    redis.call('HSET', KEYS[1], 'session', ARGV[2])
-    return {'before'}
-  end
-  return {'elsewhere', held.cursor_sequence}
+  if held[1] ~= ARGV[4] then return {'elsewhere', held[1]} end
+  -- Written again, so that a WAIT behind this covers what the earlier try wrote over another connection.
+  redis.call('HSET', KEYS[1], 'session', ARGV[2])
+  return {'before'}
 end
 local entries = redis.call('LLEN', KEYS[2])
-if entries ~= tonumber(held.cursor_entries) then return {'incomplete', held.cursor_entries, tostring(entries)} end
+if entries ~= tonumber(held[2]) then return {'incomplete', held[2], tostring(entries)} end
 if ARGV[5] == 'replace' then
   -- Redis refuses this one if it is out of memory, and would not refuse to delete.
   redis.call('HSET', KEYS[1], 'session', ARGV[2])
