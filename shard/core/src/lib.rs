@@ -6,6 +6,7 @@
 
 pub mod delivery;
 pub mod format;
+pub mod layout;
 pub mod limits;
 pub mod log;
 pub mod model;
