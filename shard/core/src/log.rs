@@ -4,19 +4,25 @@ mod appender;
 mod config;
 mod effect;
 mod flush;
+mod index_check;
+mod known_logs;
 mod recovery;
 mod scanner;
 mod segment;
 mod segment_log;
 mod space;
+mod survey;
 #[cfg(test)]
 mod testing;
 
 pub use appender::{AppendError, Appender, LogExtent};
 pub use config::{AppendConfig, FlushPolicy, Retention};
 pub use effect::{AppendEffect, AppendEvent, Fate, Reached};
+pub use index_check::IndexCheck;
+pub use known_logs::{KnownLogs, further};
 pub use recovery::{Cut, DamagedLog, KnownLog, LogRecovery, RecoveredLog, RecoveryStep};
 pub use scanner::{BatchScanner, Scanned};
 pub use segment::Segment;
 pub use segment_log::{Lane, ReadPlan, SegmentEffect, SegmentEvent, SegmentLog, SegmentLogConfig, Step};
 pub use space::SpaceBudget;
+pub use survey::{LogDamage, LogSurvey, SurveyStep, Surveyed};

@@ -14,7 +14,7 @@ use std::{
 
 use shard_core::{
     format::durable_ends::DurableEnd,
-    log::{KnownLog, LogExtent, SegmentLog, SegmentLogConfig},
+    log::{KnownLog, LogExtent, SegmentLog, SegmentLogConfig, further},
     model::{LeaderEpoch, Offset, TopicPartition},
 };
 
@@ -90,7 +90,7 @@ impl LogStore {
         let ours = |end: &&DurableEnd| shard_of(end.partition, config.shard_count) == config.shard;
         for end in config.durable_ends.entries.iter().filter(ours) {
             let point = points.entry(end.partition).or_insert_with(|| Rc::new(Cell::new(*end)));
-            point.set(durable_ends::further(point.get(), *end));
+            point.set(further(point.get(), *end));
         }
         let shared = Shared {
             reader: SegmentReader::new(Arc::clone(&metrics)),
@@ -172,10 +172,7 @@ impl Shared {
     /// What was written down of a partition before it was opened.
     fn known(&self, partition: TopicPartition) -> KnownLog {
         let known = self.points.borrow().get(&partition).map(|point| point.get());
-        known.map_or_else(KnownLog::default, |point| KnownLog {
-            durable_end: point.durable_end,
-            log_start: Some(point.log_start),
-        })
+        known.map_or_else(KnownLog::default, KnownLog::from)
     }
 
     /// The place in which a partition notes how far it is durable.

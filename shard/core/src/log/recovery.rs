@@ -116,7 +116,7 @@ impl KnownLog {
     }
 
     /// Everything below was on the disk; a start of a log is the end of segments that were synced.
-    fn durable_end(&self) -> Offset {
+    pub(super) fn durable_end(&self) -> Offset {
         self.durable_end.max(self.log_start.unwrap_or_default())
     }
 }

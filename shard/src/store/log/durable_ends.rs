@@ -119,12 +119,6 @@ pub fn read_durable_ends(data_dir: &Path) -> Result<DurableEnds, String> {
     Ok(all)
 }
 
-/// What two entries of one partition say together.
-pub(super) fn further(one: DurableEnd, other: DurableEnd) -> DurableEnd {
-    let further = if other.durable_end > one.durable_end { other } else { one };
-    DurableEnd { log_start: one.log_start.max(other.log_start), ..further }
-}
-
 /// The durable-ends files in a data directory, with their shards.
 fn files(data_dir: &Path) -> Result<Vec<(usize, PathBuf)>, FileError> {
     let error = |error: std::io::Error| FileError::of_io("listing", data_dir, error);
