@@ -11,6 +11,7 @@ use crate::commands::completions::CompletionsArgs;
 use crate::commands::publish::PublishArgs;
 use crate::commands::pull::PullArgs;
 use crate::commands::seek::SeekArgs;
+use crate::commands::store::StoreCommand;
 use crate::commands::subscribe::SubscribeArgs;
 use crate::commands::subscriptions::SubscriptionsCommand;
 use crate::commands::topics::TopicsCommand;
@@ -75,6 +76,9 @@ pub(crate) enum Command {
     Extend(ExtendArgs),
     /// Move a subscription to another place
     Seek(SeekArgs),
+    /// Look into the data directory of a stopped node
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
 }

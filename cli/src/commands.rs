@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod seek;
+pub(crate) mod store;
 pub(crate) mod subscribe;
 pub(crate) mod subscriptions;
 pub(crate) mod topics;
@@ -27,6 +28,7 @@ pub(crate) async fn run(args: Args, output: &mut Output<'_>) -> Result<(), CliEr
         Command::Nack(args) => acks::nack(args, &client, output).await,
         Command::Extend(args) => acks::extend(args, &client, output).await,
         Command::Seek(args) => seek::run(args, &client, output).await,
+        Command::Store(command) => store::run(command, output),
         Command::Completions(args) => completions::run(&args, output),
     }
 }

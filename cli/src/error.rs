@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::PathBuf;
 
 use gateway_api::client::ClientError;
 use gateway_api::{Code, Outcome, Problem};
@@ -22,6 +23,14 @@ pub(crate) enum CliError {
     /// A part was refused; what was done is in the output.
     #[error("{failed} of {total} {what} failed, the first one with {code}{detail}")]
     Partly { what: &'static str, failed: u64, total: u64, code: Code, detail: String },
+    /// Something that was named is not in a data directory.
+    #[error("{detail}")]
+    NotThere { detail: String },
+    #[error("{} is in use by {holder}", directory.display())]
+    InUse { directory: PathBuf, holder: String },
+    /// What exactly is in the output.
+    #[error("{} is not whole: {detail}", directory.display())]
+    Damaged { directory: PathBuf, detail: String },
     #[error("cannot show this as {format}: {detail}")]
     Render { format: &'static str, detail: String },
 }
@@ -46,6 +55,9 @@ impl CliError {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitKind::Done,
             Self::Output(_) | Self::Render { .. } => ExitKind::Internal,
             Self::Usage { .. } | Self::Input { .. } => ExitKind::Usage,
+            Self::NotThere { .. } => ExitKind::NotFound,
+            Self::InUse { .. } => ExitKind::Unavailable,
+            Self::Damaged { .. } => ExitKind::Damaged,
             Self::Partly { code, .. } => ExitKind::of_status(code.status()),
             Self::Call { source, .. } => of_client_error(source),
         }
@@ -78,6 +90,9 @@ impl CliError {
 
     fn hints(&self) -> Vec<String> {
         let mut hints = Vec::new();
+        if let Self::InUse { .. } = self {
+            hints.push("stop the node first: what it writes at this moment would look like damage".to_owned());
+        }
         let Self::Call { source, .. } = self else { return hints };
         match source {
             ClientError::Connect { server, .. } => hints.push(format!(

@@ -19,3 +19,7 @@ pub(crate) const INPUT_BUFFER_BYTES: usize = 256 * 1024;
 /// Frames that wait to be sent. There is at most one ack and one credit frame for each message on credit, so it is
 /// never full.
 pub(crate) const FRAMES_WAITING_MAX: usize = 2 * CREDIT as usize + 8;
+/// What is read of a segment at a time; a batch that is longer is read whole.
+pub(crate) const SEGMENT_READ_BYTES: usize = 1 << 20;
+/// Damages that are listed of each partition; further ones are counted.
+pub(crate) const DAMAGES_LISTED_MAX: usize = 100;

@@ -66,6 +66,16 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Prints one of several results that are long each: a table and an empty line, a line of JSON, or a document of YAML.
+    pub(crate) fn part<T: Render>(&mut self, value: &T) -> Result<(), CliError> {
+        if self.format == Format::Table {
+            value.table().write(&mut self.writer)?;
+            writeln!(self.writer)?;
+            return self.flush();
+        }
+        self.item(value)
+    }
+
     /// Prints bytes as they are.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         Ok(self.writer.write_all(bytes)?)

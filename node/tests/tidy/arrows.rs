@@ -10,7 +10,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("raft", "raft", &["shard-core"]),
     ("gateway", "gateway", &["gateway-api", "shard", "raft", "shard-core"]),
     ("node", "node", &["gateway", "raft", "shard", "shard-core"]),
-    ("cli", "cli", &["gateway-api"]),
+    ("cli", "cli", &["gateway-api", "shard-core"]),
     ("loadtest", "loadtest", &["gateway-api"]),
 ];
 
