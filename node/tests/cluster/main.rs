@@ -18,6 +18,7 @@ mod command_line;
 mod crash;
 mod full_disk;
 mod idle_connections;
+mod inspect;
 mod memory;
 mod publish_consume;
 mod recovery;
