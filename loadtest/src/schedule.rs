@@ -36,7 +36,7 @@ impl Rate {
     pub fn intended(self, index: u64) -> Duration {
         let messages = u128::from(index) * u128::from(self.messages_per_request.get());
         let per_second = u128::from(self.messages_per_second.get());
-        let seconds = u64::try_from(messages / per_second).unwrap_or(u64::MAX);
+        let Ok(seconds) = u64::try_from(messages / per_second) else { return Duration::MAX };
         // The remainder is below `per_second`, so the quotient is below one second.
         let nanos = u32::try_from((messages % per_second) * NANOS_PER_SECOND / per_second).unwrap_or(0);
         Duration::new(seconds, nanos)
@@ -204,5 +204,11 @@ mod tests {
         fn intended_times_never_fall(per_second in 1_u64..2_000_000_000, batch in 1_u64..10_000, index in 0..u64::MAX - 1) {
             prop_assert!(rate(per_second, batch).intended(index) <= rate(per_second, batch).intended(index + 1));
         }
+    }
+
+    #[test]
+    fn what_is_due_after_the_end_of_time_is_due_then() {
+        let (slow, index) = (rate(940, 1_372), 14_328_279_854_701_523_689);
+        assert_eq!((slow.intended(index), slow.intended(index + 1)), (Duration::MAX, Duration::MAX));
     }
 }
