@@ -234,7 +234,9 @@ fn a_master_that_is_demoted_refuses_and_is_not_written_to() {
         let () = server.command(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
         let error = partition.log.append(&[batch(1, 1, 1)]).await.unwrap_err();
         let WriteError::Request(request) = &error else { panic!("{error}") };
-        assert_eq!((request.failure.kind(), request.outcome), (FailureKind::ReadOnly, Outcome::NotApplied));
+        // On a slow machine a deadline may pass, and the new connection then finds a server that is no master.
+        assert!(matches!(request.failure.kind(), FailureKind::ReadOnly | FailureKind::Unreachable), "{request:?}");
+        assert_eq!(request.outcome, Outcome::NotApplied);
         assert!(!partition.log.is_closed());
 
         let () = server.command(&["REPLICAOF", "NO", "ONE"]);
