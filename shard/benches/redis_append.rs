@@ -49,9 +49,10 @@ fn main() {
     println!("| batch of 256 B | in flight | store, messages/s | p50 | raw XADD, messages/s | p50 | store / raw |");
     println!("|---|---|---|---|---|---|---|");
     let executor = LocalExecutorBuilder::new(Placement::Unbound).spawn(move || async move {
-        let link = RedisLink::start(config(port));
         for (records, appends) in SIZES {
             for depth in DEPTHS {
+                // How much Redis reads at once follows from what a connection has sent: both begin with a new one.
+                let link = RedisLink::start(config(port));
                 compare(&link, port, (records, appends, depth)).await;
             }
         }

@@ -138,6 +138,14 @@ fn a_user_with_the_listed_permissions_is_enough() {
 }
 
 #[test]
+fn the_operations_page_lists_these_permissions() {
+    let page = include_str!("../../../docs/operations.md");
+    for permission in PERMISSIONS.split_whitespace() {
+        assert!(page.split_whitespace().any(|word| word == permission), "{permission}");
+    }
+}
+
+#[test]
 fn a_user_that_may_not_read_the_settings_gets_buffered() {
     let server = RedisServer::start();
     let () = server.command(&["ACL", "SETUSER", "pubsub", "on", ">secret", "~*", "+@all", "-config"]);
