@@ -153,6 +153,7 @@ pub(crate) fn of_unavailable(error: &PartitionUnavailable) -> Failure {
     let code = match error {
         PartitionUnavailable::NotHere(_) => Code::PartitionUnavailable,
         PartitionUnavailable::Closed { .. } => Code::PartitionClosed,
+        PartitionUnavailable::StoreAway { .. } => Code::StoreUnavailable,
         PartitionUnavailable::Overloaded => Code::Overloaded,
         PartitionUnavailable::Stopping => Code::NodeUnavailable,
     };
@@ -165,7 +166,8 @@ pub(crate) fn of_read(error: &ReadError) -> Failure {
         ReadError::Unavailable(unavailable) => of_unavailable(unavailable),
         ReadError::Expired { .. } => of_code(Code::OffsetExpired, error.to_string()),
         ReadError::PastEnd { .. } => of_code(Code::OffsetOutOfRange, error.to_string()),
-        ReadError::Corrupt { .. } => of_code(Code::DataCorrupt, error.to_string()),
+        ReadError::Corrupt { .. } | ReadError::Lost { .. } => of_code(Code::DataCorrupt, error.to_string()),
+        ReadError::StoreAway { .. } => of_code(Code::StoreUnavailable, error.to_string()),
     }
 }
 
@@ -236,7 +238,7 @@ fn of_metadata(refusal: &metadata::Refusal) -> Failure {
 #[cfg(test)]
 mod tests {
     use raft::metadata::InvalidTopicConfig;
-    use shard_core::model::{Offset, PartitionIndex, TopicId, TopicPartition};
+    use shard_core::model::{Offset, OffsetRange, PartitionIndex, TopicId, TopicPartition};
 
     use super::*;
 
@@ -261,9 +263,11 @@ mod tests {
     #[test]
     fn what_was_not_done_says_so_and_may_be_tried_again() {
         let closed = PartitionUnavailable::Closed { partition: PARTITION, reason: "damage".to_owned() };
+        let away = PartitionUnavailable::StoreAway { partition: PARTITION, reason: "refused".to_owned() };
         let cases = [
             (PartitionUnavailable::NotHere(PARTITION), Code::PartitionUnavailable),
             (closed, Code::PartitionClosed),
+            (away, Code::StoreUnavailable),
             (PartitionUnavailable::Overloaded, Code::Overloaded),
             (PartitionUnavailable::Stopping, Code::NodeUnavailable),
         ];
@@ -290,6 +294,8 @@ mod tests {
             (ReadError::Expired { offset, start }, 410, Code::OffsetExpired),
             (ReadError::PastEnd { offset, end: Offset::new(1) }, 400, Code::OffsetOutOfRange),
             (ReadError::Corrupt { offset, reason: String::new() }, 500, Code::DataCorrupt),
+            (ReadError::Lost { lost: OffsetRange::new(offset, start) }, 500, Code::DataCorrupt),
+            (ReadError::StoreAway { reason: String::new() }, 503, Code::StoreUnavailable),
         ];
         for (error, status, code) in cases {
             check(&of_read(&error), status, code, Outcome::NotApplied);

@@ -2,7 +2,9 @@
 
 pub mod load;
 mod print;
+mod redis;
 mod schema;
+mod secret;
 mod validate;
 mod value;
 
@@ -14,7 +16,9 @@ use std::{
 
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
+pub use redis::{OnLoss as RedisLoss, RedisSection};
 pub use schema::documentation_table;
+pub use secret::Secret;
 
 /// Everything a node can be told, after all layers: defaults, file, environment, flags.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -27,6 +31,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The data directory and the memory given to it.
     pub storage: StorageConfig,
+    /// How Redis is reached, if it is the store.
+    pub redis: RedisSection,
     /// The metrics port.
     pub metrics: MetricsConfig,
     /// What is logged.
@@ -53,6 +59,8 @@ pub enum Store {
     Log,
     /// In memory: nothing survives.
     Memory,
+    /// In a Redis.
+    Redis,
 }
 
 /// The data port and its limits.

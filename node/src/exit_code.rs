@@ -38,6 +38,8 @@ pub enum ExitCode {
     Store = 22,
     /// The metadata has lost what it had on disk.
     MetadataLost = 23,
+    /// The Redis that is to be the store can't be used.
+    Redis = 24,
     /// A core or the control thread died while the node ran.
     ThreadDied = 70,
     /// The stop took longer than its limit; what was acknowledged is on disk.
@@ -68,6 +70,7 @@ impl ExitCode {
         Self::Metadata,
         Self::Store,
         Self::MetadataLost,
+        Self::Redis,
         Self::ThreadDied,
         Self::StopTimedOut,
         Self::Interrupted,

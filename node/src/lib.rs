@@ -17,6 +17,7 @@ mod listener;
 mod metrics;
 pub mod preflight;
 pub mod ready_file;
+mod redis_store;
 mod settings;
 mod shutdown;
 pub mod telemetry;
@@ -28,14 +29,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use raft::{MetadataConfig, MetadataNode, OpenLogError, metadata::NodeId};
+use raft::{
+    MetadataConfig, MetadataNode, OpenLogError,
+    metadata::{ClusterState, NodeId},
+};
 use shard::{
     ShardConfig, StoreConfig,
     store::{
-        log::{LogStoreConfig, read_durable_ends},
+        EndsConfig,
+        log::LogStoreConfig,
         memory::{MemoryStoreConfig, next_incarnation},
     },
 };
+use shard_core::layout::EndsOwner;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
@@ -46,6 +52,7 @@ use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
 use preflight::DataDirectoryLock;
+pub use redis_store::RedisStoreError;
 use settings::SettingsTranslation;
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
@@ -72,6 +79,8 @@ pub enum StartError {
     DurableEnds { reason: String },
     #[error("the starts with the memory store can't be counted: {reason}")]
     Incarnation { reason: String },
+    #[error("{0}")]
+    Redis(#[from] RedisStoreError),
     #[error("{0}")]
     Core(#[from] CoreError),
     #[error("the metadata ended while partitions were opened")]
@@ -102,7 +111,10 @@ impl StartError {
                 ExitCode::MetadataLost
             }
             Self::Metadata(_) | Self::MetadataEnded => ExitCode::Metadata,
-            Self::DurableEnds { .. } | Self::Incarnation { .. } => ExitCode::Store,
+            Self::DurableEnds { .. } | Self::Incarnation { .. } | Self::Redis(RedisStoreError::Ends(_)) => {
+                ExitCode::Store
+            }
+            Self::Redis(_) => ExitCode::Redis,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -134,9 +146,7 @@ impl Node {
         };
         let (metadata_handle, updates, metadata) = raft::start(metadata_config).await?;
         let metadata = Arc::new(metadata);
-        let ack_key = *metadata_handle.state().ack_key().bytes();
-
-        let shard = shard_config(config, shard_count, ack_key)?;
+        let shard = shard_config(config, shard_count, &metadata_handle.state())?;
         let gateway = settings::gateway_config(&config.server, shard_count);
         let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle };
         let cores = Cores::start(plan, &cpus).await?;
@@ -208,9 +218,9 @@ impl Node {
     }
 }
 
-fn shard_config(config: &Config, shard_count: usize, ack_key: [u8; 16]) -> Result<ShardConfig, StartError> {
+fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> Result<ShardConfig, StartError> {
     let data_dir = config.storage.data_dir.clone();
-    let store = store_config(config, shard_count)?;
+    let store = store_config(config, shard_count, cluster.cluster_id())?;
     Ok(ShardConfig {
         index: 0,
         count: shard_count,
@@ -218,28 +228,26 @@ fn shard_config(config: &Config, shard_count: usize, ack_key: [u8; 16]) -> Resul
         store,
         unflushed_bytes_max: config.storage.unflushed_bytes_max,
         tail_cache_bytes_max: config.storage.tail_cache_bytes / shard_count,
-        ack_key,
+        ack_key: *cluster.ack_key().bytes(),
     })
 }
 
 /// The store of the first shard.
-fn store_config(config: &Config, shard_count: usize) -> Result<StoreConfig, StartError> {
-    let data_dir = config.storage.data_dir.clone();
+fn store_config(config: &Config, shard_count: usize, cluster_id: &str) -> Result<StoreConfig, StartError> {
+    let data_dir = &config.storage.data_dir;
     match config.store {
         Store::Log => {
-            let known = read_durable_ends(&data_dir).map_err(|reason| StartError::DurableEnds { reason })?;
+            let ends = EndsConfig::read(data_dir, EndsOwner::Log, shard_count);
             Ok(StoreConfig::Log(LogStoreConfig {
-                data_dir,
-                shard: 0,
-                shard_count,
+                ends: ends.map_err(|reason| StartError::DurableEnds { reason })?,
                 segment_bytes_max: config.storage.segment_bytes,
                 reserve_bytes: config.storage.reserve_bytes,
-                durable_ends: Arc::new(known),
             }))
         }
+        Store::Redis => Ok(StoreConfig::Redis(redis_store::prepare(config, cluster_id, shard_count)?)),
         Store::Memory => {
             tracing::warn!("messages are kept in memory alone: none of them survives a restart");
-            let incarnation = next_incarnation(&data_dir).map_err(|reason| StartError::Incarnation { reason })?;
+            let incarnation = next_incarnation(data_dir).map_err(|reason| StartError::Incarnation { reason })?;
             let bytes_max = config.storage.memory_bytes_max / u64::try_from(shard_count).unwrap_or(u64::MAX);
             Ok(StoreConfig::Memory(MemoryStoreConfig { bytes_max, incarnation }))
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::store::{StoreConfig, log::LogStoreConfig};
+use crate::store::{StoreConfig, log::LogStoreConfig, redis::RedisStoreConfig};
 
 /// The settings of one shard; those of all shards of a node differ only in `index`.
 #[derive(Clone, Debug)]
@@ -28,8 +28,11 @@ impl ShardConfig {
     #[must_use]
     pub fn of_shard(&self, index: usize) -> Self {
         let store = match &self.store {
-            StoreConfig::Log(log) => StoreConfig::Log(LogStoreConfig { shard: index, ..log.clone() }),
+            StoreConfig::Log(log) => StoreConfig::Log(LogStoreConfig { ends: log.ends.of_shard(index), ..log.clone() }),
             StoreConfig::Memory(memory) => StoreConfig::Memory(*memory),
+            StoreConfig::Redis(redis) => {
+                StoreConfig::Redis(RedisStoreConfig { ends: redis.ends.of_shard(index), ..redis.clone() })
+            }
         };
         Self { index, store, ..self.clone() }
     }

@@ -28,10 +28,12 @@ pub(crate) enum ShardEvent {
     Located { partition: TopicPartition, settings: SubscriptionSettings, start: Offset, applying: Rc<Applying> },
     /// The record that a cursor is to be set to was found, or could not be.
     SeekLocated { cursor: PartitionSubscription, to: Result<Offset, ReadError>, reply: Reply<(), SubscriptionError> },
-    /// An append or a sync of the store ended.
-    Log { partition: TopicPartition, event: AppendEvent },
-    /// A write of cursors ended.
-    Journal { partition: TopicPartition, stored: Result<CursorsStored, StoreError> },
+    /// A partition can't be opened yet, since its store is away.
+    OpeningDelayed { partition: TopicPartition, reason: String },
+    /// A partition whose store had failed was opened again, or can't be.
+    Reopened { partition: TopicPartition, opened: Box<Result<Opened<AnyPartition>, StoreError>> },
+    /// Something that the store did for a partition ended.
+    Stored { partition: TopicPartition, opening: u64, event: StoreEvent },
     /// The batches a pull waited for were read.
     PullRead {
         cursor: PartitionSubscription,
@@ -47,14 +49,25 @@ pub(crate) enum ShardEvent {
     CheckpointDone,
     /// It is time to look at retention.
     RetentionDue,
-    /// A round of retention has let go of something, or failed.
-    LogStart { partition: TopicPartition, start: Result<Offset, StoreError> },
     /// The round of retention is over.
     RetentionDone,
     /// A partition was closed in the store.
     Closed { partition: TopicPartition },
     /// The node stops.
     Stop { done: oneshot::Sender<()> },
+}
+
+/// The end of something that the store did for one opening of a partition.
+#[derive(Debug)]
+pub(crate) enum StoreEvent {
+    /// An append or a sync ended.
+    Log(AppendEvent),
+    /// A write of cursors ended.
+    Cursors(Result<CursorsStored, StoreError>),
+    /// Retention has let go of what lies below.
+    Start(Offset),
+    /// The log takes nothing more.
+    Failed(StoreError),
 }
 
 /// A step of the metadata that is being applied: when the last event that carries it is done with, it says so.

@@ -18,6 +18,12 @@ pub(crate) const DISK_READ_BYTES_MIN: usize = 64 << 10;
 pub(crate) const DISK_READ_BYTES_MAX: usize = 1 << 20;
 /// The most partitions that are recovered at once on one core.
 pub(crate) const RECOVERIES_MAX: usize = 16;
+/// The pause before a partition whose store is away is opened again the first time.
+pub(crate) const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// The longest such pause.
+pub(crate) const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// The most steps of the metadata that wait until earlier ones are in effect; the control thread sends one at a time.
+pub(crate) const STEPS_WAITING_MAX: usize = 4;
 /// The bytes read at once during recovery.
 pub(crate) const RECOVERY_READ_BYTES: usize = 1 << 20;
 /// How often the store writes down what a start after a crash should know, when it changed.
@@ -34,5 +40,7 @@ pub(crate) const REDIS_BYTES_IN_FLIGHT_MAX: usize = 128 << 20;
 pub(crate) const REDIS_RETRY_PAUSE_MIN: Duration = Duration::from_millis(5);
 /// The longest such pause.
 pub(crate) const REDIS_RETRY_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// How often an opening may find that Redis has lost something before it gives up.
+pub(crate) const REDIS_LOSSES_MAX: usize = 4;
 /// The most bytes of one read from Redis, but for a larger batch.
 pub(crate) const REDIS_READ_BYTES_MAX: usize = 4 << 20;

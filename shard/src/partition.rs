@@ -7,7 +7,7 @@ use std::{
 
 use shard_core::{
     delivery::{Dispatcher, JournalWriter},
-    log::{Appender, Retention},
+    log::{Appender, LogExtent, Retention},
     model::{Monotonic, Offset, RequestId, SubscriptionId, TopicPartition},
 };
 
@@ -21,8 +21,8 @@ use crate::{
 /// A partition of this shard, in whatever state.
 #[derive(Debug)]
 pub(crate) enum Slot {
-    /// Being recovered.
-    Opening,
+    /// Being recovered, or waiting for its store; this is why.
+    Opening(String),
     /// Serving.
     Open(Box<Partition>),
     /// Not serving until the node is started again.
@@ -50,6 +50,12 @@ pub(crate) struct Partition {
     /// The high watermark that waiting reads were last served to.
     pub(crate) served_to: Offset,
     pub(crate) closing: Closing,
+    /// Which opening in the store this is: events of earlier ones mean nothing any more.
+    pub(crate) opening: u64,
+    /// Whether the store has failed and is being opened again.
+    pub(crate) reopening: bool,
+    /// There as long as the partition is.
+    pub(crate) exists: Rc<()>,
 }
 
 /// How far a partition is on its way out of the store, when the node stops.
@@ -87,6 +93,11 @@ pub(crate) enum WaitingAck {
 }
 
 impl Partition {
+    /// Which opening of which partition events of the store are to speak of.
+    pub(crate) const fn place(&self) -> (TopicPartition, u64) {
+        (self.id, self.opening)
+    }
+
     /// When something is due that no event brings.
     pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
         let dispatchers = self.subscriptions.values().filter_map(|subscribed| subscribed.dispatcher.next_deadline());
@@ -113,6 +124,26 @@ impl Partition {
         self.log.on_log_start(start);
         for subscribed in self.subscriptions.values_mut() {
             subscribed.dispatcher.on_log_start(start);
+        }
+    }
+
+    /// Goes on with a store that was opened again.
+    pub(crate) fn reopen(&mut self, store: AnyPartition, extent: LogExtent) {
+        self.store = store;
+        self.log.reopen(extent);
+        // What consumers changed meanwhile is in memory alone.
+        self.journal = JournalWriter::open(true);
+        self.reopening = false;
+        self.on_log_start(extent.start);
+    }
+
+    /// Why it takes no messages, for those who are refused.
+    pub(crate) fn refusal(&self, reason: &str) -> PartitionUnavailable {
+        let (partition, reason) = (self.id, reason.to_owned());
+        if self.reopening {
+            PartitionUnavailable::StoreAway { partition, reason }
+        } else {
+            PartitionUnavailable::Closed { partition, reason }
         }
     }
 

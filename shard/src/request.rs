@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 pub use shard_core::delivery::{AckOutcome, ConsumerId, LeaseId, LeasedMessage};
 use shard_core::{
     format::record_batch::{RecordBatch, UnassignedBatch},
-    model::{LeaderEpoch, Offset, SubscriptionId, Timestamp, TopicPartition},
+    model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
 };
 
 use crate::store::ReadFault;
@@ -63,6 +63,9 @@ pub enum PartitionUnavailable {
     NotHere(TopicPartition),
     #[error("partition {partition} is closed: {reason}")]
     Closed { partition: TopicPartition, reason: String },
+    /// It will be served again by itself once the store is back.
+    #[error("partition {partition} waits for its store: {reason}")]
+    StoreAway { partition: TopicPartition, reason: String },
     #[error("the queue of the partition's core is full")]
     Overloaded,
     #[error("the node is stopping")]
@@ -112,6 +115,10 @@ pub enum ReadError {
     PastEnd { offset: Offset, end: Offset },
     #[error("the log is damaged at offset {offset}: {reason}")]
     Corrupt { offset: Offset, reason: String },
+    #[error("the store has lost the messages {lost}")]
+    Lost { lost: OffsetRange },
+    #[error("the store can't be read now: {reason}")]
+    StoreAway { reason: String },
 }
 
 /// A partition as the topic's description shows it.
@@ -192,6 +199,8 @@ impl From<ReadFault> for ReadError {
             ReadFault::Expired { offset, start } => Self::Expired { offset, start },
             ReadFault::PastEnd { offset, end } => Self::PastEnd { offset, end },
             ReadFault::Damaged { offset, reason } => Self::Corrupt { offset, reason },
+            ReadFault::Lost { lost } => Self::Lost { lost },
+            ReadFault::Away { reason } => Self::StoreAway { reason },
         }
     }
 }

@@ -30,6 +30,7 @@ mod perform;
 mod publishing;
 mod pulling;
 mod reading;
+mod reopening;
 mod tasks;
 
 /// One core's partitions and the loop that serves them.
@@ -130,14 +131,14 @@ impl Shard {
                 self.open_subscription_at(partition, settings, start, applying);
             }
             ShardEvent::SeekLocated { cursor, to, reply } => self.on_seek_located(cursor, to, reply),
-            ShardEvent::Log { partition, event } => self.on_log_event(partition, event),
-            ShardEvent::Journal { partition, stored } => self.on_cursors_stored(partition, stored),
+            ShardEvent::OpeningDelayed { partition, reason } => self.on_opening_delayed(partition, reason),
+            ShardEvent::Reopened { partition, opened } => self.on_reopened(partition, *opened),
+            ShardEvent::Stored { partition, opening, event } => self.on_stored(partition, opening, event),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
             ShardEvent::Tick => self.on_tick(),
             ShardEvent::CheckpointDue => self.checkpoint(),
             ShardEvent::CheckpointDone => self.checkpointing = false,
             ShardEvent::RetentionDue => self.enforce_retention(),
-            ShardEvent::LogStart { partition, start } => self.on_log_start(partition, start),
             ShardEvent::RetentionDone => self.retaining = false,
             ShardEvent::Closed { partition } => self.on_closed(partition),
             ShardEvent::Stop { done } => self.begin_stop(done),
@@ -155,7 +156,7 @@ impl Shard {
                 }
                 Ok(open)
             }
-            Slot::Opening => Err(PartitionUnavailable::Closed { partition, reason: "it is being recovered".into() }),
+            Slot::Opening(reason) => Err(PartitionUnavailable::StoreAway { partition, reason: reason.clone() }),
             Slot::Closed(reason) => Err(PartitionUnavailable::Closed { partition, reason: reason.clone() }),
         }
     }

@@ -2,12 +2,14 @@
 
 mod any;
 mod contract;
+mod ends;
 pub mod log;
 pub mod memory;
 pub mod redis;
 
 pub(crate) use any::{AnyPartition, AnyStore};
 pub use contract::{AppendFault, CursorsStored, Found, MessageStore, Opened, ReadFault, ShardStore, StoreError};
+pub use ends::{DurableEnds, EndsConfig, read_durable_ends};
 
 /// Which store a shard uses.
 #[derive(Clone, Debug)]
@@ -16,4 +18,6 @@ pub enum StoreConfig {
     Log(log::LogStoreConfig),
     /// This process's memory.
     Memory(memory::MemoryStoreConfig),
+    /// Streams in a Redis.
+    Redis(redis::RedisStoreConfig),
 }

@@ -16,9 +16,10 @@ use shard::{
     MeshPlan, SeekTo, Shard, ShardConfig, StoreConfig,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
-    store::log::LogStoreConfig,
+    store::{EndsConfig, log::LogStoreConfig},
 };
 use shard_core::{
+    layout::EndsOwner,
     log::FlushPolicy,
     model::{SubscriptionName, Timestamp, TopicName},
 };
@@ -127,18 +128,12 @@ async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
 }
 
 fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
+    let ends = EndsConfig::read(&data_dir, EndsOwner::Log, 1).unwrap();
     ShardConfig {
         index: 0,
         count: 1,
-        data_dir: data_dir.clone(),
-        store: StoreConfig::Log(LogStoreConfig {
-            data_dir,
-            shard: 0,
-            shard_count: 1,
-            segment_bytes_max: 1 << 20,
-            reserve_bytes: 0,
-            durable_ends: Arc::default(),
-        }),
+        data_dir,
+        store: StoreConfig::Log(LogStoreConfig { ends, segment_bytes_max: 1 << 20, reserve_bytes: 0 }),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],

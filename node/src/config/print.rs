@@ -1,10 +1,11 @@
-//! The effective configuration as YAML: what `--print-config` shows. It reads back to the same configuration.
+//! The effective configuration as YAML: what `--print-config` shows. But for secrets, it reads back to the
+//! same configuration.
 
 use serde_yaml_ng::{Mapping, Value as Yaml};
 
 use super::{Config, schema::SETTINGS};
 
-/// Shows every setting with its effective value; no setting of this version is a secret.
+/// Shows every setting with its effective value; of a secret only whether it is set.
 ///
 /// # Errors
 /// Only if the YAML library fails, which no value of a configuration makes it do.

@@ -36,7 +36,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "store",
-        purpose: "where messages are kept: `log`, segment files below the data directory; `memory`, for development: nothing survives a restart",
+        purpose: "where messages are kept: `log`, segment files below the data directory; `redis`, see `redis.host`; `memory`, for development: nothing survives a restart",
         set: |config, raw| assign(&mut config.store, raw),
         get: |config| config.store.show(),
     },
@@ -161,6 +161,84 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.storage.flush_interval_ms.show(),
     },
     Setting {
+        key: "redis.host",
+        purpose: "the Redis of `store: redis`: a name or an address of a single master",
+        set: |config, raw| assign(&mut config.redis.host, raw),
+        get: |config| config.redis.host.show(),
+    },
+    Setting {
+        key: "redis.port",
+        purpose: "its port",
+        set: |config, raw| assign(&mut config.redis.port, raw),
+        get: |config| config.redis.port.show(),
+    },
+    Setting {
+        key: "redis.username",
+        purpose: "the user of its access control list; empty is its default user",
+        set: |config, raw| assign(&mut config.redis.username, raw),
+        get: |config| config.redis.username.show(),
+    },
+    Setting {
+        key: "redis.password",
+        purpose: "the password; shown nowhere",
+        set: |config, raw| assign(&mut config.redis.password, raw),
+        get: |config| config.redis.password.show(),
+    },
+    Setting {
+        key: "redis.database",
+        purpose: "the number of the database",
+        set: |config, raw| assign_within(&mut config.redis.database, raw, 0..=65_535),
+        get: |config| config.redis.database.show(),
+    },
+    Setting {
+        key: "redis.tls",
+        purpose: "whether to speak TLS",
+        set: |config, raw| assign(&mut config.redis.tls, raw),
+        get: |config| config.redis.tls.show(),
+    },
+    Setting {
+        key: "redis.tls_ca_file",
+        purpose: "a PEM file with the certificates of its issuer; empty: those that the machine trusts",
+        set: |config, raw| assign(&mut config.redis.tls_ca_file, raw),
+        get: |config| config.redis.tls_ca_file.show(),
+    },
+    Setting {
+        key: "redis.tls_server_name",
+        purpose: "the name on its certificate; empty: `redis.host`",
+        set: |config, raw| assign(&mut config.redis.tls_server_name, raw),
+        get: |config| config.redis.tls_server_name.show(),
+    },
+    Setting {
+        key: "redis.wait_replicas",
+        purpose: "how many of its replicas must have a message before it is acknowledged (`WAIT`)",
+        set: |config, raw| assign_within(&mut config.redis.wait_replicas, raw, 0..=64),
+        get: |config| config.redis.wait_replicas.show(),
+    },
+    Setting {
+        key: "redis.on_loss",
+        purpose: "what is done when Redis has lost acknowledged messages: `continue` behind them, with an error in the log and a metric; `stop`: the partition stays closed",
+        set: |config, raw| assign(&mut config.redis.on_loss, raw),
+        get: |config| config.redis.on_loss.show(),
+    },
+    Setting {
+        key: "redis.connect_timeout_ms",
+        purpose: "how long a connection may take to stand",
+        set: |config, raw| assign_within(&mut config.redis.connect_timeout_ms, raw, 10..=60_000),
+        get: |config| config.redis.connect_timeout_ms.show(),
+    },
+    Setting {
+        key: "redis.request_timeout_ms",
+        purpose: "how long one answer may take; after that the connection is made anew",
+        set: |config, raw| assign_within(&mut config.redis.request_timeout_ms, raw, 10..=60_000),
+        get: |config| config.redis.request_timeout_ms.show(),
+    },
+    Setting {
+        key: "redis.operation_timeout_ms",
+        purpose: "how long a write or a read may take with all its tries; after that clients get 503",
+        set: |config, raw| assign_within(&mut config.redis.operation_timeout_ms, raw, 10..=600_000),
+        get: |config| config.redis.operation_timeout_ms.show(),
+    },
+    Setting {
         key: "metrics.enabled",
         purpose: "whether `/metrics` is served",
         set: |config, raw| assign(&mut config.metrics.enabled, raw),
@@ -199,15 +277,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// Settings that are reserved: they would do nothing yet, so they are refused wherever they are set.
-pub(super) const RESERVED: &[&str] = &[
-    "redis.host",
-    "redis.port",
-    "redis.password",
-    "tracing.enabled",
-    "tracing.otlp_endpoint",
-    "cluster.listen",
-    "cluster.seeds",
-];
+pub(super) const RESERVED: &[&str] = &["tracing.enabled", "tracing.otlp_endpoint", "cluster.listen", "cluster.seeds"];
 
 /// The environment variable of a key.
 pub(super) fn variable_of(key: &str) -> String {
@@ -233,17 +303,19 @@ mod tests {
 
     #[test]
     fn the_names_that_others_rely_on_exist() {
-        let promised = ["PUBSUB_SERVER_PORT", "PUBSUB_STORE", "PUBSUB_METRICS_ENABLED", "PUBSUB_METRICS_PORT"];
-        for variable in promised {
-            assert!(SETTINGS.iter().any(|setting| setting.variable() == variable), "{variable}");
-        }
-        let reserved = [
+        let promised = [
+            "PUBSUB_SERVER_PORT",
+            "PUBSUB_STORE",
             "PUBSUB_REDIS_HOST",
             "PUBSUB_REDIS_PORT",
             "PUBSUB_REDIS_PASSWORD",
-            "PUBSUB_TRACING_ENABLED",
-            "PUBSUB_TRACING_OTLP_ENDPOINT",
+            "PUBSUB_METRICS_ENABLED",
+            "PUBSUB_METRICS_PORT",
         ];
+        for variable in promised {
+            assert!(SETTINGS.iter().any(|setting| setting.variable() == variable), "{variable}");
+        }
+        let reserved = ["PUBSUB_TRACING_ENABLED", "PUBSUB_TRACING_OTLP_ENDPOINT"];
         for variable in reserved {
             assert!(RESERVED.iter().any(|key| variable_of(key) == variable), "{variable}");
         }

@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Auth, Config};
+use super::{Auth, Config, Store};
 
 /// Says which rule a configuration breaks, if any.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -19,6 +19,12 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     let (port, metrics_port) = (config.server.port, config.metrics.port);
     if config.metrics.enabled && port != 0 && port == metrics_port && config.server.host == config.metrics.host {
         return Err(format!("server.port and metrics.port are both {port}: choose different ones"));
+    }
+    if config.storage.data_dir.as_os_str().is_empty() {
+        return Err("storage.data_dir: expected a path, found nothing".to_owned());
+    }
+    if config.store == Store::Redis && config.redis.host.is_empty() {
+        return Err("redis.host: expected a name or an address, found nothing".to_owned());
     }
     EnvFilter::try_new(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
 }

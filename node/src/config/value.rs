@@ -4,7 +4,7 @@ use std::{fmt::Display, net::IpAddr, ops::RangeInclusive, path::PathBuf, str::Fr
 
 use serde_yaml_ng::Value as Yaml;
 
-use super::{Auth, LogFormat, Store};
+use super::{Auth, LogFormat, RedisLoss, Secret, Store};
 
 /// A value as it was written: the file, the environment and the flags all come down to this.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +84,7 @@ impl SettingValue for String {
 
 impl SettingValue for PathBuf {
     fn read(raw: &Raw) -> Result<Self, String> {
-        let text = raw.as_scalar()?;
-        if text.is_empty() { Err("expected a path, found nothing".to_owned()) } else { Ok(Self::from(text)) }
+        raw.as_scalar().map(Self::from)
     }
     fn show(&self) -> Yaml {
         Yaml::String(self.display().to_string())
@@ -128,18 +127,36 @@ impl SettingValue for Auth {
 
 impl SettingValue for Store {
     fn read(raw: &Raw) -> Result<Self, String> {
-        if let Raw::Scalar(text) = raw
-            && text == "redis"
-        {
-            return Err("`redis` is not supported by this version; expected `log` or `memory`".to_owned());
-        }
-        one_of(raw, &[("log", Self::Log), ("memory", Self::Memory)])
+        one_of(raw, &[("log", Self::Log), ("redis", Self::Redis), ("memory", Self::Memory)])
     }
     fn show(&self) -> Yaml {
         Yaml::from(match self {
             Self::Log => "log",
+            Self::Redis => "redis",
             Self::Memory => "memory",
         })
+    }
+}
+
+impl SettingValue for RedisLoss {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[("continue", Self::Continue), ("stop", Self::Stop)])
+    }
+    fn show(&self) -> Yaml {
+        Yaml::from(match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+        })
+    }
+}
+
+/// Shown as asterisks, so it is the one setting that does not read back.
+impl SettingValue for Secret {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        raw.as_scalar().map(|text| Self::new(text.to_owned()))
+    }
+    fn show(&self) -> Yaml {
+        Yaml::from(self.shown())
     }
 }
 
@@ -224,7 +241,8 @@ mod tests {
         check(vec!["https://a.example".to_owned(), "https://b.example".to_owned()]);
         check(Auth::None);
         check(Auth::Loopback);
-        check(Store::Log);
+        check(Store::Redis);
+        check(RedisLoss::Stop);
         check(LogFormat::Json);
     }
 
@@ -232,11 +250,5 @@ mod tests {
     fn a_list_is_written_with_commas_outside_the_file() {
         assert_eq!(Vec::read(&Raw::from_text("a, b")), Ok(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(Vec::<String>::read(&Raw::from_text("")), Ok(vec![]));
-    }
-
-    #[test]
-    fn a_store_of_a_later_version_is_refused_in_these_words() {
-        let refusal = Store::read(&Raw::from_text("redis")).unwrap_err();
-        assert!(refusal.contains("not supported by this version"), "{refusal}");
     }
 }

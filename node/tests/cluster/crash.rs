@@ -22,7 +22,7 @@ const MESSAGE_BYTES: usize = 256;
 const MESSAGES_DEFAULT: u64 = 1_000_000;
 
 /// What one publisher knows of the messages of its key: they are numbered from 0.
-struct Publisher {
+pub(crate) struct Publisher {
     key: String,
     next: u64,
     /// Place and number of each acknowledged message.
@@ -81,12 +81,12 @@ async fn after_a_kill_every_acknowledged_message_is_there_once_and_in_order() {
 }
 
 impl Publisher {
-    fn new(key: String) -> Self {
+    pub(crate) fn new(key: String) -> Self {
         Self { key, next: 0, acknowledged: Vec::new() }
     }
 
     /// Publishes the next batch; whether it was acknowledged. Its numbers are never used again either way.
-    async fn publish(&mut self, client: &Client) -> bool {
+    pub(crate) async fn publish(&mut self, client: &Client) -> bool {
         let numbers = self.next..self.next + BATCH;
         self.next = numbers.end;
         let payload = |number| format!("{} {number:<width$}", self.key, width = MESSAGE_BYTES - self.key.len() - 1);
@@ -105,8 +105,13 @@ impl Publisher {
         true
     }
 
+    /// How many messages were acknowledged.
+    pub(crate) const fn acknowledged(&self) -> usize {
+        self.acknowledged.len()
+    }
+
     /// What was acknowledged is where the answer said; no number is there twice; numbers rise with offsets.
-    fn check(&self, found: &Found) {
+    pub(crate) fn check(&self, found: &Found) {
         let rises =
             found.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1 < pair[1].1 && pair[0].2 < pair[1].2);
         assert!(rises, "the messages of {} are not in order, or one is there twice", self.key);
@@ -118,7 +123,7 @@ impl Publisher {
 }
 
 /// Every message of a partition: the number of its key, and where and which it is.
-async fn read_all(client: &Client, partition: u32) -> Vec<(usize, (u32, u64, u64))> {
+pub(crate) async fn read_all(client: &Client, partition: u32) -> Vec<(usize, (u32, u64, u64))> {
     let mut found = Vec::new();
     let mut offset = 0;
     loop {

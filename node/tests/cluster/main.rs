@@ -22,6 +22,7 @@ mod inspect;
 mod memory;
 mod publish_consume;
 mod recovery;
+mod redis;
 mod startup;
 mod stopping;
 mod tour;

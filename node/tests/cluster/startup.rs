@@ -23,7 +23,7 @@ fn refused(mut command: Command) -> (u8, String) {
 }
 
 #[track_caller]
-fn assert_refused(command: Command, code: ExitCode, said: &[&str]) {
+pub(crate) fn assert_refused(command: Command, code: ExitCode, said: &[&str]) {
     let (found, error) = refused(command);
     assert_eq!(found, code.number(), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");

@@ -20,6 +20,6 @@ pub use dispatcher::{
 };
 pub use journal::{
     JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,
-    recover,
+    recover, replay_entries,
 };
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};

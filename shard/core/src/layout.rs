@@ -7,6 +7,24 @@ use crate::model::{Offset, PartitionIndex, TopicId, TopicPartition};
 /// The file whose lock says that a process has the data directory; it holds the process's id.
 pub const LOCK_FILE: &str = "LOCK";
 
+/// Of which store a durable-ends file speaks: a data directory may have been used with one and then with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndsOwner {
+    /// The segment files in this data directory.
+    Log,
+    /// The streams in a Redis.
+    Redis,
+}
+
+impl EndsOwner {
+    const fn file_name(self) -> &'static str {
+        match self {
+            Self::Log => "durable-ends",
+            Self::Redis => "redis-ends",
+        }
+    }
+}
+
 /// The directory of all partitions, which need not exist.
 #[must_use]
 pub fn partitions_dir(data_dir: &Path) -> PathBuf {
@@ -43,11 +61,11 @@ pub fn journal_path(partition_dir: &Path, generation: u64) -> PathBuf {
     partition_dir.join(format!("cursors.{generation:010}.journal"))
 }
 
-/// One of the two files in which a shard writes in turn what is durable.
+/// One of the two files in which a shard writes in turn how far its partitions are safe in a store.
 #[must_use]
-pub fn durable_ends_path(data_dir: &Path, shard: usize, sequence: u64) -> PathBuf {
+pub fn durable_ends_path(data_dir: &Path, owner: EndsOwner, shard: usize, sequence: u64) -> PathBuf {
     let turn = if sequence.is_multiple_of(2) { 'a' } else { 'b' };
-    data_dir.join(format!("durable-ends.{shard}.{turn}"))
+    data_dir.join(format!("{}.{shard}.{turn}", owner.file_name()))
 }
 
 /// The topic in the name of a topic's directory, if it is one.
@@ -80,10 +98,10 @@ pub fn journal_generation(file_name: &str) -> Option<u64> {
     file_name.strip_prefix("cursors.")?.strip_suffix(".journal")?.parse().ok()
 }
 
-/// The shard in the name of a file in which one writes what is durable, if it is one.
+/// The shard in the name of a file in which one writes how far its partitions are safe in a store, if it is one.
 #[must_use]
-pub fn durable_ends_shard(file_name: &str) -> Option<usize> {
-    let (shard, turn) = file_name.strip_prefix("durable-ends.")?.split_once('.')?;
+pub fn durable_ends_shard(owner: EndsOwner, file_name: &str) -> Option<usize> {
+    let (shard, turn) = file_name.strip_prefix(owner.file_name())?.strip_prefix('.')?.split_once('.')?;
     matches!(turn, "a" | "b").then(|| shard.parse().ok())?
 }
 
@@ -111,7 +129,10 @@ mod tests {
         assert_eq!(segment_base(&name(segment_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
         assert_eq!(index_base(&name(index_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
         assert_eq!(journal_generation(&name(journal_path(&directory, 9))), Some(9));
-        assert_eq!(durable_ends_shard(&name(durable_ends_path(Path::new("data"), 12, 1))), Some(12));
+        for (owner, other) in [(EndsOwner::Log, EndsOwner::Redis), (EndsOwner::Redis, EndsOwner::Log)] {
+            let ends = name(durable_ends_path(Path::new("data"), owner, 12, 1));
+            assert_eq!((durable_ends_shard(owner, &ends), durable_ends_shard(other, &ends)), (Some(12), None));
+        }
     }
 
     #[test]
@@ -126,7 +147,7 @@ mod tests {
             "durable-ends.1.c",
         ] {
             assert_eq!((segment_base(name), journal_generation(name)), (None, None), "{name}");
-            assert_eq!(durable_ends_shard(name), None, "{name}");
+            assert_eq!(durable_ends_shard(EndsOwner::Log, name), None, "{name}");
         }
         for name in ["", "+1", "01", "1.5", "lost+found", "4294967296000000000000"] {
             assert_eq!((topic_id(name), partition_index(name)), (None, None), "{name}");

@@ -5,6 +5,7 @@
 mod answer;
 mod entry_id;
 mod failure;
+mod journal_size;
 mod keys;
 mod page;
 mod reconnect;
@@ -12,9 +13,12 @@ mod reply_guard;
 mod search;
 mod server;
 
-pub use answer::{AnswerError, OpenedPartition, Refusal, Written, read_opened, read_peeked, read_tail, read_written};
+pub use answer::{
+    AnswerError, OpenedPartition, Peeked, Refusal, Written, read_opened, read_peeked, read_tail, read_written,
+};
 pub use entry_id::EntryId;
 pub use failure::{Failure, FailureKind, Outcome, Remedy};
+pub use journal_size::JournalSize;
 pub use keys::{ClusterName, PartitionKeys};
 pub use page::{PageError, read_page};
 pub use reconnect::Reconnect;

@@ -152,11 +152,14 @@ impl Shard {
         self.open(cursor.partition)?;
         match self.partitions.get_mut(&cursor.partition) {
             Some(Slot::Open(open)) => match open.journal.closed() {
+                Some(reason) if open.reopening => Err(open.refusal(reason).into()),
                 Some(reason) => Err(SubscriptionError::StoreFailed { reason: reason.to_owned() }),
                 None if open.journal.has_room() => Ok(open),
                 None => Err(PartitionUnavailable::Overloaded.into()),
             },
-            Some(Slot::Opening | Slot::Closed(_)) | None => Err(PartitionUnavailable::NotHere(cursor.partition).into()),
+            Some(Slot::Opening(_) | Slot::Closed(_)) | None => {
+                Err(PartitionUnavailable::NotHere(cursor.partition).into())
+            }
         }
     }
 }

@@ -27,9 +27,8 @@ use crate::{
 impl Shard {
     pub(super) fn on_change(&mut self, change: PartitionChange, applying: Rc<Applying>) {
         match change {
-            PartitionChange::Open { partition, .. } => {
-                self.partitions.entry(partition).or_insert(Slot::Opening);
-            }
+            // Comes as `Opened`, when it was.
+            PartitionChange::Open { .. } => {}
             PartitionChange::Configure { partition, settings } => {
                 let config = self.append_config(&settings);
                 if let Ok(open) = self.open(partition) {
@@ -54,18 +53,17 @@ impl Shard {
         applying: &Rc<Applying>,
     ) {
         let PartitionChange::Open { partition, epoch, settings } = *change else { return };
-        let slot = match opened {
+        match opened {
             Ok(opened) => {
+                if let Some(Slot::Opening(_)) = self.partitions.get(&partition) {
+                    tracing::info!(%partition, "a partition that had to wait for its store is there now");
+                }
                 let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
-                Slot::Open(Box::new(self.opened_partition((partition, log, retention(&settings)), opened)))
+                let open = self.opened_partition((partition, log, retention(&settings)), opened);
+                self.partitions.insert(partition, Slot::Open(Box::new(open)));
             }
-            Err(StoreError { reason }) => {
-                tracing::error!(%partition, reason, "a partition stays closed");
-                self.metrics.partitions_closed.add(1);
-                Slot::Closed(reason)
-            }
-        };
-        self.partitions.insert(partition, slot);
+            Err(StoreError { reason, .. }) => self.close(partition, reason),
+        }
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let _ = self.open(partition);
         let _ = applying;
@@ -102,6 +100,9 @@ impl Shard {
             alarm_at: None,
             touched: false,
             closing: Closing::No,
+            opening: 0,
+            reopening: false,
+            exists: Rc::new(()),
         }
     }
 

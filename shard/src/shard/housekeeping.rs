@@ -1,10 +1,7 @@
 //! What a shard does from time to time, and how it stops.
 
 use futures_channel::oneshot;
-use shard_core::{
-    log::AppendEvent,
-    model::{Offset, TopicPartition},
-};
+use shard_core::model::TopicPartition;
 
 use super::{Shard, tasks};
 use crate::{
@@ -12,7 +9,7 @@ use crate::{
     event::ShardEvent,
     partition::{Closing, Partition, Slot},
     request::PartitionUnavailable,
-    store::{MessageStore as _, ShardStore as _, StoreError},
+    store::{MessageStore as _, ShardStore as _},
 };
 
 impl Shard {
@@ -41,20 +38,9 @@ impl Shard {
         }
         let whole = self.open_partitions().filter(|open| open.log.failure().is_none());
         let partitions =
-            whole.map(|open| (open.id, open.store.clone(), open.retention, open.log.readable().start)).collect();
+            whole.map(|open| (open.place(), open.store.clone(), open.retention, open.log.readable().start)).collect();
         self.retaining = true;
         tasks::retain(partitions, Clock::wall(), self.mailbox.clone());
-    }
-
-    pub(super) fn on_log_start(&mut self, partition: TopicPartition, start: Result<Offset, StoreError>) {
-        match start {
-            Ok(start) => {
-                if let Ok(open) = self.open(partition) {
-                    open.on_log_start(start);
-                }
-            }
-            Err(StoreError { reason }) => self.on_log_event(partition, AppendEvent::Failed { reason }),
-        }
     }
 
     /// Has the store write down what a start after a crash should know, if that has changed.
@@ -137,7 +123,7 @@ impl Shard {
     fn open_partitions(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values().filter_map(|slot| match slot {
             Slot::Open(open) => Some(&**open),
-            Slot::Opening | Slot::Closed(_) => None,
+            Slot::Opening(_) | Slot::Closed(_) => None,
         })
     }
 }

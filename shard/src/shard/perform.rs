@@ -9,10 +9,10 @@ use shard_core::{
 
 use super::{Shard, pulling::wake_waiters};
 use crate::{
-    event::ShardEvent,
+    event::{ShardEvent, StoreEvent},
     partition::{Partition, Slot, WaitingAck},
     request::SubscriptionError,
-    store::{AppendFault, CursorsStored, MessageStore as _, StoreError},
+    store::{AnyPartition, AppendFault, CursorsStored, MessageStore as _},
 };
 
 impl Shard {
@@ -27,7 +27,7 @@ impl Shard {
                     self.partitions.insert(partition, Slot::Open(open));
                     self.serve_after(partition);
                 }
-                Some(slot @ (Slot::Opening | Slot::Closed(_))) => {
+                Some(slot @ (Slot::Opening(_) | Slot::Closed(_))) => {
                     self.partitions.insert(partition, slot);
                 }
                 None => {}
@@ -35,34 +35,37 @@ impl Shard {
         }
     }
 
-    pub(super) fn on_log_event(&mut self, partition: TopicPartition, event: AppendEvent) {
+    /// Something that the store did has ended; the end of what an earlier opening did means nothing any more.
+    pub(super) fn on_stored(&mut self, partition: TopicPartition, opening: u64, event: StoreEvent) {
         let now = self.clock.monotonic();
         // A partition that was deleted has no more events.
         let Ok(open) = self.open(partition) else { return };
-        match &event {
-            AppendEvent::Failed { reason } => {
-                tracing::error!(%partition, reason, "a partition takes no more messages until the node is restarted");
-            }
-            // The store tells when that begins and ends; clients hear of each.
-            AppendEvent::Rejected { reason } => tracing::debug!(%partition, reason, "the store takes no messages now"),
-            AppendEvent::Appended { .. } | AppendEvent::Synced => {}
+        if open.opening != opening {
+            return;
         }
-        let refused = matches!(event, AppendEvent::Failed { .. } | AppendEvent::Rejected { .. });
-        open.log.on_event(now, event);
-        if refused {
-            // It may hold batches that are not in the log.
-            self.cache.remove(partition);
-        }
-    }
-
-    pub(super) fn on_cursors_stored(&mut self, partition: TopicPartition, stored: Result<CursorsStored, StoreError>) {
-        let Ok(open) = self.open(partition) else { return };
-        match stored {
-            Ok(CursorsStored { replace }) => open.journal.on_stored(replace),
-            Err(StoreError { reason }) => {
-                tracing::error!(%partition, reason, "the partition's cursors can't be stored any more");
-                open.journal.on_failed(&reason);
+        match event {
+            StoreEvent::Log(event) => {
+                let rejected = matches!(event, AppendEvent::Rejected { .. });
+                if let AppendEvent::Rejected { reason } = &event {
+                    // The store tells when that begins and ends; clients hear of each.
+                    tracing::debug!(%partition, reason, "the store takes no messages now");
+                }
+                open.log.on_event(now, event);
+                if rejected {
+                    // It may hold batches that are not in the log.
+                    self.cache.remove(partition);
+                }
             }
+            StoreEvent::Cursors(Ok(CursorsStored { replace })) => open.journal.on_stored(replace),
+            StoreEvent::Cursors(Err(error)) => {
+                tracing::error!(%partition, %error, "the partition's cursors can't be stored any more");
+                open.journal.on_failed(&error.reason);
+                if error.transient {
+                    self.on_store_failed(partition, error);
+                }
+            }
+            StoreEvent::Start(start) => open.on_log_start(start),
+            StoreEvent::Failed(error) => self.on_store_failed(partition, error),
         }
     }
 
@@ -115,26 +118,26 @@ impl Shard {
         for batch in &batches {
             self.cache.insert(open.id, batch.clone());
         }
-        let (partition, store, mailbox) = (open.id, open.store.clone(), self.mailbox.clone());
-        glommio::spawn_local(async move {
-            let event = match store.append(batches, durable).await {
-                Ok(reached) => AppendEvent::Appended { reached },
-                Err(AppendFault::Rejected { reason }) => AppendEvent::Rejected { reason },
-                Err(AppendFault::Failed { reason }) => AppendEvent::Failed { reason },
-            };
-            mailbox.push(ShardEvent::Log { partition, event });
-        })
-        .detach();
+        self.have_stored(open, async move |store| match store.append(batches, durable).await {
+            Ok(reached) => StoreEvent::Log(AppendEvent::Appended { reached }),
+            Err(AppendFault::Rejected { reason }) => StoreEvent::Log(AppendEvent::Rejected { reason }),
+            Err(AppendFault::Failed(error)) => StoreEvent::Failed(error),
+        });
     }
 
     fn sync(&self, open: &Partition) {
-        let (partition, store, mailbox) = (open.id, open.store.clone(), self.mailbox.clone());
+        self.have_stored(open, async move |store| match store.sync().await {
+            Ok(()) => StoreEvent::Log(AppendEvent::Synced),
+            Err(error) => StoreEvent::Failed(error),
+        });
+    }
+
+    /// Has a partition's store do something; how it ends comes back as an event.
+    fn have_stored(&self, open: &Partition, work: impl AsyncFnOnce(AnyPartition) -> StoreEvent + 'static) {
+        let ((partition, opening), store, mailbox) = (open.place(), open.store.clone(), self.mailbox.clone());
         glommio::spawn_local(async move {
-            let event = match store.sync().await {
-                Ok(()) => AppendEvent::Synced,
-                Err(StoreError { reason }) => AppendEvent::Failed { reason },
-            };
-            mailbox.push(ShardEvent::Log { partition, event });
+            let event = work(store).await;
+            mailbox.push(ShardEvent::Stored { partition, opening, event });
         })
         .detach();
     }
@@ -146,20 +149,10 @@ impl Shard {
                 open.journal.replace(states);
             }
             JournalEffect::AppendCursors { entries } => {
-                let (partition, store, mailbox) = (open.id, open.store.clone(), self.mailbox.clone());
-                glommio::spawn_local(async move {
-                    let stored = store.append_cursors(entries).await;
-                    mailbox.push(ShardEvent::Journal { partition, stored });
-                })
-                .detach();
+                self.have_stored(open, async move |store| StoreEvent::Cursors(store.append_cursors(entries).await));
             }
             JournalEffect::ReplaceCursors { entries } => {
-                let (partition, store, mailbox) = (open.id, open.store.clone(), self.mailbox.clone());
-                glommio::spawn_local(async move {
-                    let stored = store.replace_cursors(entries).await;
-                    mailbox.push(ShardEvent::Journal { partition, stored });
-                })
-                .detach();
+                self.have_stored(open, async move |store| StoreEvent::Cursors(store.replace_cursors(entries).await));
             }
             JournalEffect::Release { request } => match open.journaled.remove(&request) {
                 Some(WaitingAck::Outcomes(outcomes, reply)) => drop(reply.send(Ok(outcomes))),

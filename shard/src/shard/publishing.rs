@@ -46,7 +46,7 @@ impl Shard {
                     self.metrics.bytes_appended.add(bytes);
                     return;
                 }
-                Err(error) => refusal(partition, error),
+                Err(error) => refusal(open, error),
             },
             Err(error) => error.into(),
         };
@@ -85,9 +85,7 @@ impl Shard {
             (Fate::Unknown, failure) => {
                 PublishError::StoreFailed { reason: failure.unwrap_or("the append failed").to_owned() }
             }
-            (Fate::NotStored, Some(reason)) => {
-                PartitionUnavailable::Closed { partition: open.id, reason: reason.to_owned() }.into()
-            }
+            (Fate::NotStored, Some(reason)) => open.refusal(reason).into(),
             (Fate::NotStored, None) => {
                 PublishError::Rejected { reason: open.log.rejection().unwrap_or_default().to_owned() }
             }
@@ -96,12 +94,12 @@ impl Shard {
     }
 }
 
-fn refusal(partition: TopicPartition, error: AppendError) -> PublishError {
+fn refusal(open: &Partition, error: AppendError) -> PublishError {
     match error {
         AppendError::Backpressure { unflushed_bytes, unflushed_bytes_max } => {
             PublishError::Backpressure { unflushed_bytes, unflushed_bytes_max }
         }
-        AppendError::Failed { reason } => PartitionUnavailable::Closed { partition, reason }.into(),
+        AppendError::Failed { reason } => open.refusal(&reason).into(),
         AppendError::Stopping => PartitionUnavailable::Stopping.into(),
     }
 }

@@ -81,6 +81,10 @@ impl Shard {
         if reply.is_canceled() {
             return;
         }
+        if let Err(ReadError::Lost { lost }) = read {
+            self.pass_over(cursor, lost);
+            return self.pull(cursor, *pull, reply);
+        }
         let now = self.clock.monotonic();
         let who = Puller { subscription: cursor.subscription, pull, now };
         let leased = self.open(cursor.partition).map_err(SubscriptionError::from).and_then(|open| {
@@ -93,6 +97,17 @@ impl Shard {
             Ok((open, pulled)) => answer(open, who, pulled, reply),
             Err(error) => drop(reply.send(Err(error))),
         }
+    }
+
+    /// A consumer has come to messages that the store has lost.
+    fn pass_over(&mut self, cursor: PartitionSubscription, lost: OffsetRange) {
+        let Ok(open) = self.open(cursor.partition) else { return };
+        if let Ok(subscribed) = open.subscribed(cursor.subscription) {
+            let messages = subscribed.dispatcher.on_lost(lost);
+            let PartitionSubscription { partition, subscription } = cursor;
+            tracing::error!(%partition, %subscription, %lost, messages, "messages are lost, and were never acked");
+        }
+        open.record_changes(cursor.subscription);
     }
 
     pub(super) fn await_deliverable(

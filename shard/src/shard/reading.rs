@@ -57,8 +57,7 @@ impl Shard {
                     closed: open.log.failure().map(str::to_owned),
                 })
             }
-            Slot::Opening => Ok(closed_status(shard, "it is being recovered")),
-            Slot::Closed(reason) => Ok(closed_status(shard, reason)),
+            Slot::Opening(reason) | Slot::Closed(reason) => Ok(closed_status(shard, reason)),
         }
     }
 

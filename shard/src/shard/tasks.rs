@@ -9,13 +9,14 @@ use shard_core::{
     model::{Offset, Timestamp, TopicPartition},
 };
 
+use super::reopening::open_when_there;
 use crate::{
     command::{PartitionChange, ShardCommand},
-    event::{Applying, ShardEvent},
+    event::{Applying, ShardEvent, StoreEvent},
     limits,
     mailbox::{Mailbox, OfferError},
     request::Request,
-    store::{AnyPartition, AnyStore, MessageStore as _, Opened, ShardStore as _, StoreError},
+    store::{AnyPartition, AnyStore, MessageStore as _, Opened, StoreError},
 };
 
 /// Takes in what another core sends. The receiver is polled here alone: polled beside something else, it would count
@@ -33,14 +34,23 @@ pub(super) fn receive_requests(peer: ConnectedReceiver<Request>, mailbox: Mailbo
     .detach();
 }
 
-/// Takes in what the control thread says, one step after the other.
+/// Takes in what the control thread says: its steps one after the other, and the stop at once, as a step may have to wait
+/// for a store that is away.
 pub(super) fn receive_commands(commands: flume::Receiver<ShardCommand>, mailbox: Mailbox<ShardEvent>, store: AnyStore) {
+    let (steps, next_step) = flume::bounded(limits::STEPS_WAITING_MAX);
+    let steps_mailbox = mailbox.clone();
+    glommio::spawn_local(async move {
+        while let Ok((changes, done)) = next_step.recv_async().await {
+            apply(changes, &Applying::new(done), &steps_mailbox, &store).await;
+        }
+    })
+    .detach();
     glommio::spawn_local(async move {
         while let Ok(command) = commands.recv_async().await {
             match command {
                 ShardCommand::Apply { changes, done } => {
-                    let applying = Applying::new(done);
-                    apply(changes, &applying, &mailbox, &store).await;
+                    // The receiver lives as long as the executor.
+                    let _ = steps.send_async((changes, done)).await;
                 }
                 ShardCommand::Stop { done } => {
                     mailbox.push(ShardEvent::Stop { done });
@@ -82,7 +92,7 @@ async fn apply(
     loop {
         while opening.len() < limits::RECOVERIES_MAX {
             let Some(change) = opens.next() else { break };
-            opening.push(open(change, store));
+            opening.push(open(change, store, mailbox));
         }
         let Some((change, opened)) = opening.next().await else { break };
         let opened = Box::new(opened);
@@ -96,9 +106,17 @@ async fn apply(
 async fn open(
     change: PartitionChange,
     store: &AnyStore,
+    mailbox: &Mailbox<ShardEvent>,
 ) -> (PartitionChange, Result<Opened<AnyPartition>, StoreError>) {
     let opened = match change {
-        PartitionChange::Open { partition, epoch, .. } => store.open(partition, epoch).await,
+        PartitionChange::Open { partition, epoch, .. } => {
+            let delayed = |reason| {
+                mailbox.push(ShardEvent::OpeningDelayed { partition, reason });
+                true
+            };
+            let opened = open_when_there(store, (partition, epoch), delayed).await;
+            opened.unwrap_or_else(|| Err(StoreError::new("it was given up")))
+        }
         PartitionChange::Configure { .. }
         | PartitionChange::Delete { .. }
         | PartitionChange::OpenSubscription { .. }
@@ -109,14 +127,18 @@ async fn open(
 
 /// Has partitions let go of what they need not keep, several at a time, and tells which of them start elsewhere now.
 pub(super) fn retain(
-    partitions: Vec<(TopicPartition, AnyPartition, Retention, Offset)>,
+    partitions: Vec<((TopicPartition, u64), AnyPartition, Retention, Offset)>,
     now: Timestamp,
     mailbox: Mailbox<ShardEvent>,
 ) {
     glommio::spawn_local(async move {
-        let retain = async |(partition, store, keep, start): (_, AnyPartition, _, _)| {
-            let retained = store.retain(now, keep).await;
-            (partition, Some(retained).filter(|retained| *retained != Ok(start)))
+        let retain = async |(place, store, keep, start): (_, AnyPartition, _, _)| {
+            let event = match store.retain(now, keep).await {
+                Ok(now) if now == start => None,
+                Ok(now) => Some(StoreEvent::Start(now)),
+                Err(error) => Some(StoreEvent::Failed(error)),
+            };
+            (place, event)
         };
         let mut partitions = partitions.into_iter();
         let mut retaining = FuturesUnordered::new();
@@ -125,9 +147,9 @@ pub(super) fn retain(
                 let Some(partition) = partitions.next() else { break };
                 retaining.push(retain(partition));
             }
-            let Some((partition, changed)) = retaining.next().await else { break };
-            if let Some(start) = changed {
-                mailbox.push(ShardEvent::LogStart { partition, start });
+            let Some(((partition, opening), event)) = retaining.next().await else { break };
+            if let Some(event) = event {
+                mailbox.push(ShardEvent::Stored { partition, opening, event });
             }
             // Most have nothing to do, and ten thousand of them take a while all the same.
             yield_if_needed().await;

@@ -12,6 +12,7 @@ use super::{
     AppendFault, CursorsStored, MessageStore, Opened, ReadFault, ShardStore, StoreConfig, StoreError,
     log::{LogPartition, LogStore},
     memory::{MemoryPartition, MemoryStore},
+    redis::{RedisStore, StoredPartition},
 };
 use crate::metrics::ShardMetrics;
 
@@ -20,6 +21,7 @@ use crate::metrics::ShardMetrics;
 pub(crate) enum AnyStore {
     Log(LogStore),
     Memory(MemoryStore),
+    Redis(RedisStore),
 }
 
 /// A partition in a store of whatever kind.
@@ -27,6 +29,18 @@ pub(crate) enum AnyStore {
 pub(crate) enum AnyPartition {
     Log(LogPartition),
     Memory(MemoryPartition),
+    Redis(StoredPartition),
+}
+
+/// Asks whichever store it is.
+macro_rules! ask {
+    ($any:ident, $store:ident => $answer:expr) => {
+        match $any {
+            Self::Log($store) => $answer,
+            Self::Memory($store) => $answer,
+            Self::Redis($store) => $answer,
+        }
+    };
 }
 
 impl AnyStore {
@@ -35,6 +49,7 @@ impl AnyStore {
         Ok(match config {
             StoreConfig::Log(config) => Self::Log(LogStore::start(config, Arc::clone(metrics)).await?),
             StoreConfig::Memory(config) => Self::Memory(MemoryStore::new(config)),
+            StoreConfig::Redis(config) => Self::Redis(RedisStore::start(config, Arc::clone(metrics)).await?),
         })
     }
 
@@ -43,6 +58,7 @@ impl AnyStore {
         match self {
             Self::Log(store) => store.settle().await,
             Self::Memory(_) => Ok(()),
+            Self::Redis(store) => store.settle().await,
         }
     }
 }
@@ -54,93 +70,58 @@ impl ShardStore for AnyStore {
         Ok(match self {
             Self::Log(store) => store.open(partition, epoch).await?.map(AnyPartition::Log),
             Self::Memory(store) => store.open(partition, epoch).await?.map(AnyPartition::Memory),
+            Self::Redis(store) => store.open(partition, epoch).await?.map(AnyPartition::Redis),
         })
     }
 
     async fn delete(&self, partition: TopicPartition) -> Result<(), StoreError> {
-        match self {
-            Self::Log(store) => store.delete(partition).await,
-            Self::Memory(store) => store.delete(partition).await,
-        }
+        ask!(self, store => store.delete(partition).await)
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Log(store) => store.checkpoint().await,
-            Self::Memory(store) => store.checkpoint().await,
-        }
+        ask!(self, store => store.checkpoint().await)
     }
 }
 
 impl MessageStore for AnyPartition {
     async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault> {
-        match self {
-            Self::Log(partition) => partition.append(batches, durable).await,
-            Self::Memory(partition) => partition.append(batches, durable).await,
-        }
+        ask!(self, partition => partition.append(batches, durable).await)
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Log(partition) => partition.sync().await,
-            Self::Memory(partition) => partition.sync().await,
-        }
+        ask!(self, partition => partition.sync().await)
     }
 
     async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
-        match self {
-            Self::Log(partition) => partition.read(wanted, bytes_max).await,
-            Self::Memory(partition) => partition.read(wanted, bytes_max).await,
-        }
+        ask!(self, partition => partition.read(wanted, bytes_max).await)
     }
 
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
-        match self {
-            Self::Log(partition) => partition.find_time(at, end).await,
-            Self::Memory(partition) => partition.find_time(at, end).await,
-        }
+        ask!(self, partition => partition.find_time(at, end).await)
     }
 
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
-        match self {
-            Self::Log(partition) => partition.truncate(to).await,
-            Self::Memory(partition) => partition.truncate(to).await,
-        }
+        ask!(self, partition => partition.truncate(to).await)
     }
 
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
-        match self {
-            Self::Log(partition) => partition.retain(now, keep).await,
-            Self::Memory(partition) => partition.retain(now, keep).await,
-        }
+        ask!(self, partition => partition.retain(now, keep).await)
     }
 
     async fn append_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
-        match self {
-            Self::Log(partition) => partition.append_cursors(entries).await,
-            Self::Memory(partition) => partition.append_cursors(entries).await,
-        }
+        ask!(self, partition => partition.append_cursors(entries).await)
     }
 
     async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
-        match self {
-            Self::Log(partition) => partition.replace_cursors(entries).await,
-            Self::Memory(partition) => partition.replace_cursors(entries).await,
-        }
+        ask!(self, partition => partition.replace_cursors(entries).await)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Log(partition) => partition.close().await,
-            Self::Memory(partition) => partition.close().await,
-        }
+        ask!(self, partition => partition.close().await)
     }
 
     fn bytes(&self) -> u64 {
-        match self {
-            Self::Log(partition) => partition.bytes(),
-            Self::Memory(partition) => partition.bytes(),
-        }
+        ask!(self, partition => partition.bytes())
     }
 }
 

@@ -24,10 +24,12 @@ pub trait ShardStore {
     /// Whatever was durable is there. Of what was not, any number of whole batches may be there, without a gap; what
     /// follows the last of them was cut off. From here on what was found is as durable as the store can make it.
     ///
-    /// A partition is open once at a time: `close` comes before it is opened again.
+    /// A partition is open once at a time: `close` comes before it is opened again. What is asked of a handle from before
+    /// that, or comes to its end only then, fails or does what it says, and never anything else.
     ///
     /// # Errors
-    /// What was durable is damaged or can't be read. Nothing was changed; the partition must not be used.
+    /// What was durable is damaged, lost or can't be read. Nothing was changed; the partition must not be used. After a
+    /// transient error, opening it later may succeed.
     async fn open(&self, partition: TopicPartition, epoch: LeaderEpoch) -> Result<Opened<Self::Partition>, StoreError>;
 
     /// Removes all that is stored of a partition, whether it is open or not. What is still under way on it ends without
@@ -63,7 +65,8 @@ pub trait MessageStore: Clone {
     /// Makes all that was added before the call as safe as this store makes anything.
     ///
     /// # Errors
-    /// It is not known what is safe. The partition takes no appends any more until it was opened again.
+    /// It is not known what is safe. The partition takes no appends any more until it was opened again; whether that may
+    /// be tried while the node runs is said by the error.
     async fn sync(&self) -> Result<(), StoreError>;
 
     /// Whole batches, in order and without a gap, from the one that holds `wanted.start` on: at least one, beyond that
@@ -159,6 +162,9 @@ pub struct CursorsStored {
 pub struct StoreError {
     /// For people.
     pub reason: String,
+    /// Whether opening the partition again later may help: the store is elsewhere, and was away. It is not where a disk
+    /// has failed, whose word can't be trusted after that.
+    pub transient: bool,
 }
 
 /// Why batches were not appended.
@@ -171,11 +177,8 @@ pub enum AppendFault {
         reason: String,
     },
     /// Any number of them may be in the log after the next `open`. Until then, every append fails so; reads go on.
-    #[error("{reason}")]
-    Failed {
-        /// For people.
-        reason: String,
-    },
+    #[error("{0}")]
+    Failed(StoreError),
 }
 
 /// Why a read gave nothing; the log is as it was.
@@ -188,11 +191,22 @@ pub enum ReadFault {
     PastEnd { offset: Offset, end: Offset },
     #[error("the log is damaged at offset {offset}: {reason}")]
     Damaged { offset: Offset, reason: String },
+    /// These offsets have no messages any more, and never will have again.
+    #[error("the store has lost the messages {lost}")]
+    Lost { lost: OffsetRange },
+    /// Nothing is known of what is there; the same read may succeed later.
+    #[error("{reason}")]
+    Away { reason: String },
 }
 
 impl StoreError {
-    /// An error that people can read.
+    /// An error that somebody has to do something about.
     pub fn new(reason: impl std::fmt::Display) -> Self {
-        Self { reason: reason.to_string() }
+        Self { reason: reason.to_string(), transient: false }
+    }
+
+    /// An error that may be gone by itself later.
+    pub fn transient(reason: impl std::fmt::Display) -> Self {
+        Self { reason: reason.to_string(), transient: true }
     }
 }

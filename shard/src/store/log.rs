@@ -4,26 +4,18 @@
 //! log starts, is written down every second: by that a start tells a torn tail from damage, and what retention had given
 //! up from what it had not.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    path::PathBuf,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{rc::Rc, sync::Arc};
 
 use shard_core::{
-    format::durable_ends::DurableEnd,
-    log::{KnownLog, LogExtent, SegmentLog, SegmentLogConfig, further},
-    model::{LeaderEpoch, Offset, TopicPartition},
+    log::{LogExtent, SegmentLog, SegmentLogConfig},
+    model::{LeaderEpoch, TopicPartition},
 };
 
-use super::{Found, Opened, ShardStore, StoreError};
-use crate::{blocking::off_the_shard, clock::Clock, metrics::ShardMetrics, placement::shard_of};
+use super::{EndsConfig, Found, Opened, ShardStore, StoreError, ends::Ends};
+use crate::{blocking::off_the_shard, clock::Clock, metrics::ShardMetrics};
 
 mod data_dir;
 mod dma_file;
-mod durable_ends;
 mod file_error;
 mod journal;
 mod open;
@@ -34,8 +26,6 @@ mod space;
 mod truncate;
 
 use dma_file::{probe_device, sync_directory};
-use durable_ends::EndsFiles;
-pub use durable_ends::{DurableEnds, read_durable_ends};
 use file_error::FileError;
 pub use partition::LogPartition;
 use segment_reader::SegmentReader;
@@ -44,18 +34,12 @@ use space::Space;
 /// The settings of one shard's log store.
 #[derive(Clone, Debug)]
 pub struct LogStoreConfig {
-    /// The node's data directory.
-    pub data_dir: PathBuf,
-    /// Which shard this is, from 0.
-    pub shard: usize,
-    /// How many the node has.
-    pub shard_count: usize,
+    /// The data directory, and how far the last run knew its partitions to be on disk.
+    pub ends: EndsConfig,
     /// The size at which a segment is left and the next begun.
     pub segment_bytes_max: u64,
     /// How much room is kept on the disk: beyond it no messages are taken.
     pub reserve_bytes: u64,
-    /// What every shard of the last run had written down.
-    pub durable_ends: Arc<DurableEnds>,
 }
 
 /// The log store of one shard.
@@ -72,11 +56,7 @@ struct Shared {
     metrics: Arc<ShardMetrics>,
     clock: Clock,
     space: Space,
-    ends: EndsFiles,
-    /// What is known of each partition of this shard: of this run if it was opened, of the last one if not.
-    points: RefCell<BTreeMap<TopicPartition, Rc<Cell<DurableEnd>>>>,
-    /// Rises with each change of a point.
-    points_version: Cell<u64>,
+    ends: Ends,
 }
 
 impl LogStore {
@@ -85,26 +65,17 @@ impl LogStore {
     /// # Errors
     /// The data directory can't be used, or that could not be written; what the last run left is as it was.
     pub async fn start(config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
-        probe_device(&config.data_dir, config.shard).await.map_err(StoreError::new)?;
-        let mut points: BTreeMap<TopicPartition, Rc<Cell<DurableEnd>>> = BTreeMap::new();
-        let ours = |end: &&DurableEnd| shard_of(end.partition, config.shard_count) == config.shard;
-        for end in config.durable_ends.entries.iter().filter(ours) {
-            let point = points.entry(end.partition).or_insert_with(|| Rc::new(Cell::new(*end)));
-            point.set(further(point.get(), *end));
-        }
+        probe_device(&config.ends.data_dir, config.ends.shard).await.map_err(StoreError::new)?;
+        let ends = Ends::start(&config.ends).await?;
         let shared = Shared {
             reader: SegmentReader::new(Arc::clone(&metrics)),
             metrics,
             clock: Clock::start(),
-            space: Space::new(&config.data_dir, config.reserve_bytes, config.shard_count),
-            ends: EndsFiles::new(&config),
-            points: RefCell::new(points),
-            points_version: Cell::new(1),
+            space: Space::new(&config.ends.data_dir, config.reserve_bytes, config.ends.shard_count),
+            ends,
             config,
         };
-        let store = Self { shared: Rc::new(shared) };
-        store.checkpoint().await?;
-        Ok(store)
+        Ok(Self { shared: Rc::new(shared) })
     }
 
     /// Goes on once every shard has started: now what each has written down is complete, and may replace the rest of what
@@ -113,9 +84,7 @@ impl LogStore {
     /// # Errors
     /// It could not be written.
     pub async fn settle(&self) -> Result<(), StoreError> {
-        self.shared.touch_points();
-        self.checkpoint().await?;
-        self.shared.ends.remove_strays().await.map_err(StoreError::new)
+        self.shared.ends.settle().await
     }
 }
 
@@ -124,8 +93,8 @@ impl ShardStore for LogStore {
 
     async fn open(&self, partition: TopicPartition, epoch: LeaderEpoch) -> Result<Opened<LogPartition>, StoreError> {
         let shared = &self.shared;
-        let directory = data_dir::partition_dir(&shared.config.data_dir, partition);
-        let known = shared.known(partition);
+        let directory = data_dir::partition_dir(&shared.config.ends.data_dir, partition);
+        let known = shared.ends.known(partition);
         let recovered = open::open_partition(directory.clone(), partition, known).await?;
         let (log, journal) = (recovered.log, recovered.journal);
         let mut cut: Vec<_> = log.cut.iter().filter_map(|cut| cut.torn.clone()).collect();
@@ -138,16 +107,14 @@ impl ShardStore for LogStore {
         };
         let config = SegmentLogConfig { partition, epoch, segment_bytes_max: shared.config.segment_bytes_max };
         let log = SegmentLog::open(config, log);
-        let point = shared.point(partition, log.durable_point());
+        let point = shared.ends.point(partition, log.durable_point());
         let store = LogPartition::new(Rc::clone(shared), directory.into(), (log, point), journal.files);
         Ok(Opened { store, found })
     }
 
     async fn delete(&self, partition: TopicPartition) -> Result<(), StoreError> {
-        if self.shared.points.borrow_mut().remove(&partition).is_some() {
-            self.shared.touch_points();
-        }
-        let data_dir = &self.shared.config.data_dir;
+        self.shared.ends.remove(partition);
+        let data_dir = &self.shared.config.ends.data_dir;
         let directory = data_dir::partition_dir(data_dir, partition);
         let removed = off_the_shard({
             let directory = directory.clone();
@@ -164,42 +131,6 @@ impl ShardStore for LogStore {
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
-        self.shared.checkpoint().await
+        self.shared.ends.checkpoint().await
     }
-}
-
-impl Shared {
-    /// What was written down of a partition before it was opened.
-    fn known(&self, partition: TopicPartition) -> KnownLog {
-        let known = self.points.borrow().get(&partition).map(|point| point.get());
-        known.map_or_else(KnownLog::default, KnownLog::from)
-    }
-
-    /// The place in which a partition notes how far it is durable.
-    fn point(&self, partition: TopicPartition, now: DurableEnd) -> Rc<Cell<DurableEnd>> {
-        let mut points = self.points.borrow_mut();
-        let point = Rc::clone(points.entry(partition).or_insert_with(|| Rc::new(Cell::new(now))));
-        drop(points);
-        point.set(now);
-        self.touch_points();
-        point
-    }
-
-    fn touch_points(&self) {
-        self.points_version.set(self.points_version.get() + 1);
-    }
-
-    /// Returns once everything that was noted before the call is written down.
-    async fn checkpoint(&self) -> Result<(), StoreError> {
-        let written = self.ends.write(&self.points_version, || {
-            // In the order of partitions, as the map has them.
-            self.points.borrow().values().map(|point| point.get()).filter(is_worth_noting).collect()
-        });
-        written.await.map_err(StoreError::new)
-    }
-}
-
-/// Whether a start would learn anything from it.
-fn is_worth_noting(point: &DurableEnd) -> bool {
-    point.durable_end > Offset::ZERO
 }

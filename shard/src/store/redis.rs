@@ -1,6 +1,6 @@
 //! Messages in Redis: one stream a partition, one entry a batch, every write fenced by the leader epoch.
 //!
-//! `connection` is one connection on the shard's own executor, `link` keeps one up and sends requests over it, `scripts`
+//! `shard_store` and `stored_partition` are the store as the contract has it. Below them, `connection` is one connection on the shard's own executor, `link` keeps one up and sends requests over it, `scripts`
 //! has what runs inside Redis, `owner` is who asks, and `partition`, `log_writer`, `append`, `log_reader`,
 //! `cursor_journal` are one partition's store.
 //! Everything that can be decided without a server is in `shard_core::redis`.
@@ -18,18 +18,22 @@ mod log_writer;
 mod owner;
 mod partition;
 mod scripts;
+mod shard_store;
 mod state;
+mod stored_partition;
 mod tls;
 
-pub use config::{Password, RedisConfig, RedisTimeouts};
+pub use config::{OnLoss, Password, RedisConfig, RedisTimeouts};
 pub use connection::check_server;
 pub use cursor_journal::CursorJournal;
 pub use error::{ReadError, RequestError, WriteError};
 pub use link::RedisLink;
 pub use log_reader::LogReader;
 pub use log_writer::{Acknowledged, LogWriter};
-pub use partition::{OpenError, RedisPartition, accept_loss, delete, open, truncate};
+pub use partition::{Known, OpenError, RedisPartition, accept_loss, delete, open, truncate};
 pub use shard_core::redis::{
     ClusterName, Failure, FailureKind, Outcome, PageError, Persistence, Refusal, ServerFacts, Written,
 };
+pub use shard_store::{RedisStore, RedisStoreConfig};
+pub use stored_partition::StoredPartition;
 pub use tls::{RedisTls, TlsError};

@@ -11,13 +11,14 @@ use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
     metrics::ShardMetrics,
     store::{
-        MessageStore, Opened, ShardStore,
-        log::{LogStore, LogStoreConfig, read_durable_ends},
+        EndsConfig, MessageStore, Opened, ShardStore,
+        log::{LogStore, LogStoreConfig},
         memory::{MemoryStore, MemoryStoreConfig, next_incarnation},
     },
 };
 use shard_core::{
     format::record_batch::RecordBatch,
+    layout::EndsOwner,
     log::{Reached, Retention},
     model::{LeaderEpoch, OffsetRange, PartitionIndex, TopicId, TopicPartition},
 };
@@ -70,17 +71,9 @@ impl Factory for LogFactory {
     }
 
     async fn start(&self) -> LogStore {
-        let data_dir = self.directory.path().to_owned();
-        let durable_ends = Arc::new(read_durable_ends(&data_dir).unwrap());
+        let ends = EndsConfig::read(self.directory.path(), EndsOwner::Log, 1).unwrap();
         // Small segments, so that each test has several.
-        let config = LogStoreConfig {
-            data_dir,
-            shard: 0,
-            shard_count: 1,
-            segment_bytes_max: 64 << 10,
-            reserve_bytes: 0,
-            durable_ends,
-        };
+        let config = LogStoreConfig { ends, segment_bytes_max: 64 << 10, reserve_bytes: 0 };
         let store = LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();
         store.settle().await.unwrap();
         store
@@ -158,7 +151,7 @@ pub(crate) fn on_executor<F: Factory>(factory: F, test: impl AsyncFnOnce(F) + Se
     executor.spawn(move || test(factory)).unwrap().join().unwrap();
 }
 
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 

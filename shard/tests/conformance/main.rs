@@ -12,6 +12,7 @@ mod lifecycle;
 mod memory;
 mod model;
 mod reading;
+mod redis;
 mod retention;
 mod truncation;
 
@@ -74,4 +75,5 @@ macro_rules! tests {
 stores! {
     log_store: crate::factory::LogFactory,
     memory_store: crate::factory::MemoryFactory,
+    redis_store: crate::redis::RedisFactory,
 }

@@ -6,13 +6,18 @@ use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
     metrics::ShardMetrics,
     shard_of,
-    store::log::{DurableEnds, LogStore, LogStoreConfig, read_durable_ends},
+    store::{
+        DurableEnds, EndsConfig,
+        log::{LogStore, LogStoreConfig},
+        read_durable_ends,
+    },
 };
 use shard_core::{
     format::{
         record::{MessageId, RecordHead},
         record_batch::{BatchBuilder, Codec, RecordBatch},
     },
+    layout::EndsOwner,
     model::{LeaderEpoch, Offset, PartitionIndex, Timestamp, TopicId, TopicPartition},
 };
 use tempfile::TempDir;
@@ -29,19 +34,14 @@ impl Rig {
 
     /// What a start is told of the last run.
     pub(crate) fn durable_ends(&self) -> Arc<DurableEnds> {
-        Arc::new(read_durable_ends(self.directory.path()).unwrap())
+        Arc::new(read_durable_ends(self.directory.path(), EndsOwner::Log).unwrap())
     }
 
     /// Starts a shard's store as a node does before the shards have met.
     pub(crate) async fn begin(&self, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStore {
-        let config = LogStoreConfig {
-            data_dir: self.directory.path().to_owned(),
-            shard,
-            shard_count,
-            segment_bytes_max: 64 << 10,
-            reserve_bytes: 0,
-            durable_ends: Arc::clone(ends),
-        };
+        let data_dir = self.directory.path().to_owned();
+        let ends = EndsConfig { data_dir, owner: EndsOwner::Log, shard, shard_count, known: Arc::clone(ends) };
+        let config = LogStoreConfig { ends, segment_bytes_max: 64 << 10, reserve_bytes: 0 };
         LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()
     }
 

@@ -11,7 +11,8 @@ use shard::{
     metrics::ShardMetrics,
     shard_of,
     store::{
-        log::{LogStoreConfig, read_durable_ends},
+        EndsConfig,
+        log::LogStoreConfig,
         memory::{MemoryStoreConfig, next_incarnation},
     },
 };
@@ -20,6 +21,7 @@ use shard_core::{
         record::{MessageId, RecordHead},
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
     },
+    layout::EndsOwner,
     log::FlushPolicy,
     model::{LeaderEpoch, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
 };
@@ -110,16 +112,8 @@ pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Runnin
 }
 
 pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
-    let durable_ends = Arc::new(read_durable_ends(directory).unwrap());
-    let data_dir = directory.to_owned();
-    let log = LogStoreConfig {
-        data_dir,
-        shard: 0,
-        shard_count: count,
-        segment_bytes_max: 1 << 20,
-        reserve_bytes: 0,
-        durable_ends,
-    };
+    let ends = EndsConfig::read(directory, EndsOwner::Log, count).unwrap();
+    let log = LogStoreConfig { ends, segment_bytes_max: 1 << 20, reserve_bytes: 0 };
     ShardConfig {
         index: 0,
         count,

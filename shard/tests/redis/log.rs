@@ -17,7 +17,7 @@ fn batches_come_back_byte_equal() {
     let port = server.port();
     on_executor(async move || {
         let mut partition = open_new(&link(port)).await;
-        assert_eq!((partition.offsets, partition.latest, partition.bytes), (range(0, 0), None, 0));
+        assert_eq!((partition.offsets, partition.latest, partition.bytes), (range(0, 0), Timestamp::default(), 0));
         let sent = [batch(0, 1, 10), batch(1, 100, 20), batch_of(101, 1, 30, 3 << 20), batch(102, 7, 40)];
         let acknowledged = partition.log.append(&sent[..1]).await.unwrap();
         assert_eq!((acknowledged.offsets, acknowledged.written), (range(0, 1), Written::Now));
@@ -28,7 +28,7 @@ fn batches_come_back_byte_equal() {
         let again = open(&link(port), PARTITION, LeaderEpoch::new(6), Offset::new(109)).await.unwrap();
         let bytes: usize = sent.iter().map(|batch| batch.bytes().len()).sum();
         assert_eq!(again.offsets, range(0, 109));
-        assert_eq!(again.latest, Some(Timestamp::from_millis(40)));
+        assert_eq!(again.latest, Timestamp::from_millis(40));
         assert_eq!(again.bytes, u64::try_from(bytes).unwrap());
         assert_eq!(read_all(&again.reader, 0).await, sent);
     });
@@ -73,7 +73,8 @@ fn a_time_is_found_even_where_the_clock_went_back() {
         }
         let batch_bytes = u64::try_from(sent[0].bytes().len()).unwrap();
         for (bytes, first) in [(0, 0), (1, 10), (batch_bytes, 10), (batch_bytes + 1, 20), (6 * batch_bytes, 50)] {
-            assert_eq!(partition.reader.find_position(bytes).await.unwrap(), Offset::new(first), "{bytes}");
+            let found = partition.reader.find(log.end, |entry| entry.position >= bytes).await.unwrap();
+            assert_eq!(found, Offset::new(first), "{bytes}");
         }
     });
     drop(server);
@@ -99,7 +100,10 @@ fn a_trim_keeps_the_batch_that_holds_the_start() {
         assert_eq!(partition.bytes, u64::try_from(7 * sent[0].bytes().len()).unwrap());
         assert_eq!(partition.log.trim(Offset::new(100)).await.unwrap(), range(100, 100));
         let mut partition = open_new(&link).await;
-        assert_eq!((partition.offsets, partition.bytes, partition.latest), (range(100, 100), 0, None));
+        assert_eq!(
+            (partition.offsets, partition.bytes, partition.latest),
+            (range(100, 100), 0, Timestamp::from_millis(1))
+        );
         let (batch, _) = append(&mut partition, 3).await;
         assert_eq!(read_all(&partition.reader, 100).await, [batch]);
     });
@@ -119,7 +123,7 @@ fn a_log_is_cut_and_written_on_at_the_same_offsets() {
 
         assert_eq!(truncate(&link, PARTITION, EPOCH, Offset::new(400)).await.unwrap().offsets, range(15, 400));
         let mut partition = truncate(&link, PARTITION, EPOCH, Offset::new(305)).await.unwrap();
-        assert_eq!((partition.offsets, partition.latest), (range(15, 300), Some(Timestamp::from_millis(29))));
+        assert_eq!((partition.offsets, partition.latest), (range(15, 300), Timestamp::from_millis(29)));
         assert_eq!(partition.bytes, u64::try_from(29 * sent[0].bytes().len()).unwrap());
         assert_eq!(read_all(&partition.reader, 15).await, sent[1..30]);
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shard_core::layout;
+use shard_core::layout::{self, EndsOwner};
 use shard_core::model::TopicPartition;
 
 use super::PlaceArgs;
@@ -23,7 +23,9 @@ impl DataDirectory {
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let names = file_names(path)?;
         let is_ours = |name: &String| {
-            name == layout::LOCK_FILE || name == "partitions" || layout::durable_ends_shard(name).is_some()
+            name == layout::LOCK_FILE
+                || name == "partitions"
+                || layout::durable_ends_shard(EndsOwner::Log, name).is_some()
         };
         if !names.iter().any(is_ours) {
             let detail = format!("{} is not the data directory of a node: it has no `partitions`", path.display());

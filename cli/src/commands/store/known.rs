@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use shard_core::format::durable_ends::{DurableEndsError, DurableEndsFile};
-use shard_core::layout;
+use shard_core::layout::{self, EndsOwner};
 use shard_core::log::KnownLogs;
 use shard_core::model::{Offset, TopicPartition};
 
@@ -44,7 +44,7 @@ impl Known {
         let mut known = Self::default();
         let mut newest: BTreeMap<usize, DurableEndsFile> = BTreeMap::new();
         for name in file_names(data_dir)? {
-            let Some(shard) = layout::durable_ends_shard(&name) else { continue };
+            let Some(shard) = layout::durable_ends_shard(EndsOwner::Log, &name) else { continue };
             let path = data_dir.join(&name);
             let mut report = EndsFile { file: name, shard, sequence: None, partitions: None, error: None };
             match DurableEndsFile::decode(&fs::read(&path).map_err(reading(&path))?) {

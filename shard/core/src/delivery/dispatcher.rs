@@ -106,7 +106,7 @@ pub struct DispatcherStatus {
     pub first_unacked: Option<Offset>,
     /// How many deliveries were not the first of their message, since the partition was opened.
     pub redeliveries: u64,
-    /// How many messages retention took before they were acked, since the partition was opened.
+    /// How many messages retention took, or the store lost, before they were acked, since the partition was opened.
     pub fell_out: u64,
 }
 
@@ -268,6 +268,18 @@ impl Dispatcher {
         self.fell_out += self.state.cursor().backlog_below(start);
         self.outstanding.remove_below(start);
         self.state.ack_below(start);
+    }
+
+    /// The store has lost the messages of `range` for good: they are passed over as if they were acked.
+    ///
+    /// Returns how many of them were not.
+    pub fn on_lost(&mut self, range: OffsetRange) -> u64 {
+        let cursor = self.state.cursor();
+        let lost = cursor.backlog_below(range.end) - cursor.backlog_below(range.start);
+        self.outstanding.remove_in(range);
+        self.fell_out += lost;
+        self.change(CursorChange::Acked(range));
+        lost
     }
 
     /// The changes since the last call, in order, for the journal; to be taken after every call that may make some.

@@ -13,7 +13,7 @@ mod files;
 mod recovery;
 
 pub use files::{JournalFiles, JournalWrite};
-pub use recovery::{JournalError, JournalFile, RecoveredJournal, TornTail, recover};
+pub use recovery::{JournalError, JournalFile, RecoveredJournal, TornTail, recover, replay_entries};
 
 /// Orders the changes of one partition's cursors on their way to the store, whatever store that is.
 ///

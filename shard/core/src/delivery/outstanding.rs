@@ -85,6 +85,13 @@ impl Outstanding {
         }
     }
 
+    /// Strikes out every message in `range`.
+    pub(super) fn remove_in(&mut self, range: OffsetRange) {
+        while let Some((&offset, _)) = self.messages.range(range.start..range.end).next() {
+            self.remove(offset);
+        }
+    }
+
     /// The message at `offset`, if it is outstanding.
     pub(super) fn get(&self, offset: Offset) -> Option<Message> {
         self.messages.get(&offset).copied()

@@ -94,6 +94,18 @@ impl Appender {
         }
     }
 
+    /// Goes on behind what the store holds now, after it had failed and was opened again.
+    ///
+    /// # Panics
+    /// If it had not failed, or the store has lost what consumers were shown.
+    pub fn reopen(&mut self, extent: LogExtent) {
+        assert!(self.failed.is_some() && self.flight.is_none(), "a log that goes on need not be opened");
+        assert!(extent.end >= self.high_watermark, "a store that has lost messages is not opened");
+        let effects = std::mem::take(&mut self.effects);
+        *self = Self { effects, ..Self::open(self.epoch, self.config, extent) };
+        self.effects.push_back(AppendEffect::HighWatermark(extent.end));
+    }
+
     /// Accepts one batch; `Acknowledge` or `Refuse` follows.
     ///
     /// # Errors

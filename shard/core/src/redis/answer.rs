@@ -1,7 +1,7 @@
 //! What the scripts answer: a list of strings, the first of which says what happened.
 
 use super::{EntryId, entry_id::number};
-use crate::model::{LeaderEpoch, Offset, OffsetRange};
+use crate::model::{LeaderEpoch, Offset, OffsetRange, Timestamp};
 
 /// A script wrote what it was asked to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct OpenedPartition {
     pub start_position: u64,
     /// The id of the log's last entry; `None` if it is empty.
     pub last: Option<EntryId>,
+    /// The latest timestamp that the log has had, as long as it is the same stream.
+    pub latest: Timestamp,
     /// The number of the next write to the cursor journal.
     pub cursor_sequence: u64,
     /// How many entries the cursor journal has.
@@ -86,28 +88,41 @@ pub fn read_tail<T: AsRef<[u8]>>(answer: &[T]) -> Result<Result<Option<EntryId>,
     }
 }
 
-/// Reads the answer of the script that looks at one entry: its id, and how many bytes of the log lie before it.
+/// An entry of a log, without its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peeked {
+    /// Its id.
+    pub id: EntryId,
+    /// How many bytes were ever appended before it.
+    pub position: u64,
+    /// How many it has.
+    pub length: u64,
+}
+
+/// Reads the answer of the script that looks at one entry; `None` if there is none.
 ///
 /// # Errors
 /// For what no script answers.
-pub fn read_peeked<T: AsRef<[u8]>>(answer: &[T]) -> Result<Option<(EntryId, u64)>, AnswerError> {
-    let read = |id: &T, position: &T| Some((EntryId::parse(id.as_ref())?, number(position.as_ref())?));
+pub fn read_peeked<T: AsRef<[u8]>>(answer: &[T]) -> Result<Option<Peeked>, AnswerError> {
+    let read = |[id, position, length]: &[T; 3]| {
+        let (position, length) = (number(position.as_ref())?, number(length.as_ref())?);
+        Some(Peeked { id: EntryId::parse(id.as_ref())?, position, length })
+    };
     match answer {
         [] => Ok(None),
-        [id, position] => read(id, position).map(Some).ok_or_else(|| unknown(answer)),
-        _ => Err(unknown(answer)),
+        _ => <&[T; 3]>::try_from(answer).ok().and_then(read).map(Some).ok_or_else(|| unknown(answer)),
     }
 }
 
 /// Reads what `open.lua` tells, in its order.
 fn read_state<T: AsRef<[u8]>>(fields: &[T]) -> Option<Result<OpenedPartition, Refusal>> {
-    let [numbers @ .., last_id] = fields else { return None };
+    let [numbers @ .., highest_id, last_id] = fields else { return None };
     let numbers: Vec<u64> = numbers.iter().map(|text| number(text.as_ref())).collect::<Option<_>>()?;
     let &[start, end_min, lost_to, start_position, position, cursor_sequence, listed, found] = numbers.as_slice()
     else {
         return None;
     };
-    let last_id = optional_id(last_id.as_ref()).ok()?;
+    let (highest_id, last_id) = (EntryId::parse(highest_id.as_ref())?, optional_id(last_id.as_ref()).ok()?);
     if listed != found {
         return Some(Err(Refusal::Incomplete { listed, found }));
     }
@@ -121,6 +136,8 @@ fn read_state<T: AsRef<[u8]>>(fields: &[T]) -> Option<Result<OpenedPartition, Re
         position,
         start_position,
         last: last_id,
+        // The stream was made with an entry that holds nothing.
+        latest: if highest_id.end() > Offset::ZERO { highest_id.latest() } else { Timestamp::default() },
         cursor_sequence,
         cursor_entries: found,
     }))
@@ -197,8 +214,8 @@ mod tests {
     }
 
     /// start, lowest end, end of the last loss that was accepted, bytes before the start and before the end, cursor
-    /// sequence, cursor entries listed and found, last id.
-    const OPENED: [&str; 10] = ["opened", "3", "9", "0", "100", "500", "7", "4", "4", "9-1700"];
+    /// sequence, cursor entries listed and found, highest id that there was, last id.
+    const OPENED: [&str; 11] = ["opened", "3", "9", "0", "100", "500", "7", "4", "4", "9-1900", "9-1700"];
 
     fn opened(changes: &[(usize, &'static str)]) -> Result<OpenedPartition, Refusal> {
         let mut answer = OPENED;
@@ -213,25 +230,25 @@ mod tests {
         let partition = opened(&[]).unwrap();
         assert_eq!(partition.offsets, OffsetRange::new(Offset::new(3), Offset::new(9)));
         assert_eq!((partition.position, partition.start_position), (500, 100));
-        assert_eq!(partition.last, EntryId::parse(b"9-1700"));
+        assert_eq!((partition.last, partition.latest.as_millis()), (EntryId::parse(b"9-1700"), 1900));
         assert_eq!((partition.cursor_sequence, partition.cursor_entries), (7, 4));
-        assert_eq!(opened(&[(9, "12-1800")]).unwrap().offsets.end, Offset::new(12));
-        let empty = opened(&[(1, "9"), (9, "")]).unwrap();
+        assert_eq!(opened(&[(10, "12-1800")]).unwrap().offsets.end, Offset::new(12));
+        let empty = opened(&[(1, "9"), (10, "")]).unwrap();
         assert!(empty.offsets.is_empty() && empty.last.is_none());
     }
 
     #[test]
     fn a_partition_that_lost_something_is_not_opened() {
         assert_eq!(opened(&[(8, "0")]), Err(Refusal::Incomplete { listed: 4, found: 0 }));
-        assert_eq!(opened(&[(9, "8-1")]), Err(Refusal::Elsewhere { stored_end: 8 }));
-        assert_eq!(opened(&[(9, "")]), Err(Refusal::Elsewhere { stored_end: 3 }));
+        assert_eq!(opened(&[(10, "8-1")]), Err(Refusal::Elsewhere { stored_end: 8 }));
+        assert_eq!(opened(&[(10, "")]), Err(Refusal::Elsewhere { stored_end: 3 }));
     }
 
     #[test]
     fn a_loss_that_was_accepted_is_no_reason() {
-        let partition = opened(&[(9, "8-1"), (3, "9")]).unwrap();
+        let partition = opened(&[(10, "8-1"), (3, "9")]).unwrap();
         assert_eq!(partition.offsets, OffsetRange::new(Offset::new(3), Offset::new(9)));
-        assert!(opened(&[(2, "10"), (9, "8-1"), (3, "9")]).is_err());
+        assert!(opened(&[(2, "10"), (10, "8-1"), (3, "9")]).is_err());
     }
 
     #[test]
@@ -246,7 +263,8 @@ mod tests {
     #[test]
     fn an_entry_is_peeked_at() {
         let id = EntryId::new(Offset::new(5), Timestamp::from_millis(17));
-        assert_eq!(read_peeked(&["5-17", "400"]), Ok(Some((id, 400))));
+        assert_eq!(read_peeked(&["5-17", "400", "30"]), Ok(Some(Peeked { id, position: 400, length: 30 })));
+        assert!(read_peeked(&["5-17", "400"]).is_err());
         assert_eq!(read_peeked::<&str>(&[]), Ok(None));
     }
 }

@@ -1,6 +1,5 @@
 //! The layout of the data directory, as the core has it for whoever reads one.
 
 pub(super) use shard_core::layout::{
-    durable_ends_path, durable_ends_shard, index_base, index_path, journal_generation, journal_path, partition_dir,
-    segment_base, segment_path, topic_dir,
+    index_base, index_path, journal_generation, journal_path, partition_dir, segment_base, segment_path, topic_dir,
 };

@@ -79,7 +79,7 @@ impl MessageStore for LogPartition {
         self.inner.log.borrow_mut().begin_append(&batches, durable);
         match self.inner.run(Lane::Append, &batches).await {
             Ok(()) => Ok(if durable { Reached::Disk } else { Reached::Written }),
-            Err(StoreError { reason }) => Err(AppendFault::Failed { reason }),
+            Err(error) => Err(AppendFault::Failed(error)),
         }
     }
 
@@ -194,7 +194,7 @@ impl Inner {
     pub(super) fn note_point(&self) {
         let point = self.log.borrow().durable_point();
         if point != self.point.replace(point) {
-            self.shared.touch_points();
+            self.shared.ends.touch();
         }
     }
 

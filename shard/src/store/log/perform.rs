@@ -45,7 +45,7 @@ impl Inner {
             }
             SegmentEffect::NoteStart { .. } => {
                 self.note_point();
-                let noted = self.shared.checkpoint().await;
+                let noted = self.shared.ends.checkpoint().await;
                 if let Err(error) = &noted {
                     tracing::warn!(%error, "what retention gives up could not be written down, so it is kept");
                 }

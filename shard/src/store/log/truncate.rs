@@ -44,14 +44,11 @@ impl Inner {
 
     async fn cut(self: &Rc<Self>, cut: &Cut, end: Offset) -> Result<(), StoreError> {
         self.close_files().await;
-        // First nothing may claim that what goes is there; the older of the two files that say so is written too.
+        // First nothing may claim that what goes is there.
         let point = self.point.get();
         let durable_end = point.durable_end.min(end);
-        self.point.set(DurableEnd { segment: cut.segment, position: cut.position, durable_end, ..point });
-        for _ in 0..2 {
-            self.shared.touch_points();
-            self.shared.checkpoint().await?;
-        }
+        let lower = DurableEnd { segment: cut.segment, position: cut.position, durable_end, ..point };
+        self.shared.ends.take_back(&self.point, lower).await?;
         self.remove_behind(cut).await.map_err(StoreError::new)?;
         let known = KnownLog { durable_end, log_start: Some(point.log_start) };
         let config = self.log.borrow().config();

@@ -29,6 +29,16 @@ pub struct RedisConfig {
     pub wait_replicas: u32,
 }
 
+/// What is done about messages that were acknowledged and are gone from Redis; they are told in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// The log goes on behind them, so that no offset is used twice; consumers pass over them.
+    #[default]
+    Continue,
+    /// The partition stays closed until a person has decided.
+    Stop,
+}
+
 /// The bounds of what is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RedisTimeouts {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use shard_core::{
     format::record_batch::RecordBatch,
     model::{Offset, OffsetRange, Timestamp},
-    redis::{EntryId, EntrySearch, read_page, read_peeked},
+    redis::{EntryId, EntrySearch, Peeked, read_page, read_peeked},
 };
 
 use super::{
@@ -51,29 +51,37 @@ impl LogReader {
     /// # Errors
     /// As for `read`; a batch found is not read, so that damage or loss at it is told to whoever does.
     pub async fn find_time(&self, time: Timestamp, end: Offset) -> Result<Offset, ReadError> {
-        self.search(end, |id, _| id.latest() >= time).await
-    }
-
-    /// The offset of the first batch that begins behind the first `position` bytes ever appended; the log's end if there
-    /// is none.
-    ///
-    /// # Errors
-    /// As for `find_time`.
-    pub async fn find_position(&self, position: u64) -> Result<Offset, ReadError> {
-        self.search(self.log.get().end, |_, before| before >= position).await
+        self.find(end, |entry| entry.id.latest() >= time).await
     }
 
     /// The start of the first entry before `end` that satisfies a condition which every later one does too; else `end`.
-    async fn search(&self, end: Offset, satisfies: impl Fn(EntryId, u64) -> bool) -> Result<Offset, ReadError> {
+    ///
+    /// # Errors
+    /// As for `find_time`.
+    pub async fn find(&self, end: Offset, satisfies: impl Fn(Peeked) -> bool) -> Result<Offset, ReadError> {
         let mut search = EntrySearch::new(OffsetRange::new(self.log.get().start, end));
         while let Some(probe) = search.probe() {
-            let arguments = vec![Argument::Text(EntryId::first_holding(probe))];
-            match read_peeked(&self.run(ScriptName::Peek, arguments).await?)? {
-                Some((id, position)) => search.on_entry(probe, id, satisfies(id, position)),
+            match self.peek(probe).await? {
+                Some(entry) => search.on_entry(probe, entry.id, satisfies(entry)),
                 None => search.on_nothing(probe),
             }
         }
         Ok(search.found().min(end))
+    }
+
+    /// The entry that holds `offset`, or the first after it where that is lost; `None` if there is none.
+    ///
+    /// # Errors
+    /// If Redis can't be asked.
+    pub async fn peek(&self, offset: Offset) -> Result<Option<Peeked>, ReadError> {
+        let arguments = vec![Argument::Text(EntryId::first_holding(offset))];
+        Ok(read_peeked(&self.run(ScriptName::Peek, arguments).await?)?)
+    }
+
+    /// The offsets of the log, as far as it is acknowledged.
+    #[must_use]
+    pub fn offsets(&self) -> OffsetRange {
+        self.log.get()
     }
 
     async fn run(&self, script: ScriptName, arguments: Vec<Argument<'_>>) -> Result<Vec<Bytes>, ReadError> {

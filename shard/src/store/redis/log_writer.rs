@@ -58,7 +58,6 @@ struct Planned {
 
 impl LogWriter {
     pub(super) fn new(owner: Owner, opened: &OpenedPartition, log: Rc<Cell<OffsetRange>>) -> Self {
-        let latest = opened.last.map(EntryId::latest).unwrap_or_default();
         let verified_over = Cell::new(0);
         Self {
             owner,
@@ -67,7 +66,7 @@ impl LogWriter {
             last: opened.last,
             verified_over,
             position: opened.position,
-            latest,
+            latest: opened.latest,
             closed: false,
         }
     }

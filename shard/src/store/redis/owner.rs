@@ -44,13 +44,13 @@ impl Owner {
         Rc::clone(&self.log_key)
     }
 
-    /// Makes this opening the one that counts, and checks what is there. With `mend`, a log that is gone is made anew,
-    /// empty.
-    pub(super) async fn take_over(&self, mend: bool) -> Result<OpenedPartition, OpenError> {
+    /// Makes this opening the one that counts, and checks what is there. A partition that never was is made, and its log
+    /// begins at `first`; with `mend`, a log that is gone is made anew, empty.
+    pub(super) async fn take_over(&self, first: Offset, mend: bool) -> Result<OpenedPartition, OpenError> {
         let keys = [self.keys.metadata.as_str(), self.keys.log.as_str(), self.keys.cursors.as_str()];
         for _ in 0..TURNS_MAX {
-            let arguments =
-                vec![Argument::Text(self.turn().await?), Argument::Text(if mend { "mend" } else { "" }.to_owned())];
+            let mend = Argument::Text(if mend { "mend" } else { "" }.to_owned());
+            let arguments = vec![Argument::Text(self.turn().await?), mend, Argument::Number(first.get())];
             let answer = self.run(ScriptName::Open, &keys, arguments).await?.value;
             self.check_replicas(&answer)?;
             match read_opened(&answer.strings)? {

@@ -4,7 +4,7 @@ use std::{cell::Cell, rc::Rc};
 
 use shard_core::{
     model::{LeaderEpoch, Offset, OffsetRange, Timestamp, TopicPartition},
-    redis::{AnswerError, EntryId, PartitionKeys, Refusal, Written},
+    redis::{AnswerError, PartitionKeys, Refusal, Written},
 };
 
 use super::{CursorJournal, LogReader, LogWriter, RedisLink, RequestError, owner::Owner};
@@ -14,8 +14,8 @@ use super::{CursorJournal, LogReader, LogWriter, RedisLink, RequestError, owner:
 pub struct RedisPartition {
     /// The offsets of the log.
     pub offsets: OffsetRange,
-    /// The latest timestamp in the log; `None` if it is empty.
-    pub latest: Option<Timestamp>,
+    /// The latest timestamp that the log has had.
+    pub latest: Timestamp,
     /// The bytes of the batches in the log.
     pub bytes: u64,
     /// Appends to the log.
@@ -44,27 +44,37 @@ pub enum OpenError {
     Answer(#[from] AnswerError),
 }
 
+/// What the owner of a partition knows of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Everything below it was acknowledged.
+    pub acknowledged_end: Offset,
+    /// Where the log begins if it has never been in Redis.
+    pub first: Offset,
+}
+
 /// Takes a partition over, or makes it, and tells what it holds.
 ///
 /// Whatever an earlier owner, or this one, has sent for it and Redis has not done yet will have no effect.
 ///
 /// # Errors
-/// `Lost` if the log ends before `acknowledged_end`: it is not to be served as if it were whole.
+/// `Lost` if the log ends before what was acknowledged: it is not to be served as if it were whole.
 pub async fn open(
     link: &RedisLink,
     partition: TopicPartition,
     epoch: LeaderEpoch,
-    acknowledged_end: Offset,
+    known: impl Into<Known>,
 ) -> Result<RedisPartition, OpenError> {
+    let Known { acknowledged_end, first } = known.into();
     let owner = Owner::new(link, partition, epoch);
-    let opened = owner.take_over(false).await?;
+    let opened = owner.take_over(first, false).await?;
     if opened.offsets.end < acknowledged_end {
         return Err(OpenError::Lost { stored: opened.offsets, acknowledged_end });
     }
     let offsets = Rc::new(Cell::new(opened.offsets));
     Ok(RedisPartition {
         offsets: opened.offsets,
-        latest: opened.last.map(EntryId::latest),
+        latest: opened.latest,
         bytes: opened.position.saturating_sub(opened.start_position),
         reader: LogReader::new(link.clone(), owner.log_key(), Rc::clone(&offsets)),
         log: LogWriter::new(owner.clone(), &opened, offsets),
@@ -84,7 +94,7 @@ pub async fn accept_loss(
     resume_at: Offset,
 ) -> Result<(), OpenError> {
     let owner = Owner::new(link, partition, epoch);
-    match owner.take_over(true).await {
+    match owner.take_over(Offset::ZERO, true).await {
         // What does not fit together is what is to be accepted.
         Ok(_) | Err(OpenError::Refused(Refusal::Incomplete { .. } | Refusal::Elsewhere { .. })) => {}
         Err(error) => return Err(error),
@@ -104,7 +114,7 @@ pub async fn truncate(
     end: Offset,
 ) -> Result<RedisPartition, OpenError> {
     let owner = Owner::new(link, partition, epoch);
-    let log = owner.take_over(false).await?.offsets;
+    let log = owner.take_over(Offset::ZERO, false).await?.offsets;
     if end < log.start {
         return Err(OpenError::Expired { end, start: log.start });
     }
@@ -131,4 +141,44 @@ pub async fn truncate(
 pub async fn delete(link: &RedisLink, partition: TopicPartition, epoch: LeaderEpoch) -> Result<(), OpenError> {
     let keys = PartitionKeys::new(&link.config().cluster, partition);
     Owner::delete(link, &keys, epoch).await
+}
+
+impl From<Offset> for Known {
+    fn from(acknowledged_end: Offset) -> Self {
+        Self { acknowledged_end, ..Self::default() }
+    }
+}
+
+impl OpenError {
+    /// Whether Redis has less than it had, so that the log can only go on behind what is lost.
+    #[must_use]
+    pub const fn is_loss(&self) -> bool {
+        match self {
+            Self::Lost { .. }
+            | Self::Refused(Refusal::Missing | Refusal::Incomplete { .. } | Refusal::Elsewhere { .. }) => true,
+            Self::Refused(Refusal::Fenced { .. } | Refusal::Overtaken | Refusal::Version { .. })
+            | Self::Request(_)
+            | Self::Expired { .. }
+            | Self::Replicas { .. }
+            | Self::Answer(_) => false,
+        }
+    }
+
+    /// Whether the same may succeed later with nobody having done anything about the partition.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Request(_) | Self::Replicas { .. } | Self::Refused(Refusal::Overtaken) => true,
+            Self::Refused(
+                Refusal::Fenced { .. }
+                | Refusal::Missing
+                | Refusal::Incomplete { .. }
+                | Refusal::Elsewhere { .. }
+                | Refusal::Version { .. },
+            )
+            | Self::Lost { .. }
+            | Self::Expired { .. }
+            | Self::Answer(_) => false,
+        }
+    }
 }

@@ -134,7 +134,7 @@ fn replay_groups(identity: JournalIdentity, bytes: &[u8]) -> Result<Replayed, Jo
         let position = widen(at);
         match group_at(bytes, at, identity) {
             Ok(group) if group.sequence == replayed.next_sequence => {
-                apply(&mut replayed.cursors, group.entries).map_err(|error| JournalError::Entry {
+                replay_entries(&mut replayed.cursors, group.entries).map_err(|error| JournalError::Entry {
                     generation,
                     position,
                     error,
@@ -163,8 +163,11 @@ fn replay_groups(identity: JournalIdentity, bytes: &[u8]) -> Result<Replayed, Jo
     Ok(replayed)
 }
 
-/// Makes the changes of one group; what is said of a subscription that was removed has no effect.
-fn apply(cursors: &mut BTreeMap<SubscriptionId, CursorState>, entries: &[u8]) -> Result<(), EntryError> {
+/// Makes the changes that entries of a journal tell, in order; what is said of a subscription that was removed has no effect.
+///
+/// # Errors
+/// Bytes that are no entries; those before them were applied.
+pub fn replay_entries(cursors: &mut BTreeMap<SubscriptionId, CursorState>, entries: &[u8]) -> Result<(), EntryError> {
     cursor_journal::decode_entries(entries, |subscription, change| match change {
         CursorChange::Removed => {
             cursors.remove(&subscription);

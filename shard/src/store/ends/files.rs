@@ -7,19 +7,19 @@
 use std::{
     cell::Cell,
     collections::BTreeMap,
-    io::Write as _,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use glommio::sync::Semaphore;
-use shard_core::format::durable_ends::{DurableEnd, DurableEndsError, DurableEndsFile};
-
-use super::{
-    LogStoreConfig, data_dir,
-    dma_file::{remove_file, sync_directory},
-    file_error::FileError,
+use shard_core::{
+    format::durable_ends::{DurableEnd, DurableEndsError, DurableEndsFile},
+    layout::{EndsOwner, durable_ends_path, durable_ends_shard},
 };
-use crate::blocking::off_the_shard;
+
+use super::EndsConfig;
+use crate::{blocking::off_the_shard, store::StoreError};
 
 /// What the shards of the last run had written down, however many there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub struct DurableEnds {
 #[derive(Debug)]
 pub(super) struct EndsFiles {
     data_dir: PathBuf,
+    owner: EndsOwner,
     shard: usize,
     shard_count: usize,
     /// Of the newest file.
@@ -45,12 +46,13 @@ pub(super) struct EndsFiles {
 }
 
 impl EndsFiles {
-    pub(super) fn new(config: &LogStoreConfig) -> Self {
+    pub(super) fn new(config: &EndsConfig) -> Self {
         Self {
             data_dir: config.data_dir.clone(),
+            owner: config.owner,
             shard: config.shard,
             shard_count: config.shard_count,
-            sequence: Cell::new(config.durable_ends.sequences.get(&config.shard).copied().unwrap_or(0)),
+            sequence: Cell::new(config.known.sequences.get(&config.shard).copied().unwrap_or(0)),
             written_version: Cell::new(0),
             turn: Semaphore::new(1),
         }
@@ -61,21 +63,24 @@ impl EndsFiles {
         &self,
         version: &Cell<u64>,
         entries: impl Fn() -> Vec<DurableEnd>,
-    ) -> Result<(), FileError> {
+    ) -> Result<(), StoreError> {
         let wanted = version.get();
         if self.written_version.get() >= wanted {
             return Ok(());
         }
-        let turn = self.turn.acquire_permit(1).await;
-        let _turn = turn.map_err(|error| FileError::new("writing", &self.data_dir, error))?;
+        let _turn = self.turn.acquire_permit(1).await.map_err(StoreError::new)?;
         // Another call may have written it meanwhile.
         if self.written_version.get() >= wanted {
             return Ok(());
         }
         let (sequence, version) = (self.sequence.get() + 1, version.get());
         let bytes = DurableEndsFile { sequence, entries: entries() }.encode();
-        let path = data_dir::durable_ends_path(&self.data_dir, self.shard, sequence);
-        off_the_shard(move || write_durably(&path, &bytes)).await?;
+        let path = durable_ends_path(&self.data_dir, self.owner, self.shard, sequence);
+        let written = off_the_shard({
+            let path = path.clone();
+            move || write_durably(&path, &bytes)
+        });
+        written.await.map_err(|error| failed("writing", &path, &error))?;
         // After a failed write the same file is written again: the other one is whole.
         self.sequence.set(sequence);
         self.written_version.set(version);
@@ -83,17 +88,18 @@ impl EndsFiles {
     }
 
     /// Removes the files of shards that there are no more.
-    pub(super) async fn remove_strays(&self) -> Result<(), FileError> {
+    pub(super) async fn remove_strays(&self) -> Result<(), StoreError> {
         if self.shard != 0 {
             return Ok(());
         }
-        let data_dir = self.data_dir.clone();
-        let strays = off_the_shard(move || files(&data_dir)).await?;
-        let strays: Vec<_> = strays.into_iter().filter(|(shard, _)| *shard >= self.shard_count).collect();
-        for (_, path) in &strays {
-            remove_file(path.clone()).await?;
-        }
-        if strays.is_empty() { Ok(()) } else { sync_directory(&self.data_dir).await }
+        let (data_dir, owner, shard_count) = (self.data_dir.clone(), self.owner, self.shard_count);
+        let removed = off_the_shard(move || {
+            let files = files(&data_dir, owner)?;
+            let strays: Vec<_> = files.into_iter().filter(|(shard, _)| *shard >= shard_count).collect();
+            strays.iter().try_for_each(|(_, path)| fs::remove_file(path))?;
+            if strays.is_empty() { Ok(()) } else { File::open(&data_dir)?.sync_all() }
+        });
+        removed.await.map_err(|error| failed("removing old files in", &self.data_dir, &error))
     }
 }
 
@@ -101,11 +107,11 @@ impl EndsFiles {
 ///
 /// # Errors
 /// A file that can't be read, or that a newer version has written.
-pub fn read_durable_ends(data_dir: &Path) -> Result<DurableEnds, String> {
+pub fn read_durable_ends(data_dir: &Path, owner: EndsOwner) -> Result<DurableEnds, String> {
     let mut all = DurableEnds::default();
-    for (shard, path) in files(data_dir).map_err(|error| error.to_string())? {
-        let read = std::fs::read(&path).map_err(|error| FileError::of_io("reading", &path, error));
-        match DurableEndsFile::decode(&read.map_err(|error| error.to_string())?) {
+    for (shard, path) in files(data_dir, owner).map_err(|error| format!("listing {}: {error}", data_dir.display()))? {
+        let read = fs::read(&path).map_err(|error| format!("reading {}: {error}", path.display()))?;
+        match DurableEndsFile::decode(&read) {
             Ok(file) => {
                 all.entries.extend(file.entries);
                 let sequence = all.sequences.entry(shard).or_default();
@@ -119,13 +125,12 @@ pub fn read_durable_ends(data_dir: &Path) -> Result<DurableEnds, String> {
     Ok(all)
 }
 
-/// The durable-ends files in a data directory, with their shards.
-fn files(data_dir: &Path) -> Result<Vec<(usize, PathBuf)>, FileError> {
-    let error = |error: std::io::Error| FileError::of_io("listing", data_dir, error);
+/// The files of one store in a data directory, with their shards.
+fn files(data_dir: &Path, owner: EndsOwner) -> io::Result<Vec<(usize, PathBuf)>> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(data_dir).map_err(error)? {
-        let entry = entry.map_err(error)?;
-        let shard = entry.file_name().to_str().and_then(data_dir::durable_ends_shard);
+    for entry in fs::read_dir(data_dir)? {
+        let entry = entry?;
+        let shard = entry.file_name().to_str().and_then(|name| durable_ends_shard(owner, name));
         files.extend(shard.map(|shard| (shard, entry.path())));
     }
     files.sort_unstable();
@@ -133,15 +138,18 @@ fn files(data_dir: &Path) -> Result<Vec<(usize, PathBuf)>, FileError> {
 }
 
 /// Writes over what is in the file, so that a full disk does not keep it from being written.
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let error = |error: std::io::Error| FileError::of_io("writing", path, error);
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let is_new = !path.exists();
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(error)?;
-    file.write_all(bytes).map_err(error)?;
-    file.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX)).map_err(error)?;
-    file.sync_data().map_err(error)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    file.write_all(bytes)?;
+    file.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+    file.sync_data()?;
     match path.parent() {
-        Some(parent) if is_new => std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(error),
+        Some(parent) if is_new => File::open(parent)?.sync_all(),
         Some(_) | None => Ok(()),
     }
+}
+
+fn failed(operation: &str, path: &Path, error: &io::Error) -> StoreError {
+    StoreError::new(format_args!("{operation} {}: {error}", path.display()))
 }

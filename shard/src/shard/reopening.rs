@@ -1,0 +1,133 @@
+//! Partitions whose store was away: opened again as soon as it is back, while everything else of them stays as it is.
+//!
+//! Consumers keep their leases, and who waits goes on waiting; publishers and acks are refused meanwhile.
+
+use std::rc::{Rc, Weak};
+
+use glommio::timer::sleep;
+use shard_core::{
+    log::AppendEvent,
+    model::{LeaderEpoch, TopicPartition},
+};
+
+use super::Shard;
+use crate::{
+    event::ShardEvent,
+    limits,
+    partition::Slot,
+    request::PartitionUnavailable,
+    store::{AnyPartition, AnyStore, MessageStore as _, Opened, ShardStore as _, StoreError},
+};
+
+impl Shard {
+    /// The store of a partition has failed: it takes nothing more. If that may pass, it is opened again.
+    pub(super) fn on_store_failed(&mut self, partition: TopicPartition, error: StoreError) {
+        let (now, stopping) = (self.clock.monotonic(), self.stopping.is_some());
+        // A partition that was deleted has no more events.
+        let Ok(open) = self.open(partition) else { return };
+        let StoreError { reason, transient } = error;
+        if transient {
+            tracing::warn!(%partition, reason, "a partition takes no messages until its store is back");
+        } else {
+            tracing::error!(%partition, reason, "a partition takes no more messages until the node is restarted");
+        }
+        open.log.on_event(now, AppendEvent::Failed { reason: reason.clone() });
+        if transient && !stopping {
+            if open.journal.closed().is_none() {
+                open.journal.on_failed(&reason);
+            }
+            // What is under way ends with nobody listening, and then with the handle.
+            open.opening += 1;
+            open.reopening = true;
+            let place = (partition, open.log.epoch());
+            let (handle, exists) = (open.store.clone(), Rc::downgrade(&open.exists));
+            let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
+            glommio::spawn_local(async move {
+                if let Some(opened) = open_again(&store, handle, place, &exists).await {
+                    mailbox.push(ShardEvent::Reopened { partition, opened: Box::new(opened) });
+                }
+            })
+            .detach();
+        }
+        // It may hold batches that are not in the log.
+        self.cache.remove(partition);
+    }
+
+    /// A partition's store was opened again, or can't be.
+    pub(super) fn on_reopened(&mut self, partition: TopicPartition, opened: Result<Opened<AnyPartition>, StoreError>) {
+        if self.stopping.is_some() {
+            return;
+        }
+        let Ok(open) = self.open(partition) else { return };
+        match opened {
+            Ok(Opened { store, found }) => {
+                open.reopen(store, found.extent);
+                tracing::info!(%partition, end = %found.extent.end, "a partition's store is back");
+            }
+            Err(StoreError { reason, .. }) => {
+                open.refuse_all(&PartitionUnavailable::Closed { partition, reason: reason.clone() });
+                let alarm_at = open.alarm_at;
+                self.alarm.reset(partition, alarm_at, None);
+                self.close(partition, reason);
+            }
+        }
+    }
+
+    /// A partition serves no more until the node is restarted.
+    pub(super) fn close(&mut self, partition: TopicPartition, reason: String) {
+        tracing::error!(%partition, reason, "a partition stays closed");
+        self.metrics.partitions_closed.add(1);
+        self.partitions.insert(partition, Slot::Closed(reason));
+    }
+
+    /// A partition could not be opened yet.
+    pub(super) fn on_opening_delayed(&mut self, partition: TopicPartition, reason: String) {
+        match self.partitions.get(&partition) {
+            Some(Slot::Opening(known)) if *known == reason => return,
+            Some(Slot::Open(_) | Slot::Closed(_)) => return,
+            Some(Slot::Opening(_)) | None => {}
+        }
+        tracing::warn!(%partition, reason, "a partition can't be opened yet");
+        self.partitions.insert(partition, Slot::Opening(reason));
+    }
+}
+
+/// Opens a partition; while that fails for what may pass, `delayed` is told why, and it is tried again after a pause.
+pub(super) async fn open_when_there(
+    store: &AnyStore,
+    (partition, epoch): (TopicPartition, LeaderEpoch),
+    mut delayed: impl FnMut(String) -> bool,
+) -> Option<Result<Opened<AnyPartition>, StoreError>> {
+    let mut pause = limits::REOPEN_PAUSE_MIN;
+    loop {
+        match store.open(partition, epoch).await {
+            Err(StoreError { reason, transient: true }) => {
+                if !delayed(reason) {
+                    return None;
+                }
+            }
+            opened => return Some(opened),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(limits::REOPEN_PAUSE_MAX);
+    }
+}
+
+/// Opens a partition again whose store has failed, as long as it exists.
+async fn open_again(
+    store: &AnyStore,
+    handle: AnyPartition,
+    place: (TopicPartition, LeaderEpoch),
+    exists: &Weak<()>,
+) -> Option<Result<Opened<AnyPartition>, StoreError>> {
+    // Whatever it could not let go of does not matter to the next opening.
+    let _ = handle.close().await;
+    drop(handle);
+    let opened = open_when_there(store, place, |_| exists.strong_count() > 0).await?;
+    if exists.strong_count() == 0 {
+        // The topic was deleted meanwhile, and this may have made the partition anew.
+        let _ = store.delete(place.0).await;
+        return None;
+    }
+    Some(opened)
+}
