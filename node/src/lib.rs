@@ -244,7 +244,7 @@ fn store_config(config: &Config, shard_count: usize, cluster_id: &str) -> Result
                 reserve_bytes: config.storage.reserve_bytes,
             }))
         }
-        Store::Redis => Ok(StoreConfig::Redis(redis_store::prepare(config, cluster_id, shard_count)?)),
+        Store::Redis => Ok(StoreConfig::Redis(Box::new(redis_store::prepare(config, cluster_id, shard_count)?))),
         Store::Memory => {
             tracing::warn!("messages are kept in memory alone: none of them survives a restart");
             let incarnation = next_incarnation(data_dir).map_err(|reason| StartError::Incarnation { reason })?;

@@ -4,7 +4,10 @@ use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
-    redis::{ClusterName, Failure, Password, RedisConfig, RedisTimeouts, RedisTls, ServerFacts, check_server},
+    redis::{
+        ClusterName, Failure, Password, RedisConfig, RedisTimeouts, RedisTls, SentinelConfig, ServerAddress,
+        ServerFacts, Topology, check_server,
+    },
     store::{
         EndsConfig, read_durable_ends,
         redis::{OnLoss, RedisStoreConfig},
@@ -62,6 +65,7 @@ fn redis_config(section: &RedisSection, cluster_id: &str) -> Result<RedisConfig,
     Ok(RedisConfig {
         host: section.host.clone(),
         port: section.port,
+        topology: topology(section),
         tls: if section.tls { Some(RedisTls::load(ca_file, name)?) } else { None },
         username: (!section.username.is_empty()).then(|| section.username.clone()),
         password: section.password.reveal().map(|password| Password::new(password.to_owned())),
@@ -73,6 +77,20 @@ fn redis_config(section: &RedisSection, cluster_id: &str) -> Result<RedisConfig,
             operation: Duration::from_millis(section.operation_timeout_ms),
         },
         wait_replicas: u32::try_from(section.wait_replicas).unwrap_or(u32::MAX),
+    })
+}
+
+fn topology(section: &RedisSection) -> Topology {
+    if section.cluster {
+        return Topology::Cluster;
+    }
+    if section.sentinels.is_empty() {
+        return Topology::Single;
+    }
+    Topology::Sentinel(SentinelConfig {
+        addresses: section.sentinels.iter().filter_map(|address| ServerAddress::parse(address)).collect(),
+        master: section.sentinel_master.clone(),
+        password: section.sentinel_password.reveal().map(|password| Password::new(password.to_owned())),
     })
 }
 

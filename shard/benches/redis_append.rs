@@ -11,7 +11,7 @@ use std::{
 };
 
 use glommio::{LocalExecutorBuilder, Placement};
-use shard::redis::{ClusterName, RedisConfig, RedisLink, RedisPartition, RedisTimeouts, open};
+use shard::redis::{ClusterName, RedisConfig, RedisLink, RedisPartition, RedisTimeouts, Topology, open};
 use shard_core::{
     format::{
         record::{MessageId, RecordHead},
@@ -209,6 +209,7 @@ fn config(port: u16) -> RedisConfig {
     RedisConfig {
         host: "127.0.0.1".to_owned(),
         port,
+        topology: Topology::Single,
         tls: None,
         username: None,
         password: None,

@@ -31,7 +31,8 @@ impl ShardConfig {
             StoreConfig::Log(log) => StoreConfig::Log(LogStoreConfig { ends: log.ends.of_shard(index), ..log.clone() }),
             StoreConfig::Memory(memory) => StoreConfig::Memory(*memory),
             StoreConfig::Redis(redis) => {
-                StoreConfig::Redis(RedisStoreConfig { ends: redis.ends.of_shard(index), ..redis.clone() })
+                let ends = redis.ends.of_shard(index);
+                StoreConfig::Redis(Box::new(RedisStoreConfig { ends, ..(**redis).clone() }))
             }
         };
         Self { index, store, ..self.clone() }

@@ -40,6 +40,8 @@ pub(crate) const REDIS_BYTES_IN_FLIGHT_MAX: usize = 128 << 20;
 pub(crate) const REDIS_RETRY_PAUSE_MIN: Duration = Duration::from_millis(5);
 /// The longest such pause.
 pub(crate) const REDIS_RETRY_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// How long a request waits for one server of a Redis Cluster before it asks again which server that should be.
+pub(crate) const REDIS_CLUSTER_PATIENCE: Duration = Duration::from_millis(200);
 /// How often an opening may find that Redis has lost something before it gives up.
 pub(crate) const REDIS_LOSSES_MAX: usize = 4;
 /// The most bytes of one read from Redis, but for a larger batch.

@@ -19,5 +19,5 @@ pub enum StoreConfig {
     /// This process's memory.
     Memory(memory::MemoryStoreConfig),
     /// Streams in a Redis.
-    Redis(redis::RedisStoreConfig),
+    Redis(Box<redis::RedisStoreConfig>),
 }

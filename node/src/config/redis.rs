@@ -23,6 +23,14 @@ pub struct RedisSection {
     pub tls_ca_file: PathBuf,
     /// The name on Redis' certificate; empty for the host.
     pub tls_server_name: String,
+    /// Sentinels that know which server is the master, as `HOST:PORT`; none for the one that the settings name.
+    pub sentinels: Vec<String>,
+    /// What the Sentinels call the master.
+    pub sentinel_master: String,
+    /// The password of the Sentinels themselves; empty if there is none.
+    pub sentinel_password: Secret,
+    /// Whether the host is a server of a Redis Cluster.
+    pub cluster: bool,
     /// How many replicas must have a write before it is acknowledged.
     pub wait_replicas: u64,
     /// What is done when Redis has lost messages.
@@ -56,6 +64,10 @@ impl Default for RedisSection {
             tls: false,
             tls_ca_file: PathBuf::new(),
             tls_server_name: String::new(),
+            sentinels: Vec::new(),
+            sentinel_master: "mymaster".to_owned(),
+            sentinel_password: Secret::default(),
+            cluster: false,
             wait_replicas: 0,
             on_loss: OnLoss::Continue,
             connect_timeout_ms: 2_000,

@@ -209,6 +209,30 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.redis.tls_server_name.show(),
     },
     Setting {
+        key: "redis.sentinels",
+        purpose: "Sentinels, as `HOST:PORT`, that know which server is the master; then `redis.host` is not used",
+        set: |config, raw| assign(&mut config.redis.sentinels, raw),
+        get: |config| config.redis.sentinels.show(),
+    },
+    Setting {
+        key: "redis.sentinel_master",
+        purpose: "what the Sentinels call the master",
+        set: |config, raw| assign(&mut config.redis.sentinel_master, raw),
+        get: |config| config.redis.sentinel_master.show(),
+    },
+    Setting {
+        key: "redis.sentinel_password",
+        purpose: "the password of the Sentinels themselves; shown nowhere",
+        set: |config, raw| assign(&mut config.redis.sentinel_password, raw),
+        get: |config| config.redis.sentinel_password.show(),
+    },
+    Setting {
+        key: "redis.cluster",
+        purpose: "whether `redis.host` is a server of a Redis Cluster; the others are asked of it",
+        set: |config, raw| assign(&mut config.redis.cluster, raw),
+        get: |config| config.redis.cluster.show(),
+    },
+    Setting {
         key: "redis.wait_replicas",
         purpose: "how many of its replicas must have a message before it is acknowledged (`WAIT`)",
         set: |config, raw| assign_within(&mut config.redis.wait_replicas, raw, 0..=64),

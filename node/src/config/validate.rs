@@ -1,5 +1,6 @@
 //! Rules over more than one setting.
 
+use shard_core::redis::ServerAddress;
 use tracing_subscriber::EnvFilter;
 
 use super::{Auth, Config, Store};
@@ -25,6 +26,12 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     }
     if config.store == Store::Redis && config.redis.host.is_empty() {
         return Err("redis.host: expected a name or an address, found nothing".to_owned());
+    }
+    if config.redis.cluster && !config.redis.sentinels.is_empty() {
+        return Err("redis.cluster and redis.sentinels: a Redis Cluster has no Sentinels; set one of them".to_owned());
+    }
+    if let Some(wrong) = config.redis.sentinels.iter().find(|address| ServerAddress::parse(address).is_none()) {
+        return Err(format!("redis.sentinels: expected HOST:PORT, found `{wrong}`"));
     }
     EnvFilter::try_new(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
 }
@@ -56,6 +63,20 @@ mod tests {
         assert!(check(&config).unwrap_err().contains("metrics.host"));
         config.metrics.enabled = false;
         assert_eq!(check(&config), Ok(()));
+    }
+
+    #[test]
+    fn a_redis_is_one_master_or_watched_or_a_cluster() {
+        let mut config = Config { store: Store::Redis, ..Config::default() };
+        config.redis.sentinels = vec!["a:26379".to_owned(), "b".to_owned()];
+        assert!(check(&config).unwrap_err().contains("`b`"));
+        config.redis.sentinels.pop();
+        assert_eq!(check(&config), Ok(()));
+        config.redis.cluster = true;
+        assert!(check(&config).unwrap_err().contains("set one of them"));
+        config.redis.sentinels.clear();
+        config.redis.host.clear();
+        assert!(check(&config).unwrap_err().contains("redis.host"));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::{
 
 mod faults;
 mod flood;
+mod sentinel;
+mod sharded;
 
 #[path = "../../../shard/tests/redis/server.rs"]
 #[expect(dead_code, reason = "the tests of the store alone use more of it")]
@@ -24,6 +26,11 @@ use server::RedisServer;
 /// A node whose store is the server.
 fn node_on(server: &RedisServer) -> TestNode {
     TestNode::start_with(&[("store", "redis"), ("redis.port", &server.port().to_string())])
+}
+
+/// How often the node has noticed that Redis lost something.
+fn losses(node: &TestNode) -> f64 {
+    node.metric("pubsub_store_losses_total").iter().map(|(_, losses)| losses).sum()
 }
 
 /// A topic with a subscription from its beginning, and a connection.

@@ -3,6 +3,7 @@
 //! The scripts that run inside Redis are beside the driver, in the `shard` crate; `docs/formats.md` has the layout.
 
 mod answer;
+mod cluster;
 mod entry_id;
 mod failure;
 mod journal_size;
@@ -16,6 +17,7 @@ mod server;
 pub use answer::{
     AnswerError, OpenedPartition, Peeked, Refusal, Written, read_opened, read_peeked, read_tail, read_written,
 };
+pub use cluster::{ServerAddress, Slot, SlotMap};
 pub use entry_id::EntryId;
 pub use failure::{Failure, FailureKind, Outcome, Remedy};
 pub use journal_size::JournalSize;
@@ -24,4 +26,4 @@ pub use page::{PageError, read_page};
 pub use reconnect::Reconnect;
 pub use reply_guard::{ReplyGuard, ReplyLimits, UnboundedReply};
 pub use search::EntrySearch;
-pub use server::{Persistence, ServerFacts, ServerUnfit};
+pub use server::{Persistence, ServerFacts, ServerMode, ServerUnfit};

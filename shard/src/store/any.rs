@@ -49,7 +49,7 @@ impl AnyStore {
         Ok(match config {
             StoreConfig::Log(config) => Self::Log(LogStore::start(config, Arc::clone(metrics)).await?),
             StoreConfig::Memory(config) => Self::Memory(MemoryStore::new(config)),
-            StoreConfig::Redis(config) => Self::Redis(RedisStore::start(config, Arc::clone(metrics)).await?),
+            StoreConfig::Redis(config) => Self::Redis(RedisStore::start(*config, Arc::clone(metrics)).await?),
         })
     }
 

@@ -7,6 +7,7 @@
 
 mod answer;
 mod append;
+mod cluster;
 mod config;
 mod connection;
 mod cursor_journal;
@@ -18,12 +19,14 @@ mod log_writer;
 mod owner;
 mod partition;
 mod scripts;
+mod sentinel;
+mod server_link;
 mod shard_store;
 mod state;
 mod stored_partition;
 mod tls;
 
-pub use config::{OnLoss, Password, RedisConfig, RedisTimeouts};
+pub use config::{OnLoss, Password, RedisConfig, RedisTimeouts, SentinelConfig, Topology};
 pub use connection::check_server;
 pub use cursor_journal::CursorJournal;
 pub use error::{ReadError, RequestError, WriteError};
@@ -32,7 +35,7 @@ pub use log_reader::LogReader;
 pub use log_writer::{Acknowledged, LogWriter};
 pub use partition::{Known, OpenError, RedisPartition, accept_loss, delete, open, truncate};
 pub use shard_core::redis::{
-    ClusterName, Failure, FailureKind, Outcome, PageError, Persistence, Refusal, ServerFacts, Written,
+    ClusterName, Failure, FailureKind, Outcome, PageError, Persistence, Refusal, ServerAddress, ServerFacts, Written,
 };
 pub use shard_store::{RedisStore, RedisStoreConfig};
 pub use stored_partition::StoredPartition;

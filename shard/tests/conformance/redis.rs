@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use redis::{FromRedisValue, Value, cmd};
 use shard::{
     metrics::ShardMetrics,
-    redis::{ClusterName, OnLoss, RedisConfig, RedisStore, RedisStoreConfig, RedisTimeouts},
+    redis::{ClusterName, OnLoss, RedisConfig, RedisStore, RedisStoreConfig, RedisTimeouts, Topology},
     store::EndsConfig,
 };
 use shard_core::{
@@ -52,6 +52,7 @@ impl Factory for RedisFactory {
         let redis = RedisConfig {
             host: "127.0.0.1".to_owned(),
             port: self.server.port(),
+            topology: Topology::Single,
             tls: None,
             username: None,
             password: None,

@@ -7,7 +7,7 @@ use futures_lite::future;
 use glommio::{LocalExecutorBuilder, Placement, timer::Timer};
 use shard::redis::{
     Acknowledged, ClusterName, LogReader, Outcome, RedisConfig, RedisLink, RedisPartition, RedisTimeouts, Refusal,
-    WriteError, open,
+    Topology, WriteError, open,
 };
 use shard_core::{
     format::{
@@ -46,6 +46,7 @@ pub(crate) fn config(port: u16) -> RedisConfig {
     RedisConfig {
         host: "127.0.0.1".to_owned(),
         port,
+        topology: Topology::Single,
         tls: None,
         username: None,
         password: None,

@@ -9,16 +9,12 @@ use std::{
 
 use serde_json::json;
 
-use super::{RedisServer, command, node_on, publish, pull_and_ack, texts, try_publish, with_topic};
+use super::{RedisServer, command, losses, node_on, publish, pull_and_ack, texts, try_publish, with_topic};
 use crate::{
     harness::{TestNode, data_directory, wait},
     http::{Connection, get},
     redis::flood::{check, flood},
 };
-
-fn losses(node: &TestNode) -> f64 {
-    node.metric("pubsub_store_losses_total").iter().map(|(_, losses)| losses).sum()
-}
 
 /// F45: killed in the middle of publishing.
 #[tokio::test]

@@ -185,7 +185,14 @@ impl FailureKind {
     pub const fn remedy(self) -> Remedy {
         match self {
             // A full or blocked Redis needs seconds at least: the publisher is told rather than kept waiting.
-            Self::Loading | Self::TryAgain | Self::ClusterDown | Self::TooFewReplicas | Self::Busy => Remedy::Wait,
+            // A key of a Redis Cluster that is being moved, or has been, is with another server soon.
+            Self::Loading
+            | Self::TryAgain
+            | Self::ClusterDown
+            | Self::TooFewReplicas
+            | Self::Busy
+            | Self::Moved
+            | Self::Ask => Remedy::Wait,
             // A name or a proxy may lead to the new master by now, and what the server is gets looked at anew.
             Self::Unreachable
             | Self::ConnectionLost
@@ -196,8 +203,6 @@ impl FailureKind {
             Self::Overloaded
             | Self::OutOfMemory
             | Self::CannotPersist
-            | Self::Moved
-            | Self::Ask
             | Self::CrossSlot
             | Self::UnknownScript
             | Self::NotAuthenticated
@@ -286,8 +291,8 @@ mod tests {
             NotApplied,
             Reconnect,
         ),
-        ("MOVED 3999 127.0.0.1:6381", Kind::Moved, NotApplied, GiveUp),
-        ("ASK 3999 127.0.0.1:6381", Kind::Ask, NotApplied, GiveUp),
+        ("MOVED 3999 127.0.0.1:6381", Kind::Moved, NotApplied, Wait),
+        ("ASK 3999 127.0.0.1:6381", Kind::Ask, NotApplied, Wait),
         ("TRYAGAIN Multiple keys request during rehashing of slot", Kind::TryAgain, NotApplied, Wait),
         ("CLUSTERDOWN The cluster is down", Kind::ClusterDown, NotApplied, Wait),
         ("CROSSSLOT Keys in request don't hash to the same slot", Kind::CrossSlot, NotApplied, GiveUp),

@@ -35,8 +35,8 @@ pub enum ServerUnfit {
     NotRedis { field: &'static str },
     #[error("Redis {version} is too old: run 6.2 or newer")]
     Version { version: String },
-    #[error("it runs as {mode}: give the address of a single master")]
-    Mode { mode: String },
+    #[error("it runs as {mode}: {advice}")]
+    Mode { mode: String, advice: &'static str },
     #[error("it is a replica of {master}: give the address of the master")]
     Replica { master: String },
     #[error("its maxmemory-policy is {policy}, which drops messages: CONFIG SET maxmemory-policy noeviction")]
@@ -45,12 +45,41 @@ pub enum ServerUnfit {
     Loading,
 }
 
+/// What a server should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerMode {
+    /// A master by itself.
+    Standalone,
+    /// A master of a Redis Cluster.
+    Cluster,
+}
+
+impl ServerMode {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Standalone => "standalone",
+            Self::Cluster => "cluster",
+        }
+    }
+
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::Standalone => "give the address of a single master, or set redis.cluster to true",
+            Self::Cluster => "give the address of a server of the Redis Cluster, or set redis.cluster to false",
+        }
+    }
+}
+
 impl ServerFacts {
     /// Judges a server by its answer to `INFO`, and by its settings if the user may read them.
     ///
     /// # Errors
     /// Says why it can't be used, and what to do.
-    pub fn judge(info: &str, settings: Option<&BTreeMap<String, String>>) -> Result<Self, ServerUnfit> {
+    pub fn judge(
+        info: &str,
+        settings: Option<&BTreeMap<String, String>>,
+        expected: ServerMode,
+    ) -> Result<Self, ServerUnfit> {
         let fields: BTreeMap<_, _> = info.lines().filter_map(|line| line.split_once(':')).collect();
         let field = |name: &'static str| fields.get(name).copied().ok_or(ServerUnfit::NotRedis { field: name });
         let version = field("redis_version")?.to_owned();
@@ -58,8 +87,8 @@ impl ServerFacts {
             return Err(ServerUnfit::Version { version });
         }
         let mode = field("redis_mode")?;
-        if mode != "standalone" {
-            return Err(ServerUnfit::Mode { mode: mode.to_owned() });
+        if mode != expected.word() {
+            return Err(ServerUnfit::Mode { mode: mode.to_owned(), advice: expected.advice() });
         }
         if field("loading")? != "0" {
             return Err(ServerUnfit::Loading);
@@ -119,13 +148,13 @@ mod tests {
     }
 
     fn persistence(info: &str, settings: Option<&BTreeMap<String, String>>) -> Persistence {
-        ServerFacts::judge(info, settings).unwrap().persistence
+        ServerFacts::judge(info, settings, ServerMode::Standalone).unwrap().persistence
     }
 
     #[test]
     fn only_always_is_fsync() {
         let always = settings(&[("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")]);
-        let facts = ServerFacts::judge(INFO, Some(&always)).unwrap();
+        let facts = ServerFacts::judge(INFO, Some(&always), ServerMode::Standalone).unwrap();
         assert_eq!((facts.persistence, facts.caveat), (Persistence::Fsync, None));
 
         let everysec = settings(&[("appendfsync", "everysec"), ("no-appendfsync-on-rewrite", "no")]);
@@ -142,7 +171,7 @@ mod tests {
 
     #[test]
     fn settings_that_can_not_be_read_count_as_buffered() {
-        let facts = ServerFacts::judge(INFO, None).unwrap();
+        let facts = ServerFacts::judge(INFO, None, ServerMode::Standalone).unwrap();
         assert_eq!(facts.persistence, Persistence::Buffered);
         assert!(facts.caveat.unwrap().contains("+config|get"));
     }
@@ -153,14 +182,15 @@ mod tests {
             ("redis_version:7.0.15", "redis_version:6.0.16", "run 6.2 or newer"),
             ("redis_version:7.0.15", "redis_version:x", "run 6.2 or newer"),
             ("redis_version", "version", "+info"),
-            ("standalone", "cluster", "address of a single master"),
+            ("standalone", "cluster", "set redis.cluster to true"),
             ("role:master", "role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379", "a replica of 10.0.0.1:6379"),
             ("noeviction", "allkeys-lru", "CONFIG SET maxmemory-policy noeviction"),
             ("noeviction", "volatile-ttl", "CONFIG SET maxmemory-policy noeviction"),
             ("loading:0", "loading:1", "wait"),
         ];
         for (from, to, advice) in cases {
-            let unfit = ServerFacts::judge(&INFO.replace(from, to), None).unwrap_err().to_string();
+            let unfit =
+                ServerFacts::judge(&INFO.replace(from, to), None, ServerMode::Standalone).unwrap_err().to_string();
             assert!(unfit.contains(advice) && !unfit.contains('\n'), "{to}: {unfit}");
         }
     }

@@ -2,17 +2,19 @@
 
 use std::{fmt, time::Duration};
 
-use shard_core::redis::ClusterName;
+use shard_core::redis::{ClusterName, ServerAddress};
 
 use super::RedisTls;
 
 /// The settings of the Redis store, the same on every shard.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// A name or an address; a name is looked up anew for each connection.
+    /// A name or an address, of the master or of any server of a cluster; a name is looked up anew for each connection.
     pub host: String,
     /// The port.
     pub port: u16,
+    /// How the servers stand to each other.
+    pub topology: Topology,
     /// Speak TLS.
     pub tls: Option<RedisTls>,
     /// The user of its access control list; `None` is Redis' default user.
@@ -27,6 +29,36 @@ pub struct RedisConfig {
     pub timeouts: RedisTimeouts,
     /// How many of its replicas must have a write before it is acknowledged.
     pub wait_replicas: u32,
+}
+
+/// How the servers stand to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Topology {
+    /// One master, at the address of the settings.
+    #[default]
+    Single,
+    /// One master; Sentinels know which.
+    Sentinel(SentinelConfig),
+    /// Several masters, each with a part of the partitions.
+    Cluster,
+}
+
+/// The Sentinels and the master they watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentinelConfig {
+    /// Asked one after the other.
+    pub addresses: Vec<ServerAddress>,
+    /// What they call the master.
+    pub master: String,
+    /// The password of the Sentinels themselves.
+    pub password: Option<Password>,
+}
+
+impl RedisConfig {
+    /// The server that the settings name.
+    pub(super) fn server(&self) -> ServerAddress {
+        ServerAddress { host: self.host.clone(), port: self.port }
+    }
 }
 
 /// What is done about messages that were acknowledged and are gone from Redis; they are told in any case.

@@ -1,4 +1,4 @@
-//! One connection to a single master: made, authenticated, and its server found fit, on the shard's own executor.
+//! One connection to one server: made, authenticated, and its server found fit, on the shard's own executor.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,13 @@ use futures_lite::{
 };
 use glommio::{net::TcpStream, timer::Timer};
 use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, Value, aio::MultiplexedConnection};
-use shard_core::redis::{Failure, FailureKind, ServerFacts, ServerUnfit};
+use shard_core::redis::{Failure, FailureKind, ServerAddress, ServerFacts, ServerMode, ServerUnfit};
 use tokio_util::compat::FuturesAsyncReadCompatExt as _;
 
-use super::{RedisConfig, error::failure_of, guarded_stream::GuardedStream};
+use super::{
+    Password, RedisConfig, Topology, cluster::read_map, error::failure_of, guarded_stream::GuardedStream,
+    sentinel::find_master,
+};
 use crate::blocking::off_the_shard;
 
 /// The most addresses of a name that are tried for one connection.
@@ -60,71 +63,125 @@ pub(super) async fn within<T>(duration: Duration, what: impl Future<Output = T>)
     .await
 }
 
-/// Makes a connection once, and says what the server is worth.
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(super) struct Credentials<'a> {
+    pub(super) username: Option<&'a str>,
+    pub(super) password: Option<&'a Password>,
+}
+
+/// Makes a connection once to each server that there is now, and says what they are worth: what the least of them is.
 ///
 /// # Errors
 /// One line that says what is wrong and what to do.
 pub async fn check_server(config: &RedisConfig) -> Result<ServerFacts, Failure> {
-    connect(config).await.map(|(_, _, facts)| facts)
+    let servers = match &config.topology {
+        Topology::Single => vec![config.server()],
+        Topology::Sentinel(sentinels) => vec![find_master(config, sentinels).await?],
+        Topology::Cluster => read_map(config, &[]).await?.servers(),
+    };
+    let mut least: Option<ServerFacts> = None;
+    for server in servers {
+        let (_, _, facts) = connect(config, &server).await?;
+        if facts.caveat.is_some() || least.is_none() {
+            least = Some(facts);
+        }
+    }
+    least.ok_or_else(|| Failure::new(FailureKind::ClusterDown, "no server has any slot"))
 }
 
 /// Makes a connection, within its deadline.
-pub(super) async fn connect(config: &RedisConfig) -> Result<(Connection, Driver, ServerFacts), Failure> {
-    let connected = within(config.timeouts.connect, Box::pin(connect_at_leisure(config))).await;
-    let late = || {
-        let waited = config.timeouts.connect.as_millis();
-        Err(Failure::new(
-            FailureKind::Unreachable,
-            format!("{}:{} did not answer in {waited} ms", config.host, config.port),
-        ))
-    };
-    connected.unwrap_or_else(late)
+pub(super) async fn connect(
+    config: &RedisConfig,
+    server: &ServerAddress,
+) -> Result<(Connection, Driver, ServerFacts), Failure> {
+    let connected = within(config.timeouts.connect, Box::pin(connect_at_leisure(config, server))).await;
+    connected.unwrap_or_else(|| Err(late(config, server)))
 }
 
-async fn connect_at_leisure(config: &RedisConfig) -> Result<(Connection, Driver, ServerFacts), Failure> {
-    let stream = connect_tcp(config).await?;
+/// Sends one command over a connection that ends with it, within the deadline of a connection.
+pub(super) async fn ask_once(
+    config: &RedisConfig,
+    server: &ServerAddress,
+    credentials: Credentials<'_>,
+    command: &Cmd,
+) -> Result<Value, Failure> {
+    let asked = within(
+        config.timeouts.connect,
+        Box::pin(async {
+            let (mut connection, driver) = dial(config, server).await?;
+            while_driven(driver, async {
+                authenticate(&mut connection, credentials).await?;
+                connection.send(command).await
+            })
+            .await
+            .0
+        }),
+    );
+    asked.await.unwrap_or_else(|| Err(late(config, server)))
+}
+
+fn late(config: &RedisConfig, server: &ServerAddress) -> Failure {
+    let waited = config.timeouts.connect.as_millis();
+    Failure::new(FailureKind::Unreachable, format!("{server} did not answer in {waited} ms"))
+}
+
+async fn connect_at_leisure(
+    config: &RedisConfig,
+    server: &ServerAddress,
+) -> Result<(Connection, Driver, ServerFacts), Failure> {
+    let (mut connection, driver) = dial(config, server).await?;
+    let (facts, driver) = while_driven(driver, introduce(&mut connection, config, server)).await;
+    Ok((connection, driver, facts?))
+}
+
+/// Makes first requests over a connection whose driver nobody polls yet. If it ends, they fail by themselves, and know
+/// better why.
+async fn while_driven<T>(mut driver: Driver, requests: impl Future<Output = T>) -> (T, Driver) {
+    let answer = future::or(requests, async {
+        driver.as_mut().await;
+        future::pending().await
+    })
+    .await;
+    (answer, driver)
+}
+
+/// Makes a connection over which nothing was said yet.
+async fn dial(config: &RedisConfig, server: &ServerAddress) -> Result<(Connection, Driver), Failure> {
+    let stream = connect_tcp(server).await?;
     let (requests, driver) = match &config.tls {
         None => multiplex(stream).await?,
         Some(tls) => {
             let handshake = tls.connector().connect(tls.server_name(), stream).await;
-            multiplex(handshake.map_err(|error| unreachable(config, &format!("TLS: {error}")))?).await?
+            multiplex(handshake.map_err(|error| unreachable(server, &format!("TLS: {error}")))?).await?
         }
     };
-    let mut connection = Connection { requests };
-    let mut driver = driver;
-    // The driver moves the bytes of these first requests; nobody else polls it yet. If it ends, they fail by themselves,
-    // and know better why.
-    let facts = future::or(introduce(&mut connection, config), async {
-        driver.as_mut().await;
-        future::pending().await
-    })
-    .await?;
-    Ok((connection, driver, facts))
+    Ok((Connection { requests }, driver))
 }
 
-async fn connect_tcp(config: &RedisConfig) -> Result<TcpStream, Failure> {
-    let mut last = unreachable(config, "the name has no address");
-    for address in addresses(config).await?.into_iter().take(ADDRESSES_MAX) {
+async fn connect_tcp(server: &ServerAddress) -> Result<TcpStream, Failure> {
+    let mut last = unreachable(server, "the name has no address");
+    for address in addresses(server).await?.into_iter().take(ADDRESSES_MAX) {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 // Small requests must not wait for the answer to those before them.
-                stream.set_nodelay(true).map_err(|error| unreachable(config, &error.to_string()))?;
+                stream.set_nodelay(true).map_err(|error| unreachable(server, &error.to_string()))?;
                 return Ok(stream);
             }
-            Err(error) => last = unreachable(config, &error.to_string()),
+            Err(error) => last = unreachable(server, &error.to_string()),
         }
     }
     Err(last)
 }
 
 /// The addresses of the host; a name is looked up off the shard, since that blocks.
-async fn addresses(config: &RedisConfig) -> Result<Vec<SocketAddr>, Failure> {
-    if let Ok(address) = config.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, config.port)]);
+async fn addresses(server: &ServerAddress) -> Result<Vec<SocketAddr>, Failure> {
+    if let Ok(address) = server.host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, server.port)]);
     }
-    let name = (config.host.clone(), config.port);
+    let name = (server.host.clone(), server.port);
     let found = off_the_shard(move || name.to_socket_addrs().map(Iterator::collect::<Vec<_>>)).await;
-    found.map_err(|error| unreachable(config, &error.to_string()))
+    found.map_err(|error| unreachable(server, &error.to_string()))
 }
 
 async fn multiplex<S>(stream: S) -> Result<(MultiplexedConnection, Driver), Failure>
@@ -144,21 +201,33 @@ where
     Ok((requests, Box::pin(driver)))
 }
 
-/// Says who we are, and looks at who the server is.
-async fn introduce(connection: &mut Connection, config: &RedisConfig) -> Result<ServerFacts, Failure> {
-    if let Some(password) = &config.password {
-        let mut command = redis::cmd("AUTH");
-        if let Some(user) = &config.username {
-            command.arg(user);
-        }
-        connection.send(command.arg(password.reveal())).await.map_err(password_refused)?;
+async fn authenticate(connection: &mut Connection, credentials: Credentials<'_>) -> Result<(), Failure> {
+    let Some(password) = credentials.password else { return Ok(()) };
+    let mut command = redis::cmd("AUTH");
+    if let Some(user) = credentials.username {
+        command.arg(user);
     }
+    connection.send(command.arg(password.reveal())).await.map(drop).map_err(password_refused)
+}
+
+/// Says who we are, and looks at who the server is.
+async fn introduce(
+    connection: &mut Connection,
+    config: &RedisConfig,
+    server: &ServerAddress,
+) -> Result<ServerFacts, Failure> {
+    let credentials = Credentials { username: config.username.as_deref(), password: config.password.as_ref() };
+    authenticate(connection, credentials).await?;
     if config.database != 0 {
         connection.send(redis::cmd("SELECT").arg(config.database)).await?;
     }
     let info = connection.send(&redis::cmd("INFO")).await?;
     let info: String = redis::from_redis_value(info).map_err(|error| protocol(&error))?;
-    ServerFacts::judge(&info, settings(connection).await?.as_ref()).map_err(|unfit| {
+    let expected = match &config.topology {
+        Topology::Single | Topology::Sentinel(_) => ServerMode::Standalone,
+        Topology::Cluster => ServerMode::Cluster,
+    };
+    ServerFacts::judge(&info, settings(connection).await?.as_ref(), expected).map_err(|unfit| {
         let kind = match unfit {
             ServerUnfit::Loading => FailureKind::Loading,
             ServerUnfit::Replica { .. } => FailureKind::ReadOnly,
@@ -167,7 +236,7 @@ async fn introduce(connection: &mut Connection, config: &RedisConfig) -> Result<
             | ServerUnfit::Mode { .. }
             | ServerUnfit::Eviction { .. } => FailureKind::Unfit,
         };
-        Failure::new(kind, format!("{}:{}: {unfit}", config.host, config.port))
+        Failure::new(kind, format!("{server}: {unfit}"))
     })
 }
 
@@ -192,8 +261,8 @@ fn password_refused(failure: Failure) -> Failure {
     failure
 }
 
-fn unreachable(config: &RedisConfig, reason: &str) -> Failure {
-    Failure::new(FailureKind::Unreachable, format!("{}:{}: {reason}", config.host, config.port))
+fn unreachable(server: &ServerAddress, reason: &str) -> Failure {
+    Failure::new(FailureKind::Unreachable, format!("{server}: {reason}"))
 }
 
 fn protocol(error: &redis::ParsingError) -> Failure {

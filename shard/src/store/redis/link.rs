@@ -1,36 +1,50 @@
-//! Keeps one connection up, and sends requests over it: bounded in number, bytes and time, tried again where that helps.
-//!
-//! This is the seam for Sentinel and Cluster: they answer the same calls over other connections.
+//! Sends requests to whoever should have them: bounded in number, bytes and time, tried again where that helps.
 
-use std::{cell::Cell, fmt, rc::Rc, time::Instant};
+use std::{
+    cell::Cell,
+    fmt,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use futures_lite::future;
-use glommio::{Task, timer::Timer};
-use shard_core::redis::{Failure, FailureKind, Outcome, Persistence, Reconnect, Remedy};
+use glommio::timer::Timer;
+use shard_core::redis::{Failure, FailureKind, Outcome, PartitionKeys, Persistence, Remedy, Slot};
 
 use super::{
-    RedisConfig, RequestError, answer,
-    connection::{connect, within},
+    RedisConfig, RequestError, Topology, answer,
+    cluster::ClusterLinks,
+    connection::within,
     scripts::{ScriptCall, Scripts},
-    state::{Current, Found, LinkState},
+    server_link::{ServerLink, Target},
+    state::{Current, Found},
 };
 use crate::limits;
 
-/// The way to one Redis, shared by all partitions of a shard. The connection ends with the last clone.
+/// The way to Redis, shared by all partitions of a shard. The connections end with the last clone.
 #[derive(Clone)]
 pub struct RedisLink {
     shared: Rc<Shared>,
-    /// Dropped with the last clone, which ends the task and with it the connection.
-    _keeper: Rc<Task<()>>,
+    /// Where in a cluster what is asked for lies.
+    slot: Slot,
 }
 
 struct Shared {
-    config: RedisConfig,
+    config: Rc<RedisConfig>,
     scripts: Scripts,
-    state: LinkState,
+    servers: Servers,
+    /// How many connections have been made.
+    numbers: Rc<Cell<u64>>,
     requests: Cell<usize>,
     bytes: Cell<usize>,
+}
+
+/// Whom requests go to.
+enum Servers {
+    /// The master.
+    One(Rc<ServerLink>),
+    /// Whoever has the partition's slot.
+    Cluster(ClusterLinks),
 }
 
 /// A request that was answered.
@@ -60,21 +74,27 @@ impl RedisLink {
     /// Starts to connect, on the executor of the caller; returns before there is a connection.
     #[must_use]
     pub fn start(config: RedisConfig) -> Self {
-        let shared = Rc::new(Shared {
-            config,
-            scripts: Scripts::new(),
-            state: LinkState::new(),
-            requests: Cell::new(0),
-            bytes: Cell::new(0),
-        });
-        let keeper = glommio::spawn_local(keep_connected(Rc::clone(&shared)));
-        Self { shared, _keeper: Rc::new(keeper) }
+        let (config, numbers) = (Rc::new(config), Rc::default());
+        let servers = match config.topology {
+            Topology::Single | Topology::Sentinel(_) => {
+                Servers::One(Rc::new(ServerLink::start(&config, Target::Master, &numbers)))
+            }
+            Topology::Cluster => Servers::Cluster(ClusterLinks::new(Rc::clone(&config), Rc::clone(&numbers))),
+        };
+        let (scripts, requests, bytes) = (Scripts::new(), Cell::new(0), Cell::new(0));
+        let shared = Rc::new(Shared { config, scripts, servers, numbers, requests, bytes });
+        Self { shared, slot: Slot::of_key("") }
+    }
+
+    /// The same for requests about the keys of one partition.
+    pub(super) fn for_keys(&self, keys: &PartitionKeys) -> Self {
+        Self { shared: Rc::clone(&self.shared), slot: Slot::of_key(&keys.metadata) }
     }
 
     /// How many connections have been made.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.shared.state.connections()
+        self.shared.numbers.get()
     }
 
     /// The settings.
@@ -97,7 +117,7 @@ impl RedisLink {
         let mut earlier = Outcome::NotApplied;
         let mut pause = limits::REDIS_RETRY_PAUSE_MIN;
         loop {
-            let failure = match shared.try_once(&request, deadline).await {
+            let failure = match shared.try_once(self.slot, &request, deadline).await {
                 Ok(value) => return Ok(Done { value, earlier }),
                 Err(failure) => failure,
             };
@@ -177,30 +197,38 @@ impl Shared {
 
     async fn try_once<T>(
         &self,
+        slot: Slot,
         request: impl AsyncFn(&mut Current) -> Result<T, Failure>,
         deadline: Instant,
     ) -> Result<T, Failure> {
-        let mut current = self.connection(deadline).await?;
+        let (server, mut current) = self.connection(slot, deadline).await?;
         let patience = self.config.timeouts.request.min(deadline.saturating_duration_since(Instant::now()));
         let sent = within(patience, request(&mut current)).await;
         let result = sent.unwrap_or_else(|| {
             Err(Failure::new(FailureKind::TimedOut, format!("none in {} ms", patience.as_millis())))
         });
-        if let Err(failure) = &result
-            && failure.remedy() == Remedy::Reconnect
-        {
-            // The whole connection goes: an answer that comes late has nobody left whom it could be mistaken for.
-            self.state.give_up(current.number, failure);
+        if let Err(failure) = &result {
+            if failure.remedy() == Remedy::Reconnect {
+                // The whole connection goes: an answer that comes late has nobody left whom it could be mistaken for.
+                server.state().give_up(current.number, failure);
+            }
+            if failure.remedy() != Remedy::GiveUp {
+                self.servers.doubt(slot);
+            }
         }
         result
     }
 
     /// The connection, waited for until the deadline but not through a long outage.
-    async fn connection(&self, deadline: Instant) -> Result<Box<Current>, Failure> {
+    async fn connection(&self, slot: Slot, deadline: Instant) -> Result<(Rc<ServerLink>, Box<Current>), Failure> {
         loop {
-            let (changed, at_most) = match self.state.find(self.config.timeouts.operation) {
-                Found::Connection(current) => return Ok(current),
-                Found::Away(failure) => return Err(unreachable(&failure)),
+            let server = self.servers.link(slot).await?;
+            let (changed, at_most) = match server.state().find(self.config.timeouts.operation) {
+                Found::Connection(current) => return Ok((server, current)),
+                Found::Away(failure) => {
+                    self.servers.doubt(slot);
+                    return Err(unreachable(&failure));
+                }
                 Found::Wait(changed, at_most) => (changed, at_most),
             };
             let left = deadline.saturating_duration_since(Instant::now());
@@ -208,7 +236,34 @@ impl Shared {
                 return Err(Failure::new(FailureKind::Unreachable, "no connection in time"));
             }
             // Whatever woke it, the state is looked at again.
-            let _ = within(left.min(at_most), changed).await;
+            if within(left.min(at_most).min(self.servers.patience()), changed).await.is_none() {
+                self.servers.doubt(slot);
+            }
+        }
+    }
+}
+
+impl Servers {
+    async fn link(&self, slot: Slot) -> Result<Rc<ServerLink>, Failure> {
+        match self {
+            Self::One(link) => Ok(Rc::clone(link)),
+            Self::Cluster(links) => links.link(slot).await,
+        }
+    }
+
+    /// Whoever was asked may be the wrong one by now.
+    fn doubt(&self, slot: Slot) {
+        match self {
+            Self::One(_) => {}
+            Self::Cluster(links) => links.forget(slot),
+        }
+    }
+
+    /// How long to wait for a server before it is asked who should be waited for.
+    const fn patience(&self) -> Duration {
+        match self {
+            Self::One(_) => Duration::MAX,
+            Self::Cluster(_) => limits::REDIS_CLUSTER_PATIENCE,
         }
     }
 }
@@ -225,39 +280,5 @@ fn unreachable(failure: &Failure) -> Failure {
     match failure.outcome() {
         Outcome::NotApplied => failure.clone(),
         Outcome::Unknown => Failure::new(FailureKind::Unreachable, failure.to_string()),
-    }
-}
-
-/// Connects, and again whenever the connection has ended.
-async fn keep_connected(shared: Rc<Shared>) {
-    let mut reconnect = Reconnect::default();
-    let mut reported = None;
-    loop {
-        let begun = Instant::now();
-        let failure = match connect(&shared.config).await {
-            Ok((connection, driver, facts)) => {
-                let version = facts.version.as_str();
-                let caveat = facts.caveat.as_deref().unwrap_or("none");
-                tracing::info!(version, persistence = ?facts.persistence, caveat, "connected to Redis");
-                reported = None;
-                let given_up = shared.state.set_up(connection, facts.persistence);
-                future::or(
-                    async {
-                        driver.await;
-                        Failure::new(FailureKind::ConnectionLost, "it was closed")
-                    },
-                    async { given_up.await.unwrap_or_else(|_| Failure::new(FailureKind::ConnectionLost, "given up")) },
-                )
-                .await
-            }
-            Err(failure) => failure,
-        };
-        // Once for each reason, not for each try.
-        if reported != Some(failure.kind()) {
-            tracing::warn!(%failure, "no connection to Redis");
-            reported = Some(failure.kind());
-        }
-        shared.state.set_away(failure);
-        Timer::new(reconnect.delay_after(begun.elapsed())).await;
     }
 }

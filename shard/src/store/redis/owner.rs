@@ -37,7 +37,7 @@ impl Owner {
     pub(super) fn new(link: &RedisLink, partition: TopicPartition, epoch: LeaderEpoch) -> Self {
         let keys = Rc::new(PartitionKeys::new(&link.config().cluster, partition));
         let session = session();
-        Self { link: link.clone(), log_key: keys.log_of(&session).into(), keys, epoch, session }
+        Self { link: link.for_keys(&keys), log_key: keys.log_of(&session).into(), keys, epoch, session }
     }
 
     pub(super) fn log_key(&self) -> Rc<str> {
@@ -92,7 +92,7 @@ impl Owner {
             keys: vec![metadata, log, cursors, kept],
             arguments: vec![Argument::Number(u64::from(epoch.get()))],
         };
-        let answer = link.run_script(&call).await?.value;
+        let answer = link.for_keys(keys).run_script(&call).await?.value;
         read_written(&answer.strings)??;
         Ok(())
     }

@@ -76,7 +76,7 @@ pub async fn open(
         offsets: opened.offsets,
         latest: opened.latest,
         bytes: opened.position.saturating_sub(opened.start_position),
-        reader: LogReader::new(link.clone(), owner.log_key(), Rc::clone(&offsets)),
+        reader: LogReader::new(owner.link.clone(), owner.log_key(), Rc::clone(&offsets)),
         log: LogWriter::new(owner.clone(), &opened, offsets),
         cursors: CursorJournal::new(owner, &opened),
     })

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,8 @@ pub(super) struct Current {
 pub(super) struct LinkState {
     phase: RefCell<Phase>,
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
-    connections: Cell<u64>,
+    /// Numbers the connections over all servers.
+    numbers: Rc<Cell<u64>>,
 }
 
 enum Phase {
@@ -51,16 +53,16 @@ pub(super) enum Found {
 }
 
 impl LinkState {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(numbers: Rc<Cell<u64>>) -> Self {
         let away = Phase::Away { since: Instant::now(), failure: None };
-        Self { phase: RefCell::new(away), waiting: RefCell::new(Vec::new()), connections: Cell::new(0) }
+        Self { phase: RefCell::new(away), waiting: RefCell::new(Vec::new()), numbers }
     }
 
     /// A connection is there; the receiver is told when a request wants it given up.
     pub(super) fn set_up(&self, connection: Connection, persistence: Persistence) -> oneshot::Receiver<Failure> {
         let (give_up, told) = oneshot::channel();
-        let number = self.connections.get() + 1;
-        self.connections.set(number);
+        let number = self.numbers.get() + 1;
+        self.numbers.set(number);
         let current = Current { connection, number, persistence };
         self.phase.replace(Phase::Up { current, give_up: Some(give_up) });
         self.wake();
@@ -105,11 +107,6 @@ impl LinkState {
                 Found::Wait(receiver, left)
             }
         }
-    }
-
-    /// How many connections there have been.
-    pub(super) const fn connections(&self) -> u64 {
-        self.connections.get()
     }
 
     fn wake(&self) {

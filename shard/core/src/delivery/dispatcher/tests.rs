@@ -268,6 +268,20 @@ fn retention_takes_what_it_passes_and_counts_what_was_unacked() {
 }
 
 #[test]
+fn what_the_store_has_lost_is_passed_over_and_counted_once() {
+    let mut dispatcher = dispatcher();
+    let leased = lease(&mut dispatcher, START, 4);
+    dispatcher.ack(leased[2].offset, leased[2].lease);
+    assert_eq!(dispatcher.on_lost(OffsetRange::new(Offset::new(1), Offset::new(6))), 4);
+    assert_eq!(dispatcher.on_lost(OffsetRange::new(Offset::new(1), Offset::new(6))), 0);
+    let status = dispatcher.status(END);
+    assert_eq!((status.ack_floor, status.fell_out, status.leased), (Offset::ZERO, 4, 1));
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 2)), [6, 7]);
+    let restarted = restarted(&dispatcher);
+    assert_eq!(restarted.status(END).backlog, END.get() - 5);
+}
+
+#[test]
 fn at_the_limit_only_what_comes_back_is_leased() {
     let policy = DeliveryPolicy { outstanding_max: 3, ..POLICY };
     let mut dispatcher = Dispatcher::open(identity(1, 1_000), policy, Offset::ZERO);

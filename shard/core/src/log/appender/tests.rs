@@ -113,6 +113,32 @@ fn a_failure_refuses_all_that_waits_and_all_that_comes() {
 }
 
 #[test]
+fn a_log_whose_store_is_back_goes_on_behind_what_is_there() {
+    let mut log = appending(FlushPolicy::Always);
+    append(&mut log, 1, 100).unwrap();
+    log.on_event(Monotonic::default(), AppendEvent::Failed { reason: "away".into() });
+    // The batch in flight was stored after all, and those who wait are still told that this was not known.
+    let newest = Timestamp::from_millis(7);
+    log.reopen(LogExtent { start: Offset::ZERO, end: Offset::new(1), newest });
+    let told = effects(&mut log);
+    assert_eq!(refusals(&told), [(0, Fate::Unknown), (1, Fate::NotStored)]);
+    assert_eq!(told.last(), Some(&AppendEffect::HighWatermark(Offset::new(1))));
+    assert_eq!((log.high_watermark(), log.failure()), (Offset::new(1), None));
+    assert_eq!(append(&mut log, 2, 100), Ok(Offset::new(1)));
+    assert_eq!(handed(&effects(&mut log)), [(1, 1)]);
+    assert_eq!(acknowledged(&appended(&mut log)), [2]);
+}
+
+#[test]
+#[should_panic(expected = "lost messages")]
+fn a_store_that_came_back_with_less_is_not_gone_on_with() {
+    let mut log = appending(FlushPolicy::Always);
+    appended(&mut log);
+    log.on_event(Monotonic::default(), AppendEvent::Failed { reason: "away".into() });
+    log.reopen(LogExtent::default());
+}
+
+#[test]
 fn what_the_store_rejects_is_refused_and_its_offsets_are_given_again() {
     let mut log = appending(FlushPolicy::Always);
     append(&mut log, 1, 100).unwrap();
