@@ -9,14 +9,18 @@ mod cursor;
 mod cursor_state;
 mod dispatcher;
 mod journal;
+mod key_order;
 mod lease;
+mod lookahead;
 mod outstanding;
+mod priority_set;
 
 pub use backoff::Backoff;
 pub use cursor::Cursor;
 pub use cursor_state::CursorState;
 pub use dispatcher::{
-    AckOutcome, DeliveryPolicy, Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
+    AckOutcome, DeadLetter, DeadLetterPolicy, DeadLetterReason, DeliveryMode, DeliveryOrder, DeliveryPolicy,
+    Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
 };
 pub use journal::{
     JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,

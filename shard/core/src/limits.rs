@@ -35,6 +35,11 @@ pub const JOURNAL_COMPACT_FACTOR: u64 = 4;
 pub const JOURNAL_SPARE_BYTES: usize = 64 << 10;
 /// The most messages of a subscription and partition that are leased or wait to be delivered again, by default.
 pub const OUTSTANDING_MAX_DEFAULT: usize = 100_000;
+/// The most messages with a time or an ordered key that a subscription knows of on a partition before they are acked; at the
+/// limit it looks no further ahead.
+pub const LOOKAHEAD_MAX: usize = 100_000;
+/// Of so many deliveries one is the oldest message whatever its priority, so that none waits for ever.
+pub const OLDEST_FIRST_EVERY: u32 = 16;
 
 /// A segment's blocks, as a position: every flush starts on a fresh one.
 pub const BLOCK_BYTES: u64 = 4096;

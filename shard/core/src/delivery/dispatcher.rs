@@ -1,20 +1,27 @@
 //! Delivers one partition to one subscription: leases, acks, redeliveries.
 
+mod answers;
+mod dead_letters;
+mod leasing;
+
 use std::time::Duration;
+
+pub use dead_letters::{DeadLetter, DeadLetterReason};
 
 use super::{
     Backoff, ClusterKey, ConsumerId, CursorState, LeaseId, LeaseSigner,
-    outstanding::{Message, Outstanding, Place},
+    lookahead::Lookahead,
+    outstanding::{Message, Outstanding},
 };
 use crate::{
     format::cursor_journal::CursorChange,
-    model::{Monotonic, Offset, OffsetRange, SubscriptionId, TopicPartition},
+    model::{Monotonic, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
 };
 
 /// Decides which messages of a partition a subscription's consumers get, and when they get them again.
 ///
-/// Shared consumption, at least once. The cost of a delivery does not grow with the backlog: what was never delivered
-/// is behind one pointer, what comes back is ordered by when it does.
+/// The cost of a delivery does not grow with the backlog: plain messages that were never delivered are behind one pointer,
+/// others in sets ordered by who is next, and so is what comes back.
 #[derive(Debug)]
 pub struct Dispatcher {
     signer: LeaseSigner,
@@ -24,10 +31,18 @@ pub struct Dispatcher {
     state: CursorState,
     changes: Vec<CursorChange>,
     outstanding: Outstanding,
-    /// Nothing at or above it was delivered since the partition was opened.
-    fresh: Offset,
+    lookahead: Lookahead,
+    /// Below it messages may be met again that are outstanding already.
+    revisited_to: Offset,
+    /// The time as it was told last; it may go back.
+    wall: Timestamp,
+    /// How many deliveries there were since the oldest message was given whatever its priority.
+    since_oldest: u32,
+    condemned: Vec<DeadLetter>,
     redeliveries: u64,
     fell_out: u64,
+    expired: u64,
+    dead_lettered: u64,
 }
 
 /// What tells a dispatcher from every other one, for as long as the partition is open.
@@ -54,6 +69,41 @@ pub struct DeliveryPolicy {
     pub backoff: Backoff,
     /// The most messages that are leased or wait to be delivered again; at the limit nothing fresh is delivered.
     pub outstanding_max: usize,
+    /// What is delivered in order.
+    pub ordering: DeliveryOrder,
+    /// How often a message may be delivered.
+    pub mode: DeliveryMode,
+    /// What becomes of messages that nobody can take; without it they are delivered for ever.
+    pub dead_letters: Option<DeadLetterPolicy>,
+}
+
+/// What is delivered in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeliveryOrder {
+    /// Nothing.
+    #[default]
+    None,
+    /// Messages of one key: none while an earlier one is unacked.
+    Key,
+}
+
+/// How often a message may be delivered, and which acks count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeliveryMode {
+    /// Acked before it is delivered: a consumer that dies loses it.
+    AtMostOnce,
+    /// Until an ack counts; a late one does too, as long as nobody else was given the message.
+    #[default]
+    AtLeastOnce,
+    /// Until an ack counts; only that of a lease that has not expired does, and only once.
+    ExactlyOnce,
+}
+
+/// When a message becomes a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetterPolicy {
+    /// After so many deliveries that ended without an ack; never if 0.
+    pub max_attempts: u32,
 }
 
 /// What a consumer asks for.
@@ -106,6 +156,12 @@ pub struct DispatcherStatus {
     pub first_unacked: Option<Offset>,
     /// How many deliveries were not the first of their message, since the partition was opened.
     pub redeliveries: u64,
+    /// How many messages wait for their time, as far as the subscription has looked.
+    pub delayed: u64,
+    /// How many messages expired before they were acked, since the partition was opened.
+    pub expired: u64,
+    /// How many became dead letters, since the partition was opened.
+    pub dead_lettered: u64,
     /// How many messages retention took, or the store lost, before they were acked, since the partition was opened.
     pub fell_out: u64,
 }
@@ -129,101 +185,34 @@ impl Dispatcher {
             policy,
             jitter_seed: identity.jitter_seed,
             next_sequence: identity.first_sequence.max(state.leases_from()),
-            fresh: state.cursor().floor(),
+            lookahead: Lookahead::new(state.cursor().floor()),
             state,
             changes: Vec::new(),
             outstanding: Outstanding::default(),
+            revisited_to: Offset::ZERO,
+            wall: Timestamp::default(),
+            since_oldest: 0,
+            condemned: Vec::new(),
             redeliveries: 0,
             fell_out: 0,
+            expired: 0,
+            dead_lettered: 0,
         }
     }
 
-    /// Replaces the policy for what is leased or comes back from now on.
+    /// Replaces the policy for what is leased or comes back from now on; with another order everything is looked at anew.
     pub fn set_policy(&mut self, policy: DeliveryPolicy) {
+        let reordered = policy.ordering != self.policy.ordering;
         self.policy = policy;
-    }
-
-    /// The lowest offset that may be delivered now: what is due again first, then what was never delivered.
-    pub fn next_deliverable(&mut self, now: Monotonic, high_watermark: Offset) -> Option<Offset> {
-        self.on_deadline(now);
-        let again = self.outstanding.first_ready().filter(|&offset| offset < high_watermark);
-        again.or_else(|| self.next_fresh().filter(|&offset| offset < high_watermark))
-    }
-
-    /// Leases deliverable messages within the readable range, in offset order.
-    ///
-    /// Nothing is passed over: a fresh message is leased only when `next_fresh` lies in the range.
-    pub fn lease(&mut self, now: Monotonic, request: LeaseRequest) -> Vec<LeasedMessage> {
-        self.on_deadline(now);
-        let mut leased = Vec::new();
-        for _ in 0..request.count {
-            let again = self.outstanding.first_ready_in(request.readable);
-            let fresh = || self.next_fresh().filter(|&offset| request.readable.contains(offset));
-            let Some(offset) = again.or_else(fresh) else { break };
-            leased.push(self.lease_one(now, offset, &request));
-        }
-        leased
-    }
-
-    /// Acks a message: it is never delivered again once the change is durable.
-    ///
-    /// A late ack counts as long as the message was not leased again; one that was acked before is acked again.
-    pub fn ack(&mut self, offset: Offset, lease: LeaseId) -> AckOutcome {
-        if let Err(outcome) = self.check(offset, lease) {
-            return outcome;
-        }
-        if self.state.cursor().is_acked(offset) {
-            return AckOutcome::Applied;
-        }
-        if self.outstanding.get(offset).is_some_and(|message| message.sequence != lease.sequence) {
-            return AckOutcome::LeaseExpired;
-        }
-        self.outstanding.remove(offset);
-        self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next())));
-        AckOutcome::Applied
-    }
-
-    /// Acks every offset up to and with `up_to`, as far as consumers can see: below the high watermark.
-    pub fn ack_up_to(&mut self, up_to: Offset, high_watermark: Offset) {
-        let to = if up_to < high_watermark { up_to.next() } else { high_watermark };
-        if to > self.state.cursor().floor() {
-            self.outstanding.remove_below(to);
-            self.change(CursorChange::AckedBelow { to });
+        if reordered {
+            self.look_anew();
         }
     }
 
-    /// Gives a message back: it is deliverable after `delay`, or after the back-off if none is given.
-    pub fn nack(&mut self, now: Monotonic, offset: Offset, lease: LeaseId, delay: Option<Duration>) -> AckOutcome {
-        self.on_deadline(now);
-        let message = match self.live(offset, lease) {
-            Ok(message) => message,
-            Err(outcome) => return outcome,
-        };
-        match (message.place, delay) {
-            (Place::Leased { .. }, _) => {
-                let attempts = self.count_attempt(offset);
-                let delay = delay.unwrap_or_else(|| self.backoff(attempts, offset));
-                self.set_aside(offset, message.sequence, now, delay);
-            }
-            // It came back by itself or was nacked before; the consumer's own wish still holds.
-            (Place::Waiting { .. }, Some(delay)) => self.set_aside(offset, message.sequence, now, delay),
-            (Place::Waiting { .. }, None) | (Place::Ready, _) => {}
-        }
-        AckOutcome::Applied
-    }
-
-    /// Gives a consumer more time: the deadline of a lease that has not expired is `deadline` from now.
-    pub fn extend(&mut self, now: Monotonic, offset: Offset, lease: LeaseId, deadline: Duration) -> AckOutcome {
-        self.on_deadline(now);
-        match self.live(offset, lease) {
-            Ok(Message { sequence, place: Place::Leased { consumer, .. } }) => {
-                let place = Place::Leased { deadline: now.plus(deadline), consumer };
-                self.outstanding.set(offset, Message { sequence, place });
-                AckOutcome::Applied
-            }
-            Ok(_) => AckOutcome::LeaseExpired,
-            Err(outcome) => outcome,
-        }
+    /// Tells the time of day, for messages that have one. It may jump, either way.
+    pub fn on_clock(&mut self, wall: Timestamp) {
+        self.wall = wall;
+        self.lookahead.on_clock(wall);
     }
 
     /// Sets the cursor: what lies below `to` is acked, the rest is not, and every lease is void.
@@ -231,34 +220,10 @@ impl Dispatcher {
     /// The driver gives an offset from the log's start to the high watermark.
     pub fn seek(&mut self, to: Offset) {
         self.outstanding = Outstanding::default();
-        self.fresh = to;
+        self.condemned.clear();
         self.change(CursorChange::Reset { to, leases_from: self.next_sequence });
-    }
-
-    /// Makes what a consumer holds deliverable at once, since it is gone.
-    ///
-    /// The leases of [`ConsumerId::default`] outlive connections and stay.
-    pub fn release_consumer(&mut self, now: Monotonic, consumer: ConsumerId) {
-        self.on_deadline(now);
-        while let Some(offset) = self.outstanding.first_held(consumer) {
-            let Some(message) = self.outstanding.get(offset) else { break };
-            self.count_attempt(offset);
-            self.outstanding.set(offset, Message { sequence: message.sequence, place: Place::Ready });
-        }
-    }
-
-    /// Takes back every lease whose deadline has passed, and makes deliverable what has backed off long enough.
-    pub fn on_deadline(&mut self, now: Monotonic) {
-        while let Some((deadline, offset)) = self.outstanding.first_expired(now) {
-            let Some(message) = self.outstanding.get(offset) else { break };
-            let attempts = self.count_attempt(offset);
-            let delay = self.backoff(attempts, offset);
-            self.set_aside(offset, message.sequence, deadline, delay);
-        }
-        while let Some(offset) = self.outstanding.first_due(now) {
-            let Some(message) = self.outstanding.get(offset) else { break };
-            self.outstanding.set(offset, Message { sequence: message.sequence, place: Place::Ready });
-        }
+        self.lookahead = Lookahead::new(to);
+        self.revisited_to = Offset::ZERO;
     }
 
     /// The log now starts at `start`: what lies below is gone, acked or not.
@@ -268,6 +233,8 @@ impl Dispatcher {
         self.fell_out += self.state.cursor().backlog_below(start);
         self.outstanding.remove_below(start);
         self.state.ack_below(start);
+        self.lookahead.on_acked(OffsetRange::new(Offset::ZERO, start), self.wall);
+        self.lookahead.on_scanned(start);
     }
 
     /// The store has lost the messages of `range` for good: they are passed over as if they were acked.
@@ -294,6 +261,12 @@ impl Dispatcher {
         self.outstanding.next_deadline()
     }
 
+    /// When `on_clock` has something to do; `None` if no message that was looked at waits for its time.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.lookahead.next_due()
+    }
+
     /// How far the subscription has come.
     #[must_use]
     pub fn status(&self, high_watermark: Offset) -> DispatcherStatus {
@@ -306,6 +279,9 @@ impl Dispatcher {
             awaiting_redelivery: widen(self.outstanding.len() - leased),
             first_unacked: (cursor.floor() < high_watermark).then_some(cursor.floor()),
             redeliveries: self.redeliveries,
+            delayed: widen(self.lookahead.delayed_count()),
+            expired: self.expired,
+            dead_lettered: self.dead_lettered,
             fell_out: self.fell_out,
         }
     }
@@ -314,25 +290,6 @@ impl Dispatcher {
     #[must_use]
     pub const fn state(&self) -> &CursorState {
         &self.state
-    }
-
-    /// The lowest offset that was not delivered yet, unless too much is outstanding; it may not exist yet.
-    fn next_fresh(&self) -> Option<Offset> {
-        let room = self.outstanding.len() < self.policy.outstanding_max;
-        room.then(|| self.state.cursor().next_unacked(self.fresh))
-    }
-
-    fn lease_one(&mut self, now: Monotonic, offset: Offset, request: &LeaseRequest) -> LeasedMessage {
-        let sequence = self.next_sequence;
-        self.next_sequence = sequence.saturating_add(1);
-        self.fresh = self.fresh.max(offset.next());
-        let deadline = now.plus(request.deadline.unwrap_or(self.policy.ack_deadline));
-        let place = Place::Leased { deadline, consumer: request.consumer };
-        self.outstanding.set(offset, Message { sequence, place });
-        let attempts = self.state.attempts(offset);
-        self.redeliveries += u64::from(attempts > 0);
-        let lease = self.signer.sign(offset, sequence);
-        LeasedMessage { offset, lease, delivery_attempt: attempts.saturating_add(1) }
     }
 
     /// Whether a lease was given by this subscription and not voided by a seek.
@@ -350,25 +307,23 @@ impl Dispatcher {
         message.ok_or(AckOutcome::LeaseExpired)
     }
 
-    /// Counts a delivery that ended without an ack; returns how many there were.
-    fn count_attempt(&mut self, offset: Offset) -> u32 {
-        let attempts = self.state.attempts(offset).saturating_add(1);
-        self.change(CursorChange::Attempted { offset, attempts });
-        attempts
-    }
-
-    fn backoff(&self, attempts: u32, offset: Offset) -> Duration {
-        self.policy.backoff.delay(attempts, offset, self.jitter_seed)
-    }
-
-    /// Makes a message deliverable `delay` after `from`.
-    fn set_aside(&mut self, offset: Offset, sequence: u64, from: Monotonic, delay: Duration) {
-        let place = if delay.is_zero() { Place::Ready } else { Place::Waiting { due: from.plus(delay) } };
-        self.outstanding.set(offset, Message { sequence, place });
+    /// Forgets what was looked at: everything that is not acked is met again.
+    fn look_anew(&mut self) {
+        self.revisited_to = self.lookahead.scanned_to();
+        self.lookahead = Lookahead::new(self.state.cursor().floor());
     }
 
     fn change(&mut self, change: CursorChange) {
         self.state.apply(&change);
+        match &change {
+            CursorChange::Acked(range) => self.lookahead.on_acked(*range, self.wall),
+            CursorChange::AckedBelow { to } => self.lookahead.on_acked(OffsetRange::new(Offset::ZERO, *to), self.wall),
+            CursorChange::Opened { .. }
+            | CursorChange::Reset { .. }
+            | CursorChange::Attempted { .. }
+            | CursorChange::Removed
+            | CursorChange::Snapshot(_) => {}
+        }
         if let (Some(CursorChange::Acked(last)), CursorChange::Acked(range)) = (self.changes.last_mut(), &change)
             && last.end == range.start
         {

@@ -65,6 +65,15 @@ impl LeaseSigner {
         (self.tag(offset, lease.sequence) ^ lease.tag) == 0
     }
 
+    /// Stands for an ordering key. Two keys with one hash are delivered as if they were one.
+    #[must_use]
+    pub fn hash(&self, key: &str) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.key.0);
+        hasher.write(b"ordering key");
+        hasher.write(key.as_bytes());
+        hasher.finish()
+    }
+
     fn tag(&self, offset: Offset, sequence: u64) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.key.0);
         hasher.write(b"lease id");

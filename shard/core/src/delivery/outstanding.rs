@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ConsumerId;
+use super::{ConsumerId, lookahead::Candidate, priority_set::PrioritySet};
 use crate::model::{Monotonic, Offset, OffsetRange};
 
 /// Delivered, unacked messages of one dispatcher, by offset, deadline, due time and consumer.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     messages: BTreeMap<Offset, Message>,
-    /// Deliverable again, in offset order.
-    ready: BTreeSet<Offset>,
+    /// Deliverable again.
+    ready: PrioritySet,
     /// Deliverable again later, the earliest first.
     waiting: BTreeSet<(Monotonic, Offset)>,
     /// In consumers' hands, the earliest deadline first.
@@ -24,6 +24,8 @@ pub(super) struct Outstanding {
 pub(super) struct Message {
     /// Of its latest lease.
     pub(super) sequence: u64,
+    /// 0 to 9, 9 first.
+    pub(super) priority: u8,
     /// Where it is.
     pub(super) place: Place,
 }
@@ -37,6 +39,8 @@ pub(super) enum Place {
     Waiting { due: Monotonic },
     /// Deliverable again.
     Ready,
+    /// On its way to the dead letters.
+    Condemned,
 }
 
 impl Outstanding {
@@ -53,9 +57,8 @@ impl Outstanding {
             Place::Waiting { due } => {
                 self.waiting.insert((due, offset));
             }
-            Place::Ready => {
-                self.ready.insert(offset);
-            }
+            Place::Ready => self.ready.insert(message.priority, offset),
+            Place::Condemned => {}
         }
         self.messages.insert(offset, message);
     }
@@ -72,8 +75,9 @@ impl Outstanding {
                 self.waiting.remove(&(due, offset));
             }
             Place::Ready => {
-                self.ready.remove(&offset);
+                self.ready.remove(message.priority, offset);
             }
+            Place::Condemned => {}
         }
         true
     }
@@ -107,14 +111,10 @@ impl Outstanding {
         self.leased.len()
     }
 
-    /// The lowest offset that is deliverable again.
-    pub(super) fn first_ready(&self) -> Option<Offset> {
-        self.ready.first().copied()
-    }
-
-    /// The lowest offset within `range` that is deliverable again.
-    pub(super) fn first_ready_in(&self, range: OffsetRange) -> Option<Offset> {
-        self.ready.range(range.start..).next().copied().filter(|&offset| offset < range.end)
+    /// What should be delivered again next: of the highest priority the oldest, or the oldest of all.
+    pub(super) fn candidate(&self, oldest: bool) -> Option<Candidate> {
+        let (priority, offset) = if oldest { self.ready.oldest() } else { self.ready.first() }?;
+        Some(Candidate { offset, priority })
     }
 
     /// A lease whose deadline is `now` or before, with that deadline.

@@ -87,6 +87,14 @@ pub enum RecordError {
     Field { field: &'static str },
 }
 
+impl RecordHead<'_> {
+    /// Whether it says when, or before which others, the message is to be delivered.
+    #[must_use]
+    pub const fn is_marked(&self) -> bool {
+        self.priority != limits::PRIORITY_DEFAULT || self.ttl_ms.is_some() || self.deliver_at.is_some()
+    }
+}
+
 impl<'a> Attributes<'a> {
     /// How many there are.
     #[must_use]

@@ -4,7 +4,8 @@
 //!  0 u32 magic "PSRB"                    36 u32 CRC-32C of everything from 40 on
 //!  4 u8  version                         40 u32 record count
 //!  5 u8  attributes: bits 0-2 codec,     44 u32 first sequence of the producer
-//!        bit 3 has a producer            48 u64 producer id
+//!        bit 3 has a producer,           48 u64 producer id
+//!        bit 4 marked
 //!  6 u16 producer epoch                  56 u32 last timestamp - base timestamp, ms
 //!  8 u32 length of what follows at 64    60 u32 uncompressed length of the records
 //! 12 u32 CRC-32C of 0..12 and 16..40     64 the records, one behind the other, perhaps compressed
@@ -36,7 +37,9 @@ pub const HEADER_BYTES: usize = 64;
 
 const CODEC_MASK: u8 = 0b0000_0111;
 const FLAG_PRODUCER: u8 = 0b0000_1000;
-const FLAGS_KNOWN: u8 = CODEC_MASK | FLAG_PRODUCER;
+/// Some record has a priority of its own, a time to live or a time of delivery: who delivers has to look at the records.
+const FLAG_MARKED: u8 = 0b0001_0000;
+const FLAGS_KNOWN: u8 = CODEC_MASK | FLAG_PRODUCER | FLAG_MARKED;
 
 /// How the records of a batch are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +71,8 @@ pub struct BatchHeader {
     pub codec: Codec,
     /// Who published it, if it said so.
     pub producer: Option<Producer>,
+    /// Whether some record has a priority of its own, a time to live or a time of delivery.
+    pub marked: bool,
     /// The offset of the first record.
     pub base_offset: Offset,
     /// When the broker took the first record.
@@ -104,6 +109,7 @@ pub struct BatchBuilder {
     /// Header (blank until `finish`) and records.
     bytes: Vec<u8>,
     record_count: u32,
+    marked: bool,
 }
 
 /// Why bytes are not a batch that this version can take.
@@ -142,7 +148,7 @@ impl BatchBuilder {
     pub fn new(capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + capacity);
         bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        Self { bytes, record_count: 0 }
+        Self { bytes, record_count: 0, marked: false }
     }
 
     /// Adds a record; `payload` appends its payload bytes.
@@ -160,6 +166,7 @@ impl BatchBuilder {
     ) -> Result<(), E> {
         head.encode(0, attributes, &mut self.bytes, payload)?;
         self.record_count += 1;
+        self.marked |= head.is_marked();
         Ok(())
     }
 
@@ -201,6 +208,7 @@ impl BatchBuilder {
         let header = BatchHeader {
             codec,
             producer,
+            marked: self.marked,
             base_offset: Offset::ZERO,
             base_timestamp: Timestamp::default(),
             leader_epoch: LeaderEpoch::default(),
@@ -375,7 +383,8 @@ impl BatchHeader {
     /// Writes the header over the first bytes of a whole batch, and computes both checksums.
     fn encode(&self, batch: &mut [u8]) {
         let producer = self.producer.unwrap_or(Producer { id: 0, epoch: 0, first_sequence: 0 });
-        let flags = if self.producer.is_some() { FLAG_PRODUCER } else { 0 };
+        let producer_flag = if self.producer.is_some() { FLAG_PRODUCER } else { 0 };
+        let flags = producer_flag | if self.marked { FLAG_MARKED } else { 0 };
         put(batch, 0, &MAGIC.to_le_bytes());
         put(batch, 4, &[VERSION, self.codec.to_bits() | flags]);
         put(batch, 6, &producer.epoch.to_le_bytes());
@@ -438,6 +447,7 @@ fn decode_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
             epoch: u16::from_le_bytes(array_at(header, 6)),
             first_sequence: u32_at(header, 44),
         }),
+        marked: attributes & FLAG_MARKED != 0,
         base_offset: Offset::new(u64::from_le_bytes(array_at(header, 16))),
         base_timestamp: Timestamp::from_millis(i64::from_le_bytes(array_at(header, 24))),
         leader_epoch: LeaderEpoch::new(u32_at(header, 32)),

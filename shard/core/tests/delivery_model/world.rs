@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use shard_core::{
     delivery::{
-        AckOutcome, Backoff, ClusterKey, ConsumerId, CursorState, DeliveryPolicy, Dispatcher, DispatcherIdentity,
-        JournalEffect, JournalFiles, JournalWriter, LeaseRequest, LeasedMessage,
+        AckOutcome, Backoff, ClusterKey, ConsumerId, CursorState, DeliveryMode, DeliveryOrder, DeliveryPolicy,
+        Dispatcher, DispatcherIdentity, JournalEffect, JournalFiles, JournalWriter, LeaseRequest, LeasedMessage,
     },
     model::{Monotonic, Offset, OffsetRange, PartitionIndex, RequestId, SubscriptionId, TopicId, TopicPartition},
 };
@@ -16,7 +16,14 @@ const PARTITION: TopicPartition = TopicPartition::new(TopicId::new(7), Partition
 const SUBSCRIPTION: SubscriptionId = SubscriptionId::new(4);
 const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_secs(2) };
 const DEADLINE: Duration = Duration::from_secs(1);
-const POLICY: DeliveryPolicy = DeliveryPolicy { ack_deadline: DEADLINE, backoff: BACKOFF, outstanding_max: 40 };
+const POLICY: DeliveryPolicy = DeliveryPolicy {
+    ack_deadline: DEADLINE,
+    backoff: BACKOFF,
+    outstanding_max: 40,
+    ordering: DeliveryOrder::None,
+    mode: DeliveryMode::AtLeastOnce,
+    dead_letters: None,
+};
 
 /// What the journal has to hold at some point: the real state and the model's.
 #[derive(Clone, Debug)]
@@ -85,6 +92,7 @@ impl World {
 
     pub(crate) fn lease(&mut self, consumer: u64, count: u32, deadline: Option<Duration>) {
         self.model.expire(self.now, BACKOFF.min);
+        self.dispatcher.scan_plain(self.high_watermark());
         let Some(from) = self.dispatcher.next_deliverable(self.now, self.high_watermark()) else { return };
         assert!(from < self.high_watermark() && from.get() >= self.log_start, "{from} is not there");
         let end = from.plus(7).min(self.high_watermark());

@@ -1,11 +1,20 @@
 //! Leases, acks and redeliveries, one fact a test.
 
 use super::*;
+
+mod marked;
 use crate::model::{PartitionIndex, TopicId};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const BACKOFF: Backoff = Backoff { min: Duration::from_millis(100), max: Duration::from_mins(1) };
-const POLICY: DeliveryPolicy = DeliveryPolicy { ack_deadline: DEADLINE, backoff: BACKOFF, outstanding_max: 1_000 };
+const POLICY: DeliveryPolicy = DeliveryPolicy {
+    ack_deadline: DEADLINE,
+    backoff: BACKOFF,
+    outstanding_max: 1_000,
+    ordering: DeliveryOrder::None,
+    mode: DeliveryMode::AtLeastOnce,
+    dead_letters: None,
+};
 const END: Offset = Offset::new(100);
 const START: Monotonic = Monotonic::from_micros(1_000);
 
@@ -20,11 +29,15 @@ fn identity(subscription: u64, first_sequence: u64) -> DispatcherIdentity {
 }
 
 fn dispatcher() -> Dispatcher {
-    Dispatcher::open(identity(1, 1_000), POLICY, Offset::ZERO)
+    let mut dispatcher = Dispatcher::open(identity(1, 1_000), POLICY, Offset::ZERO);
+    dispatcher.scan_plain(END);
+    dispatcher
 }
 
 fn restarted(before: &Dispatcher) -> Dispatcher {
-    Dispatcher::resume(identity(1, 2_000), POLICY, before.state().clone())
+    let mut dispatcher = Dispatcher::resume(identity(1, 2_000), POLICY, before.state().clone());
+    dispatcher.scan_plain(END);
+    dispatcher
 }
 
 fn request(count: u32) -> LeaseRequest {
@@ -33,6 +46,7 @@ fn request(count: u32) -> LeaseRequest {
 }
 
 fn lease(dispatcher: &mut Dispatcher, now: Monotonic, count: u32) -> Vec<LeasedMessage> {
+    dispatcher.scan_plain(END);
     dispatcher.lease(now, request(count))
 }
 
@@ -47,7 +61,7 @@ fn messages_are_leased_in_order_and_each_once() {
     assert_eq!(offsets(&lease(&mut dispatcher, START, 2)), [3, 4]);
     assert_eq!(offsets(&lease(&mut dispatcher, START, 1_000)), (5..100).collect::<Vec<_>>());
     assert_eq!(dispatcher.next_deliverable(START, END), None);
-    assert_eq!(dispatcher.next_deliverable(START, END.next()), Some(END));
+    assert_eq!((dispatcher.scan_from(END), dispatcher.scan_from(END.next())), (None, Some(END)));
 }
 
 #[test]
@@ -197,6 +211,7 @@ fn a_cumulative_ack_ends_at_the_high_watermark() {
     assert_eq!(dispatcher.take_changes(), []);
     dispatcher.ack_up_to(Offset::new(u64::MAX), END);
     assert_eq!(dispatcher.status(END).ack_floor, END);
+    dispatcher.scan_plain(END.next());
     assert_eq!(dispatcher.next_deliverable(START, END.next()), Some(END), "what comes later is not acked");
 }
 
