@@ -11,7 +11,7 @@ mod stream;
 
 use gateway_api::{Code, PublishMessage, error::FieldError};
 
-pub use outgoing::{Outgoing, PayloadSource};
+pub use outgoing::{Hold, Outgoing, PayloadSource};
 pub use plan::{PlannedBatch, PlannedMessage, PublishPlan};
 
 use crate::{message_ids::MessageIds, partitioner::Partitioner};

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use gateway::config::GatewayConfig;
-use raft::metadata::{FlushPolicy as TopicFlush, StartPosition, Subscription, TopicConfig};
+use raft::metadata::{DeliveryMode, FlushPolicy as TopicFlush, Ordering, StartPosition, Subscription, TopicConfig};
 use shard::{
     SeekTo,
     command::{PartitionSettings, SubscriptionSettings},
 };
-use shard_core::log::FlushPolicy;
+use shard_core::{
+    delivery::{self, DeliveryOrder},
+    log::FlushPolicy,
+};
 
 use crate::config::ServerConfig;
 
@@ -45,6 +48,15 @@ pub(crate) fn subscription_settings(subscription: &Subscription) -> Subscription
         ack_deadline: Duration::from_millis(config.ack_deadline_ms),
         backoff_min: Duration::from_millis(config.backoff.min_ms),
         backoff_max: Duration::from_millis(config.backoff.max_ms),
+        ordering: match config.ordering {
+            Ordering::None => DeliveryOrder::None,
+            Ordering::Key => DeliveryOrder::Key,
+        },
+        mode: match config.delivery {
+            DeliveryMode::AtLeastOnce => delivery::DeliveryMode::AtLeastOnce,
+            DeliveryMode::AtMostOnce => delivery::DeliveryMode::AtMostOnce,
+            DeliveryMode::ExactlyOnce => delivery::DeliveryMode::ExactlyOnce,
+        },
         start,
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use shard_core::{
+    delivery::{DeliveryMode, DeliveryOrder},
     log::FlushPolicy,
     model::{LeaderEpoch, SubscriptionId, TopicPartition},
 };
@@ -89,6 +90,10 @@ pub struct SubscriptionSettings {
     pub backoff_min: Duration,
     /// The longest pause before a redelivery.
     pub backoff_max: Duration,
+    /// What is delivered in order.
+    pub ordering: DeliveryOrder,
+    /// How often a message may be delivered.
+    pub mode: DeliveryMode,
     /// Where it begins on a partition it has no cursor on.
     pub start: SeekTo,
 }
@@ -115,6 +120,8 @@ impl SubscriptionSettings {
             ack_deadline: Duration::from_secs(30),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_mins(1),
+            ordering: DeliveryOrder::None,
+            mode: DeliveryMode::AtLeastOnce,
             start: SeekTo::Earliest,
         }
     }

@@ -8,6 +8,12 @@ pub(crate) const MAILBOX_REQUESTS_MAX: usize = 65_536;
 pub(crate) const MESH_REQUESTS_MAX: usize = 16_384;
 /// The most events handled before their effects are performed.
 pub(crate) const EVENTS_PER_TURN_MAX: usize = 4_096;
+/// The most records that a subscription looks at before others have their turn.
+pub(crate) const SCAN_RECORDS_PER_TURN: u64 = 10_000;
+/// The bytes of batches that a subscription looks at together.
+pub(crate) const SCAN_BYTES: usize = 1 << 20;
+/// The longest wait for a time of day without a look at the clock, which may jump.
+pub(crate) const CLOCK_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The most reads and consumers that wait at one partition for something new.
 pub(crate) const WAITERS_PER_PARTITION_MAX: usize = 100_000;
 /// The most disk reads in flight on one core.

@@ -3,17 +3,21 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     rc::Rc,
+    time::Duration,
 };
 
 use shard_core::{
     delivery::{Dispatcher, JournalWriter},
+    format::record_batch::{BatchError, RecordBatch},
     log::{Appender, LogExtent, Retention},
     model::{Monotonic, Offset, RequestId, SubscriptionId, TopicPartition},
 };
 
 use crate::{
+    clock::Clock,
     event::Applying,
-    request::{AckOutcome, PartitionUnavailable, PublishError, Published, Reply, SubscriptionError},
+    limits,
+    request::{AckOutcome, PartitionUnavailable, PublishError, Published, Pulled, ReadError, Reply, SubscriptionError},
     store::AnyPartition,
     waiters::{DeliverableWaiters, WaitingReads},
 };
@@ -88,8 +92,39 @@ pub(crate) struct WaitingPublish {
 pub(crate) enum WaitingAck {
     Outcomes(Vec<AckOutcome>, Reply<Vec<AckOutcome>, SubscriptionError>),
     Done(Reply<(), SubscriptionError>),
+    /// Messages that are acked before they are delivered.
+    Pulled(Box<Pulled>, Reply<Pulled, SubscriptionError>),
     /// Dropped when durable.
     Applying(Rc<Applying>),
+}
+
+impl Subscribed {
+    /// Has the dispatcher look at a batch.
+    pub(crate) fn scan(&mut self, batch: &RecordBatch) -> Result<(), ReadError> {
+        let damaged =
+            |error: BatchError| ReadError::Corrupt { offset: batch.offsets().start, reason: error.to_string() };
+        self.dispatcher.scan(batch).map_err(damaged)
+    }
+
+    /// Tells the dispatcher the time of day.
+    pub(crate) fn tell_the_time(&mut self) {
+        self.dispatcher.on_clock(Clock::wall());
+    }
+
+    /// Whether what is delivered is acked by that.
+    pub(crate) const fn acks_before_delivery(&self) -> bool {
+        self.dispatcher.acks_before_delivery()
+    }
+
+    /// When something is due. A time of day is looked at again and again, since the clock may jump.
+    fn next_deadline(&self, now: Monotonic) -> Option<Monotonic> {
+        let due = self.dispatcher.next_due().map(|due| {
+            let left = due.as_millis().saturating_sub(Clock::wall().as_millis());
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+            now.plus(left.min(limits::CLOCK_LOOK_INTERVAL))
+        });
+        self.dispatcher.next_deadline().into_iter().chain(due).min()
+    }
 }
 
 impl Partition {
@@ -99,8 +134,8 @@ impl Partition {
     }
 
     /// When something is due that no event brings.
-    pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        let dispatchers = self.subscriptions.values().filter_map(|subscribed| subscribed.dispatcher.next_deadline());
+    pub(crate) fn next_deadline(&self, now: Monotonic) -> Option<Monotonic> {
+        let dispatchers = self.subscriptions.values().filter_map(|subscribed| subscribed.next_deadline(now));
         dispatchers.chain(self.log.next_deadline()).chain(self.reads.next_deadline()).min()
     }
 

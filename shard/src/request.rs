@@ -158,7 +158,7 @@ pub struct PullRequest {
 pub struct Pulled {
     /// The batches that hold the messages, in offset order; they hold other messages too.
     pub batches: Vec<RecordBatch>,
-    /// The messages leased, in offset order.
+    /// The messages leased, in the order in which they are to be delivered.
     pub leased: Vec<LeasedMessage>,
 }
 

@@ -20,6 +20,10 @@ pub const MESSAGE_ID_LENGTH_MAX: usize = 128;
 pub const JSON_DEPTH_MAX: usize = 64;
 /// The highest priority of a message; the lowest is 0.
 pub const PRIORITY_MAX: u8 = 9;
+/// The longest time to live of a message, in milliseconds: ten years.
+pub const TTL_MS_MAX: u64 = 10 * 365 * 86_400_000;
+/// The longest delay of a message, in milliseconds: one year.
+pub const DELAY_MS_MAX: u64 = 365 * 86_400_000;
 /// The priority of a message that names none.
 pub const PRIORITY_DEFAULT: u8 = 4;
 /// How long a connection may be idle between requests.

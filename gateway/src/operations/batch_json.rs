@@ -1,4 +1,4 @@
-//! Batches to the JSON of the messages wanted of them: each batch is walked once.
+//! Batches to the JSON of the messages wanted of them.
 
 use shard::{PartitionSubscription, Pulled};
 use shard_core::{
@@ -29,22 +29,25 @@ pub(crate) struct Leased<'a> {
 pub(crate) fn append_leased(out: &mut Vec<u8>, leased: &Leased<'_>) -> Result<usize, BatchError> {
     let Leased { topic, cursor, pulled } = *leased;
     let source = Source { topic, partition: cursor.partition.partition };
-    let mut wanted = pulled.leased.iter().peekable();
     let mut count = 0;
-    for batch in &pulled.batches {
-        if wanted.peek().is_none_or(|message| message.offset >= batch.offsets().end) {
-            continue;
-        }
-        batch.for_each_record(|record| {
-            while wanted.next_if(|message| message.offset < record.offset).is_some() {}
-            if let Some(message) = wanted.next_if(|message| message.offset == record.offset) {
-                let ack_id = AckId { cursor, offset: message.offset, lease: message.lease };
-                separate(out);
-                let delivery = Delivery { ack_id, attempt: message.delivery_attempt };
-                message_json::append(out, source, &record, Some(&delivery));
-                count += 1;
+    // In the order of delivery; where that is not the order of the log, batches are walked again.
+    for run in pulled.leased.chunk_by(|one, next| one.offset < next.offset) {
+        let mut wanted = run.iter().peekable();
+        for batch in &pulled.batches {
+            if wanted.peek().is_none_or(|message| message.offset >= batch.offsets().end) {
+                continue;
             }
-        })?;
+            batch.for_each_record(|record| {
+                while wanted.next_if(|message| message.offset < record.offset).is_some() {}
+                if let Some(message) = wanted.next_if(|message| message.offset == record.offset) {
+                    let ack_id = AckId { cursor, offset: message.offset, lease: message.lease };
+                    separate(out);
+                    let delivery = Delivery { ack_id, attempt: message.delivery_attempt };
+                    message_json::append(out, source, &record, Some(&delivery));
+                    count += 1;
+                }
+            })?;
+        }
     }
     Ok(count)
 }

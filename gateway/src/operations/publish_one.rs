@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     error::{self, Failure},
     http::{request::Request, response::Response},
-    publish_decode::{Outgoing, PayloadSource, plan_one},
+    publish_decode::{Hold, Outgoing, PayloadSource, plan_one},
 };
 
 const PARAMETERS: &[&str] = &["key", "priority", "ttl_ms", "delay_ms", "id", "partition"];
@@ -41,9 +41,6 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
 /// The message that a request is.
 fn message<'r>(request: &'r Request, attributes: &'r [(String, &'r str)]) -> Result<Outgoing<'r>, Failure> {
     query::check_names(request, PARAMETERS)?;
-    if let Some(field) = ["ttl_ms", "delay_ms"].into_iter().find(|name| request.query(name).is_some()) {
-        return Err(error::unsupported(field));
-    }
     let content_type = request.content_type();
     if content_type.is_some_and(|content_type| starts_with(content_type, CLOUD_EVENT_TYPE)) {
         return Err(error::of_code(Code::UnsupportedMediaType, "CloudEvents are not supported by this version"));
@@ -55,6 +52,8 @@ fn message<'r>(request: &'r Request, attributes: &'r [(String, &'r str)]) -> Res
         content_type,
         attributes: attributes.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
         priority: query::value(request, "priority", "a priority from 0 to 9")?,
+        ttl_ms: query::value(request, "ttl_ms", "milliseconds")?,
+        hold: query::value(request, "delay_ms", "milliseconds")?.map_or(Hold::None, Hold::For),
         partition: query::value(request, "partition", "a partition's number")?,
     })
 }

@@ -17,8 +17,9 @@ pub(super) fn of_settings(settings: &SubscriptionSettings) -> Result<Subscriptio
     let defaults = SubscriptionConfig::default();
     check(settings, &defaults)?;
     let start = settings.start.map_or(defaults.start, start);
+    let ordering = settings.ordering.map_or(defaults.ordering, ordering);
     let config = patch(settings).applied_to(&defaults);
-    Ok(SubscriptionConfig { start, ..config })
+    Ok(SubscriptionConfig { start, ordering, ..config })
 }
 
 /// The change of a subscription: what is not given stays.
@@ -33,6 +34,9 @@ pub(super) fn patch_of_settings(
     if settings.start.is_some_and(|position| start(position) != current.config.start) {
         return Err(error::invalid("start", "a subscription has started: use seek"));
     }
+    if settings.ordering.is_some_and(|order| ordering(order) != current.config.ordering) {
+        return Err(error::invalid("ordering", "a subscription's ordering can't be changed"));
+    }
     Ok(patch(settings))
 }
 
@@ -42,8 +46,6 @@ fn check(settings: &SubscriptionSettings, stands: &SubscriptionConfig) -> Result
     let refused = [
         ("type", settings.kind.is_some_and(|kind| kind != api::SubscriptionKind::Pull)),
         ("consumption", settings.consumption.is_some_and(|consumption| consumption != api::Consumption::Shared)),
-        ("ordering", settings.ordering.is_some_and(|ordering| ordering != api::Ordering::None)),
-        ("delivery", settings.delivery.is_some_and(|delivery| delivery != api::Delivery::AtLeastOnce)),
         ("max_delivery_attempts", settings.max_delivery_attempts.is_some_and(|attempts| attempts != 0)),
         ("dead_letter_topic", text(&settings.dead_letter_topic)),
         ("filter", text(&settings.filter)),
@@ -62,7 +64,23 @@ fn patch(settings: &SubscriptionSettings) -> SubscriptionPatch {
     SubscriptionPatch {
         ack_deadline_ms: Change::from_option(settings.ack_deadline_ms),
         backoff: Change::from_option(backoff),
+        delivery: Change::from_option(settings.delivery.map(delivery)),
         ..SubscriptionPatch::default()
+    }
+}
+
+const fn ordering(ordering: api::Ordering) -> Ordering {
+    match ordering {
+        api::Ordering::None => Ordering::None,
+        api::Ordering::Key => Ordering::Key,
+    }
+}
+
+const fn delivery(delivery: api::Delivery) -> DeliveryMode {
+    match delivery {
+        api::Delivery::AtLeastOnce => DeliveryMode::AtLeastOnce,
+        api::Delivery::AtMostOnce => DeliveryMode::AtMostOnce,
+        api::Delivery::ExactlyOnce => DeliveryMode::ExactlyOnce,
     }
 }
 
@@ -153,6 +171,8 @@ mod tests {
             ack_deadline_ms: 777,
             backoff: Backoff { min_ms: 5, max_ms: 6 },
             start: StartPosition::Time(Timestamp::from_millis(1_700_000_000_123)),
+            ordering: Ordering::Key,
+            delivery: DeliveryMode::ExactlyOnce,
             ..SubscriptionConfig::default()
         };
         let shown = serde_json::to_string(&to_api(&subscription(config.clone()))).unwrap();
@@ -164,9 +184,6 @@ mod tests {
         for (body, field) in [
             (r#"{"type":"push"}"#, "type"),
             (r#"{"consumption":"assigned"}"#, "consumption"),
-            (r#"{"ordering":"key"}"#, "ordering"),
-            (r#"{"delivery":"exactly_once"}"#, "delivery"),
-            (r#"{"delivery":"at_most_once"}"#, "delivery"),
             (r#"{"max_delivery_attempts":3}"#, "max_delivery_attempts"),
             (r#"{"dead_letter_topic":"d"}"#, "dead_letter_topic"),
             (r#"{"filter":"priority >= 5"}"#, "filter"),
@@ -180,7 +197,11 @@ mod tests {
     #[test]
     fn topic_and_start_stay() {
         let current = subscription(SubscriptionConfig::default());
-        for (body, field) in [(r#"{"topic":"other"}"#, "topic"), (r#"{"start":"earliest"}"#, "start")] {
+        for (body, field) in [
+            (r#"{"topic":"other"}"#, "topic"),
+            (r#"{"start":"earliest"}"#, "start"),
+            (r#"{"ordering":"key"}"#, "ordering"),
+        ] {
             let refused = patch_of_settings(&decode(body.as_bytes()).unwrap(), &current).unwrap_err();
             assert_eq!(refused.errors[0].field, field);
         }

@@ -6,6 +6,8 @@ use gateway_api::{
     publish::{Payload, PayloadError},
 };
 
+use shard_core::model::Timestamp;
+
 use super::rules::Fault;
 
 /// A message as its publisher stated it.
@@ -23,8 +25,24 @@ pub struct Outgoing<'m> {
     pub attributes: Vec<(&'m str, &'m str)>,
     /// From 0 to 9.
     pub priority: Option<u8>,
+    /// How long it may be delivered, from its publishing on, in milliseconds.
+    pub ttl_ms: Option<u64>,
+    /// From when on.
+    pub hold: Hold,
     /// The partition it must go to.
     pub partition: Option<u32>,
+}
+
+/// From when on a message may be delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// At once.
+    #[default]
+    None,
+    /// So many milliseconds after it is taken.
+    For(u64),
+    /// At this time; at once if it has passed.
+    Until(Timestamp),
 }
 
 /// A payload as it was sent.
@@ -46,14 +64,15 @@ impl<'m> Outgoing<'m> {
     /// # Errors
     /// A payload that is missing or there twice, and everything this version doesn't do.
     pub(super) fn of(message: &'m PublishMessage<'_>) -> Result<Self, Fault> {
-        let unsupported = [
-            ("ttl_ms", message.ttl_ms.is_some()),
-            ("delay_ms", message.delay_ms.is_some()),
-            ("deliver_at", message.deliver_at.is_some()),
-        ];
-        if let Some((field, _)) = unsupported.into_iter().find(|(_, stated)| *stated) {
-            return Err(Fault::new(field, Code::InvalidArgument, "not supported by this version"));
-        }
+        let hold = match (message.delay_ms, message.deliver_at) {
+            (None, None) => Hold::None,
+            (Some(delay_ms), None) => Hold::For(delay_ms),
+            (None, Some(at)) => Hold::Until(Timestamp::from_millis(at.unix_ms())),
+            (Some(_), Some(_)) => {
+                let detail = "a message has a `delay_ms` or a `deliver_at`, not both";
+                return Err(Fault::new("delay_ms", Code::InvalidArgument, detail));
+            }
+        };
         let payload = match message.payload() {
             Ok(Payload::Data(text)) => PayloadSource::Base64(text),
             Ok(Payload::Text(text)) => PayloadSource::Text(text),
@@ -69,6 +88,8 @@ impl<'m> Outgoing<'m> {
             content_type: message.content_type.as_deref(),
             attributes: message.attributes.iter().collect(),
             priority: message.priority,
+            ttl_ms: message.ttl_ms,
+            hold,
             partition: message.partition,
         })
     }

@@ -9,12 +9,12 @@ use shard_core::{
         record_batch::{BatchBuilder, UnassignedBatch},
     },
     limits::PRIORITY_DEFAULT,
-    model::PartitionIndex,
+    model::{PartitionIndex, Timestamp},
 };
 
 use super::{
     PublishRefused, PublishTarget,
-    outgoing::Outgoing,
+    outgoing::{Hold, Outgoing},
     rules::{self, Fault},
 };
 use crate::{message_ids::MessageIds, partitioner::Partitioner};
@@ -101,6 +101,17 @@ impl<'c> PlanBuilder<'c> {
         }
     }
 
+    /// When a message may be delivered that is held back; a time that has passed is none.
+    fn deliver_at(&self, hold: Hold) -> Option<Timestamp> {
+        let now = Timestamp::from_millis(i64::try_from(self.target.now_millis).unwrap_or(i64::MAX));
+        let at = match hold {
+            Hold::None => return None,
+            Hold::For(delay_ms) => now.plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
+            Hold::Until(at) => at,
+        };
+        (at > now).then_some(at)
+    }
+
     /// Checks a message and adds it to the batch of its partition.
     ///
     /// # Errors
@@ -119,8 +130,8 @@ impl<'c> PlanBuilder<'c> {
             key: message.key,
             content_type: message.content_type.unwrap_or(message.payload.content_type()),
             priority: message.priority.unwrap_or(PRIORITY_DEFAULT),
-            ttl_ms: None,
-            deliver_at: None,
+            ttl_ms: message.ttl_ms,
+            deliver_at: self.deliver_at(message.hold),
         };
         let (batch, builder) = self.batch_of(partition);
         let ordinal = u64::from(builder.record_count());

@@ -7,7 +7,7 @@ use shard_core::limits::{CONTENT_TYPE_BYTES_MAX, KEY_BYTES_MAX};
 
 use super::{
     PublishTarget,
-    outgoing::{Outgoing, PayloadSource},
+    outgoing::{Hold, Outgoing, PayloadSource},
 };
 
 /// How deep in a request the payload of a `json` field lies: the body, the list, the message.
@@ -60,6 +60,14 @@ pub(super) fn check(message: &Outgoing<'_>, target: &PublishTarget) -> Result<()
     check_attributes(&message.attributes)?;
     if message.priority.is_some_and(|priority| priority > limits::PRIORITY_MAX) {
         return Err(invalid("priority", "a priority is from 0 to 9"));
+    }
+    if message.ttl_ms.is_some_and(|ttl_ms| ttl_ms == 0 || ttl_ms > limits::TTL_MS_MAX) {
+        return Err(invalid("ttl_ms", format!("a time to live is from 1 to {} ms", limits::TTL_MS_MAX)));
+    }
+    if let Hold::For(delay_ms) = message.hold
+        && delay_ms > limits::DELAY_MS_MAX
+    {
+        return Err(invalid("delay_ms", format!("a delay is at most {} ms", limits::DELAY_MS_MAX)));
     }
     if message.partition.is_some_and(|partition| partition >= target.partitions) {
         return Err(invalid("partition", format!("the topic has partitions 0 to {}", target.partitions - 1)));

@@ -25,6 +25,8 @@ struct Stored {
     key: Option<String>,
     content_type: String,
     priority: u8,
+    ttl_ms: Option<u64>,
+    deliver_at: Option<i64>,
     attributes: Vec<(String, String)>,
     payload: Vec<u8>,
 }
@@ -50,6 +52,8 @@ fn stored(plan: &PublishPlan) -> Vec<Stored> {
                 key: record.head.key.map(str::to_owned),
                 content_type: record.head.content_type.to_owned(),
                 priority: record.head.priority,
+                ttl_ms: record.head.ttl_ms,
+                deliver_at: record.head.deliver_at.map(Timestamp::as_millis),
                 attributes: record.attributes.iter().map(owned).collect(),
                 payload: record.payload.to_vec(),
             });
@@ -77,6 +81,8 @@ fn a_message_is_stored_as_stated() {
         key: Some("k".to_owned()),
         content_type: "image/png".to_owned(),
         priority: 9,
+        ttl_ms: None,
+        deliver_at: None,
         attributes: vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())],
         payload: vec![0, 0xff, 0xfe],
     };
@@ -150,9 +156,10 @@ fn every_bad_message_is_named_with_its_field() {
         (r#"{"text":"a","attributes":{"n":"v","n":"w"}}"#, "attributes", Code::InvalidArgument),
         (r#"{"text":"a","attributes":{"n":1}}"#, "attributes.n", Code::InvalidArgument),
         (r#"{"text":"a","attributes":["n"]}"#, "attributes", Code::InvalidArgument),
-        (r#"{"text":"a","ttl_ms":1}"#, "ttl_ms", Code::InvalidArgument),
-        (r#"{"text":"a","delay_ms":1}"#, "delay_ms", Code::InvalidArgument),
-        (r#"{"text":"a","deliver_at":"2030-01-01T00:00:00Z"}"#, "deliver_at", Code::InvalidArgument),
+        (r#"{"text":"a","ttl_ms":0}"#, "ttl_ms", Code::InvalidArgument),
+        (r#"{"text":"a","ttl_ms":315360000001}"#, "ttl_ms", Code::InvalidArgument),
+        (r#"{"text":"a","delay_ms":31536000001}"#, "delay_ms", Code::InvalidArgument),
+        (r#"{"text":"a","delay_ms":1,"deliver_at":"2030-01-01T00:00:00Z"}"#, "delay_ms", Code::InvalidArgument),
         (r#"{"text":"a","colour":"red"}"#, "colour", Code::UnknownField),
         (&format!(r#"{{"json":{deep}}}"#), "json", Code::InvalidJson),
         (&format!(r#"{{"text":"{}"}}"#, "x".repeat(1_001)), "text", Code::MessageTooLarge),
@@ -279,4 +286,14 @@ proptest! {
             prop_assert!(nameless || !refused.errors.is_empty(), "{refused:?} for {body}");
         }
     }
+}
+
+#[test]
+fn times_are_taken_and_a_time_that_has_passed_is_none() {
+    let body = r#"{"messages":[{"text":"a","ttl_ms":5},{"text":"b","delay_ms":250},{"text":"c","delay_ms":0},
+        {"text":"d","deliver_at":"2030-01-01T00:00:00Z"},{"text":"e","deliver_at":"2020-01-01T00:00:00Z"}]}"#;
+    let times: Vec<_> = stored(&decode(body).unwrap()).iter().map(|one| (one.ttl_ms, one.deliver_at)).collect();
+    let now = i64::try_from(TARGET.now_millis).unwrap();
+    let in_2030 = Some(1_893_456_000_000);
+    assert_eq!(times, [(Some(5), None), (None, Some(now + 250)), (None, None), (None, in_2030), (None, None)]);
 }

@@ -19,6 +19,7 @@ use shard::{
     store::{EndsConfig, log::LogStoreConfig},
 };
 use shard_core::{
+    delivery::{DeliveryMode, DeliveryOrder},
     layout::EndsOwner,
     log::FlushPolicy,
     model::{SubscriptionName, Timestamp, TopicName},
@@ -111,6 +112,8 @@ async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
             changes.push(PartitionChange::Open { partition, epoch: placed.leader_epoch, settings });
             changes.extend(state.subscriptions_of(topic.id).map(|subscription| {
                 let settings = SubscriptionSettings {
+                    ordering: DeliveryOrder::None,
+                    mode: DeliveryMode::AtLeastOnce,
                     id: subscription.id,
                     // So long that no test passes by a lease that ran out.
                     ack_deadline: Duration::from_hours(1),

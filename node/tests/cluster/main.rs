@@ -16,6 +16,7 @@ mod binary_payloads;
 mod both_cores;
 mod command_line;
 mod crash;
+mod delivery;
 mod full_disk;
 mod idle_connections;
 mod inspect;

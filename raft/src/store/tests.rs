@@ -150,7 +150,7 @@ async fn a_log_that_comes_back_shorter_is_refused() {
     let path = root.path().join("log");
     drop(filled(&path, 5).await);
     let earlier = Earlier::keep(&path);
-    let mut store = LogStore::open(&path, NODE).unwrap();
+    let mut store = reopened(&path).await;
     store.blocking_append((6..=8).map(blank)).await.unwrap();
     drop(store);
     earlier.put_back();
@@ -166,12 +166,24 @@ async fn a_vote_that_comes_back_older_is_refused() {
     store.save_vote(&Vote::new(1, NODE)).await.unwrap();
     drop(store);
     let earlier = Earlier::keep(&path);
-    let mut store = LogStore::open(&path, NODE).unwrap();
+    let mut store = reopened(&path).await;
     store.save_vote(&Vote::new(2, NODE)).await.unwrap();
     drop(store);
     earlier.put_back();
     let error = LogStore::open(&path, NODE).unwrap_err();
     assert!(matches!(&error, OpenLogError::Shortened { promised: 5, found: 5, .. }), "{error}");
+}
+
+/// Opens a log again that this process had open: sled lets go of its lock in a thread of its own.
+async fn reopened(path: &Path) -> LogStore {
+    loop {
+        match LogStore::open(path, NODE) {
+            Err(OpenLogError::Database { source, .. }) if source.to_string().contains("acquire lock") => {
+                tokio::task::yield_now().await;
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 #[tokio::test]
@@ -181,16 +193,16 @@ async fn a_log_that_was_cut_or_purged_is_no_loss() {
     let mut store = filled(&path, 8).await;
     store.truncate(log_id(6)).await.unwrap();
     drop(store);
-    let mut store = LogStore::open(&path, NODE).unwrap();
+    let mut store = reopened(&path).await;
     store.purge(log_id(5)).await.unwrap();
     drop(store);
     // Taken back, but a crash came before anything was deleted.
-    let mut store = LogStore::open(&path, NODE).unwrap();
+    let mut store = reopened(&path).await;
     store.blocking_append((6..=8).map(blank)).await.unwrap();
     store.promised_end_max.store(7, Ordering::SeqCst);
     store.flusher.flush().await.unwrap();
     drop(store);
-    let mut store = LogStore::open(&path, NODE).unwrap();
+    let mut store = reopened(&path).await;
     assert_eq!(indexes(&mut store).await, [6, 7, 8]);
 }
 

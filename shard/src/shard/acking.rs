@@ -22,6 +22,8 @@ impl Shard {
         let (request, now) = (self.new_request(), self.clock.monotonic());
         let applied = self.open_with_room(cursor).and_then(|open| {
             let dispatcher = &mut open.subscribed(cursor.subscription)?.dispatcher;
+            // A lease whose time is over is not live, even if no tick has said so yet.
+            dispatcher.on_deadline(now);
             let one = |&(offset, lease): &(Offset, LeaseId)| match action {
                 AckAction::Ack => dispatcher.ack(offset, lease),
                 AckAction::Nack { delay } => dispatcher.nack(now, offset, lease, delay),

@@ -201,5 +201,8 @@ fn policy(settings: SubscriptionSettings) -> DeliveryPolicy {
         ack_deadline: settings.ack_deadline,
         backoff: Backoff { min: settings.backoff_min, max: settings.backoff_max },
         outstanding_max: limits::OUTSTANDING_MAX_DEFAULT,
+        ordering: settings.ordering,
+        mode: settings.mode,
+        dead_letters: None,
     }
 }

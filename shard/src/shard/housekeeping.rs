@@ -24,6 +24,7 @@ impl Shard {
             for subscription in subscriptions {
                 if let Ok(subscribed) = open.subscribed(subscription) {
                     subscribed.dispatcher.on_deadline(now);
+                    subscribed.tell_the_time();
                 }
                 open.record_changes(subscription);
             }

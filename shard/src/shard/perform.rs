@@ -83,7 +83,7 @@ impl Shard {
         for subscription in subscriptions {
             open.record_changes(subscription);
         }
-        let deadline = open.next_deadline();
+        let deadline = open.next_deadline(now);
         if deadline != open.alarm_at {
             self.alarm.reset(open.id, open.alarm_at, deadline);
             open.alarm_at = deadline;
@@ -157,6 +157,8 @@ impl Shard {
             JournalEffect::Release { request } => match open.journaled.remove(&request) {
                 Some(WaitingAck::Outcomes(outcomes, reply)) => drop(reply.send(Ok(outcomes))),
                 Some(WaitingAck::Done(reply)) => drop(reply.send(Ok(()))),
+                // If the consumer has gone, they are lost: that is what it asked for.
+                Some(WaitingAck::Pulled(pulled, reply)) => drop(reply.send(Ok(*pulled))),
                 Some(WaitingAck::Applying(applying)) => drop(applying),
                 None => {}
             },
@@ -165,6 +167,7 @@ impl Shard {
                     drop(reply.send(Err(SubscriptionError::StoreFailed { reason })));
                 }
                 Some(WaitingAck::Done(reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
+                Some(WaitingAck::Pulled(_, reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
                 Some(WaitingAck::Applying(applying)) => drop(applying),
                 None => {}
             },

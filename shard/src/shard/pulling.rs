@@ -1,17 +1,18 @@
 //! Pulls: what the dispatcher may lease, read from the cache or from the store.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use shard_core::{
     delivery::LeaseRequest,
     format::record_batch::RecordBatch,
-    model::{Monotonic, OffsetRange, SubscriptionId, TopicPartition},
+    model::{Monotonic, Offset, OffsetRange, SubscriptionId, TopicPartition},
 };
 
 use super::Shard;
 use crate::{
     event::ShardEvent,
-    partition::{Partition, Slot},
+    limits,
+    partition::{Partition, Slot, WaitingAck},
     request::{
         ConsumerId, PartitionSubscription, PartitionUnavailable, PullRequest, Pulled, ReadError, Reply,
         SubscriptionError,
@@ -35,6 +36,8 @@ enum Pull {
     Done(Pulled),
     /// These offsets have to be read from the store first.
     Stored(OffsetRange),
+    /// So much was looked at that others have their turn first.
+    Later,
 }
 
 impl Shard {
@@ -58,7 +61,11 @@ impl Shard {
             Err(error) => drop(reply.send(Err(error))),
             Ok(Pull::Done(pulled)) => {
                 self.metrics.messages_leased.add(super::widen(pulled.leased.len()));
-                answer(open, who, pulled, reply);
+                self.answer(cursor, pulled, reply);
+            }
+            Ok(Pull::Later) => {
+                let read = Ok(Vec::new());
+                self.mailbox.push(ShardEvent::PullRead { cursor, pull, read, reply });
             }
             Ok(Pull::Stored(wanted)) => {
                 let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
@@ -90,13 +97,49 @@ impl Shard {
         let leased = self.open(cursor.partition).map_err(SubscriptionError::from).and_then(|open| {
             let batches = read?;
             let mut pulled = Pulled::default();
+            for batch in &batches {
+                open.subscribed(cursor.subscription)?.scan(batch)?;
+            }
             lease(open, who, &mut pulled, batches)?;
-            Ok((open, pulled))
+            Ok(pulled)
         });
         match leased {
-            Ok((open, pulled)) => answer(open, who, pulled, reply),
+            // What was read holds nothing for now: there may be more behind it.
+            Ok(pulled) if pulled.leased.is_empty() => self.pull(cursor, *pull, reply),
+            Ok(pulled) => {
+                self.metrics.messages_leased.add(super::widen(pulled.leased.len()));
+                self.answer(cursor, pulled, reply);
+            }
             Err(error) => drop(reply.send(Err(error))),
         }
+    }
+
+    /// Hands over what was leased, once the journal has it if it is acked by that.
+    fn answer(&mut self, cursor: PartitionSubscription, mut pulled: Pulled, reply: Reply<Pulled, SubscriptionError>) {
+        pulled.batches.sort_unstable_by_key(|batch| batch.offsets().start);
+        pulled.batches.dedup_by_key(|batch| batch.offsets().start);
+        let request = self.new_request();
+        let Ok(open) = self.open(cursor.partition) else { return };
+        let acked = open.subscribed(cursor.subscription).is_ok_and(|subscribed| subscribed.acks_before_delivery());
+        if acked && !pulled.leased.is_empty() {
+            open.journaled.insert(request, WaitingAck::Pulled(Box::new(pulled), reply));
+            open.journal.release_when_durable(request);
+        } else if let Err(Ok(lost)) = reply.send(Ok(pulled)) {
+            self.take_back(cursor, &lost);
+        }
+    }
+
+    /// The consumer has gone meanwhile: what it would have had is deliverable again at once.
+    fn take_back(&mut self, cursor: PartitionSubscription, lost: &Pulled) {
+        let now = self.clock.monotonic();
+        tracing::debug!(?cursor, messages = lost.leased.len(), "a consumer went while it was served");
+        let Ok(open) = self.open(cursor.partition) else { return };
+        if let Ok(subscribed) = open.subscribed(cursor.subscription) {
+            for message in &lost.leased {
+                subscribed.dispatcher.nack(now, message.offset, message.lease, Some(Duration::ZERO));
+            }
+        }
+        open.record_changes(cursor.subscription);
     }
 
     /// A consumer has come to messages that the store has lost.
@@ -146,7 +189,11 @@ impl Shard {
 pub(super) fn wake_waiters(open: &mut Partition, now: Monotonic) {
     let high_watermark = open.log.high_watermark();
     for subscribed in open.subscriptions.values_mut() {
-        if subscribed.dispatcher.next_deliverable(now, high_watermark).is_some() {
+        subscribed.tell_the_time();
+        let dispatcher = &mut subscribed.dispatcher;
+        // What was not looked at yet may be for them.
+        if dispatcher.next_deliverable(now, high_watermark).is_some() || dispatcher.scan_from(high_watermark).is_some()
+        {
             subscribed.waiters.wake_one();
         }
     }
@@ -157,9 +204,17 @@ fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Resu
     let high_watermark = open.log.high_watermark();
     let mut pulled = Pulled::default();
     let mut bytes = 0;
+    let mut looked_at = look_ahead(open, cache, subscription)?;
     while pulled.leased.len() < count(pull) && bytes < pull.bytes_max {
-        let dispatcher = &mut open.subscribed(subscription)?.dispatcher;
-        let Some(first) = dispatcher.next_deliverable(now, high_watermark) else { break };
+        let subscribed = open.subscribed(subscription)?;
+        let Some(first) = subscribed.dispatcher.next_deliverable(now, high_watermark) else {
+            match looked_at {
+                LookedAt::All => break,
+                _ if !pulled.leased.is_empty() => break,
+                LookedAt::CacheEndsAt(from) => return Ok(Pull::Stored(OffsetRange::new(from, high_watermark))),
+                LookedAt::Enough => return Ok(Pull::Later),
+            }
+        };
         let wanted = OffsetRange::new(first, high_watermark);
         match cache.read(open.id, wanted, pull.bytes_max - bytes) {
             Some(batches) => {
@@ -169,8 +224,50 @@ fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Resu
             None if pulled.leased.is_empty() => return Ok(Pull::Stored(wanted)),
             None => break,
         }
+        if looked_at == LookedAt::Enough {
+            looked_at = look_ahead(open, cache, subscription)?;
+        }
     }
+    open.record_changes(subscription);
     Ok(Pull::Done(pulled))
+}
+
+/// How far a look ahead has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookedAt {
+    /// Everything there is, or there is no room to look further.
+    All,
+    /// What the cache has; the rest has to be read.
+    CacheEndsAt(Offset),
+    /// As much as one turn may.
+    Enough,
+}
+
+/// Has the dispatcher look at what the cache holds.
+fn look_ahead(
+    open: &mut Partition,
+    cache: &TailCache,
+    subscription: SubscriptionId,
+) -> Result<LookedAt, SubscriptionError> {
+    let high_watermark = open.log.high_watermark();
+    let mut left = limits::SCAN_RECORDS_PER_TURN;
+    let partition = open.id;
+    let subscribed = open.subscribed(subscription)?;
+    subscribed.tell_the_time();
+    while let Some(from) = subscribed.dispatcher.scan_from(high_watermark) {
+        let wanted = OffsetRange::new(from, high_watermark);
+        let Some(batches) = cache.read(partition, wanted, limits::SCAN_BYTES) else {
+            return Ok(LookedAt::CacheEndsAt(from));
+        };
+        for batch in &batches {
+            subscribed.scan(batch)?;
+            left = left.saturating_sub(u64::from(batch.header().record_count));
+        }
+        if left == 0 {
+            return Ok(LookedAt::Enough);
+        }
+    }
+    Ok(LookedAt::All)
 }
 
 /// Leases what is deliverable of `batches`, and keeps those that hold something leased.
@@ -192,37 +289,15 @@ fn lease(
     };
     let leased = open.subscribed(subscription)?.dispatcher.lease(now, request);
     open.record_changes(subscription);
-    for batch in batches {
-        let offsets = batch.offsets();
-        let first_within = leased.partition_point(|message| message.offset < offsets.start);
-        if leased.get(first_within).is_some_and(|message| message.offset < offsets.end) {
-            pulled.batches.push(batch);
-        }
-    }
+    let mut offsets: Vec<_> = leased.iter().map(|message| message.offset).collect();
+    offsets.sort_unstable();
+    let holds = |batch: &RecordBatch| {
+        let first_within = offsets.partition_point(|offset| *offset < batch.offsets().start);
+        offsets.get(first_within).is_some_and(|offset| *offset < batch.offsets().end)
+    };
+    pulled.batches.extend(batches.into_iter().filter(holds));
     pulled.leased.extend(leased);
     Ok(())
-}
-
-/// Hands over what was leased; if the consumer has gone meanwhile, it is deliverable again at once.
-fn answer(
-    open: &mut Partition,
-    Puller { subscription, now, .. }: Puller<'_>,
-    mut pulled: Pulled,
-    reply: Reply<Pulled, SubscriptionError>,
-) {
-    pulled.leased.sort_unstable_by_key(|message| message.offset);
-    pulled.batches.sort_unstable_by_key(|batch| batch.offsets().start);
-    pulled.batches.dedup_by_key(|batch| batch.offsets().start);
-    if let Err(Ok(lost)) = reply.send(Ok(pulled)) {
-        tracing::debug!(%subscription, messages = lost.leased.len(), "a consumer went while it was served");
-        if let Ok(subscribed) = open.subscribed(subscription) {
-            for message in lost.leased {
-                let at_once = Some(std::time::Duration::ZERO);
-                subscribed.dispatcher.nack(now, message.offset, message.lease, at_once);
-            }
-        }
-        open.record_changes(subscription);
-    }
 }
 
 fn count(pull: &PullRequest) -> usize {

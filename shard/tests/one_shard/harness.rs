@@ -17,6 +17,7 @@ use shard::{
     },
 };
 use shard_core::{
+    delivery::{DeliveryMode, DeliveryOrder},
     format::{
         record::{MessageId, RecordHead},
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
@@ -192,6 +193,8 @@ pub(crate) fn subscription() -> SubscriptionSettings {
         ack_deadline: Duration::from_secs(30),
         backoff_min: Duration::from_millis(1),
         backoff_max: Duration::from_millis(1),
+        ordering: DeliveryOrder::None,
+        mode: DeliveryMode::AtLeastOnce,
         start: SeekTo::Earliest,
     }
 }

@@ -246,6 +246,9 @@ impl Dispatcher {
         self.outstanding.remove_in(range);
         self.fell_out += lost;
         self.change(CursorChange::Acked(range));
+        if range.contains(self.lookahead.scanned_to()) {
+            self.lookahead.on_scanned(range.end);
+        }
         lost
     }
 
@@ -259,6 +262,12 @@ impl Dispatcher {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {
         self.outstanding.next_deadline()
+    }
+
+    /// Whether a message is acked by being leased.
+    #[must_use]
+    pub const fn acks_before_delivery(&self) -> bool {
+        matches!(self.policy.mode, DeliveryMode::AtMostOnce)
     }
 
     /// When `on_clock` has something to do; `None` if no message that was looked at waits for its time.
@@ -324,6 +333,8 @@ impl Dispatcher {
             | CursorChange::Removed
             | CursorChange::Snapshot(_) => {}
         }
+        // What is acked need not be looked at.
+        self.lookahead.on_scanned(self.state.cursor().floor());
         if let (Some(CursorChange::Acked(last)), CursorChange::Acked(range)) = (self.changes.last_mut(), &change)
             && last.end == range.start
         {

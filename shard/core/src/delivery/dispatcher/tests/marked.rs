@@ -108,6 +108,18 @@ fn what_was_not_looked_at_is_not_delivered() {
 }
 
 #[test]
+fn what_is_acked_or_lost_is_not_looked_at() {
+    let mut dispatcher = with(POLICY, &[batch(0, &[HEAD])]);
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 1)), [0]);
+    dispatcher.on_lost(OffsetRange::new(Offset::new(1), Offset::new(20)));
+    assert_eq!(dispatcher.scan_from(END), Some(Offset::new(20)));
+    dispatcher.ack_up_to(Offset::new(29), END);
+    assert_eq!(dispatcher.scan_from(END), Some(Offset::new(30)));
+    dispatcher.scan(&batch(30, &[HEAD])).unwrap();
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 9)), [30]);
+}
+
+#[test]
 fn a_delayed_message_waits_for_its_time_and_others_pass_it() {
     let delayed = RecordHead { deliver_at: Some(ms(500)), ..HEAD };
     let mut dispatcher = with(POLICY, &[batch(0, &[HEAD, delayed, HEAD, RecordHead { priority: 9, ..delayed }])]);
