@@ -25,7 +25,9 @@ const LOG_LINES_KEPT: usize = 100;
 /// A node under test. Dropping it kills the process and removes the directory.
 pub(crate) struct TestNode {
     /// Where it works; its data is in a directory below.
-    home: TempDir,
+    home: PathBuf,
+    /// The same, if it goes with the node.
+    _directory: Option<TempDir>,
     settings: Vec<(String, String)>,
     running: Option<Running>,
 }
@@ -58,8 +60,17 @@ impl TestNode {
 
     /// The same in a directory of the test's choice.
     pub(crate) fn start_in(home: TempDir, settings: &[(&str, &str)]) -> Self {
+        Self::start_there(home.path().to_owned(), Some(home), settings)
+    }
+
+    /// The same in a directory that stays.
+    pub(crate) fn start_at(home: PathBuf, settings: &[(&str, &str)]) -> Self {
+        Self::start_there(home, None, settings)
+    }
+
+    fn start_there(home: PathBuf, directory: Option<TempDir>, settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let mut node = Self { home, settings, running: None };
+        let mut node = Self { home, _directory: directory, settings, running: None };
         node.restart();
         node
     }
@@ -77,7 +88,7 @@ impl TestNode {
         self.kill();
         let mut command = node_command();
         // The directory for data is the default one, so that it is a path from there.
-        command.current_dir(self.home.path()).args(["--set", "server.port=0", "--set", "metrics.port=0"]);
+        command.current_dir(&self.home).args(["--set", "server.port=0", "--set", "metrics.port=0"]);
         command.args(["--set", "log.format=json"]);
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -135,7 +146,7 @@ impl TestNode {
 
     /// Where its data is.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.home.path().join("data")
+        self.home.join("data")
     }
 
     /// The lines of the log so far, newest last.

@@ -10,6 +10,7 @@
 mod filesystem;
 mod harness;
 mod http;
+mod volatile_disk;
 
 mod bad_input;
 mod binary_payloads;
@@ -20,6 +21,7 @@ mod full_disk;
 mod idle_connections;
 mod inspect;
 mod memory;
+mod power_cut;
 mod publish_consume;
 mod recovery;
 mod startup;
