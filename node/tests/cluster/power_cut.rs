@@ -147,12 +147,12 @@ async fn load_and_cut(
 }
 
 /// Pulls and acks until the node is gone.
-async fn consume(client: &Client, acked: &mut BTreeMap<u32, (u64, u64)>) {
+async fn consume(client: &Client, cursors: &mut BTreeMap<u32, (u64, u64)>) {
     loop {
         let request = PullRequest { max_messages: 100, wait_ms: 1_000, ..PullRequest::default() };
         let Ok(pulled) = client.pull("billing", &request).await else { return };
         for message in &pulled.messages {
-            let asked = &mut acked.entry(message.partition).or_default().1;
+            let asked = &mut cursors.entry(message.partition).or_default().1;
             assert_eq!(message.offset, *asked, "partition {}: delivery skips or repeats a message", message.partition);
             *asked += 1;
         }
@@ -161,7 +161,7 @@ async fn consume(client: &Client, acked: &mut BTreeMap<u32, (u64, u64)>) {
         if !answer.failed.is_empty() {
             return;
         }
-        for (answered, asked) in acked.values_mut() {
+        for (answered, asked) in cursors.values_mut() {
             *answered = *asked;
         }
     }
