@@ -17,6 +17,7 @@ mod binary_payloads;
 mod both_cores;
 mod command_line;
 mod crash;
+mod failing_system;
 mod full_disk;
 mod idle_connections;
 mod inspect;
