@@ -59,11 +59,13 @@ struct Publisher {
     flushed: BTreeMap<Place, Name>,
 }
 
+/// F2, F6, F9, F14.
 #[tokio::test]
 async fn what_was_acknowledged_outlives_a_power_cut() {
     cut_repeatedly(EXT4).await;
 }
 
+/// F2, F14.
 #[tokio::test]
 async fn what_was_acknowledged_outlives_a_power_cut_on_xfs() {
     cut_repeatedly(XFS).await;
