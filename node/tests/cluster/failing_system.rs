@@ -137,11 +137,12 @@ fn without_file_descriptors_what_is_there_goes_on() {
     late.send(b"GET /healthz HTTP/1.1\r\nHost: node\r\n\r\n");
     let (taken, refused) = publish_until_refused(&mut connection);
     assert_ne!(refused.json()["outcome"], json!("applied"), "{refused:?}");
-    let page = other.request("GET", &messages_path(taken), &[], b"").json();
-    assert_eq!(page["messages"][0]["offset"], json!(taken), "what was taken is served: {page}");
+    assert_eq!(other.request("GET", "/healthz", &[], b"").status, 200, "who is connected is served");
 
     limit(&node, Resource::Nofile, most);
     assert_eq!(late.answer().unwrap().status, 200);
+    let page = other.request("GET", &messages_path(taken), &[], b"").json();
+    assert_eq!(page["messages"][0]["offset"], json!(taken), "what was taken is served: {page}");
     node.restart();
     assert!(end_offset(&node) > taken);
     assert_eq!(publish(&mut Connection::open(node.address())).status, 200);
