@@ -4,6 +4,8 @@
 
 #[path = "tidy/arrows.rs"]
 mod arrows;
+#[path = "tidy/cases.rs"]
+mod cases;
 #[path = "tidy/files.rs"]
 mod files;
 #[path = "tidy/links.rs"]
@@ -57,6 +59,15 @@ fn every_format_is_described() {
     let formats: Vec<_> = tree.files.iter().map(|file| file.path.clone()).filter(|path| is_format(path)).collect();
     assert!(formats.len() > 10, "only {} formats were found", formats.len());
     assert_none(&files::undescribed_formats(&page, formats.into_iter()));
+}
+
+#[test]
+fn every_fault_case_has_its_tests_or_says_why_not() {
+    let tree = Tree::read();
+    let page = tree.file("docs/testing.md").map(|file| file.text.clone()).unwrap_or_default();
+    let tests: Vec<_> = tree.files_ending(".rs").into_iter().flat_map(|file| cases::tests_in(&file.text)).collect();
+    assert!(tests.len() > 50, "only {} tests name a case", tests.len());
+    assert_none(&cases::check(&page, &tests));
 }
 
 #[test]

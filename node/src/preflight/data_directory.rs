@@ -57,6 +57,7 @@ fn name_of_holder(lock_file: &str) -> String {
 mod tests {
     use super::*;
 
+    /// F30.
     #[test]
     fn a_directory_is_made_and_held_until_the_lock_goes() {
         let parent = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! kill -9 in the middle of a flood of publishes: every acknowledged message is there, once, in order per key.
 
 use std::{
+    collections::BTreeMap,
     env,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
@@ -32,6 +33,7 @@ pub(crate) struct Publisher {
 /// What one partition holds of one key.
 type Found = Vec<(u32, u64, u64)>;
 
+/// F1.
 #[tokio::test]
 async fn after_a_kill_every_acknowledged_message_is_there_once_and_in_order() {
     let messages: u64 = env::var("PUBSUB_TEST_CRASH_MESSAGES").map_or(MESSAGES_DEFAULT, |text| text.parse().unwrap());
@@ -110,11 +112,17 @@ impl Publisher {
         self.acknowledged.len()
     }
 
-    /// What was acknowledged is where the answer said; no number is there twice; numbers rise with offsets.
+    /// What was acknowledged is where the answer said; no number is there twice; numbers rise with offsets; a request is
+    /// there whole or not at all.
     pub(crate) fn check(&self, found: &Found) {
         let rises =
             found.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1 < pair[1].1 && pair[0].2 < pair[1].2);
         assert!(rises, "the messages of {} are not in order, or one is there twice", self.key);
+        let mut of_request = BTreeMap::<u64, u64>::new();
+        for (_, _, number) in found {
+            *of_request.entry(number / BATCH).or_default() += 1;
+        }
+        assert!(of_request.values().all(|&count| count == BATCH), "{}: {of_request:?}", self.key);
         let mut rest = found.iter();
         for acknowledged in &self.acknowledged {
             assert!(rest.any(|place| place == acknowledged), "{}: {acknowledged:?} is lost", self.key);

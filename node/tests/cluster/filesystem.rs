@@ -71,7 +71,8 @@ impl Drop for Frozen {
     }
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+/// Runs a command to its end; what it complained of if it failed.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());

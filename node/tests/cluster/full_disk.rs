@@ -41,6 +41,7 @@ fn with_topic(node: &TestNode) -> Connection {
     connection
 }
 
+/// F22.
 #[test]
 fn without_room_beside_the_reserve_no_message_is_taken() {
     let node = TestNode::start_in(data_directory(), &[("storage.reserve_bytes", "1125899906842624")]);
@@ -49,6 +50,7 @@ fn without_room_beside_the_reserve_no_message_is_taken() {
     assert_eq!(get(node.address(), "/readyz").status, 200);
 }
 
+/// F22.
 #[test]
 fn a_full_disk_refuses_publishes_and_goes_on_by_itself_once_there_is_room() {
     let filesystem = match LoopFilesystem::mount(160) {

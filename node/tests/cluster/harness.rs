@@ -25,8 +25,12 @@ const LOG_LINES_KEPT: usize = 100;
 /// A node under test. Dropping it kills the process and removes the directory.
 pub(crate) struct TestNode {
     /// Where it works; its data is in a directory below.
-    home: TempDir,
+    home: PathBuf,
+    /// The same, if it goes with the node.
+    _directory: Option<TempDir>,
     settings: Vec<(String, String)>,
+    /// A program that becomes the node after it has arranged something, and its arguments.
+    wrapper: Vec<String>,
     running: Option<Running>,
 }
 
@@ -58,10 +62,30 @@ impl TestNode {
 
     /// The same in a directory of the test's choice.
     pub(crate) fn start_in(home: TempDir, settings: &[(&str, &str)]) -> Self {
-        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let mut node = Self { home, settings, running: None };
+        let mut node = Self::new(home.path().to_owned(), Some(home), settings);
         node.restart();
         node
+    }
+
+    /// The same in a directory that stays.
+    pub(crate) fn start_at(home: PathBuf, settings: &[(&str, &str)]) -> Self {
+        let mut node = Self::new(home, None, settings);
+        node.restart();
+        node
+    }
+
+    /// A node that is started by another program, which becomes the node.
+    pub(crate) fn start_under(wrapper: &[&str], settings: &[(&str, &str)]) -> Self {
+        let home = data_directory();
+        let mut node = Self::new(home.path().to_owned(), Some(home), settings);
+        node.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        node.restart();
+        node
+    }
+
+    fn new(home: PathBuf, directory: Option<TempDir>, settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Self { home, _directory: directory, settings, wrapper: Vec::new(), running: None }
     }
 
     /// Kills the process without a word, as a power cut would as far as the process is concerned.
@@ -76,8 +100,13 @@ impl TestNode {
     pub(crate) fn restart(&mut self) {
         self.kill();
         let mut command = node_command();
+        if let [program, arguments @ ..] = &self.wrapper[..] {
+            let node = command;
+            command = Command::new(program);
+            command.env_clear().args(arguments).arg(node.get_program());
+        }
         // The directory for data is the default one, so that it is a path from there.
-        command.current_dir(self.home.path()).args(["--set", "server.port=0", "--set", "metrics.port=0"]);
+        command.current_dir(&self.home).args(["--set", "server.port=0", "--set", "metrics.port=0"]);
         command.args(["--set", "log.format=json"]);
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -135,7 +164,7 @@ impl TestNode {
 
     /// Where its data is.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.home.path().join("data")
+        self.home.join("data")
     }
 
     /// The lines of the log so far, newest last.

@@ -193,6 +193,7 @@ async fn check_readable(client: &Client, partition: u32, report: &Value) {
     }
 }
 
+/// F15.
 #[tokio::test]
 async fn a_version_from_the_future_is_named_and_no_node_starts_on_it() {
     let mut node = filled_node(1).await;

@@ -10,6 +10,7 @@
 mod filesystem;
 mod harness;
 mod http;
+mod volatile_disk;
 
 mod bad_input;
 mod binary_payloads;
@@ -17,10 +18,12 @@ mod both_cores;
 mod command_line;
 mod crash;
 mod delivery;
+mod failing_system;
 mod full_disk;
 mod idle_connections;
 mod inspect;
 mod memory;
+mod power_cut;
 mod publish_consume;
 mod recovery;
 mod redis;

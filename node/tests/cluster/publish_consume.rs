@@ -40,6 +40,7 @@ async fn what_was_acknowledged_is_consumed_after_a_kill() {
     assert_eq!(texts, [b"first".to_vec(), b"second".to_vec()]);
 }
 
+/// F6.
 #[tokio::test]
 async fn what_was_acked_is_not_delivered_again_after_a_kill() {
     let mut node = TestNode::start();

@@ -104,6 +104,7 @@ fn a_soft_limit_that_is_too_low_is_raised() {
     assert_refused(command, ExitCode::DataDirectory, &["file", "--data-dir"]);
 }
 
+/// F29.
 #[test]
 fn too_few_open_files_name_limit_need_and_remedy() {
     let data = data_directory();
@@ -123,6 +124,7 @@ fn a_data_directory_that_is_not_writable_is_refused() {
     assert_refused(command, ExitCode::DataDirectory, &["/proc/pubsub", "--data-dir"]);
 }
 
+/// F30.
 #[test]
 fn a_second_process_on_one_directory_names_the_first() {
     let first = TestNode::start();
@@ -130,6 +132,7 @@ fn a_second_process_on_one_directory_names_the_first() {
     assert_refused(command, ExitCode::DataDirectoryLocked, &[&format!("process {}", first.pid()), "--data-dir"]);
 }
 
+/// F20, F21.
 #[test]
 fn metadata_that_was_lost_is_not_taken_for_a_new_node() {
     let mut node = TestNode::start();

@@ -152,6 +152,7 @@ async fn a_restart_finds_the_cluster_as_it_was() {
     running.stop().await;
 }
 
+/// F11.
 #[tokio::test]
 async fn a_process_killed_after_any_answer_has_lost_nothing() {
     let root = tempfile::tempdir().unwrap();
@@ -173,6 +174,7 @@ async fn a_process_killed_after_any_answer_has_lost_nothing() {
     }
 }
 
+/// F11.
 #[tokio::test]
 async fn a_snapshot_and_the_log_behind_it_give_the_state() {
     let root = tempfile::tempdir().unwrap();
@@ -208,6 +210,7 @@ async fn a_snapshot_and_the_log_behind_it_give_the_state() {
     assert!(matches!(refused, StartError::MissingEntries { .. }), "{refused}");
 }
 
+/// F21.
 #[tokio::test]
 async fn a_directory_of_another_node_is_refused() {
     let root = tempfile::tempdir().unwrap();
@@ -273,6 +276,7 @@ async fn a_log_that_became_garbage_or_is_gone_is_not_taken_for_a_new_one() {
     assert!(matches!(refused, StartError::Log(OpenLogError::Lost { .. })), "{refused}");
 }
 
+/// F22.
 #[tokio::test]
 async fn when_the_disk_fails_the_proposal_is_unknown_and_the_updates_end() {
     let root = tempfile::tempdir().unwrap();

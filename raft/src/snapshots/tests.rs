@@ -26,6 +26,7 @@ fn the_newest_snapshot_is_read_and_two_are_kept() {
     assert_eq!(directory.files(EXTENSION).unwrap().len(), limits::SNAPSHOTS_KEPT);
 }
 
+/// F13.
 #[test]
 fn behind_a_damaged_snapshot_the_one_before_it_is_read() {
     let root = tempfile::tempdir().unwrap();
@@ -38,6 +39,7 @@ fn behind_a_damaged_snapshot_the_one_before_it_is_read() {
     assert_eq!(newest_index(&directory), Some(5));
 }
 
+/// F20.
 #[test]
 fn when_every_snapshot_is_damaged_that_is_an_error() {
     let root = tempfile::tempdir().unwrap();
@@ -48,6 +50,7 @@ fn when_every_snapshot_is_damaged_that_is_an_error() {
     assert!(matches!(error, SnapshotError::Damaged { source: DamagedSnapshot::TooShort { bytes: 4 }, .. }), "{error}");
 }
 
+/// F13.
 #[test]
 fn what_a_crash_left_unfinished_is_cleared_away() {
     let root = tempfile::tempdir().unwrap();

@@ -101,6 +101,7 @@ mod tests {
 
     use super::*;
 
+    /// F12.
     #[test]
     fn nobody_is_answered_before_the_flush_has_returned() {
         let (flush_may_end, gate) = channel::<()>();
@@ -136,6 +137,7 @@ mod tests {
         assert_eq!(begins.try_iter().count(), 1, "one flush for the nine that waited");
     }
 
+    /// F24.
     #[test]
     fn after_a_failed_flush_none_is_tried_again() {
         let (begun, attempts) = channel();

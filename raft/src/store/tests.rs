@@ -67,6 +67,7 @@ async fn what_was_written_is_there_when_the_log_is_opened_again() {
     assert_eq!((state.last_purged_log_id, state.last_log_id), (Some(log_id(2)), Some(log_id(4))));
 }
 
+/// F13.
 #[tokio::test]
 async fn a_purge_that_a_crash_interrupted_is_finished() {
     let root = tempfile::tempdir().unwrap();
@@ -89,6 +90,7 @@ async fn more_entries_than_one_deletion_takes_are_purged_and_truncated() {
     assert_eq!(indexes(&mut store).await, ((last - 4)..last).collect::<Vec<_>>());
 }
 
+/// F20.
 #[tokio::test]
 async fn a_damaged_entry_is_named_when_the_log_is_opened() {
     let root = tempfile::tempdir().unwrap();
@@ -144,6 +146,7 @@ fn copy_files(from: &Path, to: &Path) {
     }
 }
 
+/// F27.
 #[tokio::test]
 async fn a_log_that_comes_back_shorter_is_refused() {
     let root = tempfile::tempdir().unwrap();
@@ -158,6 +161,7 @@ async fn a_log_that_comes_back_shorter_is_refused() {
     assert!(matches!(&error, OpenLogError::Shortened { promised: 8, found: 5, .. }), "{error}");
 }
 
+/// F12.
 #[tokio::test]
 async fn a_vote_that_comes_back_older_is_refused() {
     let root = tempfile::tempdir().unwrap();

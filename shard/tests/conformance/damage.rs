@@ -8,6 +8,7 @@ use crate::{
     factory::{Factory, open, read_all},
 };
 
+/// F17.
 pub(crate) async fn damage_is_told_with_its_offset_and_never_served(factory: impl Factory) {
     let opened = open(&factory.start().await).await;
     let mut writer = Writer::behind(&opened.found);

@@ -11,6 +11,7 @@ mod factory;
 mod lifecycle;
 mod memory;
 mod model;
+mod overlapping;
 mod reading;
 mod redis;
 mod retention;
@@ -45,6 +46,9 @@ macro_rules! stores {
                 cursors: what_was_stored_of_cursors_is_found,
                 cursors: a_snapshot_replaces_what_was_there,
                 cursors: a_store_that_asks_for_snapshots_is_content_with_one,
+                overlapping: operations_of_a_partition_overlap,
+                overlapping: what_is_under_way_ends_without_effect_when_its_partition_is_deleted,
+                overlapping: a_log_says_how_many_bytes_it_takes,
                 lifecycle: a_new_partition_is_empty,
                 lifecycle: a_partition_is_closed_and_opened,
                 lifecycle: a_partition_outlives_a_process_that_was_killed,

@@ -52,6 +52,7 @@ fn what_a_partition_held_is_given_back_when_it_is_gone() {
     });
 }
 
+/// F50.
 #[test]
 fn an_offset_from_before_a_restart_is_expired_and_never_another_message() {
     on_executor(MemoryFactory::new(), async |factory| {

@@ -15,6 +15,7 @@ use shard_core::{
 
 const KEEP: Retention = Retention { age: Some(Duration::from_millis(10)), bytes: None };
 
+/// F10.
 #[test]
 fn what_is_left_of_expired_segments_is_removed_whatever_it_is() {
     on_executor(async || {
@@ -49,6 +50,7 @@ fn gone_in_the_middle(gone: &[(&std::path::PathBuf, &Vec<u8>)]) -> String {
     segments[segments.len() / 2].0.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
+/// F19.
 #[test]
 fn a_missing_first_segment_closes_the_partition() {
     on_executor(async || {

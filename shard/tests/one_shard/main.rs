@@ -153,6 +153,7 @@ fn a_position_outside_the_log_is_refused() {
     });
 }
 
+/// F17.
 #[test]
 fn damage_below_what_was_durable_closes_that_partition_alone() {
     let directory = directory();
@@ -178,6 +179,7 @@ fn damage_below_what_was_durable_closes_that_partition_alone() {
     });
 }
 
+/// F16.
 #[test]
 fn a_torn_tail_above_what_was_durable_is_cut_and_the_log_goes_on() {
     let directory = directory();
@@ -250,6 +252,7 @@ fn a_request_for_another_cores_partition_crosses_over() {
     assert_eq!(used, [20, 20]);
 }
 
+/// F50.
 #[test]
 fn a_memory_store_serves_like_any_other_and_forgets() {
     let directory = directory();

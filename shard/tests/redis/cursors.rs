@@ -43,6 +43,7 @@ fn many_and_large_entries_are_loaded_in_pieces() {
     drop(server);
 }
 
+/// F7.
 #[test]
 fn an_earlier_owner_changes_no_cursor() {
     let server = RedisServer::start();
@@ -60,6 +61,7 @@ fn an_earlier_owner_changes_no_cursor() {
     drop(server);
 }
 
+/// F48.
 #[test]
 fn a_journal_that_vanished_is_noticed() {
     let server = RedisServer::start();

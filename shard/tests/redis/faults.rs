@@ -21,6 +21,7 @@ use crate::{
 /// Longer than any single deadline of `impatient`, shorter than none.
 const FREEZE: Duration = Duration::from_secs(3);
 
+/// F45.
 #[test]
 fn a_server_killed_in_the_middle_of_appends_has_all_that_was_acknowledged() {
     let mut server = RedisServer::start();
@@ -47,6 +48,7 @@ fn a_server_killed_in_the_middle_of_appends_has_all_that_was_acknowledged() {
     });
 }
 
+/// F46.
 #[test]
 fn a_frozen_server_is_given_up_in_time_and_what_it_does_late_harms_nothing() {
     let server = RedisServer::start();
@@ -78,6 +80,7 @@ fn a_frozen_server_is_given_up_in_time_and_what_it_does_late_harms_nothing() {
     });
 }
 
+/// F46.
 #[test]
 fn a_frozen_server_that_thaws_before_the_deadline_loses_and_doubles_nothing() {
     let server = RedisServer::start();
@@ -106,6 +109,7 @@ fn a_frozen_server_that_thaws_before_the_deadline_loses_and_doubles_nothing() {
     });
 }
 
+/// F46.
 #[test]
 fn a_connection_that_goes_silent_is_replaced() {
     let server = RedisServer::start();
@@ -147,6 +151,7 @@ fn requests_that_share_a_connection_share_its_end_and_are_all_made_again() {
     drop(server);
 }
 
+/// F45.
 #[test]
 fn without_a_server_nothing_is_applied_and_an_outage_that_lasts_is_told_at_once() {
     let port = free_port();
@@ -162,6 +167,7 @@ fn without_a_server_nothing_is_applied_and_an_outage_that_lasts_is_told_at_once(
     });
 }
 
+/// F45.
 #[test]
 fn publishing_resumes_by_itself_when_redis_comes_back() {
     let mut server = RedisServer::start();
@@ -189,6 +195,7 @@ fn publishing_resumes_by_itself_when_redis_comes_back() {
     });
 }
 
+/// F49.
 #[test]
 fn a_full_server_refuses_whole_appends_and_takes_them_again_when_it_has_room() {
     let server = RedisServer::start();
@@ -222,6 +229,7 @@ fn a_full_server_refuses_whole_appends_and_takes_them_again_when_it_has_room() {
     });
 }
 
+/// F45.
 #[test]
 fn a_master_that_is_demoted_refuses_and_is_not_written_to() {
     let master = RedisServer::start();

@@ -77,6 +77,7 @@ fn an_opening_that_redis_forgot_is_noticed() {
     });
 }
 
+/// F7.
 #[test]
 fn openings_at_the_same_time_leave_one_owner() {
     let server = RedisServer::start();
@@ -100,6 +101,7 @@ fn openings_at_the_same_time_leave_one_owner() {
     drop(server);
 }
 
+/// F46.
 #[test]
 fn a_second_copy_of_an_append_is_told_from_a_first() {
     let server = RedisServer::start();
@@ -234,6 +236,7 @@ fn add_foreign(server: &RedisServer, id: &str) {
     let _: String = server.command(&["XADD", &log_key(server), id, "position", "0", "batch", "not ours"]);
 }
 
+/// F15.
 #[test]
 fn a_newer_format_is_left_alone() {
     let server = RedisServer::start();

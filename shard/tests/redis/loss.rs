@@ -11,6 +11,7 @@ use crate::{
     server::RedisServer,
 };
 
+/// F47.
 #[test]
 fn a_server_that_comes_back_empty_is_noticed_and_no_offset_is_used_twice() {
     let mut server = RedisServer::start();
@@ -45,6 +46,7 @@ fn a_server_that_comes_back_empty_is_noticed_and_no_offset_is_used_twice() {
     });
 }
 
+/// F47.
 #[test]
 fn a_tail_that_vanished_is_noticed() {
     let server = RedisServer::start();
@@ -87,6 +89,7 @@ fn a_tail_that_vanished_before_an_opening_is_noticed_without_knowing_what_was_ac
     });
 }
 
+/// F48.
 #[test]
 fn a_hole_in_the_middle_is_told_with_its_offsets_and_what_is_around_it_is_served() {
     let server = RedisServer::start();
@@ -105,6 +108,7 @@ fn a_hole_in_the_middle_is_told_with_its_offsets_and_what_is_around_it_is_served
     });
 }
 
+/// F47.
 #[test]
 fn an_older_state_is_noticed() {
     let server = RedisServer::start();
@@ -127,6 +131,7 @@ fn an_older_state_is_noticed() {
     });
 }
 
+/// F48.
 #[test]
 fn a_log_or_metadata_that_vanished_is_noticed() {
     let server = RedisServer::start();

@@ -49,6 +49,7 @@ fn acknowledgements_are_worth_what_the_settings_say() {
     }
 }
 
+/// F48.
 #[test]
 fn a_server_that_drops_keys_is_refused_and_nothing_is_written() {
     let server = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru"]);
@@ -88,6 +89,7 @@ fn a_replica_is_refused() {
     assert!(line.contains(&format!("a replica of 127.0.0.1:{}", master.port())), "{line}");
 }
 
+/// F45.
 #[test]
 fn a_member_of_a_redis_cluster_is_refused() {
     let server = RedisServer::start_with(&["--cluster-enabled", "yes"]);
@@ -191,6 +193,7 @@ fn hostile(answers: &'static [&'static [u8]]) -> u16 {
     port
 }
 
+/// F51.
 #[test]
 fn a_hostile_answer_is_refused_before_it_takes_memory() {
     let answers: [&[&[u8]]; 7] = [

@@ -25,6 +25,7 @@ const TAKEN_MAX: usize = PARTITIONS * (UNFLUSHED_BYTES / BODY_BYTES + 1);
 /// A message that was acknowledged: where it is, and what it begins with.
 type Acknowledged = (u64, u64, String);
 
+/// F26.
 #[test]
 fn while_the_disk_stands_still_publishers_are_put_off() {
     let filesystem = match LoopFilesystem::mount(512) {
@@ -64,6 +65,7 @@ fn while_the_disk_stands_still_publishers_are_put_off() {
     assert_there(&node, &acknowledged);
 }
 
+/// F26.
 #[test]
 fn publishers_that_outrun_the_disk_stay_within_the_budget() {
     let node = start_in(crate::harness::data_directory());

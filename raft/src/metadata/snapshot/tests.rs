@@ -6,6 +6,7 @@ use super::*;
 use crate::metadata::arbitrary;
 
 proptest! {
+    /// F11.
     #[test]
     fn replay_from_any_snapshot_gives_the_state_of_replay_from_the_start(
         commands in arbitrary::commands(),

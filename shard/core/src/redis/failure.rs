@@ -333,6 +333,7 @@ mod tests {
         ("", Kind::Other, Unknown, GiveUp),
     ];
 
+    /// F45.
     #[test]
     fn each_error_reply_has_its_outcome_and_remedy() {
         for &(reply, kind, outcome, remedy) in REPLIES {

@@ -244,6 +244,7 @@ mod tests {
         assert_eq!(feed(replies), Ok(9));
     }
 
+    /// F51.
     #[test]
     fn a_claim_is_refused_before_what_it_claims_arrives() {
         assert_eq!(feed(b"$1099511627776\r"), Err(UnboundedReply::Bytes { bytes_max: 1000 }));
@@ -340,6 +341,7 @@ mod tests {
                 prop_assert_eq!(guard.state, State::Type);
             }
 
+            /// F51.
             #[test]
             fn any_bytes_are_taken_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
                 let _ = feed(&bytes);

@@ -71,6 +71,7 @@ fn perform(world: &mut World, step: &Step) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// F6.
     #[test]
     fn nothing_acked_comes_back_and_nothing_unacked_stays_away(steps in prop::collection::vec(step(), 1..150)) {
         let mut world = World::new();

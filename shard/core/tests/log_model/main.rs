@@ -56,21 +56,25 @@ fn part(part: u64) -> Range<u64> {
     part * length..(part + 1) * length
 }
 
+/// F1.
 #[test]
 fn what_was_acknowledged_outlives_every_crash_1() {
     run_all(part(0));
 }
 
+/// F9.
 #[test]
 fn what_was_acknowledged_outlives_every_crash_2() {
     run_all(part(1));
 }
 
+/// F14.
 #[test]
 fn what_was_acknowledged_outlives_every_crash_3() {
     run_all(part(2));
 }
 
+/// F28.
 #[test]
 fn what_was_acknowledged_outlives_every_crash_4() {
     run_all(part(3));
@@ -84,6 +88,7 @@ fn what_was_acknowledged_outlives_every_crash_with_fresh_seeds() {
     run_all(first..first + FRESH_SEEDS);
 }
 
+/// F9.
 #[test]
 fn a_long_run_rolls_deletes_and_tears() {
     for flush in [FlushPolicy::Always, FlushPolicy::Os] {
@@ -108,6 +113,7 @@ fn a_long_run_rolls_deletes_and_tears() {
     }
 }
 
+/// F10.
 #[test]
 fn a_log_that_nobody_writes_to_is_emptied_and_never_gives_an_offset_twice() {
     let mut world = World::new(FlushPolicy::Always, None);

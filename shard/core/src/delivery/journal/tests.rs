@@ -131,6 +131,7 @@ fn position_of(write: &JournalWrite) -> u64 {
     }
 }
 
+/// F6.
 #[test]
 fn an_ack_waits_for_its_write() {
     let mut rig = Rig::opened();

@@ -69,6 +69,7 @@ fn refusals(effects: &[AppendEffect]) -> Vec<(u64, Fate)> {
     refusals
 }
 
+/// F2.
 #[test]
 fn an_ack_waits_for_the_store() {
     let mut log = appending(FlushPolicy::Always);
@@ -100,6 +101,7 @@ fn one_append_to_the_store_is_bounded() {
     assert_eq!(handed(&appended(&mut log)), [(3, 2)]);
 }
 
+/// F24.
 #[test]
 fn a_failure_refuses_all_that_waits_and_all_that_comes() {
     let mut log = appending(FlushPolicy::Always);
@@ -174,6 +176,7 @@ fn a_buffered_append_is_done_when_written_and_synced_in_time() {
     assert_eq!((log.synced_end(), log.next_deadline()), (Offset::new(1), None));
 }
 
+/// F28.
 #[test]
 fn appends_go_on_during_a_sync_which_covers_only_what_was_before() {
     let mut log = appending(FlushPolicy::Interval(Duration::ZERO));

@@ -114,6 +114,7 @@ fn an_empty_partition_is_a_log_from_zero() {
     assert_eq!(recover(&[], 0, 100), Ok(RecoveredLog::default()));
 }
 
+/// F16.
 #[test]
 fn a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch() {
     let whole = segment(0, &[&[0], &[1, 2]]);
@@ -131,6 +132,7 @@ fn a_tail_torn_at_any_byte_is_cut_to_the_last_whole_batch() {
     }
 }
 
+/// F17.
 #[test]
 fn damage_below_the_durable_end_is_refused_with_its_place() {
     let mut file = segment(0, &[&[0], &[1]]);
@@ -147,18 +149,21 @@ fn damage_in_an_older_segment_is_refused_whatever_was_durable() {
     assert!(recover(&files, 0, 1 << 20).is_err());
 }
 
+/// F27.
 #[test]
 fn a_log_that_lost_its_durable_end_is_refused() {
     assert!(recover(&[segment(0, &[&[0]])], 2, 1 << 20).is_err());
     assert!(recover(&[], 1, 1 << 20).is_err());
 }
 
+/// F19.
 #[test]
 fn a_missing_segment_is_noticed() {
     let damaged = recover(&[segment(0, &[&[0]]), segment(2, &[&[2]])], 0, 1 << 20).unwrap_err();
     assert_eq!(damaged.segment, Offset::new(2));
 }
 
+/// F19.
 #[test]
 fn a_file_of_another_partition_is_noticed() {
     let mut recovery = LogRecovery::new(HERE, KnownLog::default());
@@ -168,6 +173,7 @@ fn a_file_of_another_partition_is_noticed() {
     assert!(LogRecovery::new(other, KnownLog::default()).begin(Offset::new(9), true, &elsewhere).is_err());
 }
 
+/// F9.
 #[test]
 fn a_segment_whose_creation_was_cut_short_is_discarded() {
     let recovered = recover(&[segment(0, &[&[0]]), (1, vec![0; 100])], 1, 1 << 20).unwrap();
@@ -175,6 +181,7 @@ fn a_segment_whose_creation_was_cut_short_is_discarded() {
     assert!(recover(&[segment(0, &[&[0]]), (1, vec![0; 100])], 2, 1 << 20).is_err());
 }
 
+/// F9.
 #[test]
 fn a_segment_without_a_header_is_not_discarded_with_batches_in_it() {
     let (base, mut file) = segment(1, &[&[1]]);
@@ -183,12 +190,14 @@ fn a_segment_without_a_header_is_not_discarded_with_batches_in_it() {
     assert_eq!((damaged.segment, damaged.position), (Offset::new(1), 0));
 }
 
+/// F19.
 #[test]
 fn a_segment_without_a_header_is_not_discarded_if_it_is_all_there_is() {
     assert!(recover(&[(5, vec![0; 4_096])], 0, 1 << 20).is_err());
     assert_eq!(recover(&[(0, vec![0; 4_096])], 0, 1 << 20).unwrap().segments, []);
 }
 
+/// F15.
 #[test]
 fn an_unknown_version_is_never_cut() {
     let mut file = segment(0, &[&[0]]);
@@ -227,6 +236,7 @@ fn damage_near_the_durable_end_is_found_with_an_index_too() {
     }
 }
 
+/// F18.
 #[test]
 fn an_index_that_is_not_the_segments_is_of_no_use() {
     let (files, indexes) = large_log();
@@ -247,6 +257,7 @@ fn an_index_that_is_not_the_segments_is_of_no_use() {
     }
 }
 
+/// F18.
 #[test]
 fn an_index_that_leads_astray_is_not_believed() {
     let (files, mut indexes) = large_log();
@@ -266,6 +277,7 @@ fn an_index_that_leads_astray_is_not_believed() {
     }
 }
 
+/// F18.
 #[test]
 fn a_stale_index_hides_nothing_written_since() {
     let (files, mut indexes) = large_log();
@@ -278,6 +290,7 @@ fn a_stale_index_hides_nothing_written_since() {
     assert_eq!(recovered, recover(&files, 170, 1 << 20).unwrap());
 }
 
+/// F16.
 #[test]
 fn stale_batches_behind_a_blank_block_are_not_taken() {
     let mut file = segment(0, &[&[0]]).1;

@@ -215,6 +215,7 @@ fn a_segment_is_not_left_while_a_sync_of_it_is_under_way() {
     assert!(matches!(next(&mut log), SegmentEffect::Create { .. }));
 }
 
+/// F28.
 #[test]
 fn a_sync_covers_what_was_written_before_it() {
     let mut log = empty();
@@ -243,6 +244,7 @@ fn a_durable_append_makes_durable_what_was_buffered_before_it() {
     assert_eq!(log.durable_end(), offset(2));
 }
 
+/// F24.
 #[test]
 fn a_failure_ends_everything_under_way_and_all_that_comes() {
     let mut log = empty();
@@ -305,6 +307,7 @@ fn a_log_that_was_not_written_to_seals_nothing() {
     assert!(log.is_at_rest());
 }
 
+/// F10.
 #[test]
 fn retention_notes_the_start_before_it_deletes_in_order_and_syncs_after() {
     let mut log = empty();
@@ -384,6 +387,7 @@ fn what_was_buffered_is_synced_before_its_segment_is_left_for_its_age() {
     assert!(matches!(done[1], SegmentEffect::Create { .. }), "{done:?}");
 }
 
+/// F22.
 #[test]
 fn a_segment_that_has_no_room_for_its_next_is_written_to_again() {
     let mut log = empty();

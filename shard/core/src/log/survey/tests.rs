@@ -152,6 +152,7 @@ fn behind_a_damaged_header_it_goes_on_at_the_next_flush() {
     assert_eq!(summary.batches, [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]);
 }
 
+/// F17.
 #[test]
 fn every_damage_is_told_not_only_the_first() {
     let mut files = log();

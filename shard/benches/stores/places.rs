@@ -1,0 +1,90 @@
+//! Where the stores keep what is measured.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use glommio::{LocalExecutorBuilder, Placement};
+use shard::{
+    metrics::ShardMetrics,
+    store::{
+        ShardStore,
+        log::{LogStore, LogStoreConfig, read_durable_ends},
+        memory::{MemoryStore, MemoryStoreConfig},
+    },
+};
+use shard_core::model::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition};
+use tempfile::TempDir;
+
+pub(crate) const EPOCH: LeaderEpoch = LeaderEpoch::new(1);
+pub(crate) const PARTITION: TopicPartition = TopicPartition::new(TopicId::new(1), PartitionIndex::new(0));
+/// As a node has it if nothing is set.
+const SEGMENT_BYTES: u64 = 128 << 20;
+
+/// A place in which a kind of store keeps what it keeps, gone when dropped.
+pub(crate) trait Place: Send + 'static {
+    type Store: ShardStore;
+
+    /// An empty one.
+    fn new() -> Self;
+
+    /// Starts a store on what is there.
+    async fn start(&self) -> Self::Store;
+}
+
+/// A data directory on the filesystem of the build.
+pub(crate) struct LogPlace {
+    pub(crate) directory: TempDir,
+}
+
+/// Nothing.
+pub(crate) struct MemoryPlace;
+
+impl Place for LogPlace {
+    type Store = LogStore;
+
+    fn new() -> Self {
+        Self { directory: directory() }
+    }
+
+    async fn start(&self) -> LogStore {
+        start_log(self.directory.path()).await
+    }
+}
+
+impl Place for MemoryPlace {
+    type Store = MemoryStore;
+
+    fn new() -> Self {
+        Self
+    }
+
+    async fn start(&self) -> MemoryStore {
+        MemoryStore::new(MemoryStoreConfig { bytes_max: 4 << 30, incarnation: 0 })
+    }
+}
+
+/// Runs one measurement where stores live, on an executor like those of a node.
+pub(crate) fn on_executor<T: Send + 'static>(measure: impl AsyncFnOnce() -> T + Send + 'static) -> T {
+    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
+    let executor = executor.spin_before_park(Duration::from_micros(20));
+    executor.spawn(|| measure()).unwrap().join().unwrap()
+}
+
+/// An empty directory; a temporary one elsewhere is often in memory.
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// Starts a log store on a data directory.
+pub(crate) async fn start_log(data_dir: &Path) -> LogStore {
+    let config = LogStoreConfig {
+        data_dir: data_dir.to_owned(),
+        shard: 0,
+        shard_count: 1,
+        segment_bytes_max: SEGMENT_BYTES,
+        reserve_bytes: 0,
+        durable_ends: Arc::new(read_durable_ends(data_dir).unwrap()),
+    };
+    let store = LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();
+    store.settle().await.unwrap();
+    store
+}
