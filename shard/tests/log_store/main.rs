@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod durable_ends;
+mod full_disk;
 mod rig;
 
 use std::{fs, time::Duration};

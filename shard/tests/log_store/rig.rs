@@ -1,6 +1,12 @@
 //! A data directory, and log stores that use it.
 
-use std::{collections::BTreeMap, convert::Infallible, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
@@ -20,11 +26,17 @@ use tempfile::TempDir;
 /// A data directory.
 pub(crate) struct Rig {
     directory: TempDir,
+    reserve_bytes: u64,
 }
 
 impl Rig {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+        Self::with_reserve(Path::new(env!("CARGO_TARGET_TMPDIR")), 0)
+    }
+
+    /// A data directory below another one, on whose disk so much room is kept.
+    pub(crate) fn with_reserve(below: &Path, reserve_bytes: u64) -> Self {
+        Self { directory: tempfile::tempdir_in(below).unwrap(), reserve_bytes }
     }
 
     /// What a start is told of the last run.
@@ -39,7 +51,7 @@ impl Rig {
             shard,
             shard_count,
             segment_bytes_max: 64 << 10,
-            reserve_bytes: 0,
+            reserve_bytes: self.reserve_bytes,
             durable_ends: Arc::clone(ends),
         };
         LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()

@@ -79,13 +79,13 @@ impl MessageStore for LogPartition {
         self.inner.log.borrow_mut().begin_append(&batches, durable);
         match self.inner.run(Lane::Append, &batches).await {
             Ok(()) => Ok(if durable { Reached::Disk } else { Reached::Written }),
-            Err(StoreError { reason }) => Err(AppendFault::Failed { reason }),
+            Err(fault) => Err(fault),
         }
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
         self.inner.log.borrow_mut().begin_sync();
-        self.inner.run(Lane::Sync, &[]).await
+        self.inner.run(Lane::Sync, &[]).await.map_err(StoreError::new)
     }
 
     async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
@@ -119,7 +119,7 @@ impl MessageStore for LogPartition {
 
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
         self.inner.log.borrow_mut().begin_retention(now, keep);
-        self.inner.run(Lane::Retention, &[]).await?;
+        self.inner.run(Lane::Retention, &[]).await.map_err(StoreError::new)?;
         Ok(self.inner.log.borrow().log_start())
     }
 
@@ -151,18 +151,19 @@ impl MessageStore for LogPartition {
 
 impl Inner {
     /// Performs what a lane's operation wants, to its end.
-    pub(super) async fn run(self: &Rc<Self>, lane: Lane, batches: &[RecordBatch]) -> Result<(), StoreError> {
+    pub(super) async fn run(self: &Rc<Self>, lane: Lane, batches: &[RecordBatch]) -> Result<(), AppendFault> {
         loop {
             let step = self.log.borrow_mut().poll(lane);
             self.start_upkeep();
             match step {
                 Step::Do(effect) => {
-                    let event = self.perform(lane, effect, batches).await;
+                    let event = self.perform(effect, batches).await;
                     self.on_event(event);
                 }
                 Step::Wait => self.changed().await,
                 Step::Done => return Ok(()),
-                Step::Failed => return Err(self.failure()),
+                Step::Rejected { reason } => return Err(AppendFault::Rejected { reason }),
+                Step::Failed => return Err(AppendFault::Failed { reason: self.failure() }),
             }
         }
     }
@@ -173,7 +174,7 @@ impl Inner {
             let Step::Do(effect) = self.log.borrow_mut().poll(Lane::Upkeep) else { return };
             let inner = Rc::clone(self);
             glommio::spawn_local(async move {
-                let event = inner.perform(Lane::Upkeep, effect, &[]).await;
+                let event = inner.perform(effect, &[]).await;
                 inner.on_event(event);
                 inner.start_upkeep();
             })
@@ -218,8 +219,8 @@ impl Inner {
         let _ = event.await;
     }
 
-    fn failure(&self) -> StoreError {
-        StoreError::new(self.log.borrow().failure().unwrap_or("the log failed"))
+    fn failure(&self) -> String {
+        self.log.borrow().failure().unwrap_or("the log failed").to_owned()
     }
 
     fn plan(&self, wanted: OffsetRange) -> Result<Option<shard_core::log::ReadPlan>, ReadFault> {

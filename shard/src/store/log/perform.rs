@@ -4,7 +4,7 @@ use std::path::Path;
 
 use shard_core::{
     format::record_batch::RecordBatch,
-    log::{Lane, SegmentEffect, SegmentEvent},
+    log::{SegmentEffect, SegmentEvent},
     model::Offset,
 };
 
@@ -16,6 +16,11 @@ use super::{
 };
 use crate::blocking::off_the_shard;
 
+/// What a publisher is told when the disk is full in spite of the reserve.
+const NO_ROOM: &str = "the disk has no room for it";
+/// What a publisher is told when the process can't open one more file.
+const NO_FILE: &str = "too many files are open";
+
 /// Where a flush goes.
 #[derive(Clone, Copy)]
 struct Place {
@@ -26,15 +31,36 @@ struct Place {
 }
 
 impl Inner {
-    /// Performs one effect of a lane; `batches` are those of the append that it belongs to.
-    pub(super) async fn perform(&self, lane: Lane, effect: SegmentEffect, batches: &[RecordBatch]) -> SegmentEvent {
+    /// Performs one effect; `batches` are those of the append that it belongs to.
+    pub(super) async fn perform(&self, effect: SegmentEffect, batches: &[RecordBatch]) -> SegmentEvent {
         match effect {
             SegmentEffect::Write { segment, position, padded_bytes, durable } => {
                 let place = Place { segment, position, padded_bytes, durable };
-                or_failed(self.write(place, batches).await, SegmentEvent::Written)
+                match self.write(place, batches).await {
+                    Err(error) if error.is_no_space() => {
+                        self.shared.space.on_no_room(&error);
+                        SegmentEvent::NotWritten { reason: NO_ROOM.to_owned(), touched: true }
+                    }
+                    Err(error) if error.is_no_file() => {
+                        tracing::warn!(%error, "messages are refused");
+                        SegmentEvent::NotWritten { reason: NO_FILE.to_owned(), touched: false }
+                    }
+                    written => or_failed(written, SegmentEvent::Written),
+                }
+            }
+            SegmentEffect::Undo { segment, length } => {
+                or_failed(self.undo(segment, length).await, SegmentEvent::Undone)
             }
             SegmentEffect::Create { segment, header } => match self.create_segment(segment, &header).await {
-                Err(error) if lane == Lane::Retention && error.is_no_space() => self.leave_away(segment).await,
+                Err(error) if error.is_no_space() => {
+                    self.shared.space.on_no_room(&error);
+                    self.leave_away(segment).await
+                }
+                // Then nothing was made either.
+                Err(error) if error.is_no_file() => {
+                    tracing::warn!(%error, "messages are refused");
+                    SegmentEvent::NotCreated { reason: NO_FILE.to_owned() }
+                }
                 created => or_failed(created, SegmentEvent::Created),
             },
             SegmentEffect::Sync { segment } => or_failed(self.sync_segment(segment).await, SegmentEvent::Synced),
@@ -80,6 +106,7 @@ impl Inner {
         }
         rest.fill(0);
         active.file.write(place.position, buffer).await?;
+        self.shared.space.on_written();
         let metrics = &self.shared.metrics;
         metrics.flushes.add(1);
         metrics.flushed_bytes.add(u64::try_from(place.padded_bytes).unwrap_or(u64::MAX));
@@ -102,11 +129,22 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes what there is of a segment that nobody waits for: a full disk must not close a partition for it.
+    /// Cuts off what is left of a write that found no room.
+    async fn undo(&self, segment: Offset, length: u64) -> Result<(), FileError> {
+        let open = self.active.borrow().clone().filter(|active| active.base == segment);
+        let file = match open {
+            Some(active) => active.file,
+            None => BlockFile::open(data_dir::segment_path(&self.directory, segment), Access::WriteBuffered).await?,
+        };
+        file.truncate(length).await?;
+        file.sync().await
+    }
+
+    /// Removes what there is of a segment that found no room: a full disk must not close a partition for it.
     async fn leave_away(&self, segment: Offset) -> SegmentEvent {
         let removed = remove_file(data_dir::segment_path(&self.directory, segment)).await;
         let synced = sync_directory(&self.directory).await;
-        or_failed(removed.and(synced), SegmentEvent::NotCreated)
+        or_failed(removed.and(synced), SegmentEvent::NotCreated { reason: NO_ROOM.to_owned() })
     }
 
     async fn sync_segment(&self, segment: Offset) -> Result<(), FileError> {
@@ -167,8 +205,10 @@ pub(super) async fn write_bytes(file: &BlockFile, position: u64, bytes: &[u8]) -
 
 /// Housekeeping that failed is tried again by the next start; nothing depends on it.
 pub(super) fn report(result: Result<(), FileError>) {
-    if let Err(error) = result {
-        tracing::warn!(%error, "housekeeping failed");
+    match result {
+        Err(error) if error.is_no_space() => tracing::debug!(%error, "housekeeping found no room"),
+        Err(error) => tracing::warn!(%error, "housekeeping failed"),
+        Ok(()) => {}
     }
 }
 
