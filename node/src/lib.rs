@@ -219,6 +219,7 @@ fn shard_config(config: &Config, shard_count: usize, ack_key: [u8; 16]) -> Resul
         unflushed_bytes_max: config.storage.unflushed_bytes_max,
         tail_cache_bytes_max: config.storage.tail_cache_bytes / shard_count,
         ack_key,
+        io_limits: settings::io_limits(&config.storage),
     })
 }
 
@@ -234,6 +235,7 @@ fn store_config(config: &Config, shard_count: usize) -> Result<StoreConfig, Star
                 shard_count,
                 segment_bytes_max: config.storage.segment_bytes,
                 reserve_bytes: config.storage.reserve_bytes,
+                open_files_max: settings::open_files_max(config, preflight::open_files_limit(), shard_count),
                 durable_ends: Arc::new(known),
             }))
         }

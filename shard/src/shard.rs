@@ -4,7 +4,10 @@ use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc};
 
 use futures_channel::oneshot;
 use futures_lite::future::yield_now;
-use shard_core::model::{RequestId, TopicPartition};
+use shard_core::{
+    log::IoWatch,
+    model::{RequestId, TopicPartition},
+};
 
 use crate::{
     alarm::Alarm,
@@ -44,6 +47,7 @@ pub struct Shard {
     cache: TailCache,
     store: AnyStore,
     alarm: Alarm,
+    watch: IoWatch,
     metrics: Arc<ShardMetrics>,
     next_request: u64,
     checkpointing: bool,
@@ -90,6 +94,7 @@ impl Shard {
             cache: TailCache::new(config.tail_cache_bytes_max),
             store,
             alarm: Alarm::new(mailbox.clone()),
+            watch: IoWatch::new(config.io_limits),
             next_request: 0,
             checkpointing: false,
             retaining: false,
@@ -134,7 +139,10 @@ impl Shard {
             ShardEvent::Journal { partition, stored } => self.on_cursors_stored(partition, stored),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
             ShardEvent::Tick => self.on_tick(),
-            ShardEvent::CheckpointDue => self.checkpoint(),
+            ShardEvent::CheckpointDue => {
+                self.look_at_io();
+                self.checkpoint();
+            }
             ShardEvent::CheckpointDone => self.checkpointing = false,
             ShardEvent::RetentionDue => self.enforce_retention(),
             ShardEvent::LogStart { partition, start } => self.on_log_start(partition, start),

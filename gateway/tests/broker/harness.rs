@@ -19,7 +19,7 @@ use shard::{
     store::log::LogStoreConfig,
 };
 use shard_core::{
-    log::FlushPolicy,
+    log::{FlushPolicy, IoLimits},
     model::{SubscriptionName, Timestamp, TopicName},
 };
 
@@ -137,10 +137,12 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
             shard_count: 1,
             segment_bytes_max: 1 << 20,
             reserve_bytes: 0,
+            open_files_max: 256,
             durable_ends: Arc::default(),
         }),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],
+        io_limits: IoLimits::default(),
     }
 }

@@ -24,5 +24,6 @@ mod publish_consume;
 mod recovery;
 mod startup;
 mod stopping;
+mod stuck_disk;
 mod tour;
 mod websocket;

@@ -4,7 +4,7 @@
 //! contract, and one suite of tests (`shard/tests/conformance`) holds them to it. Nothing in it says what a store looks
 //! like inside: segments are the log store's own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use shard_core::{
     delivery::CursorState,
@@ -43,6 +43,11 @@ pub trait ShardStore {
     /// # Errors
     /// What was written down before still holds; to be tried again later.
     async fn checkpoint(&self) -> Result<(), StoreError>;
+
+    /// How long the oldest operation that is under way on a disk has been so; zero if there is none, or no disk.
+    fn oldest_io(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What a store keeps of one partition: a log of batches and the changes of its cursors.

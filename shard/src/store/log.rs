@@ -10,6 +10,7 @@ use std::{
     path::PathBuf,
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use shard_core::{
@@ -25,6 +26,7 @@ mod data_dir;
 mod dma_file;
 mod durable_ends;
 mod file_error;
+mod files;
 mod journal;
 mod open;
 mod partition;
@@ -32,14 +34,17 @@ mod perform;
 mod segment_reader;
 mod space;
 mod truncate;
+mod watch;
 
 use dma_file::{probe_device, sync_directory};
 use durable_ends::EndsFiles;
 pub use durable_ends::{DurableEnds, read_durable_ends};
 use file_error::FileError;
+use files::Files;
 pub use partition::LogPartition;
 use segment_reader::SegmentReader;
 use space::Space;
+use watch::Watch;
 
 /// The settings of one shard's log store.
 #[derive(Clone, Debug)]
@@ -54,6 +59,8 @@ pub struct LogStoreConfig {
     pub segment_bytes_max: u64,
     /// How much room is kept on the disk: beyond it no messages are taken.
     pub reserve_bytes: u64,
+    /// How many files the shard may have open for its partitions; those used longest ago are closed first.
+    pub open_files_max: usize,
     /// What every shard of the last run had written down.
     pub durable_ends: Arc<DurableEnds>,
 }
@@ -72,6 +79,8 @@ struct Shared {
     metrics: Arc<ShardMetrics>,
     clock: Clock,
     space: Space,
+    files: Files,
+    watch: Rc<Watch>,
     ends: EndsFiles,
     /// What is known of each partition of this shard: of this run if it was opened, of the last one if not.
     points: RefCell<BTreeMap<TopicPartition, Rc<Cell<DurableEnd>>>>,
@@ -92,10 +101,14 @@ impl LogStore {
             let point = points.entry(end.partition).or_insert_with(|| Rc::new(Cell::new(*end)));
             point.set(further(point.get(), *end));
         }
+        let clock = Clock::start();
+        let watch = Watch::new(clock);
         let shared = Shared {
-            reader: SegmentReader::new(Arc::clone(&metrics)),
+            reader: SegmentReader::new(Arc::clone(&metrics), Rc::clone(&watch)),
+            files: Files::new(config.open_files_max, Arc::clone(&metrics)),
+            watch,
             metrics,
-            clock: Clock::start(),
+            clock,
             space: Space::new(&config.data_dir, config.reserve_bytes, config.shard_count),
             ends: EndsFiles::new(&config),
             points: RefCell::new(points),
@@ -166,6 +179,10 @@ impl ShardStore for LogStore {
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.shared.checkpoint().await
     }
+
+    fn oldest_io(&self) -> Duration {
+        self.shared.watch.oldest_age()
+    }
 }
 
 impl Shared {
@@ -191,6 +208,7 @@ impl Shared {
 
     /// Returns once everything that was noted before the call is written down.
     async fn checkpoint(&self) -> Result<(), StoreError> {
+        let _io = self.watch.begin();
         let written = self.ends.write(&self.points_version, || {
             // In the order of partitions, as the map has them.
             self.points.borrow().values().map(|point| point.get()).filter(is_worth_noting).collect()

@@ -79,6 +79,7 @@ impl Factory for LogFactory {
             shard_count: 1,
             segment_bytes_max: 64 << 10,
             reserve_bytes: 0,
+            open_files_max: 256,
             durable_ends,
         };
         let store = LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();

@@ -3,6 +3,7 @@
 
 mod durable_ends;
 mod full_disk;
+mod many_partitions;
 mod rig;
 
 use std::{fs, time::Duration};

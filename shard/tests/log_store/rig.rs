@@ -27,6 +27,7 @@ use tempfile::TempDir;
 pub(crate) struct Rig {
     directory: TempDir,
     reserve_bytes: u64,
+    open_files_max: usize,
 }
 
 impl Rig {
@@ -36,7 +37,13 @@ impl Rig {
 
     /// A data directory below another one, on whose disk so much room is kept.
     pub(crate) fn with_reserve(below: &Path, reserve_bytes: u64) -> Self {
-        Self { directory: tempfile::tempdir_in(below).unwrap(), reserve_bytes }
+        Self { directory: tempfile::tempdir_in(below).unwrap(), reserve_bytes, open_files_max: 256 }
+    }
+
+    /// The same with so many files for each shard.
+    pub(crate) fn with_files(mut self, open_files_max: usize) -> Self {
+        self.open_files_max = open_files_max;
+        self
     }
 
     /// What a start is told of the last run.
@@ -52,6 +59,7 @@ impl Rig {
             shard_count,
             segment_bytes_max: 64 << 10,
             reserve_bytes: self.reserve_bytes,
+            open_files_max: self.open_files_max,
             durable_ends: Arc::clone(ends),
         };
         LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()

@@ -20,7 +20,7 @@ use shard_core::{
         record::{MessageId, RecordHead},
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
     },
-    log::FlushPolicy,
+    log::{FlushPolicy, IoLimits},
     model::{LeaderEpoch, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
 };
 use tempfile::TempDir;
@@ -118,6 +118,7 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
         shard_count: count,
         segment_bytes_max: 1 << 20,
         reserve_bytes: 0,
+        open_files_max: 256,
         durable_ends,
     };
     ShardConfig {
@@ -128,6 +129,7 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],
+        io_limits: IoLimits::default(),
     }
 }
 

@@ -71,6 +71,11 @@ impl BlockFile {
         self.file.truncate(length).await.map_err(|error| self.error("cutting", error))
     }
 
+    /// Whether nobody else has it in use.
+    pub(super) fn is_idle(&self) -> bool {
+        Rc::strong_count(&self.file) == 1
+    }
+
     /// Closes the file, unless another clone is in use.
     pub(super) async fn close(self) {
         if let Err(error) = self.file.close_rc().await {

@@ -11,10 +11,10 @@ use shard_core::{
     delivery::JournalFiles,
     format::{durable_ends::DurableEnd, record_batch::RecordBatch},
     log::{Lane, Reached, Retention, SegmentEvent, SegmentLog, Step},
-    model::{Offset, OffsetRange, Timestamp},
+    model::{Offset, OffsetRange, Timestamp, TopicPartition},
 };
 
-use super::{Shared, dma_file::BlockFile, journal::Journal};
+use super::{Shared, dma_file::BlockFile, files::FileKind, journal::Journal};
 use crate::store::{AppendFault, CursorsStored, MessageStore, ReadFault, StoreError};
 
 /// How far a look for a time reads at once; the index narrows it to less.
@@ -30,6 +30,7 @@ pub struct LogPartition {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) shared: Rc<Shared>,
+    pub(super) id: TopicPartition,
     pub(super) directory: Rc<Path>,
     pub(super) log: RefCell<SegmentLog>,
     /// The segment that is written to, once it is open.
@@ -56,16 +57,19 @@ impl LogPartition {
         (log, point): (SegmentLog, Rc<Cell<DurableEnd>>),
         journal: JournalFiles,
     ) -> Self {
-        let inner = Inner {
+        let id = log.config().partition;
+        let inner = Rc::new(Inner {
             shared,
+            id,
             directory,
             log: RefCell::new(log),
             active: RefCell::new(None),
             journal: RefCell::new(Journal::new(journal)),
             point,
             waiting: RefCell::new(Vec::new()),
-        };
-        Self { inner: Rc::new(inner) }
+        });
+        inner.shared.files.adopt(id, &inner);
+        Self { inner }
     }
 }
 
@@ -201,13 +205,41 @@ impl Inner {
 
     /// Closes the files that are open for writing.
     pub(super) async fn close_files(&self) {
-        let active = self.active.borrow_mut().take();
-        if let Some(active) = active {
-            active.file.close().await;
+        self.replace_active(None).await;
+        self.replace_journal_file(None).await;
+    }
+
+    /// Goes on with another segment, or with none, and closes the one before.
+    pub(super) async fn replace_active(&self, next: Option<ActiveSegment>) {
+        if next.is_none() {
+            self.shared.files.forget(self.id, FileKind::Segment);
         }
-        let journal = self.journal.borrow_mut().take_file();
-        if let Some(journal) = journal {
-            journal.close().await;
+        let before = self.active.replace(next);
+        if let Some(before) = before {
+            before.file.close().await;
+        }
+    }
+
+    /// Goes on with another file of the journal, or with none, and closes the one before.
+    pub(super) async fn replace_journal_file(&self, next: Option<BlockFile>) {
+        if next.is_none() {
+            self.shared.files.forget(self.id, FileKind::Journal);
+        }
+        let before = self.journal.borrow_mut().replace_file(next);
+        if let Some(before) = before {
+            before.close().await;
+        }
+    }
+
+    /// Gives a file away to be closed, if it is open and not in use.
+    pub(super) fn take_idle(&self, kind: FileKind) -> Option<BlockFile> {
+        match kind {
+            FileKind::Segment => {
+                let mut active = self.active.borrow_mut();
+                let idle = active.as_ref().is_some_and(|active| active.file.is_idle());
+                if idle { active.take().map(|active| active.file) } else { None }
+            }
+            FileKind::Journal => self.journal.borrow_mut().take_idle(),
         }
     }
 
@@ -233,5 +265,11 @@ impl Inner {
             return Err(ReadFault::PastEnd { offset: wanted.start, end });
         }
         Ok(log.read_plan(wanted.start).filter(|_| !wanted.is_empty()))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.files.release(self.id, self);
     }
 }

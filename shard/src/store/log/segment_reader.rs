@@ -12,6 +12,7 @@ use shard_core::{
 use super::{
     data_dir,
     dma_file::{Access, BlockFile},
+    watch::Watch,
 };
 use crate::{limits, metrics::ShardMetrics};
 
@@ -22,6 +23,7 @@ const BLOCK: u64 = shard_core::limits::BLOCK_BYTES;
 pub(super) struct SegmentReader {
     permits: Rc<Semaphore>,
     metrics: Arc<ShardMetrics>,
+    watch: Rc<Watch>,
 }
 
 /// Where a batch lies in its segment.
@@ -32,8 +34,8 @@ pub(super) struct Placed {
 }
 
 impl SegmentReader {
-    pub(super) fn new(metrics: Arc<ShardMetrics>) -> Self {
-        Self { permits: Rc::new(Semaphore::new(limits::DISK_READS_MAX)), metrics }
+    pub(super) fn new(metrics: Arc<ShardMetrics>, watch: Rc<Watch>) -> Self {
+        Self { permits: Rc::new(Semaphore::new(limits::DISK_READS_MAX)), metrics, watch }
     }
 
     /// The batches from the one that holds `wanted.start`, up to `wanted.end` and about `bytes_max`; at least one,
@@ -69,6 +71,7 @@ impl SegmentReader {
         bytes_max: usize,
     ) -> Result<Vec<(u64, RecordBatch)>, String> {
         let _permit = self.permits.acquire_permit(1).await.map_err(|error| error.to_string())?;
+        let _io = self.watch.begin();
         let path = data_dir::segment_path(partition_dir, plan.segment);
         let file = BlockFile::open(path, Access::Read).await.map_err(|error| error.to_string())?;
         let result = self.scan(&file, plan, wanted, bytes_max).await;
