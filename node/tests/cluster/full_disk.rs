@@ -115,6 +115,7 @@ fn a_disk_that_others_have_filled_refuses_publishes_and_closes_nothing() {
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(1), "{page}");
     assert_eq!(get(node.address(), "/readyz").json(), json!({ "status": "ok" }));
 
+    drop(file);
     fs::remove_file(path).unwrap();
     let taken = publish_until_refused(&mut connection);
     assert!(taken.len() > 16, "only {} messages found room", taken.len());
