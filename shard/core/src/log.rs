@@ -12,6 +12,7 @@ mod recovery;
 mod scanner;
 mod segment;
 mod segment_log;
+mod segment_read;
 mod space;
 mod survey;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use open_files::OpenFiles;
 pub use recovery::{Cut, DamagedLog, KnownLog, LogRecovery, RecoveredLog, RecoveryStep};
 pub use scanner::{BatchScanner, Scanned};
 pub use segment::Segment;
-pub use segment_log::{Lane, ReadPlan, SegmentEffect, SegmentEvent, SegmentLog, SegmentLogConfig, Step};
+pub use segment_log::{KnownPlace, Lane, ReadPlan, SegmentEffect, SegmentEvent, SegmentLog, SegmentLogConfig, Step};
+pub use segment_read::{ReadFailure, ReadStep, SegmentRead};
 pub use space::SpaceBudget;
 pub use survey::{LogDamage, LogSurvey, SurveyStep, Surveyed};

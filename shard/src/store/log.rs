@@ -31,6 +31,7 @@ mod journal;
 mod open;
 mod partition;
 mod perform;
+mod reading;
 mod segment_reader;
 mod space;
 mod truncate;

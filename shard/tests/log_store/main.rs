@@ -4,6 +4,7 @@
 mod durable_ends;
 mod full_disk;
 mod many_partitions;
+mod reading;
 mod rig;
 
 use std::{fs, time::Duration};

@@ -19,7 +19,7 @@ mod retention;
 mod upkeep;
 
 pub use effect::{Lane, SegmentEffect, SegmentEvent, Step};
-pub use read_plan::ReadPlan;
+pub use read_plan::{KnownPlace, ReadPlan};
 use retention::Round;
 
 /// Whose log it is, and how large its segments grow.

@@ -93,15 +93,8 @@ impl MessageStore for LogPartition {
     }
 
     async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
-        let Some(plan) = self.inner.plan(wanted)? else { return Ok(Vec::new()) };
-        let found = self.inner.shared.reader.read(&self.inner.directory, plan, wanted, bytes_max).await;
-        // Retention may have taken the file away meanwhile.
-        let start = self.inner.log.borrow().log_start();
-        match found {
-            Err(_) if wanted.start < start => Err(ReadFault::Expired { offset: wanted.start, start }),
-            Err(reason) => Err(ReadFault::Damaged { offset: wanted.start, reason }),
-            Ok(found) => Ok(found),
-        }
+        let found = self.inner.find(wanted, bytes_max).await?;
+        Ok(found.into_iter().map(|placed| placed.batch).collect())
     }
 
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
@@ -253,18 +246,6 @@ impl Inner {
 
     fn failure(&self) -> String {
         self.log.borrow().failure().unwrap_or("the log failed").to_owned()
-    }
-
-    fn plan(&self, wanted: OffsetRange) -> Result<Option<shard_core::log::ReadPlan>, ReadFault> {
-        let log = self.log.borrow();
-        let (start, end) = (log.log_start(), log.written_end());
-        if wanted.start < start {
-            return Err(ReadFault::Expired { offset: wanted.start, start });
-        }
-        if wanted.start > end {
-            return Err(ReadFault::PastEnd { offset: wanted.start, end });
-        }
-        Ok(log.read_plan(wanted.start).filter(|_| !wanted.is_empty()))
     }
 }
 
