@@ -88,7 +88,8 @@ pub trait MessageStore: Clone {
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault>;
 
     /// Removes the batches that hold offset `to` or a later one, and returns the log's new end: `to`, or a lower offset
-    /// if `to` lies within a batch. Durable when it returns. Only while nothing else is under way.
+    /// if `to` lies within a batch. Durable when it returns. Only while nothing else is under way. Whoever keeps batches
+    /// besides the store, as a tail cache does, has to let go of those from there on.
     ///
     /// # Errors
     /// `to` lies below the log's start, and nothing was changed; or anything from `to` on may be gone, and the partition

@@ -94,7 +94,9 @@ impl LogStore {
     ///
     /// # Errors
     /// The data directory can't be used, or that could not be written; what the last run left is as it was.
-    pub async fn start(config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
+    pub async fn start(mut config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
+        // A relative path has parents that can't be opened, and none that the executor can open at all.
+        config.data_dir = std::path::absolute(&config.data_dir).map_err(StoreError::new)?;
         probe_device(&config.data_dir, config.shard).await.map_err(StoreError::new)?;
         let mut points: BTreeMap<TopicPartition, Rc<Cell<DurableEnd>>> = BTreeMap::new();
         let ours = |end: &&DurableEnd| shard_of(end.partition, config.shard_count) == config.shard;

@@ -53,8 +53,22 @@ impl Rig {
 
     /// Starts a shard's store as a node does before the shards have met.
     pub(crate) async fn begin(&self, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStore {
+        self.begin_at(self.directory.path().to_owned(), shard, shard_count, ends).await
+    }
+
+    /// Starts the store of the only shard, by a path from the working directory on.
+    pub(crate) async fn start_by_relative_path(&self) -> LogStore {
+        let mut path: PathBuf = std::env::current_dir().unwrap().components().skip(1).map(|_| "..").collect();
+        path.extend(self.directory.path().components().skip(1));
+        assert!(path.is_relative() && path.exists(), "{}", path.display());
+        let store = self.begin_at(path, 0, 1, &self.durable_ends()).await;
+        store.settle().await.unwrap();
+        store
+    }
+
+    async fn begin_at(&self, data_dir: PathBuf, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStore {
         let config = LogStoreConfig {
-            data_dir: self.directory.path().to_owned(),
+            data_dir,
             shard,
             shard_count,
             segment_bytes_max: 64 << 10,
