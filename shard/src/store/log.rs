@@ -31,6 +31,7 @@ mod journal;
 mod open;
 mod partition;
 mod perform;
+mod read_ahead;
 mod reading;
 mod segment_reader;
 mod space;
@@ -43,6 +44,7 @@ pub use durable_ends::{DurableEnds, read_durable_ends};
 use file_error::FileError;
 use files::Files;
 pub use partition::LogPartition;
+use read_ahead::ReadAhead;
 use segment_reader::SegmentReader;
 use space::Space;
 use watch::Watch;
@@ -81,6 +83,7 @@ struct Shared {
     clock: Clock,
     space: Space,
     files: Files,
+    read_ahead: ReadAhead,
     watch: Rc<Watch>,
     ends: EndsFiles,
     /// What is known of each partition of this shard: of this run if it was opened, of the last one if not.
@@ -109,6 +112,7 @@ impl LogStore {
         let shared = Shared {
             reader: SegmentReader::new(Arc::clone(&metrics), Rc::clone(&watch)),
             files: Files::new(config.open_files_max, Arc::clone(&metrics)),
+            read_ahead: ReadAhead::default(),
             watch,
             metrics,
             clock,
@@ -163,6 +167,7 @@ impl ShardStore for LogStore {
         if self.shared.points.borrow_mut().remove(&partition).is_some() {
             self.shared.touch_points();
         }
+        drop(self.shared.read_ahead.take(partition));
         let data_dir = &self.shared.config.data_dir;
         let directory = data_dir::partition_dir(data_dir, partition);
         let removed = off_the_shard({

@@ -107,3 +107,30 @@ fn an_index_with_a_right_checksum_and_wrong_places_is_not_believed() {
         }
     });
 }
+
+#[test]
+fn pages_that_follow_each_other_read_each_byte_of_the_disk_about_once() {
+    on_executor(async || {
+        let rig = Rig::new();
+        let (store, metrics) = rig.start_counted().await;
+        let opened = store.open(partition(0), LeaderEpoch::new(1)).await.unwrap();
+        for flush in 0..FLUSHES {
+            let batches = (3 * flush..).take(3).map(|offset| batch(offset, PAYLOAD_BYTES)).collect();
+            opened.store.append(batches, true).await.unwrap();
+        }
+        // A page of one message each, though a read may give far more.
+        let end = Offset::new(3 * FLUSHES);
+        for offset in 0..3 * FLUSHES {
+            let read = opened.store.read(OffsetRange::new(Offset::new(offset), end), 1 << 20).await.unwrap();
+            assert_eq!(read[0], batch(offset, PAYLOAD_BYTES));
+        }
+        let (read, bytes) = (metrics.disk_read_bytes.get(), opened.store.bytes());
+        assert!(read <= 2 * bytes, "{read} bytes were read of {bytes}");
+        // What is cut off is not given out of what was read before.
+        let cut = Offset::new(3 * FLUSHES - 2);
+        assert_eq!(opened.store.truncate(cut).await, Ok(cut));
+        opened.store.append(vec![batch(cut.get(), 9)], true).await.unwrap();
+        let read = opened.store.read(OffsetRange::new(cut, cut.next()), 1 << 20).await.unwrap();
+        assert_eq!(read, [batch(cut.get(), 9)]);
+    });
+}

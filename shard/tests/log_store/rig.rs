@@ -56,6 +56,13 @@ impl Rig {
         self.begin_at(self.directory.path().to_owned(), shard, shard_count, ends).await
     }
 
+    /// Starts the store of a shard that meets no other, and gives what it counts.
+    pub(crate) async fn start_counted(&self) -> (LogStore, Arc<ShardMetrics>) {
+        let metrics = Arc::new(ShardMetrics::default());
+        let config = self.config(self.directory.path().to_owned(), 0, 1, &self.durable_ends());
+        (LogStore::start(config, Arc::clone(&metrics)).await.unwrap(), metrics)
+    }
+
     /// Starts the store of the only shard, by a path from the working directory on.
     pub(crate) async fn start_by_relative_path(&self) -> LogStore {
         let mut path: PathBuf = std::env::current_dir().unwrap().components().skip(1).map(|_| "..").collect();
@@ -67,7 +74,12 @@ impl Rig {
     }
 
     async fn begin_at(&self, data_dir: PathBuf, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStore {
-        let config = LogStoreConfig {
+        let config = self.config(data_dir, shard, shard_count, ends);
+        LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()
+    }
+
+    fn config(&self, data_dir: PathBuf, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStoreConfig {
+        LogStoreConfig {
             data_dir,
             shard,
             shard_count,
@@ -75,8 +87,7 @@ impl Rig {
             reserve_bytes: self.reserve_bytes,
             open_files_max: self.open_files_max,
             durable_ends: Arc::clone(ends),
-        };
-        LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()
+        }
     }
 
     /// Starts the store of a shard that meets no other.

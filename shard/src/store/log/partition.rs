@@ -93,8 +93,7 @@ impl MessageStore for LogPartition {
     }
 
     async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
-        let found = self.inner.find(wanted, bytes_max).await?;
-        Ok(found.into_iter().map(|placed| placed.batch).collect())
+        self.inner.read(wanted, bytes_max).await
     }
 
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
@@ -129,6 +128,7 @@ impl MessageStore for LogPartition {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
+        drop(self.inner.shared.read_ahead.take(self.inner.id));
         self.inner.log.borrow_mut().close();
         loop {
             self.inner.start_upkeep();

@@ -1,13 +1,16 @@
 //! Reads of a partition: where to look first, and where next when an index has led astray.
 
+use std::rc::Rc;
+
+use glommio::Task;
 use shard_core::{
     format::record_batch::RecordBatch,
     log::{ReadFailure, ReadPlan},
     model::{Offset, OffsetRange},
 };
 
-use super::{data_dir, dma_file::remove_file, partition::Inner, perform::report};
-use crate::store::ReadFault;
+use super::{data_dir, dma_file::remove_file, partition::Inner, perform::report, read_ahead::Piece};
+use crate::{limits::DISK_READ_BYTES_MAX, store::ReadFault};
 
 /// A batch that was found.
 pub(super) struct Placed {
@@ -20,6 +23,44 @@ pub(super) struct Placed {
 }
 
 impl Inner {
+    /// The batches from the one that holds `wanted.start` on, out of what was read last if it is there.
+    pub(super) async fn read(
+        self: &Rc<Self>,
+        wanted: OffsetRange,
+        bytes_max: usize,
+    ) -> Result<Vec<RecordBatch>, ReadFault> {
+        let kept = &self.shared.read_ahead;
+        let mut piece = kept.take(self.id);
+        if let Some(next) =
+            piece.as_mut().filter(|piece| piece.end() == Some(wanted.start)).and_then(|old| old.next.take())
+        {
+            piece = next.await.map(|batches| Piece::new(self.id, batches));
+        }
+        // What retention has let go of is not given, be it at hand or not.
+        let is_there = !wanted.is_empty() && wanted.start >= self.log.borrow().log_start();
+        if let Some(mut piece) = piece.filter(|_| is_there) {
+            let batches = piece.read(wanted, bytes_max);
+            if !batches.is_empty() {
+                if piece.next.is_none() {
+                    piece.next = self.read_on(&piece, wanted.end);
+                }
+                kept.put(piece);
+                return Ok(batches);
+            }
+        }
+        let batches = batches_of(self.find(wanted, bytes_max).await?);
+        kept.put(Piece::new(self.id, batches.clone()));
+        Ok(batches)
+    }
+
+    /// Begins to read what follows a piece.
+    fn read_on(self: &Rc<Self>, piece: &Piece, end: Offset) -> Option<Task<Option<Vec<RecordBatch>>>> {
+        let rest = OffsetRange::new(piece.end()?, end);
+        let inner = Rc::clone(self);
+        let read = async move { inner.find(rest, DISK_READ_BYTES_MAX).await.ok().map(batches_of) };
+        (!rest.is_empty()).then(|| glommio::spawn_local(read))
+    }
+
     /// The batches from the one that holds `wanted.start` on; none if `wanted` is empty or begins at the log's end.
     pub(super) async fn find(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<Placed>, ReadFault> {
         let plans = self.plans(wanted)?;
@@ -84,6 +125,10 @@ impl Inner {
         }
         report(remove_file(data_dir::index_path(&self.directory, plan.segment)).await);
     }
+}
+
+fn batches_of(found: Vec<Placed>) -> Vec<RecordBatch> {
+    found.into_iter().map(|placed| placed.batch).collect()
 }
 
 fn no_place() -> ReadFailure {

@@ -33,6 +33,7 @@ impl Inner {
         if to >= end {
             return Ok(end);
         }
+        drop(self.shared.read_ahead.take(self.id));
         let placed = self.find(OffsetRange::new(to, to.next()), 1).await.map_err(StoreError::new)?;
         let Some(placed) = placed.into_iter().next() else { return Ok(end) };
         let base_offset = placed.batch.offsets().start;
