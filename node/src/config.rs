@@ -111,6 +111,12 @@ pub struct StorageConfig {
     pub tail_cache_bytes: usize,
     /// How long a message of a topic with `flush: interval` may wait for its sync.
     pub flush_interval_ms: u64,
+    /// How many files may be open for partitions, over all shards; 0 is what the process's limit leaves.
+    pub open_files_max: usize,
+    /// How long an operation on the disk may take before that is told.
+    pub io_slow_ms: u64,
+    /// How long an operation on the disk may take before publishes are refused.
+    pub io_stuck_ms: u64,
 }
 
 /// The metrics port.
@@ -205,6 +211,9 @@ impl Default for StorageConfig {
             unflushed_bytes_max: 64 << 20,
             tail_cache_bytes: 256 << 20,
             flush_interval_ms: 100,
+            open_files_max: 0,
+            io_slow_ms: 2_000,
+            io_stuck_ms: 10_000,
         }
     }
 }

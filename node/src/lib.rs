@@ -229,6 +229,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         unflushed_bytes_max: config.storage.unflushed_bytes_max,
         tail_cache_bytes_max: config.storage.tail_cache_bytes / shard_count,
         ack_key: *cluster.ack_key().bytes(),
+        io_limits: settings::io_limits(&config.storage),
     })
 }
 
@@ -242,6 +243,7 @@ fn store_config(config: &Config, shard_count: usize, cluster_id: &str) -> Result
                 ends: ends.map_err(|reason| StartError::DurableEnds { reason })?,
                 segment_bytes_max: config.storage.segment_bytes,
                 reserve_bytes: config.storage.reserve_bytes,
+                open_files_max: settings::open_files_max(config, preflight::open_files_limit(), shard_count),
             }))
         }
         Store::Redis => Ok(StoreConfig::Redis(Box::new(redis_store::prepare(config, cluster_id, shard_count)?))),

@@ -13,6 +13,12 @@ pub(crate) const KERNEL_MIN: (u32, u32) = (5, 8);
 pub(crate) const MEMLOCK_BYTES_MIN: u64 = 512 << 10;
 /// File descriptors that a node needs for itself: rings, listeners, metadata, and a first few partitions.
 pub(crate) const FILE_DESCRIPTORS_MIN: u64 = 1024;
+/// Of the files that may be open, how many are neither connections nor partitions'.
+pub(crate) const OTHER_FILES: usize = 512;
+/// How many files may be open for partitions, over all shards, where the process's limit does not say less.
+pub(crate) const OPEN_FILES_DEFAULT: usize = 8192;
+/// How many files one shard may have open for its partitions at least.
+pub(crate) const OPEN_FILES_MIN: usize = 16;
 /// The alignment that direct I/O is tried with, in bytes.
 pub(crate) const DIRECT_IO_BLOCK_BYTES: usize = 4096;
 

@@ -73,6 +73,12 @@ impl PreflightError {
     }
 }
 
+/// How many files this process may have open.
+#[must_use]
+pub fn open_files_limit() -> u64 {
+    file_descriptors::limit()
+}
+
 /// Checks this machine; raises the limits it may raise. The lock lives as long as the node.
 ///
 /// # Errors

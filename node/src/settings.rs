@@ -10,10 +10,13 @@ use shard::{
 };
 use shard_core::{
     delivery::{self, DeliveryOrder},
-    log::FlushPolicy,
+    log::{FlushPolicy, IoLimits},
 };
 
-use crate::config::ServerConfig;
+use crate::{
+    config::{Config, ServerConfig, StorageConfig},
+    limits::{OPEN_FILES_DEFAULT, OPEN_FILES_MIN, OTHER_FILES},
+};
 
 /// How a topic's settings become those of its partitions on this node.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +81,22 @@ pub(crate) fn gateway_config(server: &ServerConfig, shard_count: usize) -> Gatew
     }
 }
 
+/// When a disk counts as slow, and when as one that stands still.
+pub(crate) const fn io_limits(storage: &StorageConfig) -> IoLimits {
+    IoLimits {
+        slow_after: Duration::from_millis(storage.io_slow_ms),
+        stuck_after: Duration::from_millis(storage.io_stuck_ms),
+    }
+}
+
+/// How many files one core may have open for its partitions, where the process may open `limit` in all.
+pub(crate) fn open_files_max(config: &Config, limit: u64, shard_count: usize) -> usize {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let left = limit.saturating_sub(config.server.connections_max).saturating_sub(OTHER_FILES);
+    let wanted = if config.storage.open_files_max == 0 { OPEN_FILES_DEFAULT } else { config.storage.open_files_max };
+    share(wanted.min(left), shard_count).max(OPEN_FILES_MIN)
+}
+
 /// One core's share of something; never nothing.
 pub(crate) const fn share(whole: usize, shard_count: usize) -> usize {
     let share = whole.div_ceil(shard_count);
@@ -101,6 +120,18 @@ mod tests {
     fn a_core_can_always_take_one_whole_body() {
         let server = ServerConfig { bodies_bytes_max: 1 << 20, ..ServerConfig::default() };
         assert_eq!(gateway_config(&server, 4).bodies_bytes_max, server.body_bytes_max);
+    }
+
+    #[test]
+    fn partitions_have_what_connections_leave_of_the_files() {
+        let mut config = Config::default();
+        config.server.connections_max = 1_000;
+        assert_eq!(open_files_max(&config, 3_512, 2), 1_000);
+        assert_eq!(open_files_max(&config, 1 << 20, 2), OPEN_FILES_DEFAULT / 2);
+        assert_eq!(open_files_max(&config, 1_100, 2), OPEN_FILES_MIN);
+        config.storage.open_files_max = 100;
+        assert_eq!(open_files_max(&config, 1 << 20, 2), 50);
+        assert_eq!(open_files_max(&config, 1_552, 2), 20, "the limit holds, whatever is asked for");
     }
 
     #[test]

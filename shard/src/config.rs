@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use shard_core::log::IoLimits;
+
 use crate::store::{StoreConfig, log::LogStoreConfig, redis::RedisStoreConfig};
 
 /// The settings of one shard; those of all shards of a node differ only in `index`.
@@ -21,6 +23,8 @@ pub struct ShardConfig {
     pub tail_cache_bytes_max: usize,
     /// The key of the tags that make ack ids unguessable, the same on every node.
     pub ack_key: [u8; 16],
+    /// From which age of the oldest operation on the disk on somebody is told, and nothing more is taken.
+    pub io_limits: IoLimits,
 }
 
 impl ShardConfig {

@@ -42,6 +42,7 @@ pub struct ShardMetrics {
     pub requests_forwarded: Counter,
     pub tail_cache_bytes: Counter,
     pub open_files: Counter,
+    pub oldest_io_micros: Counter,
 }
 
 impl Counter {

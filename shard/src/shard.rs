@@ -4,7 +4,10 @@ use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc};
 
 use futures_channel::oneshot;
 use futures_lite::future::yield_now;
-use shard_core::model::{RequestId, TopicPartition};
+use shard_core::{
+    log::IoWatch,
+    model::{RequestId, TopicPartition},
+};
 
 use crate::{
     alarm::Alarm,
@@ -45,6 +48,7 @@ pub struct Shard {
     cache: TailCache,
     store: AnyStore,
     alarm: Alarm,
+    watch: IoWatch,
     metrics: Arc<ShardMetrics>,
     next_request: u64,
     checkpointing: bool,
@@ -91,6 +95,7 @@ impl Shard {
             cache: TailCache::new(config.tail_cache_bytes_max),
             store,
             alarm: Alarm::new(mailbox.clone()),
+            watch: IoWatch::new(config.io_limits),
             next_request: 0,
             checkpointing: false,
             retaining: false,
@@ -136,7 +141,10 @@ impl Shard {
             ShardEvent::Stored { partition, opening, event } => self.on_stored(partition, opening, event),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
             ShardEvent::Tick => self.on_tick(),
-            ShardEvent::CheckpointDue => self.checkpoint(),
+            ShardEvent::CheckpointDue => {
+                self.look_at_io();
+                self.checkpoint();
+            }
             ShardEvent::CheckpointDone => self.checkpointing = false,
             ShardEvent::RetentionDue => self.enforce_retention(),
             ShardEvent::RetentionDone => self.retaining = false,

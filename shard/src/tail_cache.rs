@@ -171,6 +171,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_cut_off_a_log_is_not_given_for_what_follows_in_its_place() {
+        let mut cache = TailCache::new(1 << 20);
+        for base in 0..5 {
+            cache.insert(partition(0), batch(base, 10));
+        }
+        // The log was cut to 3, and goes on from there.
+        let anew = batch(3, 20);
+        cache.insert(partition(0), anew.clone());
+        assert_eq!(cache.read(partition(0), range(3, 4), 1 << 20), Some(vec![anew]));
+        assert_eq!(starts(cache.read(partition(0), range(2, 4), 1 << 20)), None);
+        assert_eq!(starts(cache.read(partition(0), range(4, 5), 1 << 20)), None);
+    }
+
+    #[test]
     fn a_removed_partition_costs_nothing() {
         let mut cache = TailCache::new(1 << 20);
         cache.insert(partition(0), batch(0, 10));

@@ -21,7 +21,7 @@ use shard::{
 use shard_core::{
     delivery::{DeliveryMode, DeliveryOrder},
     layout::EndsOwner,
-    log::FlushPolicy,
+    log::{FlushPolicy, IoLimits},
     model::{SubscriptionName, Timestamp, TopicName},
 };
 
@@ -136,9 +136,15 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
         index: 0,
         count: 1,
         data_dir,
-        store: StoreConfig::Log(LogStoreConfig { ends, segment_bytes_max: 1 << 20, reserve_bytes: 0 }),
+        store: StoreConfig::Log(LogStoreConfig {
+            ends,
+            segment_bytes_max: 1 << 20,
+            reserve_bytes: 0,
+            open_files_max: 256,
+        }),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],
+        io_limits: IoLimits::default(),
     }
 }

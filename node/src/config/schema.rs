@@ -161,6 +161,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.storage.flush_interval_ms.show(),
     },
     Setting {
+        key: "storage.open_files_max",
+        purpose: "how many files may be open for partitions, over all shards; those used longest ago are closed first; 0 takes what the process's limit leaves",
+        set: |config, raw| assign_within(&mut config.storage.open_files_max, raw, 0..=10_000_000),
+        get: |config| config.storage.open_files_max.show(),
+    },
+    Setting {
+        key: "storage.io_slow_ms",
+        purpose: "how long an operation on the disk may take before a warning is logged",
+        set: |config, raw| assign_within(&mut config.storage.io_slow_ms, raw, 1..=3_600_000),
+        get: |config| config.storage.io_slow_ms.show(),
+    },
+    Setting {
+        key: "storage.io_stuck_ms",
+        purpose: "how long an operation on the disk may take before publishes to its shard are refused, until it ends",
+        set: |config, raw| assign_within(&mut config.storage.io_stuck_ms, raw, 1..=3_600_000),
+        get: |config| config.storage.io_stuck_ms.show(),
+    },
+    Setting {
         key: "redis.host",
         purpose: "the Redis of `store: redis`: a name or an address of a single master",
         set: |config, raw| assign(&mut config.redis.host, raw),

@@ -4,7 +4,7 @@ use gateway::metrics::{GatewayMetrics, LATENCY_BOUNDS_MICROS};
 use prometheus::proto::{LabelPair, MetricFamily};
 use shard::metrics::{LatencyHistogram, ShardMetrics};
 
-use super::family::{Buckets, Kind, durations, label, labelled, single};
+use super::family::{Buckets, Kind, ages, durations, label, labelled, single};
 use crate::cores::CoreMetrics;
 
 /// One number of a shard.
@@ -58,7 +58,7 @@ const SHARD_NUMBERS: &[ShardNumber] = shard_numbers! {
     Gauge "shard_queue_depth" queue_depth "Events that wait for the shard's loop."
     Counter "shard_requests_forwarded_total" requests_forwarded "Requests sent to another core's shard."
     Gauge "shard_tail_cache_bytes" tail_cache_bytes "Bytes of the newest batches held in memory."
-    Gauge "shard_open_files" open_files "Files that the shard has open."
+    Gauge "shard_open_files" open_files "Files that the shard keeps open for its partitions."
 };
 
 const GATEWAY_NUMBERS: &[GatewayNumber] = gateway_numbers! {
@@ -79,6 +79,11 @@ const GATEWAY_NUMBERS: &[GatewayNumber] = gateway_numbers! {
 pub(super) fn collect(cores: &[CoreMetrics]) -> Vec<MetricFamily> {
     let mut families: Vec<_> = SHARD_NUMBERS.iter().map(|number| shard_family(number, cores)).collect();
     families.extend(GATEWAY_NUMBERS.iter().map(|number| gateway_family(number, cores)));
+    families.push(ages(
+        "pubsub_store_oldest_io_seconds",
+        "How long the oldest operation on the disk has been under way.",
+        by_shard(cores).map(|(labels, core)| (labels, core.shard.oldest_io_micros.get())).collect(),
+    ));
     families.push(connections(cores));
     families.extend([requests(cores), errors(cores)]);
     families.push(durations(

@@ -24,27 +24,27 @@ pub(super) fn single(name: &str, help: &str, kind: Kind, value: u64) -> MetricFa
 
 /// A family of numbers told apart by their labels.
 pub(super) fn labelled(name: &str, help: &str, kind: Kind, values: Vec<(Vec<LabelPair>, u64)>) -> MetricFamily {
-    let metrics = values.into_iter().map(|(labels, value)| {
-        let mut metric = Metric::from_label(labels);
-        match kind {
-            Kind::Counter => {
-                let mut counter = Counter::default();
-                counter.set_value(as_float(value));
-                metric.set_counter(counter);
-            }
-            Kind::Gauge => {
-                let mut gauge = Gauge::default();
-                gauge.set_value(as_float(value));
-                metric.set_gauge(gauge);
-            }
+    let metrics = values.into_iter().map(|(labels, value)| match kind {
+        Kind::Counter => {
+            let mut counter = Counter::default();
+            counter.set_value(as_float(value));
+            let mut metric = Metric::from_label(labels);
+            metric.set_counter(counter);
+            metric
         }
-        metric
+        Kind::Gauge => gauge(labels, as_float(value)),
     });
     let kind = match kind {
         Kind::Counter => MetricType::COUNTER,
         Kind::Gauge => MetricType::GAUGE,
     };
     family(name, help, kind, metrics.collect())
+}
+
+/// A family of ages in seconds, each told apart by its labels.
+pub(super) fn ages(name: &str, help: &str, values_micros: Vec<(Vec<LabelPair>, u64)>) -> MetricFamily {
+    let metrics = values_micros.into_iter().map(|(labels, micros)| gauge(labels, as_float(micros) / 1e6));
+    family(name, help, MetricType::GAUGE, metrics.collect())
 }
 
 /// A family of durations in seconds.
@@ -67,6 +67,14 @@ pub(super) fn label(name: &str, value: &str) -> LabelPair {
     label.set_name(name.to_owned());
     label.set_value(value.to_owned());
     label
+}
+
+fn gauge(labels: Vec<LabelPair>, value: f64) -> Metric {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = Metric::from_label(labels);
+    metric.set_gauge(gauge);
+    metric
 }
 
 fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {

@@ -5,6 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::PreflightError;
 use crate::limits::FILE_DESCRIPTORS_MIN;
 
+/// How many files may be open, since the limit was raised.
+pub(super) fn limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// Raises the soft limit to the hard one; refuses a hard limit below what the configuration needs.
 pub(super) fn check(connections_max: usize) -> Result<(), PreflightError> {
     let limit = getrlimit(Resource::Nofile);

@@ -1,6 +1,6 @@
 //! A disk that is nearly full: publishes are refused, the rest goes on, and nothing needs a restart.
 
-use std::fs;
+use std::{fs, io::Write as _};
 
 use serde_json::{Value, json};
 
@@ -90,4 +90,39 @@ fn a_full_disk_refuses_publishes_and_goes_on_by_itself_once_there_is_room() {
     assert_eq!(topic["layout"][0]["end_offset"], json!(taken.len()), "{topic}");
     let subscription = get(node.address(), "/v1/subscriptions/billing").json();
     assert_eq!(subscription["cursors"][0]["ack_floor"], json!(1), "{subscription}");
+}
+
+#[test]
+fn a_disk_that_others_have_filled_refuses_publishes_and_closes_nothing() {
+    let filesystem = match LoopFilesystem::mount(160) {
+        Ok(filesystem) => filesystem,
+        Err(reason) => {
+            eprintln!("SKIPPED: a disk to fill needs root and a loop device: {reason}");
+            return;
+        }
+    };
+    // A part of the reserve is written unasked, so the node does not notice in time that the disk is full.
+    let mut node = TestNode::start_in(filesystem.directory(), &[("storage.reserve_bytes", "67108864")]);
+    let mut connection = with_topic(&node);
+    let one = connection.request("POST", "/v1/topics/orders/publish?partition=0", &[], &vec![b'x'; BODY_BYTES]);
+    assert_eq!(one.status, 200, "{}", one.head);
+    let ballast = filesystem.directory();
+    let path = ballast.path().join("ballast");
+    let mut file = fs::File::create(&path).unwrap();
+    for bytes in [1 << 20, 4096] {
+        while file.write_all(&vec![1; bytes]).and_then(|()| file.sync_data()).is_ok() {}
+    }
+    assert_eq!(publish_until_refused(&mut connection), Vec::<u64>::new());
+    let page = get(node.address(), "/v1/topics/orders/partitions/0/messages?offset=0&limit=1").json();
+    assert_eq!(page["messages"].as_array().map(Vec::len), Some(1), "{page}");
+    assert_eq!(get(node.address(), "/readyz").json(), json!({ "status": "ok" }));
+
+    drop(file);
+    fs::remove_file(path).unwrap();
+    let taken = publish_until_refused(&mut connection);
+    assert!(taken.len() > 16, "only {} messages found room", taken.len());
+    assert_eq!(taken, (1..).take(taken.len()).collect::<Vec<u64>>(), "offsets are dense");
+    node.restart();
+    let topic = get(node.address(), "/v1/topics/orders").json();
+    assert_eq!(topic["layout"][0]["end_offset"], json!(1 + taken.len()), "{topic}");
 }

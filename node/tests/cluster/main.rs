@@ -29,5 +29,6 @@ mod recovery;
 mod redis;
 mod startup;
 mod stopping;
+mod stuck_disk;
 mod tour;
 mod websocket;

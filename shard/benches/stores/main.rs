@@ -16,6 +16,9 @@ mod batches;
 mod places;
 mod recovery;
 mod sequential;
+#[expect(dead_code, clippy::indexing_slicing, reason = "written for tests, of which the bench needs a part")]
+#[path = "../../tests/redis/server.rs"]
+mod server;
 mod throughput;
 
 use std::time::Duration;

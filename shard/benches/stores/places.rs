@@ -1,18 +1,24 @@
 //! Where the stores keep what is measured.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
     metrics::ShardMetrics,
+    redis::{ClusterName, OnLoss, RedisConfig, RedisStore, RedisStoreConfig, RedisTimeouts, Topology},
     store::{
-        ShardStore,
-        log::{LogStore, LogStoreConfig, read_durable_ends},
+        EndsConfig, ShardStore,
+        log::{LogStore, LogStoreConfig},
         memory::{MemoryStore, MemoryStoreConfig},
     },
 };
-use shard_core::model::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition};
+use shard_core::{
+    layout::EndsOwner,
+    model::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition},
+};
 use tempfile::TempDir;
+
+use crate::server::RedisServer;
 
 pub(crate) const EPOCH: LeaderEpoch = LeaderEpoch::new(1);
 pub(crate) const PARTITION: TopicPartition = TopicPartition::new(TopicId::new(1), PartitionIndex::new(0));
@@ -38,6 +44,12 @@ pub(crate) struct LogPlace {
 /// Nothing.
 pub(crate) struct MemoryPlace;
 
+/// A Redis that syncs before it answers, and a data directory.
+pub(crate) struct RedisPlace {
+    server: RedisServer,
+    directory: TempDir,
+}
+
 impl Place for LogPlace {
     type Store = LogStore;
 
@@ -62,6 +74,35 @@ impl Place for MemoryPlace {
     }
 }
 
+impl Place for RedisPlace {
+    type Store = RedisStore;
+
+    fn new() -> Self {
+        Self { server: RedisServer::start(), directory: directory() }
+    }
+
+    async fn start(&self) -> RedisStore {
+        let redis = RedisConfig {
+            host: "127.0.0.1".to_owned(),
+            port: self.server.port(),
+            topology: Topology::Single,
+            tls: None,
+            username: None,
+            password: None,
+            database: 0,
+            cluster: ClusterName::new("bench").unwrap(),
+            timeouts: RedisTimeouts::default(),
+            wait_replicas: 0,
+        };
+        let ends = EndsConfig::read(self.directory.path(), EndsOwner::Redis, 1).unwrap();
+        let first_offsets = Arc::new(HashMap::new());
+        let config = RedisStoreConfig { redis, on_loss: OnLoss::Stop, ends, first_offsets };
+        let store = RedisStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();
+        store.settle().await.unwrap();
+        store
+    }
+}
+
 /// Runs one measurement where stores live, on an executor like those of a node.
 pub(crate) fn on_executor<T: Send + 'static>(measure: impl AsyncFnOnce() -> T + Send + 'static) -> T {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
@@ -76,14 +117,8 @@ pub(crate) fn directory() -> TempDir {
 
 /// Starts a log store on a data directory.
 pub(crate) async fn start_log(data_dir: &Path) -> LogStore {
-    let config = LogStoreConfig {
-        data_dir: data_dir.to_owned(),
-        shard: 0,
-        shard_count: 1,
-        segment_bytes_max: SEGMENT_BYTES,
-        reserve_bytes: 0,
-        durable_ends: Arc::new(read_durable_ends(data_dir).unwrap()),
-    };
+    let ends = EndsConfig::read(data_dir, EndsOwner::Log, 1).unwrap();
+    let config = LogStoreConfig { ends, segment_bytes_max: SEGMENT_BYTES, reserve_bytes: 0, open_files_max: 1_024 };
     let store = LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();
     store.settle().await.unwrap();
     store

@@ -11,11 +11,12 @@ use shard_core::{
 use crate::{
     batches::batches,
     median, per_second,
-    places::{EPOCH, LogPlace, MemoryPlace, PARTITION, Place, on_executor},
+    places::{EPOCH, LogPlace, MemoryPlace, PARTITION, Place, RedisPlace, on_executor},
 };
 
 /// Every store, by its name.
-const STORES: [(&str, Measure); 2] = [("log", turn::<LogPlace>), ("memory", turn::<MemoryPlace>)];
+const STORES: [(&str, Measure); 3] =
+    [("log", turn::<LogPlace>), ("redis", turn::<RedisPlace>), ("memory", turn::<MemoryPlace>)];
 /// Messages in a batch, batches that are appended one by one, and batches that are appended together.
 const SIZES: [Size; 4] = [
     Size { records: 1, alone: 3_000, together: 40_000 },

@@ -1,7 +1,7 @@
 //! What a shard does from time to time, and how it stops.
 
 use futures_channel::oneshot;
-use shard_core::model::TopicPartition;
+use shard_core::{log::IoHealth, model::TopicPartition};
 
 use super::{Shard, tasks};
 use crate::{
@@ -42,6 +42,26 @@ impl Shard {
             whole.map(|open| (open.place(), open.store.clone(), open.retention, open.log.readable().start)).collect();
         self.retaining = true;
         tasks::retain(partitions, Clock::wall(), self.mailbox.clone());
+    }
+
+    /// Notes how long the disk has not answered, and says so when that changes.
+    pub(super) fn look_at_io(&mut self) {
+        let oldest = self.store.oldest_io();
+        self.metrics.oldest_io_micros.set(u64::try_from(oldest.as_micros()).unwrap_or(u64::MAX));
+        let (shard, seconds) = (self.config.index, oldest.as_secs_f64());
+        match self.watch.look(oldest) {
+            Some(IoHealth::Slow) => tracing::warn!(shard, seconds, "an operation on the disk takes long"),
+            Some(IoHealth::Stuck) => tracing::error!(shard, seconds, "the disk does not answer: publishes are refused"),
+            Some(IoHealth::Answers) => tracing::info!(shard, "the disk answers again"),
+            None => {}
+        }
+    }
+
+    /// Why nothing new is taken, if the disk has not answered for so long.
+    pub(super) fn stuck(&self) -> Option<String> {
+        let oldest = self.store.oldest_io();
+        let reason = || format!("the disk has not answered for {} s", oldest.as_secs_f64());
+        self.watch.refuses(oldest).then(reason)
     }
 
     /// Has the store write down what a start after a crash should know, if that has changed.

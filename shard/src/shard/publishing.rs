@@ -36,6 +36,11 @@ impl Shard {
     }
 
     fn publish(&mut self, partition: TopicPartition, batch: UnassignedBatch, reply: Reply<Published, PublishError>) {
+        // What is let in waits as long as the disk does.
+        if let Some(reason) = self.stuck() {
+            self.metrics.publishes_refused.add(1);
+            return drop(reply.send(Err(PublishError::Rejected { reason })));
+        }
         let (request, started) = (self.new_request(), self.clock.monotonic());
         let messages = u64::from(batch.record_count());
         let bytes = super::widen(batch.len());

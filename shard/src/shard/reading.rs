@@ -44,6 +44,7 @@ impl Shard {
 
     pub(super) fn status(&mut self, partition: TopicPartition) -> Result<PartitionStatus, PartitionUnavailable> {
         let shard = self.config.index;
+        let stuck = self.stuck();
         match self.partitions.get(&partition).ok_or(PartitionUnavailable::NotHere(partition))? {
             Slot::Open(open) => {
                 let readable = open.log.readable();
@@ -54,7 +55,7 @@ impl Shard {
                     high_watermark: readable.end,
                     end_offset: open.log.log_end(),
                     bytes: open.store.bytes(),
-                    closed: open.log.failure().map(str::to_owned),
+                    closed: open.log.failure().map(str::to_owned).or(stuck),
                 })
             }
             Slot::Opening(reason) | Slot::Closed(reason) => Ok(closed_status(shard, reason)),

@@ -1,6 +1,6 @@
 //! The store that the configuration chose: a closed set, so that calls are resolved where the stores are known.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use shard_core::{
     format::record_batch::RecordBatch,
@@ -80,6 +80,10 @@ impl ShardStore for AnyStore {
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
         ask!(self, store => store.checkpoint().await)
+    }
+
+    fn oldest_io(&self) -> Duration {
+        if let Self::Log(store) = self { store.oldest_io() } else { Duration::ZERO }
     }
 }
 

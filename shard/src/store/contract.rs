@@ -4,7 +4,7 @@
 //! contract, and one suite of tests (`shard/tests/conformance`) holds them to it. Nothing in it says what a store looks
 //! like inside: segments are the log store's own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use shard_core::{
     delivery::CursorState,
@@ -45,6 +45,11 @@ pub trait ShardStore {
     /// # Errors
     /// What was written down before still holds; to be tried again later.
     async fn checkpoint(&self) -> Result<(), StoreError>;
+
+    /// How long the oldest operation that is under way on a disk has been so; zero if there is none, or no disk.
+    fn oldest_io(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What a store keeps of one partition: a log of batches and the changes of its cursors.
@@ -86,7 +91,8 @@ pub trait MessageStore: Clone {
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault>;
 
     /// Removes the batches that hold offset `to` or a later one, and returns the log's new end: `to`, or a lower offset
-    /// if `to` lies within a batch. Durable when it returns. Only while nothing else is under way.
+    /// if `to` lies within a batch. Durable when it returns. Only while nothing else is under way. Whoever keeps batches
+    /// besides the store, as a tail cache does, has to let go of those from there on.
     ///
     /// # Errors
     /// `to` lies below the log's start, and nothing was changed; or anything from `to` on may be gone, and the partition

@@ -4,7 +4,7 @@
 //! log starts, is written down every second: by that a start tells a torn tail from damage, and what retention had given
 //! up from what it had not.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use shard_core::{
     log::{LogExtent, SegmentLog, SegmentLogConfig},
@@ -17,19 +17,26 @@ use crate::{blocking::off_the_shard, clock::Clock, metrics::ShardMetrics};
 mod data_dir;
 mod dma_file;
 mod file_error;
+mod files;
 mod journal;
 mod open;
 mod partition;
 mod perform;
+mod read_ahead;
+mod reading;
 mod segment_reader;
 mod space;
 mod truncate;
+mod watch;
 
 use dma_file::{probe_device, sync_directory};
 use file_error::FileError;
+use files::Files;
 pub use partition::LogPartition;
+use read_ahead::ReadAhead;
 use segment_reader::SegmentReader;
 use space::Space;
+use watch::Watch;
 
 /// The settings of one shard's log store.
 #[derive(Clone, Debug)]
@@ -40,6 +47,8 @@ pub struct LogStoreConfig {
     pub segment_bytes_max: u64,
     /// How much room is kept on the disk: beyond it no messages are taken.
     pub reserve_bytes: u64,
+    /// How many files the shard may have open for its partitions; those used longest ago are closed first.
+    pub open_files_max: usize,
 }
 
 /// The log store of one shard.
@@ -56,6 +65,9 @@ struct Shared {
     metrics: Arc<ShardMetrics>,
     clock: Clock,
     space: Space,
+    files: Files,
+    read_ahead: ReadAhead,
+    watch: Rc<Watch>,
     ends: Ends,
 }
 
@@ -64,13 +76,20 @@ impl LogStore {
     ///
     /// # Errors
     /// The data directory can't be used, or that could not be written; what the last run left is as it was.
-    pub async fn start(config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
+    pub async fn start(mut config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
+        // A relative path has parents that can't be opened, and none that the executor can open at all.
+        config.ends.data_dir = std::path::absolute(&config.ends.data_dir).map_err(StoreError::new)?;
         probe_device(&config.ends.data_dir, config.ends.shard).await.map_err(StoreError::new)?;
         let ends = Ends::start(&config.ends).await?;
+        let clock = Clock::start();
+        let watch = Watch::new(clock);
         let shared = Shared {
-            reader: SegmentReader::new(Arc::clone(&metrics)),
+            reader: SegmentReader::new(Arc::clone(&metrics), Rc::clone(&watch)),
+            files: Files::new(config.open_files_max, Arc::clone(&metrics)),
+            read_ahead: ReadAhead::default(),
+            watch,
             metrics,
-            clock: Clock::start(),
+            clock,
             space: Space::new(&config.ends.data_dir, config.reserve_bytes, config.ends.shard_count),
             ends,
             config,
@@ -114,6 +133,7 @@ impl ShardStore for LogStore {
 
     async fn delete(&self, partition: TopicPartition) -> Result<(), StoreError> {
         self.shared.ends.remove(partition);
+        drop(self.shared.read_ahead.take(partition));
         let data_dir = &self.shared.config.ends.data_dir;
         let directory = data_dir::partition_dir(data_dir, partition);
         let removed = off_the_shard({
@@ -131,6 +151,18 @@ impl ShardStore for LogStore {
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
-        self.shared.ends.checkpoint().await
+        self.shared.checkpoint().await
+    }
+
+    fn oldest_io(&self) -> Duration {
+        self.shared.watch.oldest_age()
+    }
+}
+
+impl Shared {
+    /// Returns once everything that was noted before the call is written down.
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        let _io = self.watch.begin();
+        self.ends.checkpoint().await
     }
 }

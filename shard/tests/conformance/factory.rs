@@ -73,7 +73,7 @@ impl Factory for LogFactory {
     async fn start(&self) -> LogStore {
         let ends = EndsConfig::read(self.directory.path(), EndsOwner::Log, 1).unwrap();
         // Small segments, so that each test has several.
-        let config = LogStoreConfig { ends, segment_bytes_max: 64 << 10, reserve_bytes: 0 };
+        let config = LogStoreConfig { ends, segment_bytes_max: 64 << 10, reserve_bytes: 0, open_files_max: 256 };
         let store = LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();
         store.settle().await.unwrap();
         store

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod durable_ends;
+mod full_disk;
+mod many_partitions;
+mod reading;
 mod rig;
 
 use std::{fs, time::Duration};
@@ -108,6 +111,22 @@ fn partitions_are_found_again_by_any_number_of_shards() {
             for store in &stores {
                 store.checkpoint().await.unwrap();
             }
+        }
+    });
+}
+
+#[test]
+fn a_relative_path_leads_to_the_same_data() {
+    on_executor(async || {
+        let rig = Rig::new();
+        for (end, relative) in [(0, true), (1, false), (2, true)] {
+            let store = if relative { rig.start_by_relative_path().await } else { rig.start(0, 1).await };
+            let opened = store.open(partition(0), LeaderEpoch::new(1)).await.unwrap();
+            assert_eq!(opened.found.extent.end, Offset::new(end));
+            opened.store.append(vec![batch(end, 100)], true).await.unwrap();
+            opened.store.close().await.unwrap();
+            store.checkpoint().await.unwrap();
+            store.delete(partition(1)).await.unwrap();
         }
     });
 }

@@ -1,6 +1,12 @@
 //! A data directory, and log stores that use it.
 
-use std::{collections::BTreeMap, convert::Infallible, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
@@ -25,11 +31,24 @@ use tempfile::TempDir;
 /// A data directory.
 pub(crate) struct Rig {
     directory: TempDir,
+    reserve_bytes: u64,
+    open_files_max: usize,
 }
 
 impl Rig {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+        Self::with_reserve(Path::new(env!("CARGO_TARGET_TMPDIR")), 0)
+    }
+
+    /// A data directory below another one, on whose disk so much room is kept.
+    pub(crate) fn with_reserve(below: &Path, reserve_bytes: u64) -> Self {
+        Self { directory: tempfile::tempdir_in(below).unwrap(), reserve_bytes, open_files_max: 256 }
+    }
+
+    /// The same with so many files for each shard.
+    pub(crate) fn with_files(mut self, open_files_max: usize) -> Self {
+        self.open_files_max = open_files_max;
+        self
     }
 
     /// What a start is told of the last run.
@@ -39,10 +58,38 @@ impl Rig {
 
     /// Starts a shard's store as a node does before the shards have met.
     pub(crate) async fn begin(&self, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStore {
-        let data_dir = self.directory.path().to_owned();
-        let ends = EndsConfig { data_dir, owner: EndsOwner::Log, shard, shard_count, known: Arc::clone(ends) };
-        let config = LogStoreConfig { ends, segment_bytes_max: 64 << 10, reserve_bytes: 0 };
+        self.begin_at(self.directory.path().to_owned(), shard, shard_count, ends).await
+    }
+
+    /// Starts the store of a shard that meets no other, and gives what it counts.
+    pub(crate) async fn start_counted(&self) -> (LogStore, Arc<ShardMetrics>) {
+        let metrics = Arc::new(ShardMetrics::default());
+        let config = self.config(self.directory.path().to_owned(), 0, 1, &self.durable_ends());
+        (LogStore::start(config, Arc::clone(&metrics)).await.unwrap(), metrics)
+    }
+
+    /// Starts the store of the only shard, by a path from the working directory on.
+    pub(crate) async fn start_by_relative_path(&self) -> LogStore {
+        let mut path: PathBuf = std::env::current_dir().unwrap().components().skip(1).map(|_| "..").collect();
+        path.extend(self.directory.path().components().skip(1));
+        assert!(path.is_relative() && path.exists(), "{}", path.display());
+        let store = self.begin_at(path, 0, 1, &self.durable_ends()).await;
+        store.settle().await.unwrap();
+        store
+    }
+
+    async fn begin_at(&self, data_dir: PathBuf, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStore {
+        let config = self.config(data_dir, shard, shard_count, ends);
         LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap()
+    }
+
+    fn config(&self, data_dir: PathBuf, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStoreConfig {
+        LogStoreConfig {
+            ends: EndsConfig { data_dir, owner: EndsOwner::Log, shard, shard_count, known: Arc::clone(ends) },
+            segment_bytes_max: 64 << 10,
+            reserve_bytes: self.reserve_bytes,
+            open_files_max: self.open_files_max,
+        }
     }
 
     /// Starts the store of a shard that meets no other.

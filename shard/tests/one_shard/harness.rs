@@ -23,7 +23,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
     },
     layout::EndsOwner,
-    log::FlushPolicy,
+    log::{FlushPolicy, IoLimits},
     model::{LeaderEpoch, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
 };
 use tempfile::TempDir;
@@ -114,7 +114,7 @@ pub(crate) fn with_two_shards(directory: &Path, test: impl AsyncFnOnce(Rc<Runnin
 
 pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
     let ends = EndsConfig::read(directory, EndsOwner::Log, count).unwrap();
-    let log = LogStoreConfig { ends, segment_bytes_max: 1 << 20, reserve_bytes: 0 };
+    let log = LogStoreConfig { ends, segment_bytes_max: 1 << 20, reserve_bytes: 0, open_files_max: 256 };
     ShardConfig {
         index: 0,
         count,
@@ -123,6 +123,7 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
         ack_key: [7; 16],
+        io_limits: IoLimits::default(),
     }
 }
 

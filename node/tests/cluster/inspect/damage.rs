@@ -166,12 +166,8 @@ impl Stored {
         fs::write(path, index.encode()).unwrap();
     }
 
-    /// What the note on it advises.
-    pub(super) fn remove_misleading_index(&self) {
-        fs::remove_file(self.misleading_index()).unwrap();
-    }
-
-    fn misleading_index(&self) -> PathBuf {
+    /// The index that leads astray.
+    pub(super) fn misleading_index(&self) -> PathBuf {
         self.segments(MISLED)[0].with_extension("index")
     }
 }

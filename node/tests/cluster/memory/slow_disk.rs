@@ -99,6 +99,8 @@ fn start_in(home: tempfile::TempDir) -> TestNode {
     let unflushed_bytes = UNFLUSHED_BYTES.to_string();
     settings.push(("storage.unflushed_bytes_max", &unflushed_bytes));
     settings.push(("storage.segment_bytes", "16777216"));
+    // Here it is the budget that puts publishers off, however long the disk stands still.
+    settings.push(("storage.io_stuck_ms", "3600000"));
     let node = TestNode::start_in(home, &settings);
     let topic = format!(r#"{{"partitions":{PARTITIONS}}}"#);
     assert_eq!(Connection::open(node.address()).request("PUT", "/v1/topics/orders", &[], topic.as_bytes()).status, 201);

@@ -15,6 +15,8 @@
 //! ```
 //! The broker fills in the fields marked so and the CRC at 12; the publisher's CRC at 36 stays as it was sent.
 
+mod door;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -138,6 +140,10 @@ pub enum BatchError {
     Compression { uncompressed_length: u32 },
     #[error("record {index}: {error}")]
     Record { index: u32, error: RecordError },
+    #[error("record {index} has {bytes} bytes, the topic takes {bytes_max}")]
+    MessageTooLarge { index: u32, bytes: usize, bytes_max: usize },
+    #[error("the batch states when its records were taken, which is not for a publisher to say")]
+    Timestamps,
     #[error("{bytes} bytes follow the last record")]
     TrailingBytes { bytes: usize },
 }
@@ -223,19 +229,6 @@ impl BatchBuilder {
 }
 
 impl UnassignedBatch {
-    /// Takes a batch that a publisher encoded, after checking all of it, each record included.
-    ///
-    /// # Errors
-    /// Says what is wrong with it; any bytes are safe to give.
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, BatchError> {
-        let bytes = Bytes::from(bytes);
-        let batch = RecordBatch::parse(bytes.clone())?;
-        batch.for_each_record(|_| ())?;
-        let record_count = batch.header.record_count;
-        drop(batch);
-        Ok(Self { bytes: Vec::from(bytes), record_count })
-    }
-
     /// How many records there are.
     #[must_use]
     pub const fn record_count(&self) -> u32 {

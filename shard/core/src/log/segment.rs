@@ -6,7 +6,7 @@ use crate::{
         record_batch::BatchHeader,
     },
     limits,
-    log::flush::Flush,
+    log::{flush::Flush, segment_log::KnownPlace},
     model::{LeaderEpoch, Offset, Timestamp, TopicPartition},
 };
 
@@ -95,12 +95,22 @@ impl Segment {
         }
     }
 
-    /// Where to start reading to meet `offset`: the start of a flush at or before it.
-    #[must_use]
-    pub fn position_before(&self, offset: Offset) -> u64 {
+    /// Where to start reading to meet `offset`: the starts of the two flushes at or before it that are known, last first.
+    pub fn places_before(&self, offset: Offset) -> impl Iterator<Item = u64> {
         let after = self.index.partition_point(|entry| entry.offset <= offset);
-        let entry = after.checked_sub(1).and_then(|at| self.index.get(at));
-        entry.map_or(limits::BLOCK_BYTES, |entry| entry.position)
+        self.index.iter().take(after).rev().take(2).map(|entry| entry.position)
+    }
+
+    /// The first flush behind `offset` whose place is known.
+    #[must_use]
+    pub fn place_after(&self, offset: Offset) -> Option<KnownPlace> {
+        let after = self.index.partition_point(|entry| entry.offset <= offset);
+        self.index.get(after).map(|entry| KnownPlace { position: entry.position, offset: entry.offset })
+    }
+
+    /// No flush starts at `position` after all.
+    pub(super) fn forget_place(&mut self, position: u64) {
+        self.index.retain(|entry| entry.position != position);
     }
 
     /// An offset before which no record of the segment was taken at `at` or later.
@@ -155,7 +165,7 @@ mod tests {
     fn a_look_up_starts_at_a_flush_at_or_before_the_offset() {
         let segment = segment();
         for offset in 0..128 {
-            let position = segment.position_before(Offset::new(offset));
+            let position = segment.places_before(Offset::new(offset)).next().unwrap();
             let flush = (position - 4096) / 8192;
             assert!(flush * 2 <= offset && offset < flush * 2 + 16, "offset {offset} at flush {flush}");
         }
@@ -186,7 +196,8 @@ mod tests {
             assert!(segment.index.len() <= limits::INDEX_ENTRIES_MAX);
         }
         for offset in 0..5_000 {
-            let found = (segment.position_before(Offset::new(offset)) - 4096) / limits::INDEX_INTERVAL_BYTES;
+            let place = segment.places_before(Offset::new(offset)).next().unwrap();
+            let found = (place - 4096) / limits::INDEX_INTERVAL_BYTES;
             assert!(found <= offset && offset < found + 16, "offset {offset}: flush {found}");
         }
     }

@@ -19,7 +19,7 @@ mod retention;
 mod upkeep;
 
 pub use effect::{Lane, SegmentEffect, SegmentEvent, Step};
-pub use read_plan::ReadPlan;
+pub use read_plan::{KnownPlace, ReadPlan};
 use retention::Round;
 
 /// Whose log it is, and how large its segments grow.
@@ -69,18 +69,35 @@ pub struct SegmentLog {
 enum LastSegment {
     There,
     /// It is asked for and not there yet.
-    BeingCreated,
+    BeingCreated {
+        /// For a round of retention, and not for an append.
+        for_retention: bool,
+    },
     /// It was to be left and is not: it may still be being cut to what it held.
     BeingSealed,
 }
 
 /// An append that was begun.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Append {
     flush: Flush,
     durable: bool,
-    /// Where it is being written, from and up to.
-    writing: Option<(u64, u64)>,
+    phase: AppendPhase,
+}
+
+/// How far an append has come.
+#[derive(Debug)]
+enum AppendPhase {
+    /// It waits for its turn.
+    Waiting,
+    /// It is being written from `start` up to `end`.
+    Writing { start: u64, end: u64 },
+    /// There was no room for it, and some of it may lie behind `start`.
+    NoRoom { start: u64, reason: String },
+    /// What may lie there is being removed.
+    Undoing { reason: String },
+    /// Nothing of it is there.
+    Rejected { reason: String },
 }
 
 impl SegmentLog {
@@ -124,9 +141,11 @@ impl SegmentLog {
     pub fn on_event(&mut self, event: SegmentEvent) {
         match event {
             SegmentEvent::Created => self.last = LastSegment::There,
-            SegmentEvent::NotCreated => self.on_not_created(),
+            SegmentEvent::NotCreated { reason } => self.on_not_created(reason),
             SegmentEvent::Prepared => self.prepared_end = self.preparing_end.take().unwrap_or(self.prepared_end),
             SegmentEvent::Written => self.on_written(),
+            SegmentEvent::NotWritten { reason, touched } => self.on_not_written(reason, touched),
+            SegmentEvent::Undone => self.on_undone(),
             SegmentEvent::Synced => {
                 if let Some(end) = self.syncing.take() {
                     self.durable_end = self.durable_end.max(end);
@@ -234,7 +253,7 @@ impl SegmentLog {
     }
 
     /// Leaves the last segment, all of which is on the disk, and begins another at `base`.
-    fn roll(&mut self, base: Offset, now: Timestamp) -> Step {
+    fn roll(&mut self, base: Offset, now: Timestamp, for_retention: bool) -> Step {
         self.seal(base);
         let created = self.newest.max(now);
         let header = SegmentHeader {
@@ -245,7 +264,7 @@ impl SegmentLog {
         };
         self.segments.push_back(Segment::new(base, created));
         self.prepared_end = limits::BLOCK_BYTES;
-        self.last = LastSegment::BeingCreated;
+        self.last = LastSegment::BeingCreated { for_retention };
         self.sealed = true;
         Step::Do(SegmentEffect::Create { segment: base, header: header.encode() })
     }
@@ -254,6 +273,22 @@ impl SegmentLog {
         if let Some(last) = self.segments.back() {
             let index = last.to_index(self.config.partition, end).encode();
             self.upkeep.push_back(SegmentEffect::Seal { segment: last.base, length: last.end, index });
+        }
+    }
+
+    /// Goes back to the segment that was to be left, once it is no longer being cut to what it held.
+    fn on_not_created(&mut self, reason: String) {
+        let LastSegment::BeingCreated { for_retention } = self.last else { return };
+        self.last = if self.sealing > 0 { LastSegment::BeingSealed } else { LastSegment::There };
+        self.segments.pop_back();
+        self.prepared_end = self.segments.back().map_or(0, |last| last.end);
+        let planned = self.upkeep.len();
+        self.upkeep.retain(|effect| !matches!(effect, SegmentEffect::Seal { .. }));
+        self.sealed = self.upkeep.len() == planned;
+        if for_retention {
+            self.retention = None;
+        } else if let Some(append) = &mut self.append {
+            append.phase = AppendPhase::Rejected { reason };
         }
     }
 

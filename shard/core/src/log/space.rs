@@ -31,6 +31,11 @@ impl SpaceBudget {
         }
     }
 
+    /// What was known of the disk does not hold any more: it is asked before the next write.
+    pub const fn forget(&mut self) {
+        self.left = 0;
+    }
+
     /// Takes in how much room the disk has, for a write of `bytes`. No writer is given more than its share, nor so much
     /// that all of them together could use up a quarter of the reserve unasked, but for a single larger write.
     pub fn refill(&mut self, available: u64, bytes: u64) {
@@ -57,6 +62,14 @@ mod tests {
         budget.refill(1_000 * MIB, 4_096);
         let writes = (0..100).take_while(|_| budget.take(MIB)).count();
         assert_eq!(writes, 8, "a quarter of the reserve, for both writers");
+    }
+
+    #[test]
+    fn a_budget_that_proved_wrong_is_not_used_up() {
+        let mut budget = SpaceBudget::new(64 * MIB, 2);
+        budget.refill(1_000 * MIB, 4_096);
+        budget.forget();
+        assert!(!budget.take(1));
     }
 
     #[test]

@@ -83,6 +83,20 @@ impl Disk {
         }
     }
 
+    /// Ends the write that starts at `position` without all of it; with `torn`, some of it is in the file, and not synced.
+    pub(crate) fn cut_short(&mut self, segment: u64, position: u64, torn: Option<Random>) {
+        let file = self.files.get_mut(&segment).unwrap();
+        let position = usize::try_from(position).unwrap();
+        let at = file.in_flight.iter().position(|write| write.position == position).unwrap();
+        let write = file.in_flight.remove(at);
+        if let Some(mut random) = torn {
+            let mut bytes = file.visible();
+            write.tear(&mut bytes, &mut random);
+            let bytes = bytes.get(position..write.end().min(bytes.len())).unwrap_or_default().to_vec();
+            file.unsynced.push(Write { position, bytes, replaced: Vec::new() });
+        }
+    }
+
     /// Starts a sync; it covers what is completed now.
     pub(crate) fn start_sync(&mut self, segment: u64) {
         let file = self.files.get_mut(&segment).unwrap();
@@ -102,6 +116,7 @@ impl Disk {
         let file = self.files.get_mut(&segment).unwrap();
         file.safe = file.visible();
         file.unsynced.clear();
+        file.syncing = 0;
         file.safe.truncate(usize::try_from(length).unwrap());
     }
 

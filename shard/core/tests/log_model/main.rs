@@ -98,6 +98,9 @@ fn a_long_run_rolls_deletes_and_tears() {
             world.poll();
             world.complete(usize::try_from(round).unwrap());
             world.complete(usize::try_from(round * 7).unwrap());
+            if round % 11 == 0 {
+                world.run_out_of_room(round % 33 != 0, round);
+            }
             world.read(round % 101);
             if round % 7 == 0 {
                 world.note();
@@ -110,6 +113,7 @@ fn a_long_run_rolls_deletes_and_tears() {
         let counts = world.counts;
         assert!(counts.acked > 500 && counts.rolls > 20 && counts.deleted > 10, "{counts:?}");
         assert!(counts.crashes >= 40 && counts.torn > 5 && counts.indexed > 5, "{counts:?}");
+        assert!(counts.undone > 5, "{counts:?}");
     }
 }
 

@@ -37,6 +37,11 @@ fn a_driver_that_deletes_before_the_start_is_noted_is_noticed() {
 }
 
 #[test]
+fn a_driver_that_leaves_what_had_no_room_is_noticed() {
+    assert!(noticed_after(Mutant::LeavesWhatHadNoRoom).is_some());
+}
+
+#[test]
 fn a_driver_that_forgets_what_it_noted_is_noticed() {
     assert!(noticed_after(Mutant::ForgetsStart).is_some());
 }

@@ -24,6 +24,7 @@ pub(crate) enum Step {
     Read { percent: u64 },
     Fail,
     Reject,
+    RunOutOfRoom { touched: bool, seed: u64 },
     Restart,
     Crash { seed: u64, stop: Stop },
 }
@@ -52,13 +53,14 @@ pub(crate) fn perform(world: &mut World, step: &Step) {
         Step::Read { percent } => world.read(percent),
         Step::Fail => world.fail(),
         Step::Reject => world.reject(),
+        Step::RunOutOfRoom { touched, seed } => world.run_out_of_room(touched, seed),
         Step::Restart => world.restart(),
         Step::Crash { seed, stop } => world.crash(stop, seed),
     }
 }
 
 fn step(random: &mut Random) -> Step {
-    let weights = [30, 15, 40, 1, 4, 5, 6, 10, 1, 1, 2, 4];
+    let weights = [30, 15, 40, 1, 4, 5, 6, 10, 1, 1, 4, 2, 4];
     let mut left = random.below(weights.iter().sum());
     let mut kind = 0;
     while left >= weights[kind] {
@@ -76,7 +78,8 @@ fn step(random: &mut Random) -> Step {
         7 => Step::Read { percent: random.next() % 101 },
         8 => Step::Fail,
         9 => Step::Reject,
-        10 => Step::Restart,
+        10 => Step::RunOutOfRoom { touched: random.below(3) != 0, seed: random.next() },
+        11 => Step::Restart,
         _ => {
             let stop = if random.below(2) == 0 { Stop::Kill } else { Stop::PowerCut };
             Step::Crash { seed: random.next(), stop }

@@ -41,6 +41,8 @@ pub(crate) enum Mutant {
     DeletesBeforeNoting,
     /// It does not tell a recovery where the log started.
     ForgetsStart,
+    /// It tells that a write that found no room was undone when it was not.
+    LeavesWhatHadNoRoom,
 }
 
 /// The log, its disk, what was asked of it and what it answered.
@@ -94,6 +96,7 @@ pub(crate) struct Counts {
     pub(crate) crashes: u64,
     pub(crate) torn: u64,
     pub(crate) indexed: u64,
+    pub(crate) undone: u64,
 }
 
 impl World {
@@ -173,15 +176,27 @@ impl World {
         }
     }
 
-    /// An operation in flight fails.
-    pub(crate) fn fail(&mut self) {
-        if let Some(&SegmentEffect::Create { segment, .. }) = self.in_flight.get(&Lane::Retention) {
-            // No room for a segment that nobody waits for: it is as if it had never been wanted.
-            self.in_flight.remove(&Lane::Retention);
+    /// An operation in flight finds no room on the disk.
+    pub(crate) fn run_out_of_room(&mut self, touched: bool, seed: u64) {
+        let creates = |lane: &&Lane| matches!(self.in_flight.get(*lane), Some(SegmentEffect::Create { .. }));
+        if let Some(&lane) = [Lane::Append, Lane::Retention].iter().find(creates) {
+            // It is as if the segment had never been wanted.
+            let Some(SegmentEffect::Create { segment, .. }) = self.in_flight.remove(&lane) else { return };
             self.disk.remove(segment.get());
             self.disk.sync_directory();
-            return self.store_event(SegmentEvent::NotCreated);
+            return self.store_event(SegmentEvent::NotCreated { reason: "ENOSPC".into() });
         }
+        if let Some(&SegmentEffect::Write { segment, position, .. }) = self.in_flight.get(&Lane::Append) {
+            self.in_flight.remove(&Lane::Append);
+            self.disk.cut_short(segment.get(), position, touched.then(|| Random::new(seed)));
+            self.handed.insert(segment.get(), position);
+            self.counts.undone += u64::from(touched);
+            self.store_event(SegmentEvent::NotWritten { reason: "ENOSPC".into(), touched });
+        }
+    }
+
+    /// An operation in flight fails.
+    pub(crate) fn fail(&mut self) {
         let lanes = [Lane::Append, Lane::Sync];
         if let Some(lane) = lanes.iter().find(|lane| self.in_flight.contains_key(lane)) {
             self.in_flight.remove(lane);

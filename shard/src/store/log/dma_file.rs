@@ -71,6 +71,11 @@ impl BlockFile {
         self.file.truncate(length).await.map_err(|error| self.error("cutting", error))
     }
 
+    /// Whether nobody else has it in use.
+    pub(super) fn is_idle(&self) -> bool {
+        Rc::strong_count(&self.file) == 1
+    }
+
     /// Closes the file, unless another clone is in use.
     pub(super) async fn close(self) {
         if let Err(error) = self.file.close_rc().await {
@@ -80,12 +85,12 @@ impl BlockFile {
 
     async fn open_with(path: PathBuf, options: &OpenOptions, operation: &'static str) -> Result<Self, FileError> {
         let opened = options.dma_open(&path).await;
-        let file = opened.map_err(|error| FileError::of_io(operation, &path, error))?;
+        let file = opened.map_err(|error| FileError::of_executor(operation, &path, error))?;
         Ok(Self { file: Rc::new(file), path: path.into() })
     }
 
     fn error(&self, operation: &'static str, error: glommio::GlommioError<()>) -> FileError {
-        FileError::of_io(operation, &self.path, error)
+        FileError::of_executor(operation, &self.path, error)
     }
 }
 
@@ -104,7 +109,7 @@ pub(super) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), Fi
 
 /// Makes the names in a directory durable: files made, renamed and removed.
 pub(super) async fn sync_directory(path: &Path) -> Result<(), FileError> {
-    let error = |error: glommio::GlommioError<()>| FileError::of_io("syncing", path, error);
+    let error = |error: glommio::GlommioError<()>| FileError::of_executor("syncing", path, error);
     let directory = Directory::open(path).await.map_err(error)?;
     directory.sync().await.map_err(error)?;
     directory.close().await.map_err(error)

@@ -6,6 +6,7 @@ use super::{
     data_dir,
     dma_file::{Access, BlockFile, remove_file},
     file_error::FileError,
+    files::FileKind,
     partition::Inner,
     perform::{create_file, report, write_bytes},
 };
@@ -24,8 +25,12 @@ impl Journal {
         Self { files, file: None, failed: None }
     }
 
-    pub(super) const fn take_file(&mut self) -> Option<BlockFile> {
-        self.file.take()
+    pub(super) const fn replace_file(&mut self, next: Option<BlockFile>) -> Option<BlockFile> {
+        std::mem::replace(&mut self.file, next)
+    }
+
+    pub(super) fn take_idle(&mut self) -> Option<BlockFile> {
+        if self.file.as_ref().is_some_and(BlockFile::is_idle) { self.file.take() } else { None }
     }
 }
 
@@ -61,28 +66,32 @@ impl Inner {
     }
 
     async fn write_journal(&self, write: JournalWrite) -> Result<(), FileError> {
+        let _turn = self.shared.files.turn().await;
+        let _io = self.shared.watch.begin();
         match write {
             JournalWrite::Create { generation, bytes } => {
                 let path = data_dir::journal_path(&self.directory, generation);
+                self.shared.files.make_room(self.id, FileKind::Journal).await;
                 let file = create_file(path, &self.directory, &bytes).await?;
-                let old = self.journal.borrow_mut().file.replace(file);
-                if let Some(old) = old {
-                    glommio::spawn_local(old.close()).detach();
-                }
+                self.replace_journal_file(Some(file)).await;
                 Ok(())
             }
             JournalWrite::Write { generation, position, bytes } => {
-                let open = self.journal.borrow().file.clone();
-                let file = if let Some(file) = open {
-                    file
-                } else {
-                    let path = data_dir::journal_path(&self.directory, generation);
-                    let file = BlockFile::open(path, Access::WriteDurable).await?;
-                    self.journal.borrow_mut().file = Some(file.clone());
-                    file
-                };
+                let file = self.journal_file(generation).await?;
                 write_bytes(&file, position, &bytes).await
             }
         }
+    }
+
+    async fn journal_file(&self, generation: u64) -> Result<BlockFile, FileError> {
+        let open = self.journal.borrow().file.clone();
+        if let Some(file) = open {
+            self.shared.files.note_use(self.id, FileKind::Journal);
+            return Ok(file);
+        }
+        self.shared.files.make_room(self.id, FileKind::Journal).await;
+        let file = BlockFile::open(data_dir::journal_path(&self.directory, generation), Access::WriteDurable).await?;
+        self.replace_journal_file(Some(file.clone())).await;
+        Ok(file)
     }
 }

@@ -11,10 +11,10 @@ use shard_core::{
     delivery::JournalFiles,
     format::{durable_ends::DurableEnd, record_batch::RecordBatch},
     log::{Lane, Reached, Retention, SegmentEvent, SegmentLog, Step},
-    model::{Offset, OffsetRange, Timestamp},
+    model::{Offset, OffsetRange, Timestamp, TopicPartition},
 };
 
-use super::{Shared, dma_file::BlockFile, journal::Journal};
+use super::{Shared, dma_file::BlockFile, files::FileKind, journal::Journal};
 use crate::store::{AppendFault, CursorsStored, MessageStore, ReadFault, StoreError};
 
 /// How far a look for a time reads at once; the index narrows it to less.
@@ -30,6 +30,7 @@ pub struct LogPartition {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) shared: Rc<Shared>,
+    pub(super) id: TopicPartition,
     pub(super) directory: Rc<Path>,
     pub(super) log: RefCell<SegmentLog>,
     /// The segment that is written to, once it is open.
@@ -56,16 +57,19 @@ impl LogPartition {
         (log, point): (SegmentLog, Rc<Cell<DurableEnd>>),
         journal: JournalFiles,
     ) -> Self {
-        let inner = Inner {
+        let id = log.config().partition;
+        let inner = Rc::new(Inner {
             shared,
+            id,
             directory,
             log: RefCell::new(log),
             active: RefCell::new(None),
             journal: RefCell::new(Journal::new(journal)),
             point,
             waiting: RefCell::new(Vec::new()),
-        };
-        Self { inner: Rc::new(inner) }
+        });
+        inner.shared.files.adopt(id, &inner);
+        Self { inner }
     }
 }
 
@@ -79,25 +83,17 @@ impl MessageStore for LogPartition {
         self.inner.log.borrow_mut().begin_append(&batches, durable);
         match self.inner.run(Lane::Append, &batches).await {
             Ok(()) => Ok(if durable { Reached::Disk } else { Reached::Written }),
-            Err(error) => Err(AppendFault::Failed(error)),
+            Err(fault) => Err(fault),
         }
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
         self.inner.log.borrow_mut().begin_sync();
-        self.inner.run(Lane::Sync, &[]).await
+        self.inner.run(Lane::Sync, &[]).await.map_err(StoreError::new)
     }
 
     async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
-        let Some(plan) = self.inner.plan(wanted)? else { return Ok(Vec::new()) };
-        let found = self.inner.shared.reader.read(&self.inner.directory, plan, wanted, bytes_max).await;
-        // Retention may have taken the file away meanwhile.
-        let start = self.inner.log.borrow().log_start();
-        match found {
-            Err(_) if wanted.start < start => Err(ReadFault::Expired { offset: wanted.start, start }),
-            Err(reason) => Err(ReadFault::Damaged { offset: wanted.start, reason }),
-            Ok(found) => Ok(found),
-        }
+        self.inner.read(wanted, bytes_max).await
     }
 
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
@@ -119,7 +115,7 @@ impl MessageStore for LogPartition {
 
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
         self.inner.log.borrow_mut().begin_retention(now, keep);
-        self.inner.run(Lane::Retention, &[]).await?;
+        self.inner.run(Lane::Retention, &[]).await.map_err(StoreError::new)?;
         Ok(self.inner.log.borrow().log_start())
     }
 
@@ -132,6 +128,7 @@ impl MessageStore for LogPartition {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
+        drop(self.inner.shared.read_ahead.take(self.inner.id));
         self.inner.log.borrow_mut().close();
         loop {
             self.inner.start_upkeep();
@@ -151,18 +148,19 @@ impl MessageStore for LogPartition {
 
 impl Inner {
     /// Performs what a lane's operation wants, to its end.
-    pub(super) async fn run(self: &Rc<Self>, lane: Lane, batches: &[RecordBatch]) -> Result<(), StoreError> {
+    pub(super) async fn run(self: &Rc<Self>, lane: Lane, batches: &[RecordBatch]) -> Result<(), AppendFault> {
         loop {
             let step = self.log.borrow_mut().poll(lane);
             self.start_upkeep();
             match step {
                 Step::Do(effect) => {
-                    let event = self.perform(lane, effect, batches).await;
+                    let event = self.perform(effect, batches).await;
                     self.on_event(event);
                 }
                 Step::Wait => self.changed().await,
                 Step::Done => return Ok(()),
-                Step::Failed => return Err(self.failure()),
+                Step::Rejected { reason } => return Err(AppendFault::Rejected { reason }),
+                Step::Failed => return Err(AppendFault::Failed(StoreError::new(self.failure()))),
             }
         }
     }
@@ -173,7 +171,7 @@ impl Inner {
             let Step::Do(effect) = self.log.borrow_mut().poll(Lane::Upkeep) else { return };
             let inner = Rc::clone(self);
             glommio::spawn_local(async move {
-                let event = inner.perform(Lane::Upkeep, effect, &[]).await;
+                let event = inner.perform(effect, &[]).await;
                 inner.on_event(event);
                 inner.start_upkeep();
             })
@@ -200,13 +198,41 @@ impl Inner {
 
     /// Closes the files that are open for writing.
     pub(super) async fn close_files(&self) {
-        let active = self.active.borrow_mut().take();
-        if let Some(active) = active {
-            active.file.close().await;
+        self.replace_active(None).await;
+        self.replace_journal_file(None).await;
+    }
+
+    /// Goes on with another segment, or with none, and closes the one before.
+    pub(super) async fn replace_active(&self, next: Option<ActiveSegment>) {
+        if next.is_none() {
+            self.shared.files.forget(self.id, FileKind::Segment);
         }
-        let journal = self.journal.borrow_mut().take_file();
-        if let Some(journal) = journal {
-            journal.close().await;
+        let before = self.active.replace(next);
+        if let Some(before) = before {
+            before.file.close().await;
+        }
+    }
+
+    /// Goes on with another file of the journal, or with none, and closes the one before.
+    pub(super) async fn replace_journal_file(&self, next: Option<BlockFile>) {
+        if next.is_none() {
+            self.shared.files.forget(self.id, FileKind::Journal);
+        }
+        let before = self.journal.borrow_mut().replace_file(next);
+        if let Some(before) = before {
+            before.close().await;
+        }
+    }
+
+    /// Gives a file away to be closed, if it is open and not in use.
+    pub(super) fn take_idle(&self, kind: FileKind) -> Option<BlockFile> {
+        match kind {
+            FileKind::Segment => {
+                let mut active = self.active.borrow_mut();
+                let idle = active.as_ref().is_some_and(|active| active.file.is_idle());
+                if idle { active.take().map(|active| active.file) } else { None }
+            }
+            FileKind::Journal => self.journal.borrow_mut().take_idle(),
         }
     }
 
@@ -218,19 +244,13 @@ impl Inner {
         let _ = event.await;
     }
 
-    fn failure(&self) -> StoreError {
-        StoreError::new(self.log.borrow().failure().unwrap_or("the log failed"))
+    fn failure(&self) -> String {
+        self.log.borrow().failure().unwrap_or("the log failed").to_owned()
     }
+}
 
-    fn plan(&self, wanted: OffsetRange) -> Result<Option<shard_core::log::ReadPlan>, ReadFault> {
-        let log = self.log.borrow();
-        let (start, end) = (log.log_start(), log.written_end());
-        if wanted.start < start {
-            return Err(ReadFault::Expired { offset: wanted.start, start });
-        }
-        if wanted.start > end {
-            return Err(ReadFault::PastEnd { offset: wanted.start, end });
-        }
-        Ok(log.read_plan(wanted.start).filter(|_| !wanted.is_empty()))
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.files.release(self.id, self);
     }
 }

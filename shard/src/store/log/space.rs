@@ -7,6 +7,7 @@ use std::{
 
 use shard_core::log::SpaceBudget;
 
+use super::file_error::FileError;
 use crate::blocking::off_the_shard;
 
 /// The room on the disk, as one shard knows it.
@@ -17,13 +18,15 @@ pub(super) struct Space {
     budget: Cell<SpaceBudget>,
     /// Whether the last append that asked was refused; told once.
     full: Cell<bool>,
+    /// Whether the last write found no room although there should have been some; told once.
+    surprised: Cell<bool>,
 }
 
 impl Space {
     pub(super) fn new(directory: &Path, reserve: u64, shards: usize) -> Self {
         let writers = u64::try_from(shards).unwrap_or(u64::MAX);
         let budget = Cell::new(SpaceBudget::new(reserve, writers));
-        Self { directory: directory.to_owned(), reserve, budget, full: Cell::new(false) }
+        Self { directory: directory.to_owned(), reserve, budget, full: Cell::new(false), surprised: Cell::new(false) }
     }
 
     /// Sets `bytes` aside for a write.
@@ -64,6 +67,23 @@ impl Space {
         let taken = budget.take(bytes);
         self.budget.set(budget);
         taken
+    }
+
+    /// A write found no room after all: others have taken it, or a quota says so. The disk is asked before the next one.
+    pub(super) fn on_no_room(&self, error: &FileError) {
+        let mut budget = self.budget.get();
+        budget.forget();
+        self.budget.set(budget);
+        if !self.surprised.replace(true) {
+            tracing::error!(%error, "the disk has no room in spite of the reserve: what finds none is refused");
+        }
+    }
+
+    /// A write found room.
+    pub(super) fn on_written(&self) {
+        if self.surprised.replace(false) {
+            tracing::info!("the disk has room again");
+        }
     }
 
     fn tell(&self, available: u64, has_room: bool) {

@@ -20,26 +20,30 @@ use crate::store::StoreError;
 impl Inner {
     /// Removes the batches that hold `to` or a later offset.
     pub(super) async fn truncate(self: &Rc<Self>, to: Offset) -> Result<Offset, StoreError> {
-        let (start, end, plan) = {
+        let (start, end) = {
             let log = self.log.borrow();
             if let Some(reason) = log.failure() {
                 return Err(StoreError::new(reason));
             }
-            (log.log_start(), log.written_end(), log.read_plan(to))
+            (log.log_start(), log.written_end())
         };
         if to < start {
             return Err(StoreError::new(format!("the log starts at offset {start}, it can't be cut to {to}")));
         }
-        let Some(plan) = plan else { return Ok(end) };
-        let wanted = OffsetRange::new(to, to.next());
-        let placed = self.shared.reader.place(&self.directory, plan, wanted).await.map_err(StoreError::new)?;
+        if to >= end {
+            return Ok(end);
+        }
+        drop(self.shared.read_ahead.take(self.id));
+        let placed = self.find(OffsetRange::new(to, to.next()), 1).await.map_err(StoreError::new)?;
+        let Some(placed) = placed.into_iter().next() else { return Ok(end) };
+        let base_offset = placed.batch.offsets().start;
         let torn = Some(format!("the log is cut to offset {to}"));
-        let cut = Cut { segment: plan.segment, position: placed.position, torn };
-        if let Err(error) = self.cut(&cut, placed.base_offset).await {
+        let cut = Cut { segment: placed.segment, position: placed.position, torn };
+        if let Err(error) = self.cut(&cut, base_offset).await {
             self.on_event(SegmentEvent::Failed { reason: error.to_string() });
             return Err(error);
         }
-        Ok(placed.base_offset)
+        Ok(base_offset)
     }
 
     async fn cut(self: &Rc<Self>, cut: &Cut, end: Offset) -> Result<(), StoreError> {

@@ -100,15 +100,14 @@ fn notes_of(partition: &PartitionReport) -> Vec<String> {
     }
     if partition.damaged > 0 && !matches!(partition.start, Start::StaysClosed { .. }) {
         notes.push(
-            "a start does not read the damaged place; who reads there, or close behind it, is told `data_corrupt`"
-                .to_owned(),
+            "a start does not read the damaged place; who reads the lost offsets is told `data_corrupt`".to_owned(),
         );
     }
     for index in &partition.indexes {
         let what = if index.rebuilt {
             "will be rebuilt"
         } else {
-            "leads astray and would be believed: remove the .index file, and a start reads the segment instead"
+            "leads astray: the first read that notices finds its way without it and removes the .index file"
         };
         notes.push(format!("the index of segment {} {what}: {}", index.segment, index.reason));
     }

@@ -24,6 +24,11 @@ pub enum Step {
     Wait,
     /// The operation has ended, or there is none.
     Done,
+    /// The append has ended: nothing of it is in the log, and the next one may succeed.
+    Rejected {
+        /// For people.
+        reason: String,
+    },
     /// The log has failed, and the operation with it.
     Failed,
 }
@@ -32,8 +37,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmentEffect {
     /// Make the file, in the place of whatever may be there, write this header block, sync the file and its directory;
-    /// then `SegmentEvent::Created`. If there is no room for it, and it is for retention, it may be left away; then
-    /// `SegmentEvent::NotCreated`.
+    /// then `SegmentEvent::Created`. If there is no room for it, leave nothing of it; then `SegmentEvent::NotCreated`.
     Create {
         /// The new segment.
         segment: Offset,
@@ -51,7 +55,7 @@ pub enum SegmentEffect {
         length: u64,
     },
     /// Write the batches of the append one behind the other, padded with zeros to whole blocks; then
-    /// `SegmentEvent::Written`.
+    /// `SegmentEvent::Written`. If there is no room for them, `SegmentEvent::NotWritten`.
     Write {
         /// The segment.
         segment: Offset,
@@ -61,6 +65,14 @@ pub enum SegmentEffect {
         padded_bytes: usize,
         /// Whether it has to be on the disk when `Written` is told.
         durable: bool,
+    },
+    /// Cut the segment to this length and sync it, so that nothing is left of a write that found no room; then
+    /// `SegmentEvent::Undone`.
+    Undo {
+        /// The segment.
+        segment: Offset,
+        /// The position at which the write began.
+        length: u64,
     },
     /// Sync the segment; then `SegmentEvent::Synced`.
     Sync {
@@ -98,11 +110,23 @@ pub enum SegmentEvent {
     /// The segment is there, and durably so.
     Created,
     /// There was no room for the segment, and nothing is left of its file, durably so.
-    NotCreated,
+    NotCreated {
+        /// For people.
+        reason: String,
+    },
     /// The range is prepared, as far as there was room on the disk.
     Prepared,
     /// The write is done.
     Written,
+    /// There was no room for the write, and nothing worse is wrong.
+    NotWritten {
+        /// For people.
+        reason: String,
+        /// Whether any part of it may be in the file.
+        touched: bool,
+    },
+    /// Nothing is left of the write that found no room, durably so.
+    Undone,
     /// Everything written to the segment before the sync began is on the disk.
     Synced,
     /// The segment is sealed and its index written, or not.
@@ -116,8 +140,8 @@ pub enum SegmentEvent {
     Deleted,
     /// The deletions are durable, or are left to the next start.
     DirectorySynced,
-    /// A create, a prepare, a write or a sync failed, other than a prepare for want of room: the log is not to be
-    /// trusted until it was recovered.
+    /// A create, a prepare or a write failed for another reason than want of room, or a sync or an undo for any: the log
+    /// is not to be trusted until it was recovered.
     Failed {
         /// For people.
         reason: String,

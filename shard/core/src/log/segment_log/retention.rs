@@ -69,15 +69,6 @@ impl SegmentLog {
         }
     }
 
-    /// Goes back to the segment that was to be left, once it is no longer being cut to what it held.
-    pub(super) fn on_not_created(&mut self) {
-        self.last = if self.sealing > 0 { LastSegment::BeingSealed } else { LastSegment::There };
-        self.segments.pop_back();
-        self.prepared_end = self.segments.back().map_or(0, |last| last.end);
-        self.upkeep.retain(|effect| !matches!(effect, SegmentEffect::Seal { .. }));
-        self.retention = None;
-    }
-
     pub(super) fn on_start_noted(&mut self, durable: bool) {
         let Some(Round { phase: Phase::Noting { count, start }, .. }) = &self.retention else { return };
         let (count, start) = (*count, *start);
@@ -97,7 +88,7 @@ impl SegmentLog {
                 return self.start_sync();
             }
             self.set_phase(Phase::Deciding);
-            return self.roll(self.written_end, now);
+            return self.roll(self.written_end, now, true);
         }
         self.set_phase(Phase::Deciding);
         self.decide(now, keep)
@@ -106,7 +97,8 @@ impl SegmentLog {
     fn decide(&mut self, now: Timestamp, keep: Retention) -> Step {
         // While the last segment may not be there, the one before it carries the log's end: were it deleted, a restart
         // would give the same offsets anew.
-        let count = if self.last == LastSegment::BeingCreated { 0 } else { self.expired(now, keep) };
+        let in_doubt = matches!(self.last, LastSegment::BeingCreated { .. });
+        let count = if in_doubt { 0 } else { self.expired(now, keep) };
         let Some(first_kept) = self.segments.get(count).filter(|_| count > 0) else {
             self.retention = None;
             return Step::Done;

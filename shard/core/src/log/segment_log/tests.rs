@@ -27,7 +27,7 @@ fn begin(log: &mut SegmentLog, payload_bytes: usize, durable: bool) {
 fn next(log: &mut SegmentLog) -> SegmentEffect {
     match log.poll(Lane::Append) {
         Step::Do(effect) => effect,
-        step @ (Step::Wait | Step::Done | Step::Failed) => panic!("{step:?}"),
+        step @ (Step::Wait | Step::Done | Step::Rejected { .. } | Step::Failed) => panic!("{step:?}"),
     }
 }
 
@@ -47,6 +47,7 @@ fn run(log: &mut SegmentLog, lane: Lane) -> Vec<SegmentEffect> {
             SegmentEffect::Create { .. } => SegmentEvent::Created,
             SegmentEffect::Prepare { .. } => SegmentEvent::Prepared,
             SegmentEffect::Write { .. } => SegmentEvent::Written,
+            SegmentEffect::Undo { .. } => SegmentEvent::Undone,
             SegmentEffect::Sync { .. } => SegmentEvent::Synced,
             SegmentEffect::Seal { .. } => SegmentEvent::Sealed,
             SegmentEffect::NoteStart { .. } => SegmentEvent::StartNoted { durable: true },
@@ -167,7 +168,7 @@ fn zeros_never_land_on_what_was_written() {
                 }
                 Step::Do(effect) => panic!("{effect:?}"),
                 Step::Wait => log.on_event(SegmentEvent::Prepared),
-                Step::Done | Step::Failed => break,
+                Step::Done | Step::Rejected { .. } | Step::Failed => break,
             }
         }
     }
@@ -397,7 +398,7 @@ fn a_segment_that_has_no_room_for_its_next_is_written_to_again() {
     assert!(matches!(upkeep(&mut log).as_slice(), [SegmentEffect::Seal { .. }]));
     begin(&mut log, 100, true);
     assert_eq!(log.poll(Lane::Append), Step::Wait);
-    log.on_event(SegmentEvent::NotCreated);
+    log.on_event(SegmentEvent::NotCreated { reason: "full".into() });
     assert_eq!(log.poll(Lane::Retention), Step::Done);
     assert_eq!(log.poll(Lane::Append), Step::Wait, "the segment is being cut to what it held");
     log.on_event(SegmentEvent::Sealed);
@@ -405,6 +406,120 @@ fn a_segment_that_has_no_room_for_its_next_is_written_to_again() {
     assert_eq!((segment, position), (Offset::ZERO, 8192));
     log.on_event(SegmentEvent::Written);
     assert_eq!((log.log_start(), log.written_end(), log.failure()), (Offset::ZERO, offset(2), None));
+}
+
+fn no_room(touched: bool) -> SegmentEvent {
+    SegmentEvent::NotWritten { reason: "full".into(), touched }
+}
+
+fn rejected() -> Step {
+    Step::Rejected { reason: "full".into() }
+}
+
+#[test]
+fn an_append_that_finds_no_room_leaves_nothing_and_the_next_begins_where_it_began() {
+    let mut log = empty();
+    append(&mut log, 100);
+    begin(&mut log, 10_000, true);
+    assert_eq!(position_of(&next(&mut log)), 8192);
+    log.on_event(no_room(true));
+    assert_eq!(next(&mut log), SegmentEffect::Undo { segment: Offset::ZERO, length: 8192 });
+    assert_eq!(log.poll(Lane::Append), Step::Wait, "it is refused once nothing of it can come back");
+    log.on_event(SegmentEvent::Undone);
+    assert_eq!(log.poll(Lane::Append), rejected());
+    assert_eq!(log.poll(Lane::Append), Step::Done, "it is refused once");
+    assert_eq!((log.written_end(), log.durable_end(), log.failure()), (offset(1), offset(1), None));
+    begin(&mut log, 100, true);
+    assert_eq!(position_of(&next(&mut log)), 8192);
+    log.on_event(SegmentEvent::Written);
+    assert_eq!((log.poll(Lane::Append), log.durable_end()), (Step::Done, offset(2)));
+}
+
+#[test]
+fn an_append_that_never_reached_its_file_is_refused_at_once() {
+    let mut log = empty();
+    append(&mut log, 100);
+    begin(&mut log, 100, false);
+    next(&mut log);
+    log.on_event(no_room(false));
+    assert_eq!(log.poll(Lane::Append), rejected());
+    begin(&mut log, 100, true);
+    assert_eq!(position_of(&next(&mut log)), 8192);
+}
+
+#[test]
+fn nothing_is_cut_off_while_zeros_are_on_their_way_behind_it() {
+    let mut log = empty();
+    begin(&mut log, 100, true);
+    next(&mut log);
+    log.on_event(SegmentEvent::Created);
+    next(&mut log);
+    assert!(matches!(upkeep(&mut log).as_slice(), [SegmentEffect::Prepare { .. }]));
+    log.on_event(no_room(true));
+    assert_eq!(log.poll(Lane::Append), Step::Wait);
+    log.on_event(SegmentEvent::Prepared);
+    assert_eq!(next(&mut log), SegmentEffect::Undo { segment: Offset::ZERO, length: 4096 });
+    log.on_event(SegmentEvent::Undone);
+    assert_eq!(log.poll(Lane::Append), rejected());
+    // What was prepared is cut off too.
+    begin(&mut log, 100, true);
+    next(&mut log);
+    let [SegmentEffect::Prepare { position, .. }] = upkeep(&mut log)[..] else { panic!("nothing is prepared") };
+    assert_eq!(position, 8192);
+}
+
+#[test]
+fn a_cut_that_fails_ends_the_log() {
+    let mut log = empty();
+    append(&mut log, 100);
+    begin(&mut log, 100, true);
+    next(&mut log);
+    log.on_event(no_room(true));
+    next(&mut log);
+    log.on_event(SegmentEvent::Failed { reason: "EIO".into() });
+    assert_eq!((log.poll(Lane::Append), log.failure()), (Step::Failed, Some("EIO")));
+}
+
+#[test]
+fn an_append_whose_segment_finds_no_room_is_refused_and_retention_goes_on() {
+    let mut log = empty();
+    for _ in 0..20 {
+        append(&mut log, 6_000);
+    }
+    log.begin_retention(Timestamp::from_millis(1 << 40), keep_ms(1));
+    // The last segment is left for its age, and nothing is decided before the append begins.
+    assert!(matches!(log.poll(Lane::Retention), Step::Do(SegmentEffect::Create { .. })));
+    log.on_event(SegmentEvent::NotCreated { reason: "full".into() });
+    let last = *log.segment_bases().last().unwrap();
+    while log.segment_bases().last() == Some(&last) {
+        upkeep(&mut log);
+        log.on_event(SegmentEvent::Sealed);
+        begin(&mut log, 6_000, true);
+        if let SegmentEffect::Create { .. } = next(&mut log) {
+            break;
+        }
+        log.on_event(SegmentEvent::Written);
+        log.on_event(SegmentEvent::Prepared);
+        assert_eq!(log.poll(Lane::Append), Step::Done);
+    }
+    log.begin_retention(Timestamp::from_millis(1 << 40), keep_ms(1));
+    let end = log.written_end();
+    log.on_event(SegmentEvent::NotCreated { reason: "full".into() });
+    assert_eq!(log.poll(Lane::Append), rejected());
+    assert_eq!((log.written_end(), log.segment_bases().last()), (end, Some(&last)));
+    assert!(log.poll(Lane::Retention) != Step::Done, "the round was not the append's");
+}
+
+#[test]
+fn a_new_log_whose_first_segment_finds_no_room_begins_with_the_next_append() {
+    let mut log = empty();
+    begin(&mut log, 100, true);
+    next(&mut log);
+    log.on_event(SegmentEvent::NotCreated { reason: "full".into() });
+    assert_eq!(log.poll(Lane::Append), rejected());
+    assert_eq!((log.segment_bases(), log.durable_point().position), (Vec::new(), 0));
+    append(&mut log, 100);
+    assert_eq!(log.durable_end(), offset(1));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What nobody waits for: zeros ahead of the log, indexes of segments that are done.
 
-use super::{Append, LastSegment, SegmentEffect, SegmentLog, Step, limits};
+use super::{Append, AppendPhase, LastSegment, SegmentEffect, SegmentLog, Step, limits};
 
 impl SegmentLog {
     pub(super) fn poll_upkeep(&mut self) -> Step {
@@ -22,7 +22,9 @@ impl SegmentLog {
 
     fn plan_prepare(&mut self) {
         let Some(last) = self.segments.back() else { return };
-        let Some(Append { durable: true, writing: Some((start, end)), .. }) = self.append else { return };
+        let Some(Append { durable: true, phase: AppendPhase::Writing { start, end }, .. }) = self.append else {
+            return;
+        };
         // Only small durable writes gain by it; an idle log prepares nothing.
         if self.preparing_end.is_some() || self.closing || end - start > limits::PREPARE_FLUSH_BYTES_MAX {
             return;

@@ -100,6 +100,7 @@ impl World {
             }
             Step::Wait => false,
             Step::Done => self.on_ended(lane, false),
+            Step::Rejected { reason } => self.on_rejected(reason),
             Step::Failed => self.on_ended(lane, true),
         }
     }
@@ -134,6 +135,17 @@ impl World {
         true
     }
 
+    /// Nothing of an append is in the store: it is as if it had never been handed over.
+    fn on_rejected(&mut self, reason: String) -> bool {
+        for batch in self.appending.take().expect("an append is under way") {
+            let base = batch.offsets().start.get();
+            self.appended.remove(&base);
+            self.handed_over.remove(&base);
+        }
+        self.append_event(AppendEvent::Rejected { reason });
+        true
+    }
+
     fn start(&mut self, lane: Lane, effect: SegmentEffect) {
         match &effect {
             SegmentEffect::Create { segment, header } => {
@@ -165,6 +177,7 @@ impl World {
             SegmentEffect::Sync { segment } => {
                 self.disk.start_sync(segment.get());
             }
+            SegmentEffect::Undo { .. } => assert!(self.preparing.is_none(), "zeros would land behind the cut"),
             SegmentEffect::Seal { segment, length, index } => {
                 self.sealing.push_back((segment.get(), *length, index.clone()));
                 return;
@@ -189,6 +202,12 @@ impl World {
                 let synced = durable && self.mutant != Some(Mutant::AcknowledgesBeforeSync);
                 self.disk.complete(segment.get(), position, synced);
                 SegmentEvent::Written
+            }
+            SegmentEffect::Undo { segment, length } => {
+                if self.mutant != Some(Mutant::LeavesWhatHadNoRoom) {
+                    self.disk.truncate(segment.get(), length);
+                }
+                SegmentEvent::Undone
             }
             SegmentEffect::Sync { segment } => {
                 self.disk.complete_sync(segment.get());

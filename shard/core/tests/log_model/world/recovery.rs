@@ -45,6 +45,9 @@ impl World {
             Some(SegmentEffect::SyncDirectory) if happened => self.disk.sync_directory(),
             Some(_) | None => {}
         }
+        if let (Some(&SegmentEffect::Undo { segment, length }), true) = (self.in_flight.get(&Lane::Append), happened) {
+            self.disk.truncate(segment.get(), length);
+        }
     }
 
     fn start_again(&mut self, recovered: RecoveredLog) {
