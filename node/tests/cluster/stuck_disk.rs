@@ -26,6 +26,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// F26.
 #[test]
 fn a_disk_that_stands_still_is_told_and_takes_nothing_new_until_it_goes_on() {
     let filesystem = match LoopFilesystem::mount(256) {

@@ -56,6 +56,8 @@ pub struct ReadFailure {
     pub reason: String,
     /// Nothing bears out the place at which the read began: another place may do better.
     pub astray: bool,
+    /// Nothing was read, and that says nothing of what is there: later it may be.
+    pub away: bool,
 }
 
 impl SegmentRead {
@@ -212,14 +214,14 @@ impl SegmentRead {
         let (at, what) = self.fault.as_ref().map_or((0, ""), |(position, reason)| (*position, reason.as_str()));
         let to = behind.map(|behind| format!(", up to offset {behind}")).unwrap_or_default();
         let reason = format!("segment {}, position {at}: {what}{to}", self.plan.segment);
-        ReadStep::Failed(ReadFailure { reason, astray: at == self.plan.position })
+        ReadStep::Failed(ReadFailure { reason, astray: at == self.plan.position, away: false })
     }
 
     /// What is there is not what the place promised.
     fn astray(&self, met: Offset) -> ReadStep {
         let reason =
             format!("segment {} goes on with offset {met}, position {}", self.plan.segment, self.plan.position);
-        ReadStep::Failed(ReadFailure { reason, astray: true })
+        ReadStep::Failed(ReadFailure { reason, astray: true, away: false })
     }
 }
 

@@ -72,6 +72,7 @@ impl Inner {
         let start = self.log.borrow().log_start();
         match found {
             Err(_) if wanted.start < start => Err(ReadFault::Expired { offset: wanted.start, start }),
+            Err(ReadFailure { reason, away: true, .. }) => Err(ReadFault::Away { reason }),
             Err(ReadFailure { reason, .. }) => Err(ReadFault::Damaged { offset: wanted.start, reason }),
             Ok(found) => Ok(found),
         }
@@ -132,5 +133,5 @@ fn batches_of(found: Vec<Placed>) -> Vec<RecordBatch> {
 }
 
 fn no_place() -> ReadFailure {
-    ReadFailure { reason: "no segment holds it".to_owned(), astray: false }
+    ReadFailure { reason: "no segment holds it".to_owned(), astray: false, away: false }
 }

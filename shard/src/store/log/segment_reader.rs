@@ -42,12 +42,14 @@ impl SegmentReader {
         wanted: OffsetRange,
         bytes_max: usize,
     ) -> Result<Vec<(u64, RecordBatch)>, ReadFailure> {
-        let failure = |error: String| ReadFailure { reason: error, astray: false };
+        let failure = |error: String| ReadFailure { reason: error, astray: false, away: false };
         let permit = self.permits.acquire_permit(1).await;
         let _permit = permit.map_err(|error| failure(error.to_string()))?;
         let _io = self.watch.begin();
         let path = data_dir::segment_path(partition_dir, plan.segment);
-        let file = BlockFile::open(path, Access::Read).await.map_err(|error| failure(error.to_string()))?;
+        let file = BlockFile::open(path, Access::Read).await;
+        // That no more files may be open says nothing of this one.
+        let file = file.map_err(|error| ReadFailure { away: error.is_no_file(), ..failure(error.to_string()) })?;
         let result = self.scan(&file, plan, wanted, bytes_max).await;
         file.close().await;
         result.map_err(|error| failure(error.to_string()))?
