@@ -14,10 +14,14 @@
 //! ```
 //! The broker fills in the fields marked so and the CRC at 12; the publisher's CRC at 36 stays as it was sent.
 
+mod given_ids;
+mod without;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
+pub use self::given_ids::GivenIds;
 use super::{
     checksum::crc32c,
     record::{Record, RecordError, RecordHead},
@@ -89,6 +93,8 @@ pub struct BatchHeader {
 pub struct UnassignedBatch {
     bytes: Vec<u8>,
     record_count: u32,
+    producer: Option<Producer>,
+    given_ids: GivenIds,
 }
 
 /// A batch of a partition, its checksums verified.
@@ -104,6 +110,7 @@ pub struct BatchBuilder {
     /// Header (blank until `finish`) and records.
     bytes: Vec<u8>,
     record_count: u32,
+    given_ids: GivenIds,
 }
 
 /// Why bytes are not a batch that this version can take.
@@ -142,7 +149,7 @@ impl BatchBuilder {
     pub fn new(capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + capacity);
         bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        Self { bytes, record_count: 0 }
+        Self { bytes, record_count: 0, given_ids: GivenIds::default() }
     }
 
     /// Adds a record; `payload` appends its payload bytes.
@@ -159,6 +166,7 @@ impl BatchBuilder {
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         head.encode(0, attributes, &mut self.bytes, payload)?;
+        self.given_ids.note(self.record_count, head.id);
         self.record_count += 1;
         Ok(())
     }
@@ -210,7 +218,8 @@ impl BatchBuilder {
             body_length: narrow(self.bytes.len() - HEADER_BYTES),
         };
         header.encode(&mut self.bytes);
-        Ok(UnassignedBatch { bytes: self.bytes, record_count: self.record_count })
+        let Self { bytes, record_count, given_ids } = self;
+        Ok(UnassignedBatch { bytes, record_count, producer, given_ids })
     }
 }
 
@@ -222,10 +231,14 @@ impl UnassignedBatch {
     pub fn parse(bytes: Vec<u8>) -> Result<Self, BatchError> {
         let bytes = Bytes::from(bytes);
         let batch = RecordBatch::parse(bytes.clone())?;
-        batch.for_each_record(|_| ())?;
-        let record_count = batch.header.record_count;
+        let (mut ordinal, mut given_ids) = (0, GivenIds::default());
+        batch.for_each_record(|record| {
+            given_ids.note(ordinal, record.head.id);
+            ordinal += 1;
+        })?;
+        let BatchHeader { record_count, producer, .. } = batch.header;
         drop(batch);
-        Ok(Self { bytes: Vec::from(bytes), record_count })
+        Ok(Self { bytes: Vec::from(bytes), record_count, producer, given_ids })
     }
 
     /// How many records there are.
@@ -248,8 +261,14 @@ impl UnassignedBatch {
 
     /// Who published it, if it said so.
     #[must_use]
-    pub fn producer(&self) -> Option<Producer> {
-        decode_header(&self.bytes).ok().and_then(|header| header.producer)
+    pub const fn producer(&self) -> Option<Producer> {
+        self.producer
+    }
+
+    /// The ids that publishers gave to its messages.
+    #[must_use]
+    pub const fn given_ids(&self) -> &GivenIds {
+        &self.given_ids
     }
 
     /// Gives the batch its place in a partition.

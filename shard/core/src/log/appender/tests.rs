@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::log::testing::unassigned;
+use crate::log::{DedupConfig, testing::unassigned};
 
 fn config(flush: FlushPolicy) -> AppendConfig {
-    AppendConfig { flush, unflushed_bytes_max: 1 << 20 }
+    AppendConfig { flush, unflushed_bytes_max: 1 << 20, dedup: DedupConfig::default() }
 }
 
 fn log(flush: FlushPolicy) -> Appender {
