@@ -28,7 +28,8 @@ impl SettingsTranslation {
             TopicFlush::Os => FlushPolicy::Os,
         };
         let retention = topic.retention_ms.map(Duration::from_millis);
-        PartitionSettings { flush, retention, retention_bytes: topic.retention_bytes }
+        let dedup_window = Duration::from_millis(topic.dedup_window_ms);
+        PartitionSettings { flush, retention, retention_bytes: topic.retention_bytes, dedup_window }
     }
 }
 

@@ -76,6 +76,8 @@ pub struct PartitionSettings {
     pub retention: Option<Duration>,
     /// How many bytes a partition keeps; any number if none.
     pub retention_bytes: Option<u64>,
+    /// How long the ids of messages are remembered, to recognise those that come again; not at all if zero.
+    pub dedup_window: Duration,
 }
 
 /// What a subscription's configuration says of its delivery.

@@ -26,6 +26,7 @@ use crate::{
 mod acking;
 mod changes;
 mod housekeeping;
+mod learning;
 mod perform;
 mod publishing;
 mod pulling;
@@ -46,6 +47,8 @@ pub struct Shard {
     store: AnyStore,
     alarm: Alarm,
     metrics: Arc<ShardMetrics>,
+    /// What all partitions together remember of earlier publishes takes so many bytes.
+    dedup_bytes: usize,
     next_request: u64,
     checkpointing: bool,
     retaining: bool,
@@ -79,7 +82,7 @@ impl Shard {
         for peer in peers {
             tasks::receive_requests(peer, mailbox.clone());
         }
-        tasks::receive_commands(commands, mailbox.clone(), store.clone());
+        tasks::receive_commands(commands, mailbox.clone(), (store.clone(), config.ack_key));
         tasks::tick(mailbox.clone(), limits::CHECKPOINT_INTERVAL, Rc::clone(&stopped), || ShardEvent::CheckpointDue);
         tasks::tick(mailbox.clone(), limits::RETENTION_INTERVAL, Rc::clone(&stopped), || ShardEvent::RetentionDue);
         let place = (config.index, config.count);
@@ -91,6 +94,7 @@ impl Shard {
             cache: TailCache::new(config.tail_cache_bytes_max),
             store,
             alarm: Alarm::new(mailbox.clone()),
+            dedup_bytes: 0,
             next_request: 0,
             checkpointing: false,
             retaining: false,
@@ -138,7 +142,10 @@ impl Shard {
             ShardEvent::Tick => self.on_tick(),
             ShardEvent::CheckpointDue => self.checkpoint(),
             ShardEvent::CheckpointDone => self.checkpointing = false,
-            ShardEvent::RetentionDue => self.enforce_retention(),
+            ShardEvent::RetentionDue => {
+                self.forget_expired();
+                self.enforce_retention();
+            }
             ShardEvent::RetentionDone => self.retaining = false,
             ShardEvent::Closed { partition } => self.on_closed(partition),
             ShardEvent::Stop { done } => self.begin_stop(done),

@@ -13,11 +13,11 @@ use shard_core::{
     model::{Offset, SubscriptionId, TopicPartition},
 };
 
-use super::Shard;
+use super::{Shard, learning::dedup_config};
 use crate::{
     clock::Clock,
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
-    event::{Applying, ShardEvent},
+    event::{Applying, OpenedLog, ShardEvent},
     partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
@@ -49,16 +49,19 @@ impl Shard {
     pub(super) fn on_opened(
         &mut self,
         change: &PartitionChange,
-        opened: Result<Opened<AnyPartition>, StoreError>,
+        opened: Result<OpenedLog, StoreError>,
         applying: &Rc<Applying>,
     ) {
         let PartitionChange::Open { partition, epoch, settings } = *change else { return };
         match opened {
-            Ok(opened) => {
+            Ok(OpenedLog { opened, mut dedup }) => {
+                dedup.shrink(self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes));
+                self.dedup_bytes += dedup.bytes();
                 if let Some(Slot::Opening(_)) = self.partitions.get(&partition) {
                     tracing::info!(%partition, "a partition that had to wait for its store is there now");
                 }
                 let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
+                let log = log.remembering(dedup, opened.store.found_reached());
                 let open = self.opened_partition((partition, log, retention(&settings)), opened);
                 self.partitions.insert(partition, Slot::Open(Box::new(open)));
             }
@@ -177,7 +180,11 @@ impl Shard {
     }
 
     fn append_config(&self, settings: &PartitionSettings) -> AppendConfig {
-        AppendConfig { flush: settings.flush, unflushed_bytes_max: self.config.unflushed_bytes_max }
+        AppendConfig {
+            flush: settings.flush,
+            unflushed_bytes_max: self.config.unflushed_bytes_max,
+            dedup: dedup_config(settings),
+        }
     }
 
     fn identity(&self, partition: TopicPartition, subscription: SubscriptionId) -> DispatcherIdentity {

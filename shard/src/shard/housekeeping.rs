@@ -31,6 +31,19 @@ impl Shard {
         }
     }
 
+    /// Lets go of what need not be remembered of earlier publishes, and sees what the rest takes.
+    pub(super) fn forget_expired(&mut self) {
+        let now = Clock::wall();
+        let mut bytes = 0;
+        for slot in self.partitions.values_mut() {
+            let Slot::Open(open) = slot else { continue };
+            open.log.forget_expired(now);
+            bytes += open.log.dedup().bytes();
+        }
+        self.dedup_bytes = bytes;
+        self.metrics.dedup_bytes.set(super::widen(bytes));
+    }
+
     /// Begins a round of retention over all partitions, unless the last one is still under way.
     pub(super) fn enforce_retention(&mut self) {
         if self.retaining || self.stopping.is_some() {

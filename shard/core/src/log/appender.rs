@@ -221,6 +221,12 @@ impl Appender {
         self.dedup.forget_expired(now.max(self.newest), limits::DEDUP_FORGET_PER_ROUND_MAX);
     }
 
+    /// Lets what is known of earlier publishes take so many bytes.
+    pub fn set_dedup_bytes_max(&mut self, bytes_max: usize) {
+        self.config.dedup.bytes_max = bytes_max;
+        self.dedup.set_bytes_max(bytes_max);
+    }
+
     /// What is known of earlier publishes.
     #[must_use]
     pub const fn dedup(&self) -> &Dedup {

@@ -74,6 +74,17 @@ impl Dedup {
         self.ids.set_window(config.window_ms);
     }
 
+    /// May take so many bytes from the next batch on.
+    pub const fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.config.bytes_max = bytes_max;
+    }
+
+    /// Takes at most so many bytes now: the oldest ids of the log are forgotten.
+    pub fn shrink(&mut self, bytes_max: usize) {
+        self.set_bytes_max(bytes_max.min(self.config.bytes_max));
+        self.trim(Offset::new(u64::MAX));
+    }
+
     /// The configuration.
     #[must_use]
     pub const fn config(&self) -> DedupConfig {

@@ -83,6 +83,12 @@ impl DedupRebuild {
         self.end_part(true);
     }
 
+    /// Learns nothing: what was known before.
+    #[must_use]
+    pub fn abandon(self) -> Dedup {
+        self.dedup
+    }
+
     /// What is known now.
     #[must_use]
     pub fn finish(self) -> Dedup {
