@@ -21,6 +21,7 @@ mod idle_connections;
 mod inspect;
 mod memory;
 mod publish_consume;
+mod publish_twice;
 mod recovery;
 mod redis;
 mod startup;
