@@ -37,7 +37,7 @@ pub const BACKOFF_MAX_MS_DEFAULT: u64 = 60_000;
 /// How long a consumer may be silent unless the subscription says otherwise.
 pub const SESSION_TIMEOUT_MS_DEFAULT: u64 = 10_000;
 /// The longest filter.
-pub const FILTER_BYTES_MAX: usize = 1 << 10;
+pub const FILTER_BYTES_MAX: usize = shard_core::limits::FILTER_BYTES_MAX;
 /// The longest address and secret of a push subscription together.
 pub const PUSH_BYTES_MAX: usize = 4 << 10;
 /// The longest address of a node.

@@ -8,7 +8,7 @@ use raft::metadata::{
     Backoff, Change, Consumption, DeliveryMode, Ordering, StartPosition, Subscription, SubscriptionConfig,
     SubscriptionKind, SubscriptionPatch,
 };
-use shard_core::model::Timestamp;
+use shard_core::{delivery::Filter, model::Timestamp};
 
 use crate::error::{self, Failure};
 
@@ -38,6 +38,10 @@ pub(super) fn patch_of_settings(
 
 /// Refuses what this version would accept without doing it.
 fn check(settings: &SubscriptionSettings, stands: &SubscriptionConfig) -> Result<(), Failure> {
+    if let Some(Nullable::Value(filter)) = &settings.filter {
+        // What is wrong with it is told all the same.
+        Filter::parse(filter).map_err(|fault| error::invalid("filter", fault.to_string()))?;
+    }
     let text = |setting: &Option<Nullable<String>>| matches!(setting, Some(Nullable::Value(_)));
     let refused = [
         ("type", settings.kind.is_some_and(|kind| kind != api::SubscriptionKind::Pull)),
@@ -175,6 +179,13 @@ mod tests {
         ] {
             assert_eq!(created(body).unwrap_err().errors[0].field, field, "{body}");
         }
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused_with_the_column() {
+        let refused = created(r#"{"filter":"priority >= 5 AND color = \"red\""}"#).unwrap_err();
+        assert_eq!(refused.errors[0].field, "filter");
+        assert!(refused.detail.contains("column 19"), "{refused}");
     }
 
     #[test]

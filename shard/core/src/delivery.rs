@@ -8,6 +8,7 @@ mod backoff;
 mod cursor;
 mod cursor_state;
 mod dispatcher;
+mod filter;
 mod journal;
 mod lease;
 mod outstanding;
@@ -18,6 +19,7 @@ pub use cursor_state::CursorState;
 pub use dispatcher::{
     AckOutcome, DeliveryPolicy, Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
 };
+pub use filter::{Filter, FilterError, FilterSubject};
 pub use journal::{
     JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,
     recover, replay_entries,

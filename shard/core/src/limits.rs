@@ -18,6 +18,11 @@ pub const PRIORITY_MAX: u8 = 9;
 /// The priority of a message that states none.
 pub const PRIORITY_DEFAULT: u8 = 4;
 
+/// The longest filter, in bytes.
+pub const FILTER_BYTES_MAX: usize = 1 << 10;
+/// How deep a filter may be nested.
+pub const FILTER_DEPTH_MAX: usize = 32;
+
 /// The largest batch, header included: what one segment write, one frame and one answer can hold.
 pub const BATCH_BYTES_MAX: usize = 32 << 20;
 /// The most records in a batch.
