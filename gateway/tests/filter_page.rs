@@ -30,8 +30,7 @@ impl Message {
             ttl_ms: None,
             deliver_at: None,
         };
-        let attributes: Vec<_> =
-            self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let attributes: Vec<_> = self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut bytes = Vec::new();
         let Ok(()) = head.encode(0, &attributes, &mut bytes, |_| Ok::<(), Infallible>(()));
         let (record, _) = Record::decode(&bytes, Offset::ZERO, Timestamp::default()).unwrap();
@@ -43,13 +42,15 @@ impl Message {
 fn every_example_wants_what_the_page_says() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/delivery.md");
     let page = fs::read_to_string(page).unwrap();
-    let (_, table) = page.split_once("| filter | wants | does not want |\n|---|---|---|\n").expect("the table is there");
+    let (_, table) =
+        page.split_once("| filter | wants | does not want |\n|---|---|---|\n").expect("the table is there");
     let mut examples = 0;
     for row in table.lines().take_while(|line| line.starts_with('|')) {
         let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
         let [_, filter, wanted, unwanted, _] = cells[..] else { panic!("{row}") };
         let filter = Filter::parse(filter).unwrap_or_else(|error| panic!("{error} in {filter}"));
-        let message = |text: &str| serde_json::from_str::<Message>(text).unwrap_or_else(|error| panic!("{error}: {row}"));
+        let message =
+            |text: &str| serde_json::from_str::<Message>(text).unwrap_or_else(|error| panic!("{error}: {row}"));
         assert!(message(wanted).is_wanted(&filter), "{row}");
         assert!(!message(unwanted).is_wanted(&filter), "{row}");
         examples += 1;

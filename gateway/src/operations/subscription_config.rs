@@ -185,7 +185,7 @@ mod tests {
     fn a_filter_that_is_none_is_refused_with_the_column() {
         let refused = created(r#"{"filter":"priority >= 5 AND color = \"red\""}"#).unwrap_err();
         assert_eq!(refused.errors[0].field, "filter");
-        assert!(refused.detail.contains("column 19"), "{refused}");
+        assert!(refused.detail.contains("column 19"), "{refused:?}");
     }
 
     #[test]

@@ -265,7 +265,7 @@ async fn check(client: &Client, publishers: &[Publisher]) {
     let different: BTreeSet<_> = found.iter().collect();
     assert_eq!(u64::try_from(different.len()).unwrap(), PUBLISHERS * BATCHES * BATCH, "every message is there");
     assert_eq!(found.len(), different.len(), "none is there twice");
-    println!("{} were told that they are duplicates", publishers.iter().map(|one| one.repeated).sum::<u64>());
+    eprintln!("{} were told that they are duplicates", publishers.iter().map(|one| one.repeated).sum::<u64>());
 }
 
 /// The publishers go on until each has sent `until` batches, or until one fails where `stops` says so. Says when a

@@ -31,7 +31,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, FilterError> {
     let mut lexer = Lexer { rest: text.chars().peekable(), column: 0 };
     let mut tokens = Vec::new();
     loop {
-        while lexer.rest.peek().is_some_and(|next| next.is_ascii_whitespace()) {
+        while lexer.rest.peek().is_some_and(char::is_ascii_whitespace) {
             lexer.take();
         }
         let column = lexer.column + 1;

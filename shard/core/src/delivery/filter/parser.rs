@@ -24,11 +24,11 @@ use crate::limits;
 pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
     let mut parser = Parser { tokens: lexer::tokens(text)?, at: 0, depth: 0 };
     let root = parser.any()?;
-    match parser.token() {
-        Token::End => Ok(root),
-        _ => Err(parser.expected("AND, OR or the end")),
-    }
+    if parser.token() == &Token::End { Ok(root) } else { Err(parser.expected("AND, OR or the end")) }
 }
+
+/// What stands behind a comparison of priorities.
+const PRIORITY: &str = "a priority from 0 to 9";
 
 struct Parser {
     /// The last one is `End`, which is never taken.
@@ -41,10 +41,12 @@ impl Parser {
     fn any(&mut self) -> Result<Expression, FilterError> {
         let mut parts = Vec::new();
         loop {
-            match self.all()? {
+            let part = self.all()?;
+            if let Expression::Any(inner) = part {
                 // It stood in parentheses, which change nothing.
-                Expression::Any(inner) => parts.extend(inner),
-                other => parts.push(other),
+                parts.extend(inner);
+            } else {
+                parts.push(part);
             }
             if !self.takes_word("OR") {
                 return Ok(joined(parts, Expression::Any));
@@ -55,9 +57,11 @@ impl Parser {
     fn all(&mut self) -> Result<Expression, FilterError> {
         let mut parts = Vec::new();
         loop {
-            match self.one()? {
-                Expression::All(inner) => parts.extend(inner),
-                other => parts.push(other),
+            let part = self.one()?;
+            if let Expression::All(inner) = part {
+                parts.extend(inner);
+            } else {
+                parts.push(part);
             }
             if !self.takes_word("AND") {
                 return Ok(joined(parts, Expression::All));
@@ -103,12 +107,10 @@ impl Parser {
         if self.takes_word("IN") {
             return self.texts().map(|texts| Expression::IsOneOf(field, texts));
         }
-        let is_equal = match self.token() {
-            Token::Comparison("=") => true,
-            Token::Comparison("!=") => false,
-            _ => return Err(self.expected("=, != or IN")),
-        };
-        self.at += 1;
+        let is_equal = self.takes(&Token::Comparison("="));
+        if !is_equal && !self.takes(&Token::Comparison("!=")) {
+            return Err(self.expected("=, != or IN"));
+        }
         let is = Expression::Is(field, self.text()?);
         // A text that is not there is not this one either.
         Ok(if is_equal { is } else { Expression::Not(Box::new(is)) })
@@ -119,11 +121,10 @@ impl Parser {
         let comparison = Comparison::ALL.into_iter().find(|comparison| comparison.as_str() == found);
         let Some(comparison) = comparison else { return Err(self.expected("a comparison")) };
         self.at += 1;
-        let number = match self.token() {
-            Token::Word(digits) if digits.len() == 1 => digits.parse().ok(),
-            _ => None,
+        let Token::Word(digit) = self.token() else { return Err(self.expected(PRIORITY)) };
+        let Some(number) = digit.parse().ok().filter(|_| digit.len() == 1) else {
+            return Err(self.expected(PRIORITY));
         };
-        let Some(number) = number else { return Err(self.expected("a priority from 0 to 9")) };
         self.at += 1;
         Ok(Expression::Priority(comparison, number))
     }
