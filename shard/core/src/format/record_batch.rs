@@ -166,8 +166,7 @@ impl BatchBuilder {
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         head.encode(0, attributes, &mut self.bytes, payload)?;
-        self.given_ids.note(self.record_count, head.id);
-        self.record_count += 1;
+        self.count(head);
         Ok(())
     }
 
@@ -220,6 +219,12 @@ impl BatchBuilder {
         header.encode(&mut self.bytes);
         let Self { bytes, record_count, given_ids } = self;
         Ok(UnassignedBatch { bytes, record_count, producer, given_ids })
+    }
+
+    /// Takes down what the batch as a whole says of a record that was added.
+    fn count(&mut self, head: &RecordHead<'_>) {
+        self.given_ids.note(self.record_count, head.id);
+        self.record_count += 1;
     }
 }
 
