@@ -229,6 +229,24 @@ fn the_window_is_the_topics_choice() {
     assert_eq!(change(&mut connection, 86_400_001), 400);
 }
 
+#[test]
+fn what_there_is_no_memory_for_is_forgotten_and_counted() {
+    let node = TestNode::start_with(&[("storage.dedup_bytes_max", "100000")]);
+    let mut connection = with_topic(&node, &json!({ "partitions": 2 }));
+    let batch = |from: u64| {
+        let message = |at| json!({ "text": "a", "id": format!("id-{at}"), "partition": at % 2 });
+        json!({ "messages": (from..from + 500).map(message).collect::<Vec<_>>() })
+    };
+    for round in 0..10 {
+        assert!(places(&mut connection, &[], &batch(round * 500)).iter().all(|(_, _, repeat)| !repeat));
+    }
+    let sum = |name| node.metric(name).iter().map(|(_, value)| value).sum::<f64>();
+    let forgotten = sum("pubsub_shard_dedup_forgotten_total");
+    assert!((3_000.0..4_800.0).contains(&forgotten), "{forgotten} of 5000");
+    let newest = json!({ "messages": [{ "text": "a", "id": "id-4998", "partition": 0 }] });
+    assert!(places(&mut connection, &[], &newest)[0].2, "the newest are remembered");
+}
+
 /// A publisher that sends each batch until it was answered.
 struct Publisher {
     number: u64,

@@ -174,3 +174,40 @@ const fn is_remembered(message: &Message, window_ms: i64, now: Timestamp) -> boo
 const fn cost(message: &Message) -> usize {
     message.id.len() + ID_OVERHEAD_BYTES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(number: u64) -> (String, Offset, Timestamp) {
+        (format!("id-{number}"), Offset::new(number), Timestamp::from_millis(i64::try_from(number).unwrap()))
+    }
+
+    #[test]
+    fn nothing_stays_of_what_is_forgotten() {
+        let mut window = IdWindow::new(10, [7; 16]);
+        for number in 0..1_000 {
+            let (id, offset, now) = at(number);
+            assert_eq!(window.sight(&id, offset, now), None);
+            window.forget_expired(now, 1);
+            assert!(window.index.len() == window.messages.len() && window.messages.len() <= 11);
+        }
+        window.roll_back(Offset::new(995));
+        assert_eq!((window.index.len(), window.messages.len()), (5, 5));
+        window.trim(0, Offset::new(995));
+        assert_eq!((window.index.len(), window.messages.len(), window.bytes), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_id_that_came_again_after_its_time_is_found_at_its_new_place() {
+        let mut window = IdWindow::new(10, [7; 16]);
+        let sight = |window: &mut IdWindow, offset, now| {
+            window.sight("id", Offset::new(offset), Timestamp::from_millis(now)).map(Offset::get)
+        };
+        assert_eq!(sight(&mut window, 0, 0), None);
+        assert_eq!(sight(&mut window, 1, 10), None, "its time is over, though it was not forgotten yet");
+        window.forget_expired(Timestamp::from_millis(10), 1);
+        assert_eq!(sight(&mut window, 2, 19), Some(1));
+        assert_eq!((window.index.len(), window.messages.len()), (1, 1));
+    }
+}
