@@ -49,12 +49,14 @@ pub const PRODUCER_BATCHES_MAX: usize = 5;
 pub const DEDUP_BYTES_MAX: usize = 64 << 20;
 /// How many message ids an append forgets at most, as their time is over, beside two for each that it brings.
 pub const DEDUP_FORGET_PER_APPEND_MAX: usize = 256;
-/// How many message ids a round of upkeep forgets at most in a partition, as their time is over.
+/// How many message ids a round of upkeep forgets at most in all partitions of a core, as their time is over.
 pub const DEDUP_FORGET_PER_ROUND_MAX: usize = 16_384;
 /// How much of a log is read at most on opening it, to learn what must not be stored again.
 pub const DEDUP_REBUILD_BYTES_MAX: usize = 64 << 20;
 /// How many ids and batches of producers are learned from it at most.
 pub const DEDUP_REBUILD_FACTS_MAX: usize = 500_000;
+/// How many of these are learned before others get their turn.
+pub const DEDUP_SETTLE_FACTS: usize = 2_048;
 /// How many bytes are wanted of one part of it.
 pub const DEDUP_REBUILD_PART_BYTES: u64 = 4 << 20;
 /// The fewest records of one part.

@@ -73,6 +73,9 @@ impl Learner {
             }
             yield_if_needed().await;
         }
+        while rebuild.settle() {
+            yield_if_needed().await;
+        }
         Ok(rebuild.finish())
     }
 

@@ -216,9 +216,9 @@ impl Appender {
         self.dedup.configure(config.dedup);
     }
 
-    /// Forgets, at `now`, what need not be remembered any longer, as far as one round goes.
-    pub fn forget_expired(&mut self, now: Timestamp) {
-        self.dedup.forget_expired(now.max(self.newest), limits::DEDUP_FORGET_PER_ROUND_MAX);
+    /// Forgets, at `now`, ids that need not be remembered any longer, at most so many; returns how many it were.
+    pub fn forget_expired(&mut self, now: Timestamp, count_max: usize) -> usize {
+        self.dedup.forget_expired(now.max(self.newest), count_max)
     }
 
     /// Lets what is known of earlier publishes take so many bytes.

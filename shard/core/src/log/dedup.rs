@@ -130,9 +130,9 @@ impl Dedup {
         self.trim(Offset::new(u64::MAX));
     }
 
-    /// Forgets ids whose time is over, at most so many.
-    pub fn forget_expired(&mut self, now: Timestamp, count_max: usize) {
-        self.ids.forget_expired(now, count_max);
+    /// Forgets ids whose time is over, at most so many; returns how many it were.
+    pub fn forget_expired(&mut self, now: Timestamp, count_max: usize) -> usize {
+        self.ids.forget_expired(now, count_max)
     }
 
     /// What it takes, about.

@@ -223,7 +223,7 @@ impl World {
 
     pub(crate) fn advance(&mut self, millis: u64) {
         self.now += i64::try_from(millis).unwrap();
-        self.appender.forget_expired(Timestamp::from_millis(self.now));
+        self.appender.forget_expired(Timestamp::from_millis(self.now), 100);
     }
 
     /// Lets everything end.

@@ -83,14 +83,15 @@ impl IdWindow {
         }
     }
 
-    /// Forgets messages whose time is over, at most so many.
-    pub(super) fn forget_expired(&mut self, now: Timestamp, count_max: usize) {
-        for _ in 0..count_max {
+    /// Forgets messages whose time is over, at most so many; returns how many it were.
+    pub(super) fn forget_expired(&mut self, now: Timestamp, count_max: usize) -> usize {
+        for count in 0..count_max {
             let window_ms = self.window_ms;
             let expired = self.messages.pop_front_if(|message| !is_remembered(message, window_ms, now));
-            let Some(message) = expired else { return };
+            let Some(message) = expired else { return count };
             self.forget_first(&message);
         }
+        count_max
     }
 
     /// Forgets the oldest messages of those below `stored_end` until at most `bytes_max` are taken. Those in flight

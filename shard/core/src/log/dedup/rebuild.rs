@@ -24,6 +24,8 @@ pub struct DedupRebuild {
     bytes: usize,
     /// What each part told, the newest part first.
     facts: Vec<Vec<Fact>>,
+    /// What is left of the part that is being learned.
+    settling: std::vec::IntoIter<Fact>,
 }
 
 impl DedupRebuild {
@@ -48,6 +50,7 @@ impl DedupRebuild {
             part_bytes: 0,
             bytes: 0,
             facts: Vec::new(),
+            settling: Vec::new().into_iter(),
         };
         rebuild.begin_part(limits::DEDUP_REBUILD_RECORDS_MIN);
         rebuild
@@ -89,14 +92,25 @@ impl DedupRebuild {
         self.dedup
     }
 
+    /// Learns some of what was read; whether there is more. Nothing may be wanted any more.
+    pub fn settle(&mut self) -> bool {
+        for _ in 0..limits::DEDUP_SETTLE_FACTS {
+            if let Some(fact) = self.settling.next() {
+                self.dedup.learn(fact);
+            } else if let Some(part) = self.facts.pop() {
+                self.settling = part.into_iter();
+            } else {
+                return false;
+            }
+        }
+        true
+    }
+
     /// What is known now.
     #[must_use]
-    pub fn finish(self) -> Dedup {
-        let mut dedup = self.dedup;
-        for fact in self.facts.into_iter().rev().flatten() {
-            dedup.learn(fact);
-        }
-        dedup
+    pub fn finish(mut self) -> Dedup {
+        while self.settle() {}
+        self.dedup
     }
 
     fn end_part(&mut self, last: bool) {
