@@ -9,7 +9,7 @@ use gateway_api::{
     publish::PublishFailure,
 };
 use raft::{ProposeError, metadata};
-use shard::{AckOutcome, PartitionUnavailable, PublishError, ReadError, SubscriptionError};
+use shard::{AckOutcome, PartitionUnavailable, ProducerRefusal, PublishError, ReadError, SubscriptionError};
 use shard_core::model::NameError;
 
 use crate::{
@@ -134,8 +134,23 @@ pub(crate) fn of_publish(error: &PublishError) -> Failure {
         PublishError::Unavailable(unavailable) => of_unavailable(unavailable),
         PublishError::Backpressure { .. } => of_code(Code::Overloaded, error.to_string()),
         PublishError::Rejected { .. } => of_code(Code::StoreUnavailable, error.to_string()),
+        PublishError::Producer(refusal) => of_producer(refusal),
         PublishError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
     }
+}
+
+/// A producer that does not go on where it was.
+fn of_producer(refusal: &ProducerRefusal) -> Failure {
+    let problem = |code| Problem::new(code, refusal.to_string());
+    let problem = match *refusal {
+        ProducerRefusal::Stale { .. } => problem(Code::StaleProducer),
+        ProducerRefusal::Gap { expected, .. } => problem(Code::SequenceGap).with_expected_sequence(expected),
+        // It was stored once, unless the producer began behind it.
+        ProducerRefusal::Forgotten { expected, .. } => {
+            problem(Code::SequenceForgotten).with_expected_sequence(expected).with_outcome(Outcome::Unknown)
+        }
+    };
+    problem.into()
 }
 
 /// The same as it stands in the result of one message.
@@ -145,6 +160,7 @@ pub(crate) fn publish_failure(problem: &Problem) -> PublishFailure {
         detail: problem.detail.clone(),
         retryable: problem.retryable,
         outcome: problem.outcome,
+        expected_sequence: problem.expected_sequence,
     }
 }
 
@@ -285,6 +301,20 @@ mod tests {
         check(&of_publish(&full), 503, Code::Overloaded, Outcome::NotApplied);
         let rejected = PublishError::Rejected { reason: "full".to_owned() };
         check(&of_publish(&rejected), 503, Code::StoreUnavailable, Outcome::NotApplied);
+    }
+
+    #[test]
+    fn a_producer_is_told_where_to_go_on() {
+        let failure = |refusal| of_publish(&PublishError::Producer(refusal));
+        let gap = failure(ProducerRefusal::Gap { sent: 9, expected: 4 });
+        check(&gap, 409, Code::SequenceGap, Outcome::NotApplied);
+        assert_eq!((gap.expected_sequence, publish_failure(&gap).expected_sequence), (Some(4), Some(4)));
+        let stale = failure(ProducerRefusal::Stale { sent: 1, current: 2 });
+        check(&stale, 409, Code::StaleProducer, Outcome::NotApplied);
+        assert_eq!(stale.expected_sequence, None);
+        let forgotten = failure(ProducerRefusal::Forgotten { sent: 1, expected: 99 });
+        check(&forgotten, 409, Code::SequenceForgotten, Outcome::Unknown);
+        assert_eq!(forgotten.expected_sequence, Some(99));
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 1 << 10;
 /// The largest frame that may be waiting in the codec to be written.
 pub const WEBSOCKET_WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
 
+/// The longest `Idempotency-Key`: with the place of a message behind it, it is a message id.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 100;
 /// How many bytes of batches without a key or an id a core sends to one partition before it is the next one's turn.
 pub const PARTITION_TURN_BYTES: usize = 16 << 10;
 /// How long a partition's turn lasts at most.

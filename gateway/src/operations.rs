@@ -32,6 +32,7 @@ mod query;
 mod read_partition;
 mod readyz;
 mod resources;
+pub(crate) mod retry;
 mod seek;
 mod subscription_config;
 mod topic_config;

@@ -9,7 +9,7 @@ mod plan;
 mod rules;
 mod stream;
 
-use gateway_api::{Code, PublishMessage, error::FieldError};
+use gateway_api::{Code, PublishMessage, error::FieldError, publish::Retry};
 
 pub use outgoing::{Hold, Outgoing, PayloadSource};
 pub use plan::{PlannedBatch, PlannedMessage, PublishPlan};
@@ -20,7 +20,7 @@ use shard_core::format::record_batch::Codec;
 
 /// What is asked of the messages of one call, and how they are stored.
 #[derive(Clone, Copy, Debug)]
-pub struct PublishTarget {
+pub struct PublishTarget<'a> {
     /// How many partitions the topic has.
     pub partitions: u32,
     /// Payload, key and attributes of a message together.
@@ -31,6 +31,8 @@ pub struct PublishTarget {
     pub turn: u32,
     /// The time now, for the ids of messages that have none.
     pub now_millis: u64,
+    /// What makes it safe to send the call again.
+    pub retry: Retry<'a>,
 }
 
 /// Why nothing of a call was stored.
@@ -52,7 +54,7 @@ pub struct PublishRefused {
 /// Says what is wrong with which message.
 pub fn decode_request(
     body: &[u8],
-    target: &PublishTarget,
+    target: &PublishTarget<'_>,
     ids: &mut MessageIds,
 ) -> Result<PublishPlan, PublishRefused> {
     let mut builder = PlanBuilder::new(target, ids, body.len());
@@ -68,7 +70,7 @@ pub fn decode_request(
 /// Says what is wrong with which message.
 pub fn plan_messages(
     messages: &[PublishMessage<'_>],
-    target: &PublishTarget,
+    target: &PublishTarget<'_>,
     ids: &mut MessageIds,
 ) -> Result<PublishPlan, PublishRefused> {
     let mut builder = PlanBuilder::new(target, ids, messages.len());
@@ -88,7 +90,7 @@ pub fn plan_messages(
 /// Says what is wrong with it.
 pub fn plan_one(
     message: &Outgoing<'_>,
-    target: &PublishTarget,
+    target: &PublishTarget<'_>,
     ids: &mut MessageIds,
 ) -> Result<PublishPlan, PublishRefused> {
     let mut builder = PlanBuilder::new(target, ids, message.payload.encoded_len());
@@ -96,7 +98,7 @@ pub fn plan_one(
     builder.finish()
 }
 
-impl PublishTarget {
+impl PublishTarget<'_> {
     fn partitioner(&self) -> Partitioner {
         Partitioner::new(self.partitions, self.turn)
     }

@@ -149,7 +149,7 @@ impl Changes<'_> {
         };
         let settings = subscription_settings(subscription);
         for partition in self.owned(topic).into_iter().filter(|partition| !open.contains(partition)) {
-            self.push(PartitionChange::OpenSubscription { partition, settings });
+            self.push(PartitionChange::OpenSubscription { partition, settings: settings.clone() });
         }
     }
 

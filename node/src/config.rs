@@ -109,6 +109,8 @@ pub struct StorageConfig {
     pub unflushed_bytes_max: u64,
     /// Memory for the newest batches, over all shards.
     pub tail_cache_bytes: usize,
+    /// Memory for recognising what is published again, over all shards.
+    pub dedup_bytes_max: usize,
     /// How long a message of a topic with `flush: interval` may wait for its sync.
     pub flush_interval_ms: u64,
     /// How many files may be open for partitions, over all shards; 0 is what the process's limit leaves.
@@ -210,6 +212,7 @@ impl Default for StorageConfig {
             memory_bytes_max: 1 << 30,
             unflushed_bytes_max: 64 << 20,
             tail_cache_bytes: 256 << 20,
+            dedup_bytes_max: 256 << 20,
             flush_interval_ms: 100,
             open_files_max: 0,
             io_slow_ms: 2_000,

@@ -228,6 +228,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         store,
         unflushed_bytes_max: config.storage.unflushed_bytes_max,
         tail_cache_bytes_max: config.storage.tail_cache_bytes / shard_count,
+        dedup_bytes_max: config.storage.dedup_bytes_max / shard_count,
         ack_key: *cluster.ack_key().bytes(),
         io_limits: settings::io_limits(&config.storage),
     })

@@ -1,6 +1,6 @@
 //! Settings of one crate as settings of another: of the node for gateways, of the metadata for shards.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gateway::config::GatewayConfig;
 use raft::metadata::{DeliveryMode, FlushPolicy as TopicFlush, Ordering, StartPosition, Subscription, TopicConfig};
@@ -9,7 +9,7 @@ use shard::{
     command::{PartitionSettings, SubscriptionSettings},
 };
 use shard_core::{
-    delivery::{self, DeliveryOrder},
+    delivery::{self, DeliveryOrder, Filter},
     log::{FlushPolicy, IoLimits},
 };
 
@@ -34,7 +34,8 @@ impl SettingsTranslation {
             TopicFlush::Os => FlushPolicy::Os,
         };
         let retention = topic.retention_ms.map(Duration::from_millis);
-        PartitionSettings { flush, retention, retention_bytes: topic.retention_bytes }
+        let dedup_window = Duration::from_millis(topic.dedup_window_ms);
+        PartitionSettings { flush, retention, retention_bytes: topic.retention_bytes, dedup_window }
     }
 }
 
@@ -60,7 +61,19 @@ pub(crate) fn subscription_settings(subscription: &Subscription) -> Subscription
             DeliveryMode::AtMostOnce => delivery::DeliveryMode::AtMostOnce,
             DeliveryMode::ExactlyOnce => delivery::DeliveryMode::ExactlyOnce,
         },
+        filter: config.filter.as_deref().and_then(|text| filter(subscription.id, text)),
         start,
+    }
+}
+
+/// The filter was checked when it was set, perhaps by another version.
+fn filter(subscription: shard_core::model::SubscriptionId, text: &str) -> Option<Arc<Filter>> {
+    match Filter::parse(text) {
+        Ok(filter) => Some(Arc::new(filter)),
+        Err(error) => {
+            tracing::error!(%subscription, text, %error, "a filter means nothing to this version: all messages are delivered");
+            None
+        }
     }
 }
 

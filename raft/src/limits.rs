@@ -19,6 +19,8 @@ pub const PARTITIONS_DEFAULT: u32 = 4;
 pub const RETENTION_MS_DEFAULT: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// How long message ids are remembered unless the topic says otherwise.
 pub const DEDUP_WINDOW_MS_DEFAULT: u64 = 120_000;
+/// The longest that message ids may be remembered: a day.
+pub const DEDUP_WINDOW_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// The largest message unless the topic says otherwise.
 pub const MESSAGE_BYTES_DEFAULT: u32 = 1 << 20;
 /// The largest message that a topic may allow: a batch of one must fit the log's largest batch.
@@ -35,7 +37,7 @@ pub const BACKOFF_MAX_MS_DEFAULT: u64 = 60_000;
 /// How long a consumer may be silent unless the subscription says otherwise.
 pub const SESSION_TIMEOUT_MS_DEFAULT: u64 = 10_000;
 /// The longest filter.
-pub const FILTER_BYTES_MAX: usize = 1 << 10;
+pub const FILTER_BYTES_MAX: usize = shard_core::limits::FILTER_BYTES_MAX;
 /// The longest address and secret of a push subscription together.
 pub const PUSH_BYTES_MAX: usize = 4 << 10;
 /// The longest address of a node.

@@ -1,10 +1,10 @@
 //! What the control thread tells a shard: which partitions and subscriptions it owns, and how they are configured.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_channel::oneshot;
 use shard_core::{
-    delivery::{DeliveryMode, DeliveryOrder},
+    delivery::{DeliveryMode, DeliveryOrder, Filter},
     log::FlushPolicy,
     model::{LeaderEpoch, SubscriptionId, TopicPartition},
 };
@@ -29,7 +29,7 @@ pub enum ShardCommand {
 }
 
 /// One change to one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartitionChange {
     /// Own this partition from now on: recover it from disk, or make it.
     Open {
@@ -77,10 +77,12 @@ pub struct PartitionSettings {
     pub retention: Option<Duration>,
     /// How many bytes a partition keeps; any number if none.
     pub retention_bytes: Option<u64>,
+    /// How long the ids of messages are remembered, to recognise those that come again; not at all if zero.
+    pub dedup_window: Duration,
 }
 
 /// What a subscription's configuration says of its delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionSettings {
     /// The subscription.
     pub id: SubscriptionId,
@@ -94,6 +96,8 @@ pub struct SubscriptionSettings {
     pub ordering: DeliveryOrder,
     /// How often a message may be delivered.
     pub mode: DeliveryMode,
+    /// What is delivered; everything if none.
+    pub filter: Option<Arc<Filter>>,
     /// Where it begins on a partition it has no cursor on.
     pub start: SeekTo,
 }
@@ -122,6 +126,7 @@ impl SubscriptionSettings {
             backoff_max: Duration::from_mins(1),
             ordering: DeliveryOrder::None,
             mode: DeliveryMode::AtLeastOnce,
+            filter: None,
             start: SeekTo::Earliest,
         }
     }

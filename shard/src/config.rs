@@ -21,7 +21,10 @@ pub struct ShardConfig {
     pub unflushed_bytes_max: u64,
     /// How many bytes of the newest batches the shard keeps in memory.
     pub tail_cache_bytes_max: usize,
-    /// The key of the tags that make ack ids unguessable, the same on every node.
+    /// How many bytes the shard takes to recognise what is published again.
+    pub dedup_bytes_max: usize,
+    /// A secret: the key of the tags that make ack ids unguessable, the same on every node, and of the hashes
+    /// of message ids.
     pub ack_key: [u8; 16],
     /// From which age of the oldest operation on the disk on somebody is told, and nothing more is taken.
     pub io_limits: IoLimits,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use shard_core::{
     format::record_batch::RecordBatch,
-    log::AppendEvent,
+    log::{AppendEvent, Dedup},
     model::{Offset, TopicPartition},
 };
 
@@ -23,7 +23,7 @@ pub(crate) enum ShardEvent {
     /// The metadata changed a partition.
     Change { change: PartitionChange, applying: Rc<Applying> },
     /// A partition was opened in the store, or could not be.
-    Opened { change: PartitionChange, opened: Box<Result<Opened<AnyPartition>, StoreError>>, applying: Rc<Applying> },
+    Opened { change: PartitionChange, opened: Box<Result<OpenedLog, StoreError>>, applying: Rc<Applying> },
     /// The record that a new subscription starts at was found.
     Located { partition: TopicPartition, settings: SubscriptionSettings, start: Offset, applying: Rc<Applying> },
     /// The record that a cursor is to be set to was found, or could not be.
@@ -31,7 +31,7 @@ pub(crate) enum ShardEvent {
     /// A partition can't be opened yet, since its store is away.
     OpeningDelayed { partition: TopicPartition, reason: String },
     /// A partition whose store had failed was opened again, or can't be.
-    Reopened { partition: TopicPartition, opened: Box<Result<Opened<AnyPartition>, StoreError>> },
+    Reopened { partition: TopicPartition, opened: Box<Result<OpenedLog, StoreError>> },
     /// Something that the store did for a partition ended.
     Stored { partition: TopicPartition, opening: u64, event: StoreEvent },
     /// The batches a pull waited for were read.
@@ -55,6 +55,13 @@ pub(crate) enum ShardEvent {
     Closed { partition: TopicPartition },
     /// The node stops.
     Stop { done: oneshot::Sender<()> },
+}
+
+/// A partition that was opened in the store, and what is known of the publishes that its log holds.
+#[derive(Debug)]
+pub(crate) struct OpenedLog {
+    pub(crate) opened: Opened<AnyPartition>,
+    pub(crate) dedup: Dedup,
 }
 
 /// The end of something that the store did for one opening of a partition.

@@ -25,8 +25,8 @@ pub use mesh::MeshPlan;
 pub use placement::shard_of;
 pub use request::{
     AckAction, AckOutcome, ConsumerId, CursorStatus, Durability, LeaseId, LeasedMessage, PartitionStatus,
-    PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom,
-    ReadReply, ReadRequest, SeekTo, SubscriptionError,
+    PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published, PullRequest, Pulled,
+    ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo, SubscriptionError,
 };
 pub use shard::Shard;
 pub use store::{StoreConfig, redis};

@@ -24,6 +24,7 @@ pub struct ShardMetrics {
     pub partitions: Counter,
     pub partitions_closed: Counter,
     pub messages_appended: Counter,
+    pub messages_repeated: Counter,
     pub bytes_appended: Counter,
     pub publishes_refused: Counter,
     pub flushes: Counter,
@@ -41,6 +42,8 @@ pub struct ShardMetrics {
     pub queue_depth: Counter,
     pub requests_forwarded: Counter,
     pub tail_cache_bytes: Counter,
+    pub dedup_bytes: Counter,
+    pub dedup_forgotten_early: Counter,
     pub open_files: Counter,
     pub oldest_io_micros: Counter,
 }

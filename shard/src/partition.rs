@@ -8,9 +8,10 @@ use std::{
 
 use shard_core::{
     delivery::{Dispatcher, JournalWriter},
-    format::record_batch::{BatchError, RecordBatch},
-    log::{Appender, LogExtent, Retention},
-    model::{Monotonic, Offset, RequestId, SubscriptionId, TopicPartition},
+    format::record_batch::{BatchError, RecordBatch, UnassignedBatch},
+    limits::DEDUP_BYTES_MAX,
+    log::{AppendError, Appender, Dedup, LogExtent, Retention},
+    model::{Monotonic, Offset, RequestId, SubscriptionId, Timestamp, TopicPartition},
 };
 
 use crate::{
@@ -75,6 +76,8 @@ pub(crate) enum Closing {
 #[derive(Debug)]
 pub(crate) struct Subscribed {
     pub(crate) dispatcher: Dispatcher,
+    /// Whether the metadata has said how it delivers: before that it delivers nothing.
+    pub(crate) configured: bool,
     pub(crate) waiters: DeliverableWaiters,
 }
 
@@ -85,6 +88,15 @@ pub(crate) struct WaitingPublish {
     pub(crate) started: Monotonic,
     pub(crate) messages: u64,
     pub(crate) reply: Reply<Published, PublishError>,
+}
+
+/// How an append has changed what a partition remembers of publishes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grown {
+    pub(crate) bytes_before: usize,
+    pub(crate) bytes_after: usize,
+    /// Ids that went before their time.
+    pub(crate) forgotten_early: u64,
 }
 
 /// Whoever waits for the journal, and what they are told.
@@ -154,6 +166,20 @@ impl Partition {
         }
     }
 
+    /// Accepts a batch; what is remembered of publishes may grow by `spare` bytes.
+    pub(crate) fn append(
+        &mut self,
+        now: Timestamp,
+        (request, batch): (RequestId, UnassignedBatch),
+        spare: usize,
+    ) -> Result<Grown, AppendError> {
+        let (bytes_before, early_before) = (self.log.dedup().bytes(), self.log.dedup().forgotten_early());
+        self.log.set_dedup_bytes_max((bytes_before + spare).min(DEDUP_BYTES_MAX));
+        self.log.append(now, request, batch)?;
+        let (bytes_after, early_after) = (self.log.dedup().bytes(), self.log.dedup().forgotten_early());
+        Ok(Grown { bytes_before, bytes_after, forgotten_early: early_after - early_before })
+    }
+
     /// The store holds nothing below `start` any more.
     pub(crate) fn on_log_start(&mut self, start: Offset) {
         self.log.on_log_start(start);
@@ -163,9 +189,9 @@ impl Partition {
     }
 
     /// Goes on with a store that was opened again.
-    pub(crate) fn reopen(&mut self, store: AnyPartition, extent: LogExtent) {
+    pub(crate) fn reopen(&mut self, store: AnyPartition, extent: LogExtent, dedup: Dedup) {
         self.store = store;
-        self.log.reopen(extent);
+        self.log.reopen(extent, dedup);
         // What consumers changed meanwhile is in memory alone.
         self.journal = JournalWriter::open(true);
         self.reopening = false;

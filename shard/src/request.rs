@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_channel::oneshot;
-pub use shard_core::delivery::{AckOutcome, ConsumerId, LeaseId, LeasedMessage};
+pub use shard_core::{
+    delivery::{AckOutcome, ConsumerId, LeaseId, LeasedMessage},
+    log::{Place, ProducerRefusal, Repeats},
+};
 use shard_core::{
     format::record_batch::{RecordBatch, UnassignedBatch},
     model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
@@ -27,10 +30,12 @@ pub enum Durability {
 }
 
 /// What became of a published batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The offset of its first record; the others follow without a gap.
+    /// The offset of its first record; if nothing was there before, the others follow without a gap.
     pub base_offset: Offset,
+    /// Which of its records an earlier try had stored.
+    pub repeats: Repeats,
     /// When the owner took it.
     pub timestamp: Timestamp,
     /// What it had reached.
@@ -50,9 +55,20 @@ pub enum PublishError {
     /// Nothing was stored; a later try may succeed.
     #[error("the store took nothing: {reason}")]
     Rejected { reason: String },
+    /// Nothing was stored by this try: the producer's numbers don't go on where they were.
+    #[error("{0}")]
+    Producer(ProducerRefusal),
     /// It is not known whether the batch will be there after a restart.
     #[error("the store failed while the batch was written: {reason}")]
     StoreFailed { reason: String },
+}
+
+impl Published {
+    /// Where the record at that place of the batch is, and whether it was there before.
+    #[must_use]
+    pub fn place(&self, ordinal: u64) -> Place {
+        self.repeats.place(self.base_offset, ordinal)
+    }
 }
 
 /// Why a partition can't serve a request at all; nothing was done.

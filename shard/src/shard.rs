@@ -29,6 +29,7 @@ use crate::{
 mod acking;
 mod changes;
 mod housekeeping;
+mod learning;
 mod perform;
 mod publishing;
 mod pulling;
@@ -50,6 +51,8 @@ pub struct Shard {
     alarm: Alarm,
     watch: IoWatch,
     metrics: Arc<ShardMetrics>,
+    /// What all partitions together remember of earlier publishes takes so many bytes.
+    dedup_bytes: usize,
     next_request: u64,
     checkpointing: bool,
     retaining: bool,
@@ -83,7 +86,7 @@ impl Shard {
         for peer in peers {
             tasks::receive_requests(peer, mailbox.clone());
         }
-        tasks::receive_commands(commands, mailbox.clone(), store.clone());
+        tasks::receive_commands(commands, mailbox.clone(), (store.clone(), config.ack_key));
         tasks::tick(mailbox.clone(), limits::CHECKPOINT_INTERVAL, Rc::clone(&stopped), || ShardEvent::CheckpointDue);
         tasks::tick(mailbox.clone(), limits::RETENTION_INTERVAL, Rc::clone(&stopped), || ShardEvent::RetentionDue);
         let place = (config.index, config.count);
@@ -96,6 +99,7 @@ impl Shard {
             store,
             alarm: Alarm::new(mailbox.clone()),
             watch: IoWatch::new(config.io_limits),
+            dedup_bytes: 0,
             next_request: 0,
             checkpointing: false,
             retaining: false,
@@ -146,7 +150,10 @@ impl Shard {
                 self.checkpoint();
             }
             ShardEvent::CheckpointDone => self.checkpointing = false,
-            ShardEvent::RetentionDue => self.enforce_retention(),
+            ShardEvent::RetentionDue => {
+                self.forget_expired();
+                self.enforce_retention();
+            }
             ShardEvent::RetentionDone => self.retaining = false,
             ShardEvent::Closed { partition } => self.on_closed(partition),
             ShardEvent::Stop { done } => self.begin_stop(done),

@@ -39,6 +39,9 @@ pub struct Problem {
     /// What is wrong with which part of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The sequence that the producer has to go on with, where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_sequence: Option<u32>,
 }
 
 /// Whether a failed request took effect.
@@ -84,6 +87,7 @@ impl Problem {
             retryable: code.retryable(),
             outcome,
             errors: Vec::new(),
+            expected_sequence: None,
         }
     }
 
@@ -104,6 +108,13 @@ impl Problem {
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
+        self
+    }
+
+    /// With the sequence that a producer has to go on with.
+    #[must_use]
+    pub fn with_expected_sequence(mut self, sequence: u32) -> Self {
+        self.expected_sequence = Some(sequence);
         self
     }
 

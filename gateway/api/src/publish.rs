@@ -21,6 +21,29 @@ pub struct PublishRequest<'a> {
     pub messages: Vec<PublishMessage<'a>>,
 }
 
+/// Makes it safe to send a call again. Messages with an `id` of their own are safe without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retry<'a> {
+    /// Nothing: messages without an `id` would be stored again.
+    #[default]
+    Unguarded,
+    /// One key for the call: its messages without an `id` get `KEY/0`, `KEY/1` and so on.
+    Key(&'a str),
+    /// The numbers of a producer.
+    Producer(ProducerSequence),
+}
+
+/// Where a producer's call belongs among its others to the same partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerSequence {
+    /// Names the producer; best chosen at random.
+    pub id: u64,
+    /// Rises each time the producer starts anew; 0 if it never tells.
+    pub epoch: u16,
+    /// The number of the call's first message; the next call goes on behind its last.
+    pub sequence: u32,
+}
+
 /// One message to publish; exactly one of `data`, `text` and `json` is its payload.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +154,9 @@ pub struct PublishFailure {
     pub retryable: bool,
     /// Whether it was stored.
     pub outcome: Outcome,
+    /// The sequence that the producer has to go on with, where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_sequence: Option<u32>,
 }
 
 /// What a message had reached when it was acknowledged.

@@ -1,7 +1,7 @@
 //! Stores a planned call: each batch at its partition, all at once, and what became of each.
 
 use futures_util::future::join_all;
-use gateway_api::{Code, Problem};
+use gateway_api::{Code, Problem, publish::Retry};
 use raft::metadata::{Compression, Topic};
 use shard::{PublishError, Published};
 use shard_core::{format::record_batch::Codec, model::TopicPartition};
@@ -11,7 +11,6 @@ use crate::{
     context::Context,
     core_state,
     error::{self, Failure},
-    http::request::Request,
     limits,
     publish_decode::{PlannedBatch, PlannedMessage, PublishPlan, PublishTarget},
 };
@@ -34,7 +33,7 @@ pub(super) struct BatchOutcome {
 }
 
 /// What the messages of a call to this topic must be like, now.
-pub(crate) fn target(context: &Context, topic: &Topic) -> PublishTarget {
+pub(crate) fn target<'r>(context: &Context, topic: &Topic, retry: Retry<'r>) -> PublishTarget<'r> {
     let now_millis = core_state::now_millis();
     PublishTarget {
         partitions: topic.config.partitions,
@@ -46,6 +45,7 @@ pub(crate) fn target(context: &Context, topic: &Topic) -> PublishTarget {
         },
         turn: context.core.publish_turn(now_millis),
         now_millis,
+        retry,
     }
 }
 
@@ -60,21 +60,13 @@ pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishP
         (Some(only), 0) => vec![only.await],
         (first, _) => join_all(first.into_iter().chain(stores)).await,
     };
-    let is_stored = |message: &&PlannedMessage| {
-        outcomes.get(message.batch).is_some_and(|outcome: &BatchOutcome| outcome.stored.is_ok())
+    let is_new = |message: &&PlannedMessage| {
+        let published = outcomes.get(message.batch).and_then(|outcome: &BatchOutcome| outcome.stored.as_ref().ok());
+        published.is_some_and(|published| !published.place(message.ordinal).repeat)
     };
-    let count = plan.messages().iter().filter(is_stored).count();
+    let count = plan.messages().iter().filter(is_new).count();
     context.metrics.messages_published.add(u64::try_from(count).unwrap_or_default());
     PublishReport { plan, outcomes }
-}
-
-/// Refuses a request for a guarantee that this version doesn't give.
-pub(super) fn check_headers(request: &Request) -> Result<(), Failure> {
-    let unsupported = ["pubsub-producer-id", "pubsub-producer-seq", "idempotency-key"];
-    match unsupported.into_iter().find(|name| request.header(name).is_some()) {
-        Some(name) => Err(error::unsupported(name)),
-        None => Ok(()),
-    }
 }
 
 async fn store(context: &Context, topic: &Topic, planned: PlannedBatch) -> BatchOutcome {
@@ -130,14 +122,15 @@ fn overall_failure(outcomes: &[BatchOutcome]) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use gateway_api::Outcome;
-    use shard::Durability;
+    use shard::{Durability, Repeats};
     use shard_core::model::{Offset, Timestamp};
 
     use super::*;
 
     fn stored() -> BatchOutcome {
         let (base_offset, timestamp) = (Offset::ZERO, Timestamp::default());
-        BatchOutcome { partition: 0, stored: Ok(Published { base_offset, timestamp, durability: Durability::Leader }) }
+        let published = Published { base_offset, repeats: Repeats::None, timestamp, durability: Durability::Leader };
+        BatchOutcome { partition: 0, stored: Ok(published) }
     }
 
     fn failed(code: Code) -> BatchOutcome {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{find_topic, publish, query};
+use super::{find_topic, publish, query, retry};
 use crate::{
     call::Call,
     context::Context,
@@ -17,10 +17,10 @@ const RESULT_BYTES: usize = 128;
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let started = Instant::now();
     query::check_names(call.request, &[])?;
-    publish::check_headers(call.request)?;
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
-    let target = publish::target(context, topic);
+    let retry = retry::of_request(call.request, &topic.config)?;
+    let target = publish::target(context, topic, retry);
     let plan = context.core.with_message_ids(|ids| decode_request(call.request.body(), &target, ids));
     let plan = plan.map_err(error::of_publish_refused)?;
     let count = plan.messages().len();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use gateway_api::Code;
 
-use super::{find_topic, publish, query};
+use super::{find_topic, publish, query, retry};
 use crate::{
     call::Call,
     context::Context,
@@ -20,12 +20,12 @@ const CLOUD_EVENT_TYPE: &str = "application/cloudevents";
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let started = Instant::now();
-    publish::check_headers(call.request)?;
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
     let attributes = attributes(call.request)?;
     let message = message(call.request, &attributes)?;
-    let target = publish::target(context, topic);
+    let retry = retry::of_request(call.request, &topic.config)?;
+    let target = publish::target(context, topic, retry);
     let plan = context.core.with_message_ids(|ids| plan_one(&message, &target, ids));
     let plan = plan.map_err(error::of_publish_refused)?;
     let report = publish::publish(context, topic, plan).await;

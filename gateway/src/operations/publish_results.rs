@@ -29,9 +29,11 @@ pub(super) fn append_one(out: &mut Vec<u8>, plan: &PublishPlan, message: &Planne
             message_json::append_id(out, &plan.id(message));
             out.extend_from_slice(b",\"partition\":");
             json_write::number(out, u64::from(outcome.partition));
+            let place = published.place(message.ordinal);
             out.extend_from_slice(b",\"offset\":");
-            json_write::number(out, published.base_offset.plus(message.ordinal).get());
-            out.extend_from_slice(b",\"duplicate\":false,\"durability\":\"");
+            json_write::number(out, place.offset.get());
+            out.extend_from_slice(if place.repeat { b",\"duplicate\":true" } else { b",\"duplicate\":false" });
+            out.extend_from_slice(b",\"durability\":\"");
             out.extend_from_slice(durability(published).as_bytes());
             out.extend_from_slice(b"\"}");
         }
@@ -60,6 +62,7 @@ mod tests {
         Code, Outcome,
         publish::{self, PublishResult},
     };
+    use shard::Repeats;
     use shard_core::{
         format::record_batch::Codec,
         model::{Offset, Timestamp},
@@ -73,13 +76,19 @@ mod tests {
 
     fn stored_at(base_offset: u64, durability: Durability) -> Published {
         let base_offset = Offset::new(base_offset);
-        Published { base_offset, timestamp: Timestamp::default(), durability }
+        Published { base_offset, repeats: Repeats::None, timestamp: Timestamp::default(), durability }
     }
 
     #[test]
     fn results_are_in_the_order_of_the_messages() {
-        let target =
-            PublishTarget { partitions: 3, message_bytes_max: 100, codec: Codec::None, turn: 0, now_millis: 0 };
+        let target = PublishTarget {
+            partitions: 3,
+            message_bytes_max: 100,
+            codec: Codec::None,
+            turn: 0,
+            now_millis: 0,
+            retry: publish::Retry::Unguarded,
+        };
         let body = br#"{"messages":[{"text":"a","partition":2,"id":"a\""},{"text":"b","partition":0,"id":"b"},
             {"text":"c","partition":2,"id":"c"},{"text":"d","partition":1,"id":"d"}]}"#;
         let plan = decode_request(body, &target, &mut MessageIds::new()).unwrap();
@@ -100,6 +109,7 @@ mod tests {
             detail: "full".to_owned(),
             retryable: true,
             outcome: Outcome::NotApplied,
+            expected_sequence: None,
         };
         let expected = [
             published("a\"", 2, 40, publish::Durability::Leader),

@@ -8,7 +8,7 @@ use raft::metadata::{
     Backoff, Change, Consumption, DeliveryMode, Ordering, StartPosition, Subscription, SubscriptionConfig,
     SubscriptionKind, SubscriptionPatch,
 };
-use shard_core::model::Timestamp;
+use shard_core::{delivery::Filter, model::Timestamp};
 
 use crate::error::{self, Failure};
 
@@ -42,13 +42,16 @@ pub(super) fn patch_of_settings(
 
 /// Refuses what this version would accept without doing it.
 fn check(settings: &SubscriptionSettings, stands: &SubscriptionConfig) -> Result<(), Failure> {
+    if let Some(Nullable::Value(filter)) = &settings.filter {
+        // What is wrong with it is told all the same.
+        Filter::parse(filter).map_err(|fault| error::invalid("filter", fault.to_string()))?;
+    }
     let text = |setting: &Option<Nullable<String>>| matches!(setting, Some(Nullable::Value(_)));
     let refused = [
         ("type", settings.kind.is_some_and(|kind| kind != api::SubscriptionKind::Pull)),
         ("consumption", settings.consumption.is_some_and(|consumption| consumption != api::Consumption::Shared)),
         ("max_delivery_attempts", settings.max_delivery_attempts.is_some_and(|attempts| attempts != 0)),
         ("dead_letter_topic", text(&settings.dead_letter_topic)),
-        ("filter", text(&settings.filter)),
         ("session_timeout_ms", settings.session_timeout_ms.is_some_and(|timeout| timeout != stands.session_timeout_ms)),
         ("push", settings.push.is_some()),
     ];
@@ -65,6 +68,7 @@ fn patch(settings: &SubscriptionSettings) -> SubscriptionPatch {
         ack_deadline_ms: Change::from_option(settings.ack_deadline_ms),
         backoff: Change::from_option(backoff),
         delivery: Change::from_option(settings.delivery.map(delivery)),
+        filter: Change::from_option(settings.filter.clone().map(Nullable::into_option)),
         ..SubscriptionPatch::default()
     }
 }
@@ -186,12 +190,18 @@ mod tests {
             (r#"{"consumption":"assigned"}"#, "consumption"),
             (r#"{"max_delivery_attempts":3}"#, "max_delivery_attempts"),
             (r#"{"dead_letter_topic":"d"}"#, "dead_letter_topic"),
-            (r#"{"filter":"priority >= 5"}"#, "filter"),
             (r#"{"session_timeout_ms":1}"#, "session_timeout_ms"),
             (r#"{"push":{"url":"https://example.com"}}"#, "push"),
         ] {
             assert_eq!(created(body).unwrap_err().errors[0].field, field, "{body}");
         }
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused_with_the_column() {
+        let refused = created(r#"{"filter":"priority >= 5 AND color = \"red\""}"#).unwrap_err();
+        assert_eq!(refused.errors[0].field, "filter");
+        assert!(refused.detail.contains("column 19"), "{refused:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::error::{self, Failure};
 /// The configuration of a new topic: what is not given takes its default.
 pub(super) fn of_settings(settings: &TopicSettings, node_count: usize) -> Result<TopicConfig, Failure> {
     let defaults = TopicConfig::defaults(node_count);
-    check(settings, &defaults)?;
+    check(settings)?;
     let replication_factor = settings.replication_factor.unwrap_or(defaults.replication_factor);
     let config = patch(settings).applied_to(&defaults);
     Ok(TopicConfig { replication_factor, ..config })
@@ -19,7 +19,7 @@ pub(super) fn of_settings(settings: &TopicSettings, node_count: usize) -> Result
 
 /// The change of a topic: what is not given stays.
 pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig) -> Result<TopicPatch, Failure> {
-    check(settings, current)?;
+    check(settings)?;
     if settings.replication_factor.is_some_and(|factor| factor != current.replication_factor) {
         return Err(error::unsupported("replication_factor"));
     }
@@ -27,12 +27,9 @@ pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig)
 }
 
 /// Refuses what this version would accept without doing it.
-fn check(settings: &TopicSettings, stands: &TopicConfig) -> Result<(), Failure> {
+fn check(settings: &TopicSettings) -> Result<(), Failure> {
     if settings.acks == Some(api::Acks::Memory) {
         return Err(error::unsupported("acks"));
-    }
-    if settings.dedup_window_ms.is_some_and(|window| window != stands.dedup_window_ms) {
-        return Err(error::unsupported("dedup_window_ms"));
     }
     Ok(())
 }
@@ -132,6 +129,7 @@ mod tests {
             compression: Compression::Lz4,
             flush: FlushPolicy::Interval,
             acks: Acks::Leader,
+            dedup_window_ms: 5,
             max_message_bytes: 77,
             ..TopicConfig::default()
         };
@@ -141,9 +139,7 @@ mod tests {
 
     #[test]
     fn a_promise_that_would_not_be_kept_is_refused() {
-        for (body, field) in [(r#"{"acks":"memory"}"#, "acks"), (r#"{"dedup_window_ms":1}"#, "dedup_window_ms")] {
-            assert_eq!(created(body).unwrap_err().errors[0].field, field);
-        }
+        assert_eq!(created(r#"{"acks":"memory"}"#).unwrap_err().errors[0].field, "acks");
         let settings = decode(br#"{"replication_factor":3}"#).unwrap();
         let refused = patch_of_settings(&settings, &TopicConfig::default()).unwrap_err();
         assert_eq!(refused.errors[0].field, "replication_factor");

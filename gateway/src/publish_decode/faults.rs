@@ -48,7 +48,7 @@ pub(super) fn of_messages(messages: &[PublishMessage<'_>], target: &PublishTarge
     collected(faults).unwrap_or_else(|| fault.clone().at(None).into())
 }
 
-fn of_text(index: usize, text: &str, target: &PublishTarget) -> Option<FieldError> {
+fn of_text(index: usize, text: &str, target: &PublishTarget<'_>) -> Option<FieldError> {
     match decode::<PublishMessage<'_>>(text.as_bytes()) {
         Ok(message) => of_message(index, &message, target),
         Err(error) => Some(FieldError {
@@ -60,7 +60,7 @@ fn of_text(index: usize, text: &str, target: &PublishTarget) -> Option<FieldErro
     }
 }
 
-fn of_message(index: usize, message: &PublishMessage<'_>, target: &PublishTarget) -> Option<FieldError> {
+fn of_message(index: usize, message: &PublishMessage<'_>, target: &PublishTarget<'_>) -> Option<FieldError> {
     let checked = Outgoing::of(message).and_then(|outgoing| {
         rules::check(&outgoing, target)?;
         outgoing.payload.append(&mut Vec::new())

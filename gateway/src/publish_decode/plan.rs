@@ -1,12 +1,15 @@
 //! The batches that a call becomes, and where in them each message is.
 
-use std::ops::Range;
+use std::{borrow::Cow, fmt::Write as _, ops::Range};
 
-use gateway_api::Code;
+use gateway_api::{
+    Code,
+    publish::{ProducerSequence, Retry},
+};
 use shard_core::{
     format::{
         record::{MessageId, RecordHead},
-        record_batch::{BatchBuilder, UnassignedBatch},
+        record_batch::{BatchBuilder, Producer, UnassignedBatch},
     },
     limits::PRIORITY_DEFAULT,
     model::{PartitionIndex, Timestamp},
@@ -23,6 +26,9 @@ use crate::{message_ids::MessageIds, partitioner::Partitioner};
 const RECORD_OVERHEAD_BYTES: usize = 72;
 /// The most that is set aside for a batch before its size is known.
 const BATCH_CAPACITY_MAX: usize = 64 << 10;
+
+/// A producer's numbers hold for one partition.
+const ONE_PARTITION: &str = "a producer's call goes to one partition: state it, or give its messages one key";
 
 /// A call, ready to be stored.
 #[derive(Debug)]
@@ -78,8 +84,10 @@ impl PublishPlan {
 
 /// Collects the messages of a call.
 pub(super) struct PlanBuilder<'c> {
-    target: &'c PublishTarget,
+    target: &'c PublishTarget<'c>,
     partitioner: Partitioner,
+    /// What messages that state neither key nor id are placed by, so that a retry meets its first try.
+    guard: Option<Cow<'c, str>>,
     ids: &'c mut MessageIds,
     capacity: usize,
     batches: Vec<(PartitionIndex, BatchBuilder)>,
@@ -89,10 +97,15 @@ pub(super) struct PlanBuilder<'c> {
 
 impl<'c> PlanBuilder<'c> {
     /// Starts with nothing; `bytes` is about what all messages take together.
-    pub(super) fn new(target: &'c PublishTarget, ids: &'c mut MessageIds, bytes: usize) -> Self {
+    pub(super) fn new(target: &'c PublishTarget<'c>, ids: &'c mut MessageIds, bytes: usize) -> Self {
         Self {
             target,
             partitioner: target.partitioner(),
+            guard: match target.retry {
+                Retry::Unguarded => None,
+                Retry::Key(key) => Some(Cow::Borrowed(key)),
+                Retry::Producer(producer) => Some(Cow::Owned(producer.id.to_string())),
+            },
             ids,
             capacity: (bytes + RECORD_OVERHEAD_BYTES).min(BATCH_CAPACITY_MAX),
             batches: Vec::new(),
@@ -119,11 +132,14 @@ impl<'c> PlanBuilder<'c> {
     pub(super) fn add(&mut self, message: &Outgoing<'_>) -> Result<(), Fault> {
         rules::check(message, self.target)?;
         let stated = message.partition.and_then(|partition| self.partitioner.explicit(partition));
-        let partition = stated.unwrap_or_else(|| self.partitioner.choose(message.key, message.id));
+        let guard = self.guard.as_deref();
+        let partition = stated.unwrap_or_else(|| self.partitioner.choose(message.key, message.id.or(guard)));
         let id = self.take_id(message.id);
-        let record_id = match (&id, message.id) {
-            (PlannedId::Made(bytes), _) => MessageId::Uuid(*bytes),
-            (PlannedId::Given(_), text) => MessageId::Text(text.unwrap_or_default()),
+        let deliver_at = self.deliver_at(message.hold);
+        let (batch, builder) = batch_of(&mut self.batches, self.capacity, partition);
+        let record_id = match &id {
+            PlannedId::Made(bytes) => MessageId::Uuid(*bytes),
+            PlannedId::Given(range) => MessageId::Text(self.given_ids.get(range.clone()).unwrap_or_default()),
         };
         let head = RecordHead {
             id: record_id,
@@ -131,9 +147,8 @@ impl<'c> PlanBuilder<'c> {
             content_type: message.content_type.unwrap_or(message.payload.content_type()),
             priority: message.priority.unwrap_or(PRIORITY_DEFAULT),
             ttl_ms: message.ttl_ms,
-            deliver_at: self.deliver_at(message.hold),
+            deliver_at,
         };
-        let (batch, builder) = self.batch_of(partition);
         let ordinal = u64::from(builder.record_count());
         builder.push(&head, &message.attributes, |out| message.payload.append(out))?;
         self.messages.push(PlannedMessage { batch, ordinal, id });
@@ -143,11 +158,21 @@ impl<'c> PlanBuilder<'c> {
     /// Closes all batches.
     ///
     /// # Errors
-    /// A batch over its limits: nothing of the call can be stored.
+    /// A batch over its limits, or a producer whose messages don't go to one partition: nothing of the call can be stored.
     pub(super) fn finish(self) -> Result<PublishPlan, PublishRefused> {
+        let producer = match self.target.retry {
+            Retry::Producer(ProducerSequence { id, epoch, sequence }) => {
+                Some(Producer { id, epoch, first_sequence: sequence })
+            }
+            Retry::Unguarded | Retry::Key(_) => None,
+        };
+        if producer.is_some() && self.batches.len() > 1 {
+            let fault = Fault::new("partition", Code::InvalidArgument, ONE_PARTITION);
+            return Err(fault.at(None).into());
+        }
         let mut batches = Vec::with_capacity(self.batches.len());
         for (partition, builder) in self.batches {
-            let batch = builder.finish(self.target.codec, None).map_err(|error| {
+            let batch = builder.finish(self.target.codec, producer).map_err(|error| {
                 let fault = Fault::new("messages", Code::BodyTooLarge, error.to_string());
                 PublishRefused::from(fault.at(None))
             })?;
@@ -156,23 +181,34 @@ impl<'c> PlanBuilder<'c> {
         Ok(PublishPlan { batches, messages: self.messages, given_ids: self.given_ids })
     }
 
+    /// The id of the next message: its own, or what the call's key makes of its place, or a new one.
     fn take_id(&mut self, given: Option<&str>) -> PlannedId {
-        let Some(id) = given else {
-            return PlannedId::Made(self.ids.next(self.target.now_millis));
-        };
         let start = self.given_ids.len();
-        self.given_ids.push_str(id);
+        match (given, self.target.retry) {
+            (Some(id), _) => self.given_ids.push_str(id),
+            (None, Retry::Key(key)) => {
+                // Writing to a string does not fail.
+                let _ = write!(self.given_ids, "{key}/{}", self.messages.len());
+            }
+            (None, Retry::Unguarded | Retry::Producer(_)) => {
+                return PlannedId::Made(self.ids.next(self.target.now_millis));
+            }
+        }
         PlannedId::Given(start..self.given_ids.len())
     }
+}
 
-    fn batch_of(&mut self, partition: PartitionIndex) -> (usize, &mut BatchBuilder) {
-        // Topics have few partitions, and messages that state nothing share one: looking beats a table.
-        let found = self.batches.iter().position(|(candidate, _)| *candidate == partition);
-        let at = found.unwrap_or(self.batches.len());
-        if found.is_none() {
-            self.batches.push((partition, BatchBuilder::new(self.capacity)));
-        }
-        let (_, builder) = self.batches.get_mut(at).expect("it was found or has just been added");
-        (at, builder)
+fn batch_of(
+    batches: &mut Vec<(PartitionIndex, BatchBuilder)>,
+    capacity: usize,
+    partition: PartitionIndex,
+) -> (usize, &mut BatchBuilder) {
+    // Topics have few partitions, and messages that state nothing share one: looking beats a table.
+    let found = batches.iter().position(|(candidate, _)| *candidate == partition);
+    let at = found.unwrap_or(batches.len());
+    if found.is_none() {
+        batches.push((partition, BatchBuilder::new(capacity)));
     }
+    let (_, builder) = batches.get_mut(at).expect("it was found or has just been added");
+    (at, builder)
 }

@@ -47,7 +47,7 @@ pub(super) fn check_count(messages: usize) -> Result<(), Fault> {
 }
 
 /// Checks everything of a message but whether its base64 decodes.
-pub(super) fn check(message: &Outgoing<'_>, target: &PublishTarget) -> Result<(), Fault> {
+pub(super) fn check(message: &Outgoing<'_>, target: &PublishTarget<'_>) -> Result<(), Fault> {
     if let Some(id) = message.id {
         check_id(id)?;
     }

@@ -1,20 +1,22 @@
 //! Good requests become the records they state; bad ones are refused whole, with every fault named.
 
+use gateway_api::publish::ProducerSequence;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shard_core::{
-    format::record::MessageId,
+    format::{record::MessageId, record_batch::Producer},
     model::{LeaderEpoch, Offset, Timestamp},
 };
 
 use super::*;
 
-const TARGET: PublishTarget = PublishTarget {
+const TARGET: PublishTarget<'static> = PublishTarget {
     partitions: 4,
     message_bytes_max: 1_000,
     codec: Codec::None,
     turn: 2,
     now_millis: 1_700_000_000_000,
+    retry: Retry::Unguarded,
 };
 
 /// A record as it would be stored.
@@ -229,6 +231,38 @@ fn parsed_messages_meet_the_same_rules() {
     let refused = plan_messages(&bad, &TARGET, &mut ids).unwrap_err();
     assert_eq!((refused.errors[0].index, refused.errors[0].field.as_str()), (Some(1), "priority"));
     assert_eq!(plan_messages(&[], &TARGET, &mut ids).unwrap_err().code, Code::InvalidArgument);
+}
+
+#[test]
+fn a_key_names_the_messages_that_have_no_id_and_keeps_them_together() {
+    let target = PublishTarget { retry: Retry::Key("order-7"), turn: 0, ..TARGET };
+    let body = br#"{"messages":[{"text":"a"},{"text":"b","id":"mine"},{"text":"c"},{"text":"d","key":"k"}]}"#;
+    let planned = |target: &PublishTarget<'_>| {
+        let plan = decode_request(body, target, &mut MessageIds::new()).unwrap();
+        let messages = stored(&plan);
+        messages.into_iter().map(|message| (message.id.unwrap(), message.partition)).collect::<Vec<_>>()
+    };
+    let first = planned(&target);
+    let ids: Vec<_> = first.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["order-7/0", "mine", "order-7/2", "order-7/3"]);
+    assert_eq!(first[0].1, first[2].1);
+    assert_eq!(planned(&PublishTarget { turn: 3, ..target }), first, "a retry goes where its first try went");
+}
+
+#[test]
+fn a_producers_call_is_one_batch_with_its_numbers() {
+    let producer = |id| Retry::Producer(ProducerSequence { id, epoch: 3, sequence: 9 });
+    let decode = |body: &str, turn| {
+        let target = PublishTarget { retry: producer(77), turn, ..TARGET };
+        decode_request(body.as_bytes(), &target, &mut MessageIds::new())
+    };
+    let body = r#"{"messages":[{"text":"a"},{"text":"b"}]}"#;
+    let [first, again] = [0, 1].map(|turn| decode(body, turn).unwrap());
+    let [batch] = &first.batches[..] else { panic!("{first:?}") };
+    assert_eq!(batch.batch.producer(), Some(Producer { id: 77, epoch: 3, first_sequence: 9 }));
+    assert_eq!(again.batches[0].partition, batch.partition, "a retry goes where its first try went");
+    let refused = decode(r#"{"messages":[{"text":"a","partition":0},{"text":"b","partition":1}]}"#, 0).unwrap_err();
+    assert_eq!((refused.code, refused.errors[0].field.as_str()), (Code::InvalidArgument, "partition"));
 }
 
 fn any_message() -> impl Strategy<Value = (Value, Vec<u8>)> {

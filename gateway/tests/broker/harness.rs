@@ -105,7 +105,12 @@ fn cluster_state() -> ClusterState {
 
 /// Tells the shard what the control thread would tell it.
 async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
-    let settings = PartitionSettings { flush: FlushPolicy::Always, retention: None, retention_bytes: None };
+    let settings = PartitionSettings {
+        flush: FlushPolicy::Always,
+        retention: None,
+        retention_bytes: None,
+        dedup_window: Duration::from_mins(2),
+    };
     let mut changes = Vec::new();
     for topic in state.topics() {
         for (partition, placed) in topic.placed_partitions() {
@@ -144,6 +149,7 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
         }),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
+        dedup_bytes_max: 16 << 20,
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
     }

@@ -155,6 +155,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.storage.tail_cache_bytes.show(),
     },
     Setting {
+        key: "storage.dedup_bytes_max",
+        purpose: "memory for recognising what is published again, over all shards; beyond it ids are forgotten before their time",
+        set: |config, raw| assign_within(&mut config.storage.dedup_bytes_max, raw, 0..=1 << 40),
+        get: |config| config.storage.dedup_bytes_max.show(),
+    },
+    Setting {
         key: "storage.flush_interval_ms",
         purpose: "how long a message of a topic with `flush: interval` may wait for its sync",
         set: |config, raw| assign_within(&mut config.storage.flush_interval_ms, raw, 1..=60_000),

@@ -34,7 +34,7 @@ async fn any_bytes_come_back_equal_by_every_way_in_and_out() {
     }
     let mut socket = WebSocketClient::connect(&node.endpoint(), None).await.unwrap();
     let messages = payloads().iter().map(|payload| PublishMessage::data(payload)).collect();
-    let publish = Publish { reference: None, topic: "websocket".into(), messages };
+    let publish = Publish { reference: None, topic: "websocket".into(), messages, ..Publish::default() };
     socket.send(&ClientFrame::Publish(publish)).await.unwrap();
     assert!(matches!(socket.next().await, Ok(Some(ServerFrame::Published(_)))));
 

@@ -131,6 +131,20 @@ fn messages_of_one_key_wait_for_each_other_and_a_poisoned_key_holds_up_no_other(
 }
 
 #[test]
+fn a_filter_lets_through_what_it_says_also_after_a_restart() {
+    let mut bench = Bench::new(&json!({ "filter": "attributes.colour = \"red\" AND priority >= 4" }));
+    let message = |colour, priority| json!({ "text": "a", "attributes": { "colour": colour }, "priority": priority });
+    bench.publish(&json!([message("red", 4), message("blue", 9), message("red", 0), message("red", 9)]));
+    assert_eq!(offsets(&bench.pull(1, 0)), [3]);
+    bench.kill_and_restart();
+    let pulled = bench.pull(10, 0);
+    assert_eq!(offsets(&pulled), [3, 0]);
+    bench.ack(&pulled);
+    let described = bench.call("GET", "/v1/subscriptions/billing", &Value::Null).json();
+    assert_eq!((&described["backlog"], &described["cursors"][0]["ack_floor"]), (&json!(0), &json!(4)), "{described}");
+}
+
+#[test]
 fn at_most_once_delivers_nothing_twice_whatever_happens() {
     let mut bench = Bench::new(&json!({ "delivery": "at_most_once" }));
     bench.publish(&json!([{ "text": "a" }, { "text": "b" }]));

@@ -25,6 +25,7 @@ mod inspect;
 mod memory;
 mod power_cut;
 mod publish_consume;
+mod publish_twice;
 mod recovery;
 mod redis;
 mod startup;

@@ -70,7 +70,7 @@ async fn messages_flow_over_websocket_and_survive_a_kill() {
     client.create_subscription("billing", &from_earliest("orders")).await.unwrap();
     let mut socket = WebSocketClient::connect(&node.endpoint(), None).await.unwrap();
     let messages = (0..20).map(|number| PublishMessage::data(&[number])).collect();
-    let publish = Publish { reference: Some(7), topic: "orders".into(), messages };
+    let publish = Publish { reference: Some(7), topic: "orders".into(), messages, ..Publish::default() };
     socket.send(&ClientFrame::Publish(publish)).await.unwrap();
     let ServerFrame::Published(published) = socket.next().await.unwrap().unwrap() else { panic!("not published") };
     assert_eq!((published.reference, published.results.len()), (Some(7), 20));

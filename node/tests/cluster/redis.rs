@@ -21,10 +21,10 @@ mod sharded;
 #[expect(dead_code, reason = "the tests of the store alone use more of it")]
 mod server;
 
-use server::RedisServer;
+pub(crate) use server::RedisServer;
 
 /// A node whose store is the server.
-fn node_on(server: &RedisServer) -> TestNode {
+pub(crate) fn node_on(server: &RedisServer) -> TestNode {
     TestNode::start_with(&[("store", "redis"), ("redis.port", &server.port().to_string())])
 }
 

@@ -77,6 +77,8 @@ pub enum InvalidTopicConfig {
     MinInsync { min_insync: u16, replication_factor: u16 },
     #[error("max_message_bytes: it is 1 to {max_message_bytes_max}, not {max_message_bytes}")]
     MaxMessageBytes { max_message_bytes: u32, max_message_bytes_max: u32 },
+    #[error("dedup_window_ms: it is at most {dedup_window_ms_max}, not {dedup_window_ms}")]
+    DedupWindow { dedup_window_ms: u64, dedup_window_ms_max: u64 },
 }
 
 impl TopicConfig {
@@ -103,7 +105,7 @@ impl TopicConfig {
     /// # Errors
     /// Names the first field that does not.
     pub const fn validate(&self) -> Result<(), InvalidTopicConfig> {
-        let Self { partitions, replication_factor, min_insync, max_message_bytes, .. } = *self;
+        let Self { partitions, replication_factor, min_insync, dedup_window_ms, max_message_bytes, .. } = *self;
         if partitions == 0 || partitions > limits::PARTITIONS_PER_TOPIC_MAX {
             let partitions_max = limits::PARTITIONS_PER_TOPIC_MAX;
             return Err(InvalidTopicConfig::Partitions { partitions, partitions_max });
@@ -117,6 +119,10 @@ impl TopicConfig {
         if max_message_bytes == 0 || max_message_bytes > limits::MESSAGE_BYTES_MAX {
             let max_message_bytes_max = limits::MESSAGE_BYTES_MAX;
             return Err(InvalidTopicConfig::MaxMessageBytes { max_message_bytes, max_message_bytes_max });
+        }
+        if dedup_window_ms > limits::DEDUP_WINDOW_MS_MAX {
+            let dedup_window_ms_max = limits::DEDUP_WINDOW_MS_MAX;
+            return Err(InvalidTopicConfig::DedupWindow { dedup_window_ms, dedup_window_ms_max });
         }
         Ok(())
     }
@@ -158,5 +164,7 @@ mod tests {
             let config = TopicConfig { max_message_bytes, ..TopicConfig::default() };
             assert!(matches!(config.validate(), Err(InvalidTopicConfig::MaxMessageBytes { .. })));
         }
+        let config = TopicConfig { dedup_window_ms: limits::DEDUP_WINDOW_MS_MAX + 1, ..TopicConfig::default() };
+        assert!(matches!(config.validate(), Err(InvalidTopicConfig::DedupWindow { .. })));
     }
 }

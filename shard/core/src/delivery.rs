@@ -8,6 +8,7 @@ mod backoff;
 mod cursor;
 mod cursor_state;
 mod dispatcher;
+mod filter;
 mod journal;
 mod key_order;
 mod lease;
@@ -22,6 +23,7 @@ pub use dispatcher::{
     AckOutcome, DeadLetter, DeadLetterPolicy, DeadLetterReason, DeliveryMode, DeliveryOrder, DeliveryPolicy,
     Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
 };
+pub use filter::{Filter, FilterError, FilterSubject};
 pub use journal::{
     JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,
     recover, replay_entries,

@@ -18,6 +18,11 @@ pub const PRIORITY_MAX: u8 = 9;
 /// The priority of a message that states none.
 pub const PRIORITY_DEFAULT: u8 = 4;
 
+/// The longest filter, in bytes.
+pub const FILTER_BYTES_MAX: usize = 1 << 10;
+/// How deep a filter may be nested.
+pub const FILTER_DEPTH_MAX: usize = 32;
+
 /// The largest batch, header included: what one segment write, one frame and one answer can hold.
 pub const BATCH_BYTES_MAX: usize = 32 << 20;
 /// The most records in a batch.
@@ -40,6 +45,29 @@ pub const OUTSTANDING_MAX_DEFAULT: usize = 100_000;
 pub const LOOKAHEAD_MAX: usize = 100_000;
 /// Of so many deliveries one is the oldest message whatever its priority, so that none waits for ever.
 pub const OLDEST_FIRST_EVERY: u32 = 16;
+
+/// The most producers whose sequences a partition remembers; the one that has been silent longest is forgotten.
+pub const PRODUCERS_MAX: usize = 1_024;
+/// How many stored batches of a producer can be recognised when they come again.
+pub const PRODUCER_BATCHES_MAX: usize = 5;
+/// The most bytes of message ids, producers included, that a partition remembers.
+pub const DEDUP_BYTES_MAX: usize = 64 << 20;
+/// How many message ids an append forgets at most, as their time is over, beside two for each that it brings.
+pub const DEDUP_FORGET_PER_APPEND_MAX: usize = 256;
+/// How many message ids a round of upkeep forgets at most in all partitions of a core, as their time is over.
+pub const DEDUP_FORGET_PER_ROUND_MAX: usize = 16_384;
+/// How much of a log is read at most on opening it, to learn what must not be stored again.
+pub const DEDUP_REBUILD_BYTES_MAX: usize = 64 << 20;
+/// How many ids and batches of producers are learned from it at most.
+pub const DEDUP_REBUILD_FACTS_MAX: usize = 500_000;
+/// How many of these are learned before others get their turn.
+pub const DEDUP_SETTLE_FACTS: usize = 2_048;
+/// How many bytes are wanted of one part of it.
+pub const DEDUP_REBUILD_PART_BYTES: u64 = 4 << 20;
+/// The fewest records of one part.
+pub const DEDUP_REBUILD_RECORDS_MIN: u64 = 64;
+/// The most records of one part.
+pub const DEDUP_REBUILD_RECORDS_MAX: u64 = 65_536;
 
 /// A segment's blocks, as a position: every flush starts on a fresh one.
 pub const BLOCK_BYTES: u64 = 4096;

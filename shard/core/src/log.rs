@@ -2,6 +2,7 @@
 
 mod appender;
 mod config;
+mod dedup;
 mod effect;
 mod flush;
 mod index_check;
@@ -20,7 +21,8 @@ mod testing;
 
 pub use appender::{AppendError, Appender, LogExtent};
 pub use config::{AppendConfig, FlushPolicy, Retention};
-pub use effect::{AppendEffect, AppendEvent, Fate, Reached};
+pub use dedup::{Admission, AppendPoint, Dedup, DedupConfig, DedupRebuild, Fact, Place, ProducerRefusal, Repeats};
+pub use effect::{AppendEffect, AppendEvent, Fate, Placed, Reached};
 pub use index_check::IndexCheck;
 pub use io_watch::{IoHealth, IoLedger, IoLimits, IoTicket, IoWatch};
 pub use known_logs::{KnownLogs, further};

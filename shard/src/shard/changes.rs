@@ -13,11 +13,11 @@ use shard_core::{
     model::{Offset, SubscriptionId, TopicPartition},
 };
 
-use super::Shard;
+use super::{Shard, learning::dedup_config};
 use crate::{
     clock::Clock,
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
-    event::{Applying, ShardEvent},
+    event::{Applying, OpenedLog, ShardEvent},
     partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
@@ -49,16 +49,19 @@ impl Shard {
     pub(super) fn on_opened(
         &mut self,
         change: &PartitionChange,
-        opened: Result<Opened<AnyPartition>, StoreError>,
+        opened: Result<OpenedLog, StoreError>,
         applying: &Rc<Applying>,
     ) {
         let PartitionChange::Open { partition, epoch, settings } = *change else { return };
         match opened {
-            Ok(opened) => {
+            Ok(OpenedLog { opened, mut dedup }) => {
+                dedup.shrink(self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes));
+                self.dedup_bytes += dedup.bytes();
                 if let Some(Slot::Opening(_)) = self.partitions.get(&partition) {
                     tracing::info!(%partition, "a partition that had to wait for its store is there now");
                 }
                 let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
+                let log = log.remembering(dedup, opened.store.found_reached());
                 let open = self.opened_partition((partition, log, retention(&settings)), opened);
                 self.partitions.insert(partition, Slot::Open(Box::new(open)));
             }
@@ -78,10 +81,11 @@ impl Shard {
         let mut subscriptions = BTreeMap::new();
         for (id, state) in found.cursors {
             // The policy comes with the subscription's own change.
-            let policy = policy(SubscriptionSettings::until_known(id));
+            let policy = policy(&SubscriptionSettings::until_known(id));
             let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
             dispatcher.on_log_start(found.extent.start);
-            subscriptions.insert(id, Subscribed { dispatcher, waiters: DeliverableWaiters::default() });
+            let waiters = DeliverableWaiters::default();
+            subscriptions.insert(id, Subscribed { dispatcher, configured: false, waiters });
         }
         for cut in found.cut {
             tracing::warn!(%partition, cut, "what was not finished before the last stop was cut off");
@@ -115,8 +119,9 @@ impl Shard {
     ) {
         let (request, identity) = (self.new_request(), self.identity(partition, settings.id));
         let Ok(open) = self.open(partition) else { return };
-        let dispatcher = Dispatcher::open(identity, policy(settings), start);
-        let subscribed = Subscribed { dispatcher, waiters: DeliverableWaiters::default() };
+        let mut dispatcher = Dispatcher::open(identity, policy(&settings), start);
+        dispatcher.set_filter(settings.filter);
+        let subscribed = Subscribed { dispatcher, configured: true, waiters: DeliverableWaiters::default() };
         open.subscriptions.insert(settings.id, subscribed);
         open.record_changes(settings.id);
         open.journaled.insert(request, WaitingAck::Applying(applying));
@@ -126,7 +131,9 @@ impl Shard {
     fn open_subscription(&mut self, partition: TopicPartition, settings: SubscriptionSettings, applying: Rc<Applying>) {
         let Ok(open) = self.open(partition) else { return };
         if let Some(subscribed) = open.subscriptions.get_mut(&settings.id) {
-            subscribed.dispatcher.set_policy(policy(settings));
+            subscribed.dispatcher.set_policy(policy(&settings));
+            subscribed.dispatcher.set_filter(settings.filter);
+            subscribed.configured = true;
             return;
         }
         let readable = open.log.readable();
@@ -177,7 +184,11 @@ impl Shard {
     }
 
     fn append_config(&self, settings: &PartitionSettings) -> AppendConfig {
-        AppendConfig { flush: settings.flush, unflushed_bytes_max: self.config.unflushed_bytes_max }
+        AppendConfig {
+            flush: settings.flush,
+            unflushed_bytes_max: self.config.unflushed_bytes_max,
+            dedup: dedup_config(settings),
+        }
     }
 
     fn identity(&self, partition: TopicPartition, subscription: SubscriptionId) -> DispatcherIdentity {
@@ -196,7 +207,7 @@ const fn retention(settings: &PartitionSettings) -> Retention {
     Retention { age: settings.retention, bytes: settings.retention_bytes }
 }
 
-fn policy(settings: SubscriptionSettings) -> DeliveryPolicy {
+const fn policy(settings: &SubscriptionSettings) -> DeliveryPolicy {
     DeliveryPolicy {
         ack_deadline: settings.ack_deadline,
         backoff: Backoff { min: settings.backoff_min, max: settings.backoff_max },

@@ -1,7 +1,7 @@
 //! What a shard does from time to time, and how it stops.
 
 use futures_channel::oneshot;
-use shard_core::{log::IoHealth, model::TopicPartition};
+use shard_core::{limits::DEDUP_FORGET_PER_ROUND_MAX, log::IoHealth, model::TopicPartition};
 
 use super::{Shard, tasks};
 use crate::{
@@ -30,6 +30,19 @@ impl Shard {
             }
             self.expire_waiting_reads(partition);
         }
+    }
+
+    /// Lets go of what need not be remembered of earlier publishes, and sees what the rest takes.
+    pub(super) fn forget_expired(&mut self) {
+        let now = Clock::wall();
+        let (mut bytes, mut left) = (0, DEDUP_FORGET_PER_ROUND_MAX);
+        for slot in self.partitions.values_mut() {
+            let Slot::Open(open) = slot else { continue };
+            left -= open.log.forget_expired(now, left);
+            bytes += open.log.dedup().bytes();
+        }
+        self.dedup_bytes = bytes;
+        self.metrics.dedup_bytes.set(super::widen(bytes));
     }
 
     /// Begins a round of retention over all partitions, unless the last one is still under way.

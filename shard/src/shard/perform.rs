@@ -106,8 +106,8 @@ impl Shard {
         match effect {
             AppendEffect::Append { batches, durable } => self.append(open, batches, durable),
             AppendEffect::Sync => self.sync(open),
-            AppendEffect::Acknowledge { request, base_offset, timestamp, reached } => {
-                self.acknowledge_publish(open, request, (base_offset, timestamp, reached));
+            AppendEffect::Acknowledge { request, placed, timestamp, reached } => {
+                self.acknowledge_publish(open, request, (placed, timestamp, reached));
             }
             AppendEffect::Refuse { request, fate } => self.refuse_publish(open, request, fate),
             AppendEffect::HighWatermark(_) => {}

@@ -2,8 +2,8 @@
 
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::{AppendError, Fate, Reached},
-    model::{Offset, RequestId, Timestamp, TopicPartition},
+    log::{AppendError, Fate, Placed, Reached},
+    model::{RequestId, Timestamp, TopicPartition},
 };
 
 use super::Shard;
@@ -44,11 +44,14 @@ impl Shard {
         let (request, started) = (self.new_request(), self.clock.monotonic());
         let messages = u64::from(batch.record_count());
         let bytes = super::widen(batch.len());
+        let spare = self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes);
         let refused = match self.open(partition) {
-            Ok(open) => match open.log.append(Clock::wall(), request, batch) {
-                Ok(_) => {
+            Ok(open) => match open.append(Clock::wall(), (request, batch), spare) {
+                Ok(grown) => {
                     open.publishes.push_back(WaitingPublish { request, started, messages, reply });
                     self.metrics.bytes_appended.add(bytes);
+                    self.dedup_bytes = (self.dedup_bytes + grown.bytes_after).saturating_sub(grown.bytes_before);
+                    self.metrics.dedup_forgotten_early.add(grown.forgotten_early);
                     return;
                 }
                 Err(error) => refusal(open, error),
@@ -64,11 +67,14 @@ impl Shard {
         &self,
         open: &mut Partition,
         request: RequestId,
-        (base_offset, timestamp, reached): (Offset, Timestamp, Reached),
+        (placed, timestamp, reached): (Placed, Timestamp, Reached),
     ) {
         let waiting = open.publishes.pop_front().expect("a publisher waits for each append");
         assert!(waiting.request == request, "appends are acknowledged in their order");
-        self.metrics.messages_appended.add(waiting.messages);
+        let Placed { base_offset, repeats } = placed;
+        let repeated = repeats.count(waiting.messages);
+        self.metrics.messages_appended.add(waiting.messages - repeated);
+        self.metrics.messages_repeated.add(repeated);
         self.metrics.publish_latency.observe(self.clock.monotonic().since(waiting.started));
         let durability = match reached {
             Reached::Disk => Durability::Leader,
@@ -78,7 +84,7 @@ impl Shard {
             Reached::RedisBuffered => Durability::RedisBuffered,
         };
         // A publisher that has gone does not hear of it.
-        let _ = waiting.reply.send(Ok(Published { base_offset, timestamp, durability }));
+        let _ = waiting.reply.send(Ok(Published { base_offset, repeats, timestamp, durability }));
     }
 
     /// Tells a publisher that its batch is not there, or may not be.
@@ -106,5 +112,6 @@ fn refusal(open: &Partition, error: AppendError) -> PublishError {
         }
         AppendError::Failed { reason } => open.refusal(&reason).into(),
         AppendError::Stopping => PartitionUnavailable::Stopping.into(),
+        AppendError::Producer(refusal) => PublishError::Producer(refusal),
     }
 }

@@ -203,6 +203,9 @@ fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Resu
     let Puller { subscription, pull, now } = who;
     let high_watermark = open.log.high_watermark();
     let mut pulled = Pulled::default();
+    if !open.subscribed(subscription)?.configured {
+        return Ok(Pull::Done(pulled));
+    }
     let mut bytes = 0;
     let mut looked_at = look_ahead(open, cache, subscription)?;
     while pulled.leased.len() < count(pull) && bytes < pull.bytes_max {

@@ -10,9 +10,9 @@ use shard_core::{
     model::{LeaderEpoch, TopicPartition},
 };
 
-use super::Shard;
+use super::{Shard, learning::Learner};
 use crate::{
-    event::ShardEvent,
+    event::{OpenedLog, ShardEvent},
     limits,
     partition::Slot,
     request::PartitionUnavailable,
@@ -39,7 +39,8 @@ impl Shard {
             // What is under way ends with nobody listening, and then with the handle.
             open.opening += 1;
             open.reopening = true;
-            let place = (partition, open.log.epoch());
+            let learner = Learner::beyond(partition, open.log.high_watermark(), open.log.take_dedup());
+            let place = (learner, open.log.epoch());
             let (handle, exists) = (open.store.clone(), Rc::downgrade(&open.exists));
             let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
             glommio::spawn_local(async move {
@@ -54,14 +55,14 @@ impl Shard {
     }
 
     /// A partition's store was opened again, or can't be.
-    pub(super) fn on_reopened(&mut self, partition: TopicPartition, opened: Result<Opened<AnyPartition>, StoreError>) {
+    pub(super) fn on_reopened(&mut self, partition: TopicPartition, opened: Result<OpenedLog, StoreError>) {
         if self.stopping.is_some() {
             return;
         }
         let Ok(open) = self.open(partition) else { return };
         match opened {
-            Ok(Opened { store, found }) => {
-                open.reopen(store, found.extent);
+            Ok(OpenedLog { opened: Opened { store, found }, dedup }) => {
+                open.reopen(store, found.extent, dedup);
                 tracing::info!(%partition, end = %found.extent.end, "a partition's store is back");
             }
             Err(StoreError { reason, .. }) => {
@@ -92,15 +93,16 @@ impl Shard {
     }
 }
 
-/// Opens a partition; while that fails for what may pass, `delayed` is told why, and it is tried again after a pause.
+/// Opens a partition and learns what its log holds; while that fails for what may pass, `delayed` is told why, and it is
+/// tried again after a pause.
 pub(super) async fn open_when_there(
     store: &AnyStore,
-    (partition, epoch): (TopicPartition, LeaderEpoch),
+    (mut learner, epoch): (Learner, LeaderEpoch),
     mut delayed: impl FnMut(String) -> bool,
-) -> Option<Result<Opened<AnyPartition>, StoreError>> {
+) -> Option<Result<OpenedLog, StoreError>> {
     let mut pause = limits::REOPEN_PAUSE_MIN;
     loop {
-        match store.open(partition, epoch).await {
+        match open_and_learn(store, &mut learner, epoch).await {
             Err(StoreError { reason, transient: true }) => {
                 if !delayed(reason) {
                     return None;
@@ -113,20 +115,33 @@ pub(super) async fn open_when_there(
     }
 }
 
+async fn open_and_learn(store: &AnyStore, learner: &mut Learner, epoch: LeaderEpoch) -> Result<OpenedLog, StoreError> {
+    let opened = store.open(learner.partition(), epoch).await?;
+    match learner.learn(&opened).await {
+        Ok(dedup) => Ok(OpenedLog { opened, dedup }),
+        Err(error) => {
+            // It is opened anew; whatever this could not let go of does not matter to that.
+            let _ = opened.store.close().await;
+            Err(error)
+        }
+    }
+}
+
 /// Opens a partition again whose store has failed, as long as it exists.
 async fn open_again(
     store: &AnyStore,
     handle: AnyPartition,
-    place: (TopicPartition, LeaderEpoch),
+    place: (Learner, LeaderEpoch),
     exists: &Weak<()>,
-) -> Option<Result<Opened<AnyPartition>, StoreError>> {
+) -> Option<Result<OpenedLog, StoreError>> {
     // Whatever it could not let go of does not matter to the next opening.
     let _ = handle.close().await;
     drop(handle);
+    let partition = place.0.partition();
     let opened = open_when_there(store, place, |_| exists.strong_count() > 0).await?;
     if exists.strong_count() == 0 {
         // The topic was deleted meanwhile, and this may have made the partition anew.
-        let _ = store.delete(place.0).await;
+        let _ = store.delete(partition).await;
         return None;
     }
     Some(opened)

@@ -5,18 +5,21 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use glommio::{channels::shared_channel::ConnectedReceiver, timer::sleep, yield_if_needed};
 use shard_core::{
-    log::Retention,
+    log::{Dedup, Retention},
     model::{Offset, Timestamp, TopicPartition},
 };
 
-use super::reopening::open_when_there;
+use super::{
+    learning::{Learner, dedup_config},
+    reopening::open_when_there,
+};
 use crate::{
     command::{PartitionChange, ShardCommand},
-    event::{Applying, ShardEvent, StoreEvent},
+    event::{Applying, OpenedLog, ShardEvent, StoreEvent},
     limits,
     mailbox::{Mailbox, OfferError},
     request::Request,
-    store::{AnyPartition, AnyStore, MessageStore as _, Opened, StoreError},
+    store::{AnyPartition, AnyStore, MessageStore as _, StoreError},
 };
 
 /// Takes in what another core sends. The receiver is polled here alone: polled beside something else, it would count
@@ -36,12 +39,16 @@ pub(super) fn receive_requests(peer: ConnectedReceiver<Request>, mailbox: Mailbo
 
 /// Takes in what the control thread says: its steps one after the other, and the stop at once, as a step may have to wait
 /// for a store that is away.
-pub(super) fn receive_commands(commands: flume::Receiver<ShardCommand>, mailbox: Mailbox<ShardEvent>, store: AnyStore) {
+pub(super) fn receive_commands(
+    commands: flume::Receiver<ShardCommand>,
+    mailbox: Mailbox<ShardEvent>,
+    (store, key): (AnyStore, [u8; 16]),
+) {
     let (steps, next_step) = flume::bounded(limits::STEPS_WAITING_MAX);
     let steps_mailbox = mailbox.clone();
     glommio::spawn_local(async move {
         while let Ok((changes, done)) = next_step.recv_async().await {
-            apply(changes, &Applying::new(done), &steps_mailbox, &store).await;
+            apply(changes, &Applying::new(done), &steps_mailbox, (&store, key)).await;
         }
     })
     .detach();
@@ -83,7 +90,7 @@ async fn apply(
     changes: Vec<PartitionChange>,
     applying: &Rc<Applying>,
     mailbox: &Mailbox<ShardEvent>,
-    store: &AnyStore,
+    (store, key): (&AnyStore, [u8; 16]),
 ) {
     let (opens, others): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| matches!(change, PartitionChange::Open { .. }));
@@ -92,7 +99,7 @@ async fn apply(
     loop {
         while opening.len() < limits::RECOVERIES_MAX {
             let Some(change) = opens.next() else { break };
-            opening.push(open(change, store, mailbox));
+            opening.push(open(change, (store, key), mailbox));
         }
         let Some((change, opened)) = opening.next().await else { break };
         let opened = Box::new(opened);
@@ -105,16 +112,17 @@ async fn apply(
 
 async fn open(
     change: PartitionChange,
-    store: &AnyStore,
+    (store, key): (&AnyStore, [u8; 16]),
     mailbox: &Mailbox<ShardEvent>,
-) -> (PartitionChange, Result<Opened<AnyPartition>, StoreError>) {
+) -> (PartitionChange, Result<OpenedLog, StoreError>) {
     let opened = match change {
-        PartitionChange::Open { partition, epoch, .. } => {
+        PartitionChange::Open { partition, epoch, settings } => {
             let delayed = |reason| {
                 mailbox.push(ShardEvent::OpeningDelayed { partition, reason });
                 true
             };
-            let opened = open_when_there(store, (partition, epoch), delayed).await;
+            let learner = Learner::new(partition, Dedup::new(dedup_config(&settings), key));
+            let opened = open_when_there(store, (learner, epoch), delayed).await;
             opened.unwrap_or_else(|| Err(StoreError::new("it was given up")))
         }
         PartitionChange::Configure { .. }

@@ -87,6 +87,17 @@ impl ShardStore for AnyStore {
     }
 }
 
+impl AnyPartition {
+    /// How safe what was found when it was opened is at least, until an append says what the store makes of it.
+    pub(crate) const fn found_reached(&self) -> Reached {
+        match self {
+            Self::Log(_) => Reached::Disk,
+            Self::Memory(_) => Reached::Memory,
+            Self::Redis(_) => Reached::RedisBuffered,
+        }
+    }
+}
+
 impl MessageStore for AnyPartition {
     async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault> {
         ask!(self, partition => partition.append(batches, durable).await)

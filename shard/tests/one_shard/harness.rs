@@ -122,6 +122,7 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
         store: StoreConfig::Log(log),
         unflushed_bytes_max: 16 << 20,
         tail_cache_bytes_max: 1 << 20,
+        dedup_bytes_max: 16 << 20,
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
     }
@@ -130,7 +131,12 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
 impl Running {
     /// Opens partitions, and the subscription on each.
     pub(crate) async fn open(&self, partitions: &[u32]) {
-        let settings = PartitionSettings { flush: FlushPolicy::Always, retention: None, retention_bytes: None };
+        let settings = PartitionSettings {
+            flush: FlushPolicy::Always,
+            retention: None,
+            retention_bytes: None,
+            dedup_window: Duration::from_mins(2),
+        };
         let mut changes = Vec::new();
         for &index in partitions {
             let (partition, epoch) = (partition(index), LeaderEpoch::new(1));

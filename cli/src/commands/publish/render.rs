@@ -43,7 +43,13 @@ mod tests {
     #[test]
     fn a_partial_failure_has_the_exit_code_of_its_first_error() {
         let detail = "the queue is full".to_owned();
-        let first = PublishFailure { code: Code::Overloaded, detail, retryable: true, outcome: Outcome::NotApplied };
+        let first = PublishFailure {
+            code: Code::Overloaded,
+            detail,
+            retryable: true,
+            outcome: Outcome::NotApplied,
+            expected_sequence: None,
+        };
         let error = partly(2, 10, &first);
         assert_eq!(error.exit_kind(), ExitKind::Unavailable);
         let expected = "2 of 10 messages failed, the first one with overloaded: the queue is full";

@@ -95,6 +95,12 @@ codes! {
     StaleGeneration = "stale_generation", 409, "Stale generation", final;
     /// The message has been leased again, or is no longer leased.
     LeaseExpired = "lease_expired", 409, "Lease expired", final;
+    /// A newer epoch of this producer has begun.
+    StaleProducer = "stale_producer", 409, "Stale producer", final;
+    /// The producer's sequence leaves a gap; `expected_sequence` is the next.
+    SequenceGap = "sequence_gap", 409, "Sequence gap", final;
+    /// The producer's sequence is behind, and what was stored then is not remembered; `expected_sequence` is the next.
+    SequenceForgotten = "sequence_forgotten", 409, "Sequence forgotten", final;
     /// The cluster holds as many topics, partitions or subscriptions as it may.
     LimitReached = "limit_reached", 409, "Limit reached", final;
     /// The position is older than what is kept.
@@ -220,6 +226,9 @@ mod tests {
             ("stale_generation", 409),
             ("lease_expired", 409),
             ("overloaded", 503),
+            ("stale_producer", 409),
+            ("sequence_gap", 409),
+            ("sequence_forgotten", 409),
             ("offset_expired", 410),
             ("partition_closed", 503),
             ("data_corrupt", 500),

@@ -44,7 +44,7 @@ pub struct ClientFrameError {
 }
 
 /// Publishes messages; answered by `published`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish<'a> {
     /// Comes back in the answer.
@@ -56,6 +56,18 @@ pub struct Publish<'a> {
     /// The messages, in order.
     #[serde(borrow)]
     pub messages: Vec<PublishMessage<'a>>,
+    /// Makes it safe to send the frame again; excludes a producer.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<CowStr<'a>>,
+    /// The producer that numbers the messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer_id: Option<u64>,
+    /// The producer's epoch; 0 if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer_epoch: Option<u16>,
+    /// The number of the first message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer_seq: Option<u32>,
 }
 
 /// Starts a delivery from a durable subscription, or from a topic without one; answered by `subscribed`.
@@ -276,6 +288,8 @@ mod tests {
     #[test]
     fn every_frame_of_the_protocol_comes_back() {
         check(r#"{"op":"publish","ref":1,"topic":"t","messages":[{"text":"a","key":"k"},{"json":{"a": [1, null]}}]}"#);
+        check(r#"{"op":"publish","topic":"t","messages":[{"text":"a"}],"idempotency_key":"k"}"#);
+        check(r#"{"op":"publish","topic":"t","messages":[],"producer_id":7,"producer_epoch":1,"producer_seq":9}"#);
         check(r#"{"op":"subscribe","ref":2,"subscription":"s","credit":1000,"consumer_id":"c"}"#);
         check(r#"{"op":"subscribe","ref":2,"topic":"t","from":"latest","credit":10}"#);
         check(r#"{"op":"subscribe","topic":"t","from":"AQcAAAAAAAAAAQAAAAAAAQAAAAAAAAA","filter":"key = \"a\""}"#);

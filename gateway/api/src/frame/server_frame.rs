@@ -121,6 +121,9 @@ pub struct ErrorFrame {
     /// What is wrong with which part of the frame.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The sequence that the producer has to go on with, where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_sequence: Option<u32>,
 }
 
 /// Answers a ping.

@@ -12,7 +12,7 @@ use shard::AckAction;
 use super::{Session, feeds::FeedName, frames};
 use crate::{
     error::{self, Failure},
-    operations::{acknowledge, extend, find_subscription, find_topic, nack, publish, target},
+    operations::{acknowledge, extend, find_subscription, find_topic, nack, publish, retry, target},
     publish_decode::plan_messages,
 };
 
@@ -75,7 +75,7 @@ impl Session {
         }
         let state = self.context.metadata.state();
         let topic = Arc::clone(find_topic(&state, &frame.topic)?);
-        let target = target(&self.context, &topic);
+        let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?);
         let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
         let plan = plan.map_err(error::of_publish_refused)?;
         let (context, reference) = (Rc::clone(&self.context), frame.reference);

@@ -4,12 +4,13 @@ mod answers;
 mod dead_letters;
 mod leasing;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 
 use super::{
     Backoff, ClusterKey, ConsumerId, CursorState, LeaseId, LeaseSigner,
+    filter::Filter,
     lookahead::Lookahead,
     outstanding::{Message, Outstanding},
 };
@@ -26,6 +27,7 @@ use crate::{
 pub struct Dispatcher {
     signer: LeaseSigner,
     policy: DeliveryPolicy,
+    filter: Option<Arc<Filter>>,
     jitter_seed: u64,
     next_sequence: u64,
     state: CursorState,
@@ -183,6 +185,7 @@ impl Dispatcher {
         Self {
             signer: LeaseSigner::new(identity.key, identity.subscription, identity.partition),
             policy,
+            filter: None,
             jitter_seed: identity.jitter_seed,
             next_sequence: identity.first_sequence.max(state.leases_from()),
             lookahead: Lookahead::new(state.cursor().floor()),
@@ -205,6 +208,14 @@ impl Dispatcher {
         let reordered = policy.ordering != self.policy.ordering;
         self.policy = policy;
         if reordered {
+            self.look_anew();
+        }
+    }
+
+    /// Delivers only what a filter lets through, from what is looked at from now on; what is outstanding stays so.
+    pub fn set_filter(&mut self, filter: Option<Arc<Filter>>) {
+        if filter != self.filter {
+            self.filter = filter;
             self.look_anew();
         }
     }

@@ -16,11 +16,14 @@
 //! The broker fills in the fields marked so and the CRC at 12; the publisher's CRC at 36 stays as it was sent.
 
 mod door;
+mod given_ids;
+mod without;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
+pub use self::given_ids::GivenIds;
 use super::{
     checksum::crc32c,
     record::{Record, RecordError, RecordHead},
@@ -96,6 +99,8 @@ pub struct BatchHeader {
 pub struct UnassignedBatch {
     bytes: Vec<u8>,
     record_count: u32,
+    producer: Option<Producer>,
+    given_ids: GivenIds,
 }
 
 /// A batch of a partition, its checksums verified.
@@ -112,6 +117,7 @@ pub struct BatchBuilder {
     bytes: Vec<u8>,
     record_count: u32,
     marked: bool,
+    given_ids: GivenIds,
 }
 
 /// Why bytes are not a batch that this version can take.
@@ -144,6 +150,8 @@ pub enum BatchError {
     MessageTooLarge { index: u32, bytes: usize, bytes_max: usize },
     #[error("the batch states when its records were taken, which is not for a publisher to say")]
     Timestamps,
+    #[error("that a record has a priority or a time of its own stands in the header, or in a record, alone")]
+    Marked,
     #[error("{bytes} bytes follow the last record")]
     TrailingBytes { bytes: usize },
 }
@@ -154,7 +162,7 @@ impl BatchBuilder {
     pub fn new(capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + capacity);
         bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        Self { bytes, record_count: 0, marked: false }
+        Self { bytes, record_count: 0, marked: false, given_ids: GivenIds::default() }
     }
 
     /// Adds a record; `payload` appends its payload bytes.
@@ -171,8 +179,7 @@ impl BatchBuilder {
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         head.encode(0, attributes, &mut self.bytes, payload)?;
-        self.record_count += 1;
-        self.marked |= head.is_marked();
+        self.count(head);
         Ok(())
     }
 
@@ -224,7 +231,15 @@ impl BatchBuilder {
             body_length: narrow(self.bytes.len() - HEADER_BYTES),
         };
         header.encode(&mut self.bytes);
-        Ok(UnassignedBatch { bytes: self.bytes, record_count: self.record_count })
+        let Self { bytes, record_count, given_ids, .. } = self;
+        Ok(UnassignedBatch { bytes, record_count, producer, given_ids })
+    }
+
+    /// Takes down what the batch as a whole says of a record that was added.
+    fn count(&mut self, head: &RecordHead<'_>) {
+        self.given_ids.note(self.record_count, head.id);
+        self.record_count += 1;
+        self.marked |= head.is_marked();
     }
 }
 
@@ -249,8 +264,14 @@ impl UnassignedBatch {
 
     /// Who published it, if it said so.
     #[must_use]
-    pub fn producer(&self) -> Option<Producer> {
-        decode_header(&self.bytes).ok().and_then(|header| header.producer)
+    pub const fn producer(&self) -> Option<Producer> {
+        self.producer
+    }
+
+    /// The ids that publishers gave to its messages.
+    #[must_use]
+    pub const fn given_ids(&self) -> &GivenIds {
+        &self.given_ids
     }
 
     /// Gives the batch its place in a partition.

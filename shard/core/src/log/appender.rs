@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use super::{
     config::{AppendConfig, FlushPolicy},
-    effect::{AppendEffect, AppendEvent, Fate, Reached},
+    dedup::{Admission, AppendPoint, Dedup, ProducerRefusal, Repeats},
+    effect::{AppendEffect, AppendEvent, Fate, Placed, Reached},
 };
 use crate::{
     format::record_batch::{RecordBatch, UnassignedBatch},
@@ -14,7 +15,7 @@ use crate::{
 
 mod flight;
 
-use flight::{Flight, Pending};
+use flight::{Flight, Pending, Waiting};
 
 /// The appends to one partition: what waits for the store, what is in it, and who is to be answered.
 ///
@@ -32,6 +33,10 @@ pub struct Appender {
     synced_end: Offset,
     high_watermark: Offset,
     newest: Timestamp,
+    dedup: Dedup,
+    /// How safe what lies below `synced_end` is, and what lies above.
+    safe: Reached,
+    stored: Reached,
     pending: VecDeque<Pending>,
     /// Bytes accepted and not stored, those in flight included.
     unflushed_bytes: u64,
@@ -67,12 +72,14 @@ pub enum AppendError {
     Failed { reason: String },
     #[error("the log is being closed")]
     Stopping,
+    #[error("{0}")]
+    Producer(#[from] ProducerRefusal),
 }
 
 impl Appender {
     /// Goes on behind what the store holds, for the log's owner in `epoch`.
     #[must_use]
-    pub const fn open(epoch: LeaderEpoch, config: AppendConfig, extent: LogExtent) -> Self {
+    pub fn open(epoch: LeaderEpoch, config: AppendConfig, extent: LogExtent) -> Self {
         Self {
             epoch,
             config,
@@ -82,6 +89,9 @@ impl Appender {
             synced_end: extent.end,
             high_watermark: extent.end,
             newest: extent.newest,
+            dedup: Dedup::new(config.dedup, [0; 16]),
+            safe: Reached::Memory,
+            stored: Reached::Memory,
             pending: VecDeque::new(),
             unflushed_bytes: 0,
             flight: None,
@@ -94,19 +104,33 @@ impl Appender {
         }
     }
 
+    /// Recognises what `dedup` knows of the log when it is published again, and says then that it is as safe as `safe`.
+    #[must_use]
+    pub fn remembering(self, dedup: Dedup, safe: Reached) -> Self {
+        Self { dedup, safe, stored: safe, ..self }
+    }
+
+    /// Gives away what is known of the log, once that has failed: what is there by then is to be learned.
+    pub fn take_dedup(&mut self) -> Dedup {
+        std::mem::take(&mut self.dedup)
+    }
+
     /// Goes on behind what the store holds now, after it had failed and was opened again.
     ///
     /// # Panics
     /// If it had not failed, or the store has lost what consumers were shown.
-    pub fn reopen(&mut self, extent: LogExtent) {
+    pub fn reopen(&mut self, extent: LogExtent, dedup: Dedup) {
         assert!(self.failed.is_some() && self.flight.is_none(), "a log that goes on need not be opened");
         assert!(extent.end >= self.high_watermark, "a store that has lost messages is not opened");
         let effects = std::mem::take(&mut self.effects);
-        *self = Self { effects, ..Self::open(self.epoch, self.config, extent) };
+        let opened = Self::open(self.epoch, self.config, extent).remembering(dedup, self.safe);
+        *self = Self { effects, ..opened };
+        self.dedup.configure(self.config.dedup);
         self.effects.push_back(AppendEffect::HighWatermark(extent.end));
     }
 
-    /// Accepts one batch; `Acknowledge` or `Refuse` follows.
+    /// Accepts one batch, but for what was there before; `Acknowledge` or `Refuse` follows. Returns where its first
+    /// message is, or will be.
     ///
     /// # Errors
     /// Nothing was accepted.
@@ -128,12 +152,26 @@ impl Appender {
         }
         // Times of a log never go back, also when the clock does.
         self.newest = self.newest.max(now);
-        let base = self.log_end;
-        let batch = batch.assign(base, self.epoch, self.newest);
-        self.log_end = batch.offsets().end;
-        self.unflushed_bytes += widen(batch.bytes().len());
-        self.pending.push_back(Pending { request, batch });
-        Ok(base)
+        let at = AppendPoint { now: self.newest, log_end: self.log_end, stored_end: self.stored_end };
+        let messages = u64::from(batch.record_count());
+        let (base_offset, repeats, batch) = match self.dedup.admit(&batch, at)? {
+            Admission::New => (self.log_end, Repeats::None, Some(batch)),
+            Admission::Repeated(offset) => (offset, Repeats::All, None),
+            Admission::Partly(places) => {
+                let repeats = Repeats::Some(places);
+                let batch = without_repeats(batch, &repeats);
+                (repeats.place(self.log_end, 0).offset, repeats, batch)
+            }
+        };
+        let batch = batch.map(|batch| self.assign(batch));
+        let end = match &repeats {
+            Repeats::None => self.log_end,
+            Repeats::All => base_offset.plus(messages),
+            Repeats::Some(places) => places.iter().map(|place| place.offset.next()).max().unwrap_or(self.log_end),
+        };
+        let waiting = Waiting { request, placed: Placed { base_offset, repeats }, timestamp: self.newest, end };
+        self.pending.push_back(Pending { waiting, batch });
+        Ok(base_offset)
     }
 
     /// Takes the end of something that an effect started.
@@ -175,6 +213,24 @@ impl Appender {
     /// Takes a new configuration from now on.
     pub fn configure(&mut self, config: AppendConfig) {
         self.config = config;
+        self.dedup.configure(config.dedup);
+    }
+
+    /// Forgets, at `now`, ids that need not be remembered any longer, at most so many; returns how many it were.
+    pub fn forget_expired(&mut self, now: Timestamp, count_max: usize) -> usize {
+        self.dedup.forget_expired(now.max(self.newest), count_max)
+    }
+
+    /// Lets what is known of earlier publishes take so many bytes.
+    pub fn set_dedup_bytes_max(&mut self, bytes_max: usize) {
+        self.config.dedup.bytes_max = bytes_max;
+        self.dedup.set_bytes_max(bytes_max);
+    }
+
+    /// What is known of earlier publishes.
+    #[must_use]
+    pub const fn dedup(&self) -> &Dedup {
+        &self.dedup
     }
 
     /// Refuses appends from now on, and sees to it that those accepted are safe.
@@ -187,7 +243,8 @@ impl Appender {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let settled = self.failed.is_some() || self.synced_end == self.log_end;
-        settled && self.flight.is_none() && self.syncing.is_none() && self.effects.is_empty()
+        let done = self.pending.is_empty() && self.effects.is_empty();
+        settled && done && self.flight.is_none() && self.syncing.is_none()
     }
 
     /// The offsets consumers see: from the first still there to the high watermark.
@@ -238,16 +295,31 @@ impl Appender {
         }
         let durable = self.config.flush == FlushPolicy::Always;
         let (flight, batches) = Flight::take(&mut self.pending, durable);
+        if batches.is_empty() {
+            // All of it was there before, and nothing is in flight.
+            self.acknowledge(flight.waiting);
+            return;
+        }
         self.effects.push_back(AppendEffect::Append { batches, durable });
         self.flight = Some(flight);
+    }
+
+    /// Gives a batch its place behind all others.
+    fn assign(&mut self, batch: UnassignedBatch) -> RecordBatch {
+        let batch = batch.assign(self.log_end, self.epoch, self.newest);
+        self.log_end = batch.offsets().end;
+        self.unflushed_bytes += widen(batch.bytes().len());
+        batch
     }
 
     fn on_appended(&mut self, now: Monotonic, reached: Reached) {
         let Some(flight) = self.flight.take() else { return };
         self.stored_end = flight.end;
         self.unflushed_bytes -= flight.bytes;
+        self.stored = reached;
         if flight.durable {
             self.synced_end = self.stored_end;
+            self.safe = reached;
         } else if let FlushPolicy::Interval(interval) = self.config.flush {
             self.sync_due.get_or_insert(now.plus(interval));
         }
@@ -255,7 +327,7 @@ impl Appender {
         if self.stopping {
             self.sync_rest();
         }
-        self.effects.extend(flight.acknowledgements(reached));
+        self.acknowledge(flight.waiting);
         self.effects.push_back(AppendEffect::HighWatermark(self.high_watermark));
     }
 
@@ -264,6 +336,7 @@ impl Appender {
         self.rejected = Some(reason);
         self.refuse_waiting(Fate::NotStored);
         self.log_end = self.stored_end;
+        self.dedup.roll_back(self.stored_end);
     }
 
     fn sync_rest(&mut self) {
@@ -294,16 +367,43 @@ impl Appender {
         self.sync_due = None;
         self.failed.get_or_insert(reason);
         self.refuse_waiting(Fate::Unknown);
+        // Whether it is there is learned when the log is opened again.
+        self.dedup.roll_back(self.stored_end);
     }
 
-    /// Refuses everyone; `fate` is that of the batches in flight, the others never left.
+    /// Acknowledges appends of which everything is stored.
+    fn acknowledge(&mut self, waiting: Vec<Waiting>) {
+        for waiting in waiting {
+            let reached = if waiting.end <= self.synced_end { self.safe } else { self.stored };
+            self.effects.push_back(waiting.acknowledge(reached));
+        }
+    }
+
+    /// Refuses everyone who waits for something that is not stored; `fate` is that of the batches in flight, the others
+    /// never left.
     fn refuse_waiting(&mut self, fate: Fate) {
-        let in_flight = self.flight.take().into_iter().flat_map(Flight::into_requests);
-        self.effects.extend(in_flight.map(|request| AppendEffect::Refuse { request, fate }));
-        let waiting = self.pending.drain(..).map(|pending| pending.request);
-        self.effects.extend(waiting.map(|request| AppendEffect::Refuse { request, fate: Fate::NotStored }));
+        let in_flight = self.flight.take().map(|flight| flight.waiting).unwrap_or_default();
+        let pending = std::mem::take(&mut self.pending);
+        let refused = in_flight.into_iter().map(|waiting| (waiting, fate)).chain(pending.into_iter().map(|pending| {
+            // A repeat of what is in flight shares its fate.
+            let is_new = pending.waiting.placed.repeats == Repeats::None;
+            (pending.waiting, if is_new { Fate::NotStored } else { fate })
+        }));
+        for (waiting, fate) in refused {
+            if waiting.end <= self.stored_end {
+                self.acknowledge(vec![waiting]);
+            } else {
+                self.effects.push_back(AppendEffect::Refuse { request: waiting.request, fate });
+            }
+        }
         self.unflushed_bytes = 0;
     }
+}
+
+/// What is new of a batch.
+fn without_repeats(batch: UnassignedBatch, repeats: &Repeats) -> Option<UnassignedBatch> {
+    let is_repeat = |ordinal| repeats.place(Offset::ZERO, u64::from(ordinal)).repeat;
+    batch.without(is_repeat).expect("a batch that was checked or built here can be read")
 }
 
 fn widen(length: usize) -> u64 {

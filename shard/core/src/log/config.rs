@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::dedup::DedupConfig;
 use crate::model::Timestamp;
 
 /// When an append counts as done.
@@ -23,6 +24,8 @@ pub struct AppendConfig {
     pub flush: FlushPolicy,
     /// How many bytes may wait for the store before appends are refused.
     pub unflushed_bytes_max: u64,
+    /// What is remembered, to recognise what is published again.
+    pub dedup: DedupConfig,
 }
 
 /// What of a log is kept, acked or not.

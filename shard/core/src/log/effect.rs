@@ -1,5 +1,6 @@
 //! What an appender wants done, and what is told to it: the whole traffic between it and its driver.
 
+use super::dedup::Repeats;
 use crate::{
     format::record_batch::RecordBatch,
     model::{Offset, RequestId, Timestamp},
@@ -21,8 +22,8 @@ pub enum AppendEffect {
     Acknowledge {
         /// The append.
         request: RequestId,
-        /// The offset of its first record.
-        base_offset: Offset,
+        /// Where it is.
+        placed: Placed,
         /// When it was taken.
         timestamp: Timestamp,
         /// What it has reached.
@@ -37,6 +38,15 @@ pub enum AppendEffect {
     },
     /// Consumers now see what lies below.
     HighWatermark(Offset),
+}
+
+/// Where the messages of an append are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The offset of the first.
+    pub base_offset: Offset,
+    /// Which of them were there before.
+    pub repeats: Repeats,
 }
 
 /// What an append has reached when it is acknowledged.

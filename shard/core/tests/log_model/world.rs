@@ -14,8 +14,9 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
     },
     log::{
-        AppendConfig, AppendEffect, AppendEvent, Appender, BatchScanner, Fate, FlushPolicy, KnownLog, Lane, LogExtent,
-        Reached, RecoveredLog, Retention, Scanned, SegmentEffect, SegmentEvent, SegmentLog, SegmentLogConfig, Step,
+        AppendConfig, AppendEffect, AppendEvent, Appender, BatchScanner, DedupConfig, Fate, FlushPolicy, KnownLog,
+        Lane, LogExtent, Placed, Reached, RecoveredLog, Retention, Scanned, SegmentEffect, SegmentEvent, SegmentLog,
+        SegmentLogConfig, Step,
     },
     model::{LeaderEpoch, Monotonic, Offset, PartitionIndex, RequestId, Timestamp, TopicId, TopicPartition},
 };
@@ -102,7 +103,7 @@ pub(crate) struct Counts {
 impl World {
     /// An empty log.
     pub(crate) fn new(flush: FlushPolicy, mutant: Option<Mutant>) -> Self {
-        let config = AppendConfig { flush, unflushed_bytes_max: 256 << 10 };
+        let config = AppendConfig { flush, unflushed_bytes_max: 256 << 10, dedup: DedupConfig::default() };
         Self {
             mutant,
             config,

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        filter::FilterSubject,
         lookahead::{Candidate, Detail},
         outstanding::{Message, Place},
     },
@@ -27,7 +28,8 @@ impl Dispatcher {
     }
 
     /// Looks at a batch; one that does not hold the offset that `scan_from` says is passed over. Only the records of marked
-    /// batches are looked at, unless the order of keys matters.
+    /// batches are looked at, unless there is a filter or the order of keys matters. What the filter does not let through is
+    /// acked.
     ///
     /// # Errors
     /// The batch's records can't be read; nothing of it is delivered.
@@ -36,15 +38,20 @@ impl Dispatcher {
         if !offsets.contains(from) {
             return Ok(());
         }
-        if batch.header().marked || self.policy.ordering == DeliveryOrder::Key {
+        if batch.header().marked || self.policy.ordering == DeliveryOrder::Key || self.filter.is_some() {
             let mut looked_at = Vec::new();
             batch.for_each_record(|record| {
                 if record.offset >= from && !self.state.cursor().is_acked(record.offset) {
-                    looked_at.push((record.offset, self.detail_of(&record)));
+                    let passes =
+                        self.filter.as_ref().is_none_or(|filter| filter.matches(&FilterSubject::from(&record)));
+                    looked_at.push((record.offset, passes.then(|| self.detail_of(&record))));
                 }
             })?;
             for (offset, detail) in looked_at {
-                self.lookahead.note(offset, detail, self.wall);
+                match detail {
+                    Some(detail) => self.lookahead.note(offset, detail, self.wall),
+                    None => self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next()))),
+                }
             }
         }
         self.lookahead.on_scanned(offsets.end);

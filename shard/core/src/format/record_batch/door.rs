@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{BatchError, HEADER_BYTES, RecordBatch, UnassignedBatch, widen};
+use super::{BatchError, GivenIds, HEADER_BYTES, RecordBatch, UnassignedBatch, widen};
 use crate::{
     format::record::{Record, RecordError},
     limits,
@@ -30,7 +30,7 @@ impl UnassignedBatch {
         if widen(uncompressed_length) > (bytes.len() - HEADER_BYTES).saturating_mul(RATIO_MAX) {
             return Err(BatchError::Compression { uncompressed_length });
         }
-        let mut refused = None;
+        let (mut refused, mut marked, mut given_ids) = (None, false, GivenIds::default());
         let mut index = 0;
         batch.for_each_record(|record| {
             if refused.is_none() {
@@ -39,15 +39,19 @@ impl UnassignedBatch {
             if record.timestamp != header.base_timestamp {
                 refused.get_or_insert(BatchError::Timestamps);
             }
+            marked |= record.head.is_marked();
+            given_ids.note(index, record.head.id);
             index += 1;
         })?;
         match refused {
             Some(error) => Err(error),
+            None if marked != header.marked => Err(BatchError::Marked),
             // When a record was taken is for the broker to say.
             None if header.last_timestamp_delta != 0 => Err(BatchError::Timestamps),
             None => {
                 drop(batch);
-                Ok(Self { bytes: Vec::from(bytes), record_count: header.record_count })
+                let (record_count, producer) = (header.record_count, header.producer);
+                Ok(Self { bytes: Vec::from(bytes), record_count, producer, given_ids })
             }
         }
     }

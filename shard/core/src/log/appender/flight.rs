@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use super::{AppendEffect, Offset, Reached, RecordBatch, RequestId, Timestamp, limits, widen};
+use super::{AppendEffect, Offset, Placed, Reached, RecordBatch, RequestId, Timestamp, limits, widen};
 
-/// A batch that was accepted and is not stored.
+/// An append that was accepted and is not answered.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) request: RequestId,
-    pub(super) batch: RecordBatch,
+    pub(super) waiting: Waiting,
+    /// What is to be stored of it; nothing of what was there before.
+    pub(super) batch: Option<RecordBatch>,
 }
 
 /// An append to the store under way.
@@ -19,51 +20,45 @@ pub(super) struct Flight {
     pub(super) bytes: u64,
     /// Whether it is as safe as can be when it ends, and everything before it too.
     pub(super) durable: bool,
-    waiting: Vec<Waiting>,
+    pub(super) waiting: Vec<Waiting>,
 }
 
-/// Who is answered when the append ends.
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    request: RequestId,
-    base_offset: Offset,
-    timestamp: Timestamp,
+/// Who is answered when everything below `end` is stored.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) request: RequestId,
+    pub(super) placed: Placed,
+    pub(super) timestamp: Timestamp,
+    pub(super) end: Offset,
 }
 
 impl Flight {
-    /// Takes what waited, at least one batch.
+    /// Takes what waited, at least one append; those before and between that have nothing to store go along.
     pub(super) fn take(pending: &mut VecDeque<Pending>, durable: bool) -> (Self, Vec<RecordBatch>) {
         let mut bytes = 0;
         let fits = |pending: &&Pending| -> bool {
             let first = bytes == 0;
-            bytes += pending.batch.bytes().len();
+            bytes += pending.batch.as_ref().map_or(0, |batch| batch.bytes().len());
             first || bytes <= limits::FLUSH_BYTES_MAX
         };
         let count = pending.iter().take_while(fits).count();
         let mut flight = Self { end: Offset::ZERO, bytes: 0, durable, waiting: Vec::with_capacity(count) };
         let mut batches = Vec::with_capacity(count);
-        for Pending { request, batch } in pending.drain(..count) {
-            let (base_offset, timestamp) = (batch.offsets().start, batch.header().base_timestamp);
-            flight.waiting.push(Waiting { request, base_offset, timestamp });
-            flight.end = batch.offsets().end;
-            flight.bytes += widen(batch.bytes().len());
-            batches.push(batch);
+        for Pending { waiting, batch } in pending.drain(..count) {
+            flight.waiting.push(waiting);
+            if let Some(batch) = batch {
+                flight.end = batch.offsets().end;
+                flight.bytes += widen(batch.bytes().len());
+                batches.push(batch);
+            }
         }
         (flight, batches)
     }
+}
 
-    /// One acknowledgement for each append.
-    pub(super) fn acknowledgements(self, reached: Reached) -> impl Iterator<Item = AppendEffect> {
-        self.waiting.into_iter().map(move |waiting| AppendEffect::Acknowledge {
-            request: waiting.request,
-            base_offset: waiting.base_offset,
-            timestamp: waiting.timestamp,
-            reached,
-        })
-    }
-
-    /// The appends.
-    pub(super) fn into_requests(self) -> impl Iterator<Item = RequestId> {
-        self.waiting.into_iter().map(|waiting| waiting.request)
+impl Waiting {
+    pub(super) fn acknowledge(self, reached: Reached) -> AppendEffect {
+        let Self { request, placed, timestamp, .. } = self;
+        AppendEffect::Acknowledge { request, placed, timestamp, reached }
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::log::testing::unassigned;
+use crate::log::{DedupConfig, Place, testing::unassigned};
 
 fn config(flush: FlushPolicy) -> AppendConfig {
-    AppendConfig { flush, unflushed_bytes_max: 1 << 20 }
+    AppendConfig { flush, unflushed_bytes_max: 1 << 20, dedup: DedupConfig::default() }
 }
 
 fn log(flush: FlushPolicy) -> Appender {
@@ -121,7 +121,8 @@ fn a_log_whose_store_is_back_goes_on_behind_what_is_there() {
     log.on_event(Monotonic::default(), AppendEvent::Failed { reason: "away".into() });
     // The batch in flight was stored after all, and those who wait are still told that this was not known.
     let newest = Timestamp::from_millis(7);
-    log.reopen(LogExtent { start: Offset::ZERO, end: Offset::new(1), newest });
+    let dedup = log.take_dedup();
+    log.reopen(LogExtent { start: Offset::ZERO, end: Offset::new(1), newest }, dedup);
     let told = effects(&mut log);
     assert_eq!(refusals(&told), [(0, Fate::Unknown), (1, Fate::NotStored)]);
     assert_eq!(told.last(), Some(&AppendEffect::HighWatermark(Offset::new(1))));
@@ -137,7 +138,8 @@ fn a_store_that_came_back_with_less_is_not_gone_on_with() {
     let mut log = appending(FlushPolicy::Always);
     appended(&mut log);
     log.on_event(Monotonic::default(), AppendEvent::Failed { reason: "away".into() });
-    log.reopen(LogExtent::default());
+    let dedup = log.take_dedup();
+    log.reopen(LogExtent::default(), dedup);
 }
 
 #[test]
@@ -151,6 +153,52 @@ fn what_the_store_rejects_is_refused_and_its_offsets_are_given_again() {
     assert_eq!(append(&mut log, 2, 100), Ok(Offset::ZERO));
     assert_eq!(handed(&effects(&mut log)), [(0, 1)]);
     assert_eq!(acknowledged(&appended(&mut log)), [2]);
+}
+
+/// A log that remembers ids, with a message in flight; every message of these tests has the same id.
+fn remembering() -> Appender {
+    let mut log = log(FlushPolicy::Always);
+    log.configure(AppendConfig {
+        dedup: DedupConfig { window_ms: 1_000, bytes_max: 1 << 20 },
+        ..config(FlushPolicy::Always)
+    });
+    append(&mut log, 0, 100).unwrap();
+    effects(&mut log);
+    log
+}
+
+#[test]
+fn a_repeat_of_what_is_in_flight_shares_its_fate() {
+    let mut log = remembering();
+    assert_eq!(append(&mut log, 1, 100), Ok(Offset::ZERO));
+    let failed = event(&mut log, AppendEvent::Failed { reason: "away".into() });
+    assert_eq!(refusals(&failed), [(0, Fate::Unknown), (1, Fate::Unknown)]);
+
+    let mut log = remembering();
+    append(&mut log, 1, 100).unwrap();
+    let rejected = event(&mut log, AppendEvent::Rejected { reason: "full".into() });
+    assert_eq!(refusals(&rejected), [(0, Fate::NotStored), (1, Fate::NotStored)]);
+    append(&mut log, 2, 100).unwrap();
+    assert_eq!(handed(&effects(&mut log)), [(0, 1)], "what was refused is not remembered");
+}
+
+#[test]
+fn a_repeat_is_answered_with_the_first_ones_place_once_that_is_stored() {
+    let mut log = remembering();
+    append(&mut log, 1, 100).unwrap();
+    assert_eq!(effects(&mut log), []);
+    let stored = appended(&mut log);
+    assert_eq!(acknowledged(&stored), [0, 1]);
+    append(&mut log, 2, 100).unwrap();
+    assert!(!log.is_idle(), "somebody is to be answered");
+    let known = effects(&mut log);
+    let placed = Placed { base_offset: Offset::ZERO, repeats: Repeats::Some(Box::new([place(0)])) };
+    assert!(matches!(&known[..], [AppendEffect::Acknowledge { placed: told, .. }] if *told == placed), "{known:?}");
+    assert_eq!((log.log_end(), log.is_idle()), (Offset::new(1), true));
+}
+
+fn place(offset: u64) -> Place {
+    Place { offset: Offset::new(offset), repeat: true }
 }
 
 #[test]

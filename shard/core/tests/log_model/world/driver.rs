@@ -1,8 +1,8 @@
 //! What performs effects in this world: starts them on the disk, completes them in any order.
 
 use super::{
-    AppendEffect, AppendEvent, Duration, Fate, Lane, Monotonic, Mutant, Reached, SegmentEffect, SegmentEvent, Step,
-    World,
+    AppendEffect, AppendEvent, Duration, Fate, Lane, Monotonic, Mutant, Placed, Reached, SegmentEffect, SegmentEvent,
+    Step, World,
 };
 
 impl World {
@@ -63,7 +63,7 @@ impl World {
                 self.log.begin_sync();
                 assert!(!std::mem::replace(&mut self.syncing, true), "one sync at a time");
             }
-            AppendEffect::Acknowledge { request, base_offset, reached, .. } => {
+            AppendEffect::Acknowledge { request, placed: Placed { base_offset, .. }, reached, .. } => {
                 self.acknowledged(request, base_offset.get(), reached);
             }
             AppendEffect::Refuse { request, fate } => {

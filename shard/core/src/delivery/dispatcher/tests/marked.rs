@@ -166,6 +166,22 @@ fn an_expired_message_is_passed_over_and_counted() {
 }
 
 #[test]
+fn what_a_filter_keeps_out_is_acked_without_being_delivered() {
+    let heads: Vec<_> = [1, 5, 9, 4, 2].map(|priority| RecordHead { priority, ..HEAD }).to_vec();
+    let mut dispatcher = Dispatcher::open(identity(1, 1_000), POLICY, Offset::ZERO);
+    dispatcher.set_filter(Some(Arc::new(Filter::parse("priority >= 4").unwrap())));
+    dispatcher.scan(&batch(0, &heads)).unwrap();
+    let _opened = dispatcher.take_changes();
+    assert_eq!((dispatcher.state().cursor().floor(), dispatcher.status(Offset::new(5)).backlog), (Offset::new(1), 3));
+    let leased = lease(&mut dispatcher, START, 1);
+    assert_eq!(offsets(&leased), [2]);
+    // Another filter is for what was not delivered yet; what was kept out stays so.
+    dispatcher.set_filter(None);
+    dispatcher.scan(&batch(0, &heads)).unwrap();
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 10)), [1, 3]);
+}
+
+#[test]
 fn no_message_of_a_key_goes_before_an_earlier_one_is_acked() {
     let mut dispatcher = with(KEYED, &[of_keys(&["a", "b", "a", "a", "b", "c"])]);
     let first = lease(&mut dispatcher, START, 10);
