@@ -119,6 +119,7 @@ async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
                 let settings = SubscriptionSettings {
                     ordering: DeliveryOrder::None,
                     mode: DeliveryMode::AtLeastOnce,
+                    filter: None,
                     id: subscription.id,
                     // So long that no test passes by a lease that ran out.
                     ack_deadline: Duration::from_hours(1),

@@ -150,7 +150,7 @@ impl Running {
     pub(crate) async fn apply(&self, changes: Vec<PartitionChange>) {
         for (index, commands) in self.commands.iter().enumerate() {
             let is_here = |change: &PartitionChange| shard_of(change.partition(), self.commands.len()) == index;
-            let changes = changes.iter().copied().filter(is_here).collect();
+            let changes = changes.iter().filter(|change| is_here(change)).cloned().collect();
             let (done, applied) = oneshot::channel();
             commands.send_async(ShardCommand::Apply { changes, done }).await.unwrap();
             applied.await.unwrap();
@@ -202,6 +202,7 @@ pub(crate) fn subscription() -> SubscriptionSettings {
         backoff_max: Duration::from_millis(1),
         ordering: DeliveryOrder::None,
         mode: DeliveryMode::AtLeastOnce,
+        filter: None,
         start: SeekTo::Earliest,
     }
 }
