@@ -15,7 +15,7 @@ use shard::{
 use shard_core::model::{SubscriptionId, TopicPartition};
 use tokio::sync::watch;
 
-use crate::settings::{SettingsTranslation, subscription_settings};
+use crate::settings::{SettingsTranslation, dead_letters, subscription_settings};
 
 /// What a translation of metadata into changes needs to know of this node.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +90,7 @@ pub(crate) fn diff(
         if let Some(topic) = after.topic_by_id(subscription.topic) {
             let known = before.and_then(|before| before.subscription_by_id(subscription.id));
             let known_topic = before.and_then(|before| before.topic_by_id(subscription.topic));
-            changes.update_subscription((known, known_topic), (subscription, topic));
+            changes.update_subscription((before, after), (known, known_topic), (subscription, topic));
         }
     }
     changes.by_shard
@@ -139,15 +139,20 @@ impl Changes<'_> {
 
     fn update_subscription(
         &mut self,
+        states: (Option<&ClusterState>, &ClusterState),
         (known, known_topic): (Option<&Arc<Subscription>>, Option<&Arc<Topic>>),
         (subscription, topic): (&Arc<Subscription>, &Arc<Topic>),
     ) {
-        let same = known.is_some_and(|known| known.config == subscription.config);
+        let (before, after) = states;
+        let same = known.is_some_and(|known| {
+            let target = before.and_then(|before| dead_letters(known, before));
+            known.config == subscription.config && target == dead_letters(subscription, after)
+        });
         let open = match known_topic {
             Some(known_topic) if same => self.owned(known_topic),
             Some(_) | None => Vec::new(),
         };
-        let settings = subscription_settings(subscription);
+        let settings = subscription_settings(subscription, after);
         for partition in self.owned(topic).into_iter().filter(|partition| !open.contains(partition)) {
             self.push(PartitionChange::OpenSubscription { partition, settings: settings.clone() });
         }

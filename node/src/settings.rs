@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use gateway::config::GatewayConfig;
-use raft::metadata::{DeliveryMode, FlushPolicy as TopicFlush, Ordering, StartPosition, Subscription, TopicConfig};
+use raft::metadata::{
+    ClusterState, DeliveryMode, FlushPolicy as TopicFlush, Ordering, StartPosition, Subscription, TopicConfig,
+};
 use shard::{
     SeekTo,
-    command::{PartitionSettings, SubscriptionSettings},
+    command::{DeadLetterTarget, PartitionSettings, SubscriptionSettings},
 };
 use shard_core::{
     delivery::{self, DeliveryOrder, Filter},
@@ -40,7 +42,7 @@ impl SettingsTranslation {
 }
 
 /// What a subscription's configuration says of its delivery.
-pub(crate) fn subscription_settings(subscription: &Subscription) -> SubscriptionSettings {
+pub(crate) fn subscription_settings(subscription: &Subscription, state: &ClusterState) -> SubscriptionSettings {
     let config = &subscription.config;
     let start = match config.start {
         StartPosition::Earliest => SeekTo::Earliest,
@@ -61,9 +63,23 @@ pub(crate) fn subscription_settings(subscription: &Subscription) -> Subscription
             DeliveryMode::AtMostOnce => delivery::DeliveryMode::AtMostOnce,
             DeliveryMode::ExactlyOnce => delivery::DeliveryMode::ExactlyOnce,
         },
+        dead_letters: dead_letters(subscription, state).map(Arc::new),
         filter: config.filter.as_deref().and_then(|text| filter(subscription.id, text)),
         start,
     }
+}
+
+/// Where a subscription's dead letters go; nowhere if their topic is gone, and then none are made.
+pub(crate) fn dead_letters(subscription: &Subscription, state: &ClusterState) -> Option<DeadLetterTarget> {
+    let config = &subscription.config;
+    let topic = state.topic(config.dead_letter_topic.as_ref()?.as_str())?;
+    Some(DeadLetterTarget {
+        topic: topic.id,
+        partitions: u32::try_from(topic.placed_partitions().count()).unwrap_or(u32::MAX),
+        max_attempts: config.max_delivery_attempts,
+        source_topic: subscription.topic_name.as_str().to_owned(),
+        subscription: subscription.name.as_str().to_owned(),
+    })
 }
 
 /// The filter was checked when it was set, perhaps by another version.

@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 use shard_core::{
     delivery::{DeliveryMode, DeliveryOrder, Filter},
     log::FlushPolicy,
-    model::{LeaderEpoch, SubscriptionId, TopicPartition},
+    model::{LeaderEpoch, SubscriptionId, TopicId, TopicPartition},
 };
 
 use crate::request::SeekTo;
@@ -98,8 +98,26 @@ pub struct SubscriptionSettings {
     pub mode: DeliveryMode,
     /// What is delivered; everything if none.
     pub filter: Option<Arc<Filter>>,
+    /// What becomes of messages that nobody can take.
+    pub dead_letters: Option<Arc<DeadLetterTarget>>,
     /// Where it begins on a partition it has no cursor on.
     pub start: SeekTo,
+}
+
+/// Where dead letters go, and what they say of where they come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetterTarget {
+    /// The topic.
+    pub topic: TopicId,
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// After so many deliveries without an ack a message becomes a dead letter; never if 0, but for those that are rejected
+    /// or expire.
+    pub max_attempts: u32,
+    /// The name of the topic that they come from.
+    pub source_topic: String,
+    /// The name of the subscription.
+    pub subscription: String,
 }
 
 impl PartitionChange {
@@ -127,6 +145,7 @@ impl SubscriptionSettings {
             ordering: DeliveryOrder::None,
             mode: DeliveryMode::AtLeastOnce,
             filter: None,
+            dead_letters: None,
             start: SeekTo::Earliest,
         }
     }

@@ -41,6 +41,8 @@ pub(crate) enum ShardEvent {
         read: Result<Vec<RecordBatch>, ReadError>,
         reply: Reply<Pulled, SubscriptionError>,
     },
+    /// A message is durable among the dead letters.
+    DeadLettered { cursor: PartitionSubscription, offset: Offset },
     /// A deadline may have come.
     Tick,
     /// It is time for the store to write down what a start after a crash should know.

@@ -39,6 +39,7 @@ pub struct ShardMetrics {
     pub messages_acked: Counter,
     pub journal_writes: Counter,
     pub losses: Counter,
+    pub dead_letters: Counter,
     pub queue_depth: Counter,
     pub requests_forwarded: Counter,
     pub tail_cache_bytes: Counter,

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +17,7 @@ use shard_core::{
 
 use crate::{
     clock::Clock,
+    command::DeadLetterTarget,
     event::Applying,
     limits,
     request::{AckOutcome, PartitionUnavailable, PublishError, Published, Pulled, ReadError, Reply, SubscriptionError},
@@ -78,6 +80,8 @@ pub(crate) struct Subscribed {
     pub(crate) dispatcher: Dispatcher,
     /// Whether the metadata has said how it delivers: before that it delivers nothing.
     pub(crate) configured: bool,
+    /// Where messages go that nobody can take.
+    pub(crate) dead_letters: Option<Arc<DeadLetterTarget>>,
     pub(crate) waiters: DeliverableWaiters,
 }
 

@@ -188,6 +188,8 @@ pub enum AckAction {
         /// After this long, zero is at once; by the subscription's back-off if none.
         delay: Option<Duration>,
     },
+    /// Never deliver it again: it becomes a dead letter.
+    Reject,
     /// Still working: the deadline is this long from now.
     Extend {
         /// From now.

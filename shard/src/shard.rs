@@ -28,6 +28,7 @@ use crate::{
 
 mod acking;
 mod changes;
+mod dead_letters;
 mod housekeeping;
 mod learning;
 mod perform;
@@ -49,6 +50,8 @@ pub struct Shard {
     cache: TailCache,
     store: AnyStore,
     alarm: Alarm,
+    /// The way to partitions wherever they are, for what this shard itself publishes.
+    handle: ShardHandle,
     watch: IoWatch,
     metrics: Arc<ShardMetrics>,
     /// What all partitions together remember of earlier publishes takes so many bytes.
@@ -98,6 +101,7 @@ impl Shard {
             cache: TailCache::new(config.tail_cache_bytes_max),
             store,
             alarm: Alarm::new(mailbox.clone()),
+            handle: handle.clone(),
             watch: IoWatch::new(config.io_limits),
             dedup_bytes: 0,
             next_request: 0,
@@ -144,6 +148,7 @@ impl Shard {
             ShardEvent::Reopened { partition, opened } => self.on_reopened(partition, *opened),
             ShardEvent::Stored { partition, opening, event } => self.on_stored(partition, opening, event),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
+            ShardEvent::DeadLettered { cursor, offset } => self.on_dead_lettered(cursor, offset),
             ShardEvent::Tick => self.on_tick(),
             ShardEvent::CheckpointDue => {
                 self.look_at_io();

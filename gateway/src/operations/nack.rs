@@ -26,7 +26,10 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
 /// What a nack asks of the partitions.
 pub(crate) fn action(delay_ms: Option<u64>, dead_letter: Option<bool>) -> Result<AckAction, Failure> {
     if dead_letter == Some(true) {
-        return Err(error::unsupported("dead_letter"));
+        return match delay_ms {
+            None => Ok(AckAction::Reject),
+            Some(_) => Err(error::invalid("delay_ms", "a dead letter is not delivered again, so it has no delay")),
+        };
     }
     let delay = delay_ms.map(|millis| bounded_ms("delay_ms", millis, 0)).transpose()?;
     Ok(AckAction::Nack { delay })
@@ -42,7 +45,8 @@ mod tests {
     fn no_delay_is_not_a_delay_of_zero() {
         assert_eq!(action(None, None), Ok(AckAction::Nack { delay: None }));
         assert_eq!(action(Some(0), Some(false)), Ok(AckAction::Nack { delay: Some(Duration::ZERO) }));
-        assert_eq!(action(None, Some(true)).unwrap_err().errors[0].field, "dead_letter");
+        assert_eq!(action(None, Some(true)), Ok(AckAction::Reject));
+        assert_eq!(action(Some(0), Some(true)).unwrap_err().errors[0].field, "delay_ms");
         assert_eq!(action(Some(u64::MAX), None).unwrap_err().errors[0].field, "delay_ms");
     }
 }

@@ -1,9 +1,9 @@
 //! `PATCH /v1/subscriptions/{subscription}`: changes a subscription's configuration.
 
 use gateway_api::{decode::decode, subscriptions::SubscriptionSettings};
-use raft::metadata::Command;
+use raft::metadata::{Change, Command};
 
-use super::{find_subscription, get_subscription, outcomes, preconditions, subscription_config};
+use super::{find_subscription, find_topic, get_subscription, outcomes, preconditions, subscription_config};
 use crate::{
     call::Call,
     context::Context,
@@ -16,6 +16,9 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let state = context.metadata.state();
     let subscription = find_subscription(&state, call.route.name)?;
     let patch = subscription_config::patch_of_settings(&settings, subscription)?;
+    if let Change::Set(Some(dead_letters)) = &patch.dead_letter_topic {
+        find_topic(&state, dead_letters.as_str())?;
+    }
     let expected_revision = preconditions::expected_revision(call.request, subscription.revision)?;
     let command = Command::UpdateSubscription { name: subscription.name.clone(), expected_revision, patch };
     let (subscription, status) = outcomes::subscription(outcomes::propose(context, command).await?)?;

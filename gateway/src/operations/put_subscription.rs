@@ -4,7 +4,7 @@ use gateway_api::{decode::decode, subscriptions::SubscriptionSettings};
 use raft::metadata::Command;
 use shard_core::model::{SubscriptionName, TopicName};
 
-use super::{created_at, get_subscription, outcomes, subscription_config};
+use super::{created_at, find_topic, get_subscription, outcomes, subscription_config};
 use crate::{
     call::Call,
     context::Context,
@@ -18,6 +18,9 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let topic = settings.topic.as_deref().ok_or_else(|| error::invalid("topic", "a subscription needs its topic"))?;
     let topic = TopicName::new(topic).map_err(error::of_name)?;
     let config = subscription_config::of_settings(&settings)?;
+    if let Some(dead_letters) = &config.dead_letter_topic {
+        find_topic(&context.metadata.state(), dead_letters.as_str())?;
+    }
     let command = Command::CreateSubscription { name, topic, config, created_at: created_at() };
     let (subscription, status) = outcomes::subscription(outcomes::propose(context, command).await?)?;
     get_subscription::answer(context, &context.metadata.state(), &subscription, status).await

@@ -8,7 +8,10 @@ use raft::metadata::{
     Backoff, Change, Consumption, DeliveryMode, Ordering, StartPosition, Subscription, SubscriptionConfig,
     SubscriptionKind, SubscriptionPatch,
 };
-use shard_core::{delivery::Filter, model::Timestamp};
+use shard_core::{
+    delivery::Filter,
+    model::{Timestamp, TopicName},
+};
 
 use crate::error::{self, Failure};
 
@@ -18,7 +21,8 @@ pub(super) fn of_settings(settings: &SubscriptionSettings) -> Result<Subscriptio
     check(settings, &defaults)?;
     let start = settings.start.map_or(defaults.start, start);
     let ordering = settings.ordering.map_or(defaults.ordering, ordering);
-    let config = patch(settings).applied_to(&defaults);
+    let config = patch(settings)?.applied_to(&defaults);
+    check_dead_letters(&config, settings.topic.as_deref().unwrap_or_default())?;
     Ok(SubscriptionConfig { start, ordering, ..config })
 }
 
@@ -37,7 +41,23 @@ pub(super) fn patch_of_settings(
     if settings.ordering.is_some_and(|order| ordering(order) != current.config.ordering) {
         return Err(error::invalid("ordering", "a subscription's ordering can't be changed"));
     }
-    Ok(patch(settings))
+    let patch = patch(settings)?;
+    check_dead_letters(&patch.applied_to(&current.config), current.topic_name.as_str())?;
+    Ok(patch)
+}
+
+/// Dead letters need a place of their own.
+fn check_dead_letters(config: &SubscriptionConfig, topic: &str) -> Result<(), Failure> {
+    match &config.dead_letter_topic {
+        Some(dead_letters) if dead_letters.as_str() == topic => {
+            Err(error::invalid("dead_letter_topic", "dead letters would be delivered to the subscription again"))
+        }
+        None if config.max_delivery_attempts > 0 => {
+            let detail = "without a `dead_letter_topic` there is nowhere for a message to go after its last attempt";
+            Err(error::invalid("max_delivery_attempts", detail))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Refuses what this version would accept without doing it.
@@ -46,12 +66,9 @@ fn check(settings: &SubscriptionSettings, stands: &SubscriptionConfig) -> Result
         // What is wrong with it is told all the same.
         Filter::parse(filter).map_err(|fault| error::invalid("filter", fault.to_string()))?;
     }
-    let text = |setting: &Option<Nullable<String>>| matches!(setting, Some(Nullable::Value(_)));
     let refused = [
         ("type", settings.kind.is_some_and(|kind| kind != api::SubscriptionKind::Pull)),
         ("consumption", settings.consumption.is_some_and(|consumption| consumption != api::Consumption::Shared)),
-        ("max_delivery_attempts", settings.max_delivery_attempts.is_some_and(|attempts| attempts != 0)),
-        ("dead_letter_topic", text(&settings.dead_letter_topic)),
         ("session_timeout_ms", settings.session_timeout_ms.is_some_and(|timeout| timeout != stands.session_timeout_ms)),
         ("push", settings.push.is_some()),
     ];
@@ -62,15 +79,25 @@ fn check(settings: &SubscriptionSettings, stands: &SubscriptionConfig) -> Result
 }
 
 /// The settings that act; [`check`] has refused the others.
-fn patch(settings: &SubscriptionSettings) -> SubscriptionPatch {
+fn patch(settings: &SubscriptionSettings) -> Result<SubscriptionPatch, Failure> {
+    let dead_letter_topic = match &settings.dead_letter_topic {
+        None => None,
+        Some(Nullable::Null) => Some(None),
+        Some(Nullable::Value(name)) => {
+            let name = TopicName::new(name).map_err(|error| error::invalid("dead_letter_topic", error.to_string()))?;
+            Some(Some(name))
+        }
+    };
     let backoff = settings.backoff.map(|api::Backoff { min_ms, max_ms }| Backoff { min_ms, max_ms });
-    SubscriptionPatch {
+    Ok(SubscriptionPatch {
         ack_deadline_ms: Change::from_option(settings.ack_deadline_ms),
+        max_delivery_attempts: Change::from_option(settings.max_delivery_attempts),
+        dead_letter_topic: Change::from_option(dead_letter_topic),
         backoff: Change::from_option(backoff),
         delivery: Change::from_option(settings.delivery.map(delivery)),
         filter: Change::from_option(settings.filter.clone().map(Nullable::into_option)),
         ..SubscriptionPatch::default()
-    }
+    })
 }
 
 const fn ordering(ordering: api::Ordering) -> Ordering {
@@ -137,7 +164,7 @@ pub(super) fn to_api(subscription: &Subscription) -> api::SubscriptionConfig {
 #[cfg(test)]
 mod tests {
     use gateway_api::decode::decode;
-    use shard_core::model::{SubscriptionId, SubscriptionName, TopicId, TopicName};
+    use shard_core::model::{SubscriptionId, SubscriptionName, TopicId};
 
     use super::*;
 
@@ -189,7 +216,8 @@ mod tests {
             (r#"{"type":"push"}"#, "type"),
             (r#"{"consumption":"assigned"}"#, "consumption"),
             (r#"{"max_delivery_attempts":3}"#, "max_delivery_attempts"),
-            (r#"{"dead_letter_topic":"d"}"#, "dead_letter_topic"),
+            (r#"{"dead_letter_topic":"no such name!"}"#, "dead_letter_topic"),
+            (r#"{"dead_letter_topic":"t","topic":"t"}"#, "dead_letter_topic"),
             (r#"{"session_timeout_ms":1}"#, "session_timeout_ms"),
             (r#"{"push":{"url":"https://example.com"}}"#, "push"),
         ] {

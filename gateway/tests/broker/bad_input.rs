@@ -120,7 +120,7 @@ fn subscriptions_and_topics() {
         consume("ack", "{}", INVALID, Some("ack_ids")),
         consume("ack", "", Code::InvalidJson, None),
         consume("ack", r#"{"partition":9,"up_to_offset":1}"#, INVALID, Some("partition")),
-        consume("nack", r#"{"ack_ids":[],"dead_letter":true}"#, INVALID, Some("dead_letter")),
+        consume("nack", r#"{"ack_ids":[],"delay_ms":0,"dead_letter":true}"#, INVALID, Some("delay_ms")),
         consume("extend", r#"{"ack_ids":[],"deadline_ms":1}"#, INVALID, Some("deadline_ms")),
         consume("seek", "{}", INVALID, Some("to")),
         consume("seek", r#"{"offsets":{"9":1}}"#, INVALID, Some("offsets")),

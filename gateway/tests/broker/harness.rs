@@ -120,6 +120,7 @@ async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
                     ordering: DeliveryOrder::None,
                     mode: DeliveryMode::AtLeastOnce,
                     filter: None,
+                    dead_letters: None,
                     id: subscription.id,
                     // So long that no test passes by a lease that ran out.
                     ack_deadline: Duration::from_hours(1),

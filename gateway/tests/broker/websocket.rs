@@ -229,7 +229,7 @@ fn a_bad_frame_is_an_error_and_the_connection_goes_on() {
         (r#"{"op":"unsubscribe","ref":11,"topic":"orders"}"#, Some(11), Code::InvalidArgument),
         (r#"{"op":"ack","ref":12,"subscription":"none","ack_ids":[]}"#, Some(12), Code::SubscriptionNotFound),
         (
-            r#"{"op":"nack","ref":13,"subscription":"sub","ack_ids":[],"dead_letter":true}"#,
+            r#"{"op":"nack","ref":13,"subscription":"sub","ack_ids":[],"delay_ms":0,"dead_letter":true}"#,
             Some(13),
             Code::InvalidArgument,
         ),

@@ -57,6 +57,7 @@ const SHARD_NUMBERS: &[ShardNumber] = shard_numbers! {
     Counter "messages_redelivered_total" messages_redelivered "Deliveries that were not the first of their message."
     Counter "messages_acked_total" messages_acked "Messages acked."
     Counter "store_cursor_journal_writes_total" journal_writes "Writes of cursor journals; each makes many acks durable."
+    Counter "messages_dead_lettered_total" dead_letters "Messages that were written to a dead-letter topic and acked by that."
     Counter "store_losses_total" losses "Times that acknowledged messages were found to be gone from Redis, and a log went on behind them."
     Gauge "shard_queue_depth" queue_depth "Events that wait for the shard's loop."
     Counter "shard_requests_forwarded_total" requests_forwarded "Requests sent to another core's shard."

@@ -11,6 +11,8 @@ pub const MESSAGE_ID_BYTES_MAX: usize = 128;
 pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
 /// The most attributes a message may have.
 pub const ATTRIBUTES_MAX: usize = 64;
+/// The most that a broker adds to them, to say what became of the message.
+pub const ATTRIBUTES_ADDED_MAX: usize = 8;
 /// The longest name or value of an attribute, in bytes.
 pub const ATTRIBUTE_BYTES_MAX: usize = 1024;
 /// The highest priority of a message; the lowest is 0.

@@ -27,6 +27,7 @@ impl Shard {
             let one = |&(offset, lease): &(Offset, LeaseId)| match action {
                 AckAction::Ack => dispatcher.ack(offset, lease),
                 AckAction::Nack { delay } => dispatcher.nack(now, offset, lease, delay),
+                AckAction::Reject => dispatcher.reject(now, offset, lease),
                 AckAction::Extend { deadline } => dispatcher.extend(now, offset, lease, deadline),
             };
             let outcomes: Vec<_> = leases.iter().map(one).collect();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use shard_core::{
-    delivery::{Backoff, ClusterKey, DeliveryPolicy, Dispatcher, DispatcherIdentity, JournalWriter},
+    delivery::{Backoff, ClusterKey, DeadLetterPolicy, DeliveryPolicy, Dispatcher, DispatcherIdentity, JournalWriter},
     format::cursor_journal::CursorChange,
     limits,
     log::{AppendConfig, Appender, Retention},
@@ -85,7 +85,7 @@ impl Shard {
             let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
             dispatcher.on_log_start(found.extent.start);
             let waiters = DeliverableWaiters::default();
-            subscriptions.insert(id, Subscribed { dispatcher, configured: false, waiters });
+            subscriptions.insert(id, Subscribed { dispatcher, configured: false, dead_letters: None, waiters });
         }
         for cut in found.cut {
             tracing::warn!(%partition, cut, "what was not finished before the last stop was cut off");
@@ -121,7 +121,8 @@ impl Shard {
         let Ok(open) = self.open(partition) else { return };
         let mut dispatcher = Dispatcher::open(identity, policy(&settings), start);
         dispatcher.set_filter(settings.filter);
-        let subscribed = Subscribed { dispatcher, configured: true, waiters: DeliverableWaiters::default() };
+        let (dead_letters, waiters) = (settings.dead_letters, DeliverableWaiters::default());
+        let subscribed = Subscribed { dispatcher, configured: true, dead_letters, waiters };
         open.subscriptions.insert(settings.id, subscribed);
         open.record_changes(settings.id);
         open.journaled.insert(request, WaitingAck::Applying(applying));
@@ -133,6 +134,7 @@ impl Shard {
         if let Some(subscribed) = open.subscriptions.get_mut(&settings.id) {
             subscribed.dispatcher.set_policy(policy(&settings));
             subscribed.dispatcher.set_filter(settings.filter);
+            subscribed.dead_letters = settings.dead_letters;
             subscribed.configured = true;
             return;
         }
@@ -207,13 +209,16 @@ const fn retention(settings: &PartitionSettings) -> Retention {
     Retention { age: settings.retention, bytes: settings.retention_bytes }
 }
 
-const fn policy(settings: &SubscriptionSettings) -> DeliveryPolicy {
+fn policy(settings: &SubscriptionSettings) -> DeliveryPolicy {
     DeliveryPolicy {
         ack_deadline: settings.ack_deadline,
         backoff: Backoff { min: settings.backoff_min, max: settings.backoff_max },
         outstanding_max: limits::OUTSTANDING_MAX_DEFAULT,
         ordering: settings.ordering,
         mode: settings.mode,
-        dead_letters: None,
+        dead_letters: settings
+            .dead_letters
+            .as_ref()
+            .map(|target| DeadLetterPolicy { max_attempts: target.max_attempts }),
     }
 }

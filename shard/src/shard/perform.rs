@@ -78,6 +78,7 @@ impl Shard {
             self.perform_journal(open, effect);
         }
         wake_waiters(open, now);
+        self.send_dead_letters(open);
         // Waking looks at deadlines, which may have brought messages back.
         let subscriptions: Vec<_> = open.subscriptions.keys().copied().collect();
         for subscription in subscriptions {

@@ -203,6 +203,7 @@ pub(crate) fn subscription() -> SubscriptionSettings {
         ordering: DeliveryOrder::None,
         mode: DeliveryMode::AtLeastOnce,
         filter: None,
+        dead_letters: None,
         start: SeekTo::Earliest,
     }
 }

@@ -3,7 +3,7 @@
 use gateway_api::limits::PRIORITY_MAX;
 use gateway_api::publish::{Attributes, PublishMessage};
 
-use crate::values::attribute;
+use crate::values::{attribute, milliseconds};
 
 /// Key, attributes and the rest: the same for every message of a call.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -17,6 +17,12 @@ pub(crate) struct MessageArgs {
     /// From 0 to 9; the highest is delivered first
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=i64::from(PRIORITY_MAX)))]
     priority: Option<u8>,
+    /// How long the message may be delivered, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = milliseconds)]
+    ttl: Option<u64>,
+    /// How long the message is held back, such as 30s
+    #[arg(long, value_name = "TIME", value_parser = milliseconds)]
+    delay: Option<u64>,
     /// What the message is, such as application/json
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
@@ -38,6 +44,8 @@ impl MessageArgs {
             key: self.key.as_deref().map(Into::into),
             attributes,
             priority: self.priority,
+            ttl_ms: self.ttl,
+            delay_ms: self.delay,
             content_type: self.content_type.as_deref().map(Into::into),
             id: self.id.as_deref().map(Into::into),
             partition: self.partition,
@@ -68,12 +76,14 @@ mod tests {
             key: Some("k".to_owned()),
             attributes: vec![("Colour".to_owned(), "red".to_owned())],
             priority: Some(9),
+            ttl: Some(600_000),
+            delay: Some(30_000),
             content_type: Some("text/csv".to_owned()),
             id: None,
             partition: Some(2),
         };
         let expected = concat!(
-            r#"{"text":"a","key":"k","attributes":{"Colour":"red"},"priority":9,"partition":2,"#,
+            r#"{"text":"a","key":"k","attributes":{"Colour":"red"},"priority":9,"ttl_ms":600000,"delay_ms":30000,"partition":2,"#,
             r#""content_type":"text/csv"}"#
         );
         assert_eq!(json(&options, b"a", false), expected);

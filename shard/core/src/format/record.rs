@@ -305,7 +305,7 @@ fn attributes(count: u16, encoded: &[u8]) -> Result<Attributes<'_>, RecordError>
     for _ in 0..count {
         reader.attribute()?;
     }
-    if !reader.rest.is_empty() || usize::from(count) > limits::ATTRIBUTES_MAX {
+    if !reader.rest.is_empty() || usize::from(count) > limits::ATTRIBUTES_MAX + limits::ATTRIBUTES_ADDED_MAX {
         return Err(RecordError::Field { field: "attributes" });
     }
     Ok(Attributes { count, encoded })

@@ -1,0 +1,144 @@
+//! Messages that nobody can take: written to the dead-letter topic until that is durable, and only then acked.
+
+use std::{
+    convert::Infallible,
+    rc::{Rc, Weak},
+    sync::Arc,
+};
+
+use glommio::timer::sleep;
+use shard_core::{
+    delivery::{DeadLetter, DeadLetterReason},
+    format::{
+        record::{Record, RecordHead},
+        record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
+    },
+    model::{Offset, OffsetRange, PartitionIndex, Timestamp, TopicPartition},
+};
+
+use super::Shard;
+use crate::{
+    clock::Clock,
+    command::DeadLetterTarget,
+    event::ShardEvent,
+    handle::ShardHandle,
+    limits,
+    partition::Partition,
+    request::PartitionSubscription,
+    store::{AnyPartition, MessageStore as _, ReadFault},
+};
+
+/// What is on its way to the dead letters.
+struct Journey {
+    cursor: PartitionSubscription,
+    letter: DeadLetter,
+    target: Arc<DeadLetterTarget>,
+    condemned_at: Timestamp,
+}
+
+impl Shard {
+    /// Sends off what the dispatchers of a partition have condemned.
+    pub(super) fn send_dead_letters(&self, open: &mut Partition) {
+        for (&subscription, subscribed) in &mut open.subscriptions {
+            let letters = subscribed.dispatcher.take_condemned();
+            // Without a target a dispatcher condemns nothing.
+            let Some(target) = subscribed.dead_letters.as_ref().filter(|_| !letters.is_empty()) else { continue };
+            for letter in letters {
+                let cursor = PartitionSubscription { partition: open.id, subscription };
+                let journey = Journey { cursor, letter, target: Arc::clone(target), condemned_at: Clock::wall() };
+                let (store, exists) = (open.store.clone(), Rc::downgrade(&open.exists));
+                let (handle, mailbox) = (self.handle.clone(), self.mailbox.clone());
+                glommio::spawn_local(async move {
+                    if journey.make(&store, &handle, &exists).await {
+                        mailbox.push(ShardEvent::DeadLettered { cursor, offset: letter.offset });
+                    }
+                })
+                .detach();
+            }
+        }
+    }
+
+    /// A dead letter is durable where it belongs.
+    pub(super) fn on_dead_lettered(&mut self, cursor: PartitionSubscription, offset: Offset) {
+        // A subscription that was deleted meanwhile needs no ack.
+        let Ok(open) = self.open(cursor.partition) else { return };
+        if let Ok(subscribed) = open.subscribed(cursor.subscription) {
+            subscribed.dispatcher.on_dead_lettered(offset);
+        }
+        open.record_changes(cursor.subscription);
+        self.metrics.dead_letters.add(1);
+    }
+}
+
+impl Journey {
+    /// Writes the message to the dead-letter topic, again and again until that is durable; false if it is not to be any more.
+    async fn make(&self, store: &AnyPartition, handle: &ShardHandle, exists: &Weak<()>) -> bool {
+        let DeadLetter { offset, .. } = self.letter;
+        let partitions = self.target.partitions.max(1);
+        let index = PartitionIndex::new(self.cursor.partition.partition.get() % partitions);
+        let target = TopicPartition::new(self.target.topic, index);
+        let mut pause = limits::DEAD_LETTER_PAUSE_MIN;
+        while exists.strong_count() > 0 {
+            let failure = match store.read(OffsetRange::new(offset, offset.next()), 1).await {
+                // Retention has taken it: there is nothing left to keep.
+                Err(ReadFault::Expired { .. } | ReadFault::Lost { .. }) => return true,
+                Err(fault) => fault.to_string(),
+                Ok(batches) => match batches.first().and_then(|batch| self.letter_of(batch)) {
+                    None => "the message can't be read".to_owned(),
+                    Some(batch) => match handle.publish(target, batch).await {
+                        Ok(_) => return true,
+                        Err(error) => error.to_string(),
+                    },
+                },
+            };
+            tracing::warn!(cursor = ?self.cursor, %offset, failure, "a dead letter waits for its topic");
+            sleep(pause).await;
+            pause = (pause * 2).min(limits::DEAD_LETTER_PAUSE_MAX);
+        }
+        false
+    }
+
+    /// The message as it is written there: as it was, with attributes that say where it comes from and why.
+    fn letter_of(&self, batch: &RecordBatch) -> Option<UnassignedBatch> {
+        let mut letter = None;
+        let visited = batch.for_each_record(|record| {
+            if record.offset == self.letter.offset {
+                letter = self.encode(&record);
+            }
+        });
+        visited.ok().and(letter)
+    }
+
+    fn encode(&self, record: &Record<'_>) -> Option<UnassignedBatch> {
+        let DeadLetter { offset, attempts, reason } = self.letter;
+        let reason = match reason {
+            DeadLetterReason::MaxAttempts => "max_attempts",
+            DeadLetterReason::Rejected => "rejected",
+            DeadLetterReason::Expired => "expired",
+        };
+        let TopicPartition { partition, .. } = self.cursor.partition;
+        let numbers = [offset.to_string(), partition.to_string(), attempts.to_string()];
+        let [offset, partition, attempts] = numbers.each_ref().map(String::as_str);
+        let time = self.condemned_at.as_millis().to_string();
+        // Of a letter that comes from a dead-letter topic itself, the latest journey is told.
+        let own = [
+            ("pubsub-dlq-topic", &*self.target.source_topic),
+            ("pubsub-dlq-partition", partition),
+            ("pubsub-dlq-offset", offset),
+            ("pubsub-dlq-subscription", &*self.target.subscription),
+            ("pubsub-dlq-attempts", attempts),
+            ("pubsub-dlq-reason", reason),
+            ("pubsub-dlq-time", &time),
+        ];
+        let kept = record.attributes.iter().filter(|(name, _)| own.iter().all(|(taken, _)| taken != name));
+        let attributes: Vec<_> = kept.chain(own).collect();
+        // It is there to be looked at: its times have passed.
+        let head = RecordHead { ttl_ms: None, deliver_at: None, ..record.head };
+        let mut builder = BatchBuilder::new(record.payload.len());
+        let Ok(()) = builder.push(&head, &attributes, |out| {
+            out.extend_from_slice(record.payload);
+            Ok::<_, Infallible>(())
+        });
+        builder.finish(Codec::None, None).ok()
+    }
+}
