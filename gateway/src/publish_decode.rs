@@ -3,6 +3,7 @@
 //! A good request is parsed once, and each payload is decoded straight into its batch. Only when that fails is the
 //! request looked at again, message by message, to say precisely what is wrong: bad requests may be slow, good ones not.
 
+mod encoded;
 mod faults;
 mod outgoing;
 mod plan;
@@ -11,6 +12,7 @@ mod stream;
 
 use gateway_api::{Code, PublishMessage, error::FieldError, publish::Retry};
 
+pub use encoded::plan_encoded;
 pub use outgoing::{Hold, Outgoing, PayloadSource};
 pub use plan::{PlannedBatch, PlannedMessage, PublishPlan};
 

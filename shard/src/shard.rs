@@ -31,6 +31,7 @@ mod changes;
 mod dead_letters;
 mod housekeeping;
 mod learning;
+mod looking_ahead;
 mod perform;
 mod publishing;
 mod pulling;

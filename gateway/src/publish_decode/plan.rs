@@ -66,6 +66,25 @@ enum PlannedId {
 }
 
 impl PublishPlan {
+    /// A call that is one batch; its messages are noted one by one.
+    pub(super) fn of_batch(batch: PlannedBatch) -> Self {
+        Self { batches: vec![batch], messages: Vec::new(), given_ids: String::new() }
+    }
+
+    /// Notes the next message of the only batch.
+    pub(super) fn note(&mut self, id: MessageId<'_>) {
+        let start = self.given_ids.len();
+        let id = match id {
+            MessageId::Uuid(bytes) => PlannedId::Made(bytes),
+            MessageId::Text(text) => {
+                self.given_ids.push_str(text);
+                PlannedId::Given(start..self.given_ids.len())
+            }
+        };
+        let ordinal = u64::try_from(self.messages.len()).unwrap_or(u64::MAX);
+        self.messages.push(PlannedMessage { batch: 0, ordinal, id });
+    }
+
     /// Its messages, in the order of the call.
     #[must_use]
     pub fn messages(&self) -> &[PlannedMessage] {

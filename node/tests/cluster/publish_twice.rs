@@ -299,6 +299,7 @@ async fn run(client: &Client, publishers: &mut [Publisher], stops: bool, begun: 
     .await;
 }
 
+/// F4.
 #[tokio::test]
 async fn publishers_that_send_again_after_a_kill_leave_every_message_once() {
     let mut node = TestNode::start();

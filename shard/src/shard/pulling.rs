@@ -5,13 +5,15 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use shard_core::{
     delivery::LeaseRequest,
     format::record_batch::RecordBatch,
-    model::{Monotonic, Offset, OffsetRange, SubscriptionId, TopicPartition},
+    model::{Monotonic, OffsetRange, SubscriptionId, TopicPartition},
 };
 
-use super::Shard;
+use super::{
+    Shard,
+    looking_ahead::{LookedAt, look_ahead},
+};
 use crate::{
     event::ShardEvent,
-    limits,
     partition::{Partition, Slot, WaitingAck},
     request::{
         ConsumerId, PartitionSubscription, PartitionUnavailable, PullRequest, Pulled, ReadError, Reply,
@@ -233,44 +235,6 @@ fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Resu
     }
     open.record_changes(subscription);
     Ok(Pull::Done(pulled))
-}
-
-/// How far a look ahead has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LookedAt {
-    /// Everything there is, or there is no room to look further.
-    All,
-    /// What the cache has; the rest has to be read.
-    CacheEndsAt(Offset),
-    /// As much as one turn may.
-    Enough,
-}
-
-/// Has the dispatcher look at what the cache holds.
-fn look_ahead(
-    open: &mut Partition,
-    cache: &TailCache,
-    subscription: SubscriptionId,
-) -> Result<LookedAt, SubscriptionError> {
-    let high_watermark = open.log.high_watermark();
-    let mut left = limits::SCAN_RECORDS_PER_TURN;
-    let partition = open.id;
-    let subscribed = open.subscribed(subscription)?;
-    subscribed.tell_the_time();
-    while let Some(from) = subscribed.dispatcher.scan_from(high_watermark) {
-        let wanted = OffsetRange::new(from, high_watermark);
-        let Some(batches) = cache.read(partition, wanted, limits::SCAN_BYTES) else {
-            return Ok(LookedAt::CacheEndsAt(from));
-        };
-        for batch in &batches {
-            subscribed.scan(batch)?;
-            left = left.saturating_sub(u64::from(batch.header().record_count));
-        }
-        if left == 0 {
-            return Ok(LookedAt::Enough);
-        }
-    }
-    Ok(LookedAt::All)
 }
 
 /// Leases what is deliverable of `batches`, and keeps those that hold something leased.
