@@ -36,6 +36,8 @@ pub(crate) const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(50);
 pub(crate) const REOPEN_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// The most steps of the metadata that wait until earlier ones are in effect; the control thread sends one at a time.
 pub(crate) const STEPS_WAITING_MAX: usize = 4;
+/// How often the removal of a partition's directory is begun again because something was written there meanwhile.
+pub(crate) const REMOVALS_MAX: usize = 8;
 /// The bytes read at once during recovery.
 pub(crate) const RECOVERY_READ_BYTES: usize = 1 << 20;
 /// How often the store writes down what a start after a crash should know, when it changed.

@@ -25,8 +25,18 @@ fn config(directory: &Path) -> MetadataConfig {
     MetadataConfig { directory: directory.to_owned(), node_id: 1, address: "127.0.0.1:7081".to_owned() }
 }
 
+/// Starts on a directory that this process may have had open: sled lets go of its lock in a thread of its own.
+async fn start_again(directory: &Path) -> Result<(MetadataHandle, MetadataUpdates, MetadataNode), StartError> {
+    loop {
+        match start(config(directory)).await {
+            Err(error) if error.to_string().contains("acquire lock") => task::yield_now().await,
+            started => return started,
+        }
+    }
+}
+
 async fn run(directory: &Path) -> Running {
-    let (handle, mut updates, node) = start(config(directory)).await.unwrap();
+    let (handle, mut updates, node) = start_again(directory).await.unwrap();
     let shards = task::spawn(async move {
         while let Some(state) = updates.next().await {
             updates.published(state.version());
@@ -206,7 +216,7 @@ async fn a_snapshot_and_the_log_behind_it_give_the_state() {
 
     // Without the snapshot the log alone is not the state, and the node must not start with less.
     fs::remove_dir_all(root.path().join("raft/snapshots")).unwrap();
-    let refused = start(config(root.path())).await.err().unwrap();
+    let refused = start_again(root.path()).await.err().unwrap();
     assert!(matches!(refused, StartError::MissingEntries { .. }), "{refused}");
 }
 
@@ -233,7 +243,7 @@ async fn a_node_that_moved_registers_its_new_address() {
 #[tokio::test]
 async fn until_the_shards_have_a_state_the_gateways_do_not_see_it() {
     let root = tempfile::tempdir().unwrap();
-    let (handle, mut updates, node) = start(config(root.path())).await.unwrap();
+    let (handle, mut updates, node) = start_again(root.path()).await.unwrap();
     let first = updates.next().await.unwrap();
     assert_eq!(first, handle.state());
     updates.published(first.version());
@@ -269,10 +279,10 @@ async fn a_log_that_became_garbage_or_is_gone_is_not_taken_for_a_new_one() {
         *byte ^= u8::try_from(place % 251).unwrap();
     }
     fs::write(&db, bytes).unwrap();
-    assert!(start(config(root.path())).await.is_err());
+    assert!(start_again(root.path()).await.is_err());
 
     fs::remove_dir_all(log).unwrap();
-    let refused = start(config(root.path())).await.err().unwrap();
+    let refused = start_again(root.path()).await.err().unwrap();
     assert!(matches!(refused, StartError::Log(OpenLogError::Lost { .. })), "{refused}");
 }
 

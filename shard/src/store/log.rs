@@ -4,7 +4,7 @@
 //! log starts, is written down every second: by that a start tells a torn tail from damage, and what retention had given
 //! up from what it had not.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{fs, io, path::Path, rc::Rc, sync::Arc, time::Duration};
 
 use shard_core::{
     log::{LogExtent, SegmentLog, SegmentLogConfig},
@@ -12,7 +12,7 @@ use shard_core::{
 };
 
 use super::{EndsConfig, Found, Opened, ShardStore, StoreError, ends::Ends};
-use crate::{blocking::off_the_shard, clock::Clock, metrics::ShardMetrics};
+use crate::{blocking::off_the_shard, clock::Clock, limits, metrics::ShardMetrics};
 
 mod data_dir;
 mod dma_file;
@@ -138,10 +138,10 @@ impl ShardStore for LogStore {
         let directory = data_dir::partition_dir(data_dir, partition);
         let removed = off_the_shard({
             let directory = directory.clone();
-            move || std::fs::remove_dir_all(directory)
+            move || remove_all(&directory)
         });
         match removed.await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StoreError::new(FileError::new("removing", &directory, error)));
             }
             Ok(()) | Err(_) => {}
@@ -165,4 +165,16 @@ impl Shared {
         let _io = self.watch.begin();
         self.ends.checkpoint().await
     }
+}
+
+/// Removes a directory in which something may still be written, which finds no place once it is gone.
+fn remove_all(directory: &Path) -> io::Result<()> {
+    let mut removed = fs::remove_dir_all(directory);
+    for _ in 1..limits::REMOVALS_MAX {
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => removed = fs::remove_dir_all(directory),
+            _ => break,
+        }
+    }
+    removed
 }
