@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use shard_core::{
+    delivery::DeadLetter,
     format::record_batch::RecordBatch,
     log::{AppendEvent, Dedup},
     model::{Offset, TopicPartition},
@@ -41,8 +42,8 @@ pub(crate) enum ShardEvent {
         read: Result<Vec<RecordBatch>, ReadError>,
         reply: Reply<Pulled, SubscriptionError>,
     },
-    /// A message is durable among the dead letters.
-    DeadLettered { cursor: PartitionSubscription, offset: Offset },
+    /// A dead letter is where it belongs, or did not get there.
+    DeadLetter { cursor: PartitionSubscription, letter: DeadLetter, arrived: bool },
     /// A deadline may have come.
     Tick,
     /// It is time for the store to write down what a start after a crash should know.

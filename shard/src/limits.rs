@@ -8,10 +8,10 @@ pub(crate) const MAILBOX_REQUESTS_MAX: usize = 65_536;
 pub(crate) const MESH_REQUESTS_MAX: usize = 16_384;
 /// The most events handled before their effects are performed.
 pub(crate) const EVENTS_PER_TURN_MAX: usize = 4_096;
-/// The pause before a dead letter is written again the first time.
-pub(crate) const DEAD_LETTER_PAUSE_MIN: Duration = Duration::from_millis(100);
-/// The longest such pause.
-pub(crate) const DEAD_LETTER_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The most dead letters of a subscription on a partition that are on their way at once.
+pub(crate) const DEAD_LETTERS_UNDER_WAY_MAX: usize = 64;
+/// The pause before a dead letter that could not be written is tried again.
+pub(crate) const DEAD_LETTER_PAUSE: Duration = Duration::from_secs(1);
 /// The most records that a subscription looks at before others have their turn.
 pub(crate) const SCAN_RECORDS_PER_TURN: u64 = 10_000;
 /// The bytes of batches that a subscription looks at together.

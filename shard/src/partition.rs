@@ -82,6 +82,8 @@ pub(crate) struct Subscribed {
     pub(crate) configured: bool,
     /// Where messages go that nobody can take.
     pub(crate) dead_letters: Option<Arc<DeadLetterTarget>>,
+    /// How many are on their way there.
+    pub(crate) letters_under_way: usize,
     pub(crate) waiters: DeliverableWaiters,
 }
 

@@ -149,7 +149,7 @@ impl Shard {
             ShardEvent::Reopened { partition, opened } => self.on_reopened(partition, *opened),
             ShardEvent::Stored { partition, opening, event } => self.on_stored(partition, opening, event),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
-            ShardEvent::DeadLettered { cursor, offset } => self.on_dead_lettered(cursor, offset),
+            ShardEvent::DeadLetter { cursor, letter, arrived } => self.on_dead_letter(cursor, letter, arrived),
             ShardEvent::Tick => self.on_tick(),
             ShardEvent::CheckpointDue => {
                 self.look_at_io();

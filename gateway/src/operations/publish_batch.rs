@@ -31,7 +31,8 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         if retry != Retry::Unguarded {
             return Err(error::invalid("Idempotency-Key", "a batch carries its ids and its producer itself"));
         }
-        plan_encoded(call.request.body(), &target, query::value(call.request, "partition", "a partition's number")?)
+        let partition = query::value(call.request, "partition", "a partition's number")?;
+        plan_encoded(call.request.body(), &target, (partition, topic.config.dedup_window_ms > 0))
     } else {
         context.core.with_message_ids(|ids| decode_request(call.request.body(), &target, ids))
     };

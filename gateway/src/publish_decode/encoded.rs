@@ -1,22 +1,22 @@
 //! A batch that the publisher encoded itself: stored byte for byte as it came, once all of it was found right.
 
-use bytes::Bytes;
 use gateway_api::Code;
 use shard_core::{
-    format::record_batch::{BatchError, RecordBatch, UnassignedBatch},
+    format::record_batch::{BatchError, UnassignedBatch},
     model::PartitionIndex,
 };
 
 use super::{PlannedBatch, PublishPlan, PublishRefused, PublishTarget, rules::Fault};
 
-/// Takes the body of a publish that is one batch, for the partition it states or the one in turn.
+/// Takes the body of a publish that is one batch, for the partition it states or the one in turn; `remembers` says whether the
+/// topic remembers producers.
 ///
 /// # Errors
 /// Says what is wrong with the batch; any bytes are safe to give.
 pub fn plan_encoded(
     body: &[u8],
     target: &PublishTarget<'_>,
-    partition: Option<u32>,
+    (partition, remembers): (Option<u32>, bool),
 ) -> Result<PublishPlan, PublishRefused> {
     let partition = match partition.map(|partition| target.partitioner().explicit(partition)) {
         Some(Some(partition)) => partition,
@@ -31,9 +31,13 @@ pub fn plan_encoded(
         let code = if is_too_large { Code::MessageTooLarge } else { Code::InvalidArgument };
         PublishRefused::from(Fault::new("batch", code, error.to_string()).at(None))
     };
-    let batch = UnassignedBatch::from_publisher(body.to_vec(), target.message_bytes_max).map_err(refused)?;
-    let mut plan = PublishPlan::of_batch(PlannedBatch { partition, batch });
-    let readable = RecordBatch::parse(Bytes::copy_from_slice(body)).map_err(refused)?;
-    readable.for_each_record(|record| plan.note(record.head.id)).map_err(refused)?;
+    let mut plan = PublishPlan::default();
+    let batch = UnassignedBatch::from_publisher(body.to_vec(), target.message_bytes_max, |id| plan.note(id));
+    let batch = batch.map_err(refused)?;
+    if batch.producer().is_some() && !remembers {
+        let detail = "the topic's `dedup_window_ms` is 0: it would not be remembered that the batch was sent";
+        return Err(Fault::new("batch", Code::InvalidArgument, detail).at(None).into());
+    }
+    plan.batches.push(PlannedBatch { partition, batch });
     Ok(plan)
 }

@@ -31,7 +31,7 @@ const BATCH_CAPACITY_MAX: usize = 64 << 10;
 const ONE_PARTITION: &str = "a producer's call goes to one partition: state it, or give its messages one key";
 
 /// A call, ready to be stored.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PublishPlan {
     /// One batch for each partition that gets messages.
     pub batches: Vec<PlannedBatch>,
@@ -66,12 +66,7 @@ enum PlannedId {
 }
 
 impl PublishPlan {
-    /// A call that is one batch; its messages are noted one by one.
-    pub(super) fn of_batch(batch: PlannedBatch) -> Self {
-        Self { batches: vec![batch], messages: Vec::new(), given_ids: String::new() }
-    }
-
-    /// Notes the next message of the only batch.
+    /// Notes the next message of a call that is one batch.
     pub(super) fn note(&mut self, id: MessageId<'_>) {
         let start = self.given_ids.len();
         let id = match id {

@@ -242,6 +242,21 @@ fn a_rejected_or_expired_message_is_a_dead_letter() {
 }
 
 #[test]
+fn without_its_dead_letter_topic_a_message_is_delivered_again() {
+    let mut bench = with_dead_letters(1);
+    bench.publish(&json!([{ "text": "a" }]));
+    let pulled = bench.pull(1, 0);
+    assert_eq!(bench.call("DELETE", "/v1/topics/dead", &Value::Null).status, 204);
+    bench.nack(&pulled);
+    assert_eq!(offsets(&bench.pull(1, 30_000)), [0]);
+    assert_eq!(bench.call("PUT", "/v1/topics/dead", &json!({ "partitions": 1 })).status, 201);
+    bench.kill_and_restart();
+    // The topic is there again, and the message has had its attempt.
+    assert_eq!(bench.pull(1, 1_000), [] as [Value; 0]);
+    assert_eq!(dead_letters(&mut bench).len(), 1);
+}
+
+#[test]
 fn dead_letters_need_a_topic_of_their_own() {
     let mut bench = Bench::new(&json!({}));
     let mut refused = |settings: &Value| {

@@ -60,6 +60,12 @@ fn texts() -> Vec<String> {
 fn a_compressed_batch_is_stored_as_it_came() {
     // Ids are names only here, as all messages of the batch have one.
     let (mut node, mut connection) = with_topic(&json!({ "partitions": 1, "dedup_window_ms": 0 }));
+    let producer = Some(Producer { id: 7, epoch: 0, first_sequence: 0 });
+    assert_eq!(
+        publish(&mut connection, &encoded(&texts(), Codec::None, producer)).status,
+        400,
+        "it is not remembered here"
+    );
     for (round, codec) in [Codec::None, Codec::Snappy, Codec::Lz4].into_iter().enumerate() {
         let told = publish(&mut connection, &encoded(&texts(), codec, None)).json();
         let results = told["results"].as_array().unwrap_or_else(|| panic!("{told}"));

@@ -85,7 +85,10 @@ impl Shard {
             let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
             dispatcher.on_log_start(found.extent.start);
             let waiters = DeliverableWaiters::default();
-            subscriptions.insert(id, Subscribed { dispatcher, configured: false, dead_letters: None, waiters });
+            subscriptions.insert(
+                id,
+                Subscribed { dispatcher, configured: false, dead_letters: None, letters_under_way: 0, waiters },
+            );
         }
         for cut in found.cut {
             tracing::warn!(%partition, cut, "what was not finished before the last stop was cut off");
@@ -122,7 +125,7 @@ impl Shard {
         let mut dispatcher = Dispatcher::open(identity, policy(&settings), start);
         dispatcher.set_filter(settings.filter);
         let (dead_letters, waiters) = (settings.dead_letters, DeliverableWaiters::default());
-        let subscribed = Subscribed { dispatcher, configured: true, dead_letters, waiters };
+        let subscribed = Subscribed { dispatcher, configured: true, dead_letters, letters_under_way: 0, waiters };
         open.subscriptions.insert(settings.id, subscribed);
         open.record_changes(settings.id);
         open.journaled.insert(request, WaitingAck::Applying(applying));

@@ -1,10 +1,6 @@
-//! Messages that nobody can take: written to the dead-letter topic until that is durable, and only then acked.
+//! Messages that nobody can take: written to the dead-letter topic, and acked once they are there.
 
-use std::{
-    convert::Infallible,
-    rc::{Rc, Weak},
-    sync::Arc,
-};
+use std::{convert::Infallible, sync::Arc};
 
 use glommio::timer::sleep;
 use shard_core::{
@@ -13,7 +9,7 @@ use shard_core::{
         record::{Record, RecordHead},
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
     },
-    model::{Offset, OffsetRange, PartitionIndex, Timestamp, TopicPartition},
+    model::{OffsetRange, PartitionIndex, Timestamp, TopicPartition},
 };
 
 use super::Shard;
@@ -37,64 +33,64 @@ struct Journey {
 }
 
 impl Shard {
-    /// Sends off what the dispatchers of a partition have condemned.
+    /// Sends off what the dispatchers of a partition have condemned, so many at a time.
     pub(super) fn send_dead_letters(&self, open: &mut Partition) {
         for (&subscription, subscribed) in &mut open.subscriptions {
-            let letters = subscribed.dispatcher.take_condemned();
-            // Without a target a dispatcher condemns nothing.
-            let Some(target) = subscribed.dead_letters.as_ref().filter(|_| !letters.is_empty()) else { continue };
-            for letter in letters {
+            let Some(target) = &subscribed.dead_letters else { continue };
+            let room = limits::DEAD_LETTERS_UNDER_WAY_MAX - subscribed.letters_under_way;
+            for letter in subscribed.dispatcher.take_condemned(room) {
+                subscribed.letters_under_way += 1;
                 let cursor = PartitionSubscription { partition: open.id, subscription };
                 let journey = Journey { cursor, letter, target: Arc::clone(target), condemned_at: Clock::wall() };
-                let (store, exists) = (open.store.clone(), Rc::downgrade(&open.exists));
-                let (handle, mailbox) = (self.handle.clone(), self.mailbox.clone());
+                let (store, handle, mailbox) = (open.store.clone(), self.handle.clone(), self.mailbox.clone());
                 glommio::spawn_local(async move {
-                    if journey.make(&store, &handle, &exists).await {
-                        mailbox.push(ShardEvent::DeadLettered { cursor, offset: letter.offset });
-                    }
+                    let arrived = journey.make(&store, &handle).await;
+                    mailbox.push(ShardEvent::DeadLetter { cursor, letter, arrived });
                 })
                 .detach();
             }
         }
     }
 
-    /// A dead letter is durable where it belongs.
-    pub(super) fn on_dead_lettered(&mut self, cursor: PartitionSubscription, offset: Offset) {
-        // A subscription that was deleted meanwhile needs no ack.
+    /// A dead letter is where it belongs, or did not get there.
+    pub(super) fn on_dead_letter(&mut self, cursor: PartitionSubscription, letter: DeadLetter, arrived: bool) {
+        // A partition or subscription that was deleted meanwhile needs no ack.
         let Ok(open) = self.open(cursor.partition) else { return };
-        if let Ok(subscribed) = open.subscribed(cursor.subscription) {
-            subscribed.dispatcher.on_dead_lettered(offset);
+        let Ok(subscribed) = open.subscribed(cursor.subscription) else { return };
+        subscribed.letters_under_way -= 1;
+        let mut acked = 0;
+        if arrived {
+            acked = u64::from(subscribed.dispatcher.on_dead_lettered(letter.offset));
+        } else {
+            subscribed.dispatcher.on_dead_letter_failed(letter);
         }
         open.record_changes(cursor.subscription);
-        self.metrics.dead_letters.add(1);
+        self.metrics.dead_letters.add(acked);
     }
 }
 
 impl Journey {
-    /// Writes the message to the dead-letter topic, again and again until that is durable; false if it is not to be any more.
-    async fn make(&self, store: &AnyPartition, handle: &ShardHandle, exists: &Weak<()>) -> bool {
-        let DeadLetter { offset, .. } = self.letter;
+    /// Writes the message to the dead-letter topic; whether it got there. One that did not is not told at once, so that the
+    /// next try has a pause before it.
+    async fn make(&self, store: &AnyPartition, handle: &ShardHandle) -> bool {
+        let offset = self.letter.offset;
         let partitions = self.target.partitions.max(1);
         let index = PartitionIndex::new(self.cursor.partition.partition.get() % partitions);
         let target = TopicPartition::new(self.target.topic, index);
-        let mut pause = limits::DEAD_LETTER_PAUSE_MIN;
-        while exists.strong_count() > 0 {
-            let failure = match store.read(OffsetRange::new(offset, offset.next()), 1).await {
-                // Retention has taken it: there is nothing left to keep.
-                Err(ReadFault::Expired { .. } | ReadFault::Lost { .. }) => return true,
-                Err(fault) => fault.to_string(),
-                Ok(batches) => match batches.first().and_then(|batch| self.letter_of(batch)) {
-                    None => "the message can't be read".to_owned(),
-                    Some(batch) => match handle.publish(target, batch).await {
-                        Ok(_) => return true,
-                        Err(error) => error.to_string(),
-                    },
+        let failure = match store.read(OffsetRange::new(offset, offset.next()), 1).await {
+            // Retention has taken it: there is nothing left to keep.
+            Err(ReadFault::Expired { .. } | ReadFault::Lost { .. }) => return true,
+            Err(fault) => fault.to_string(),
+            Ok(batches) => match batches.first().and_then(|batch| self.letter_of(batch)) {
+                None => "the message can't be read".to_owned(),
+                Some(batch) => match handle.publish(target, batch).await {
+                    Ok(_) => return true,
+                    Err(error) => error.to_string(),
                 },
-            };
-            tracing::warn!(cursor = ?self.cursor, %offset, failure, "a dead letter waits for its topic");
-            sleep(pause).await;
-            pause = (pause * 2).min(limits::DEAD_LETTER_PAUSE_MAX);
-        }
+            },
+        };
+        tracing::warn!(cursor = ?self.cursor, %offset, failure, "a dead letter waits for its topic");
+        sleep(limits::DEAD_LETTER_PAUSE).await;
         false
     }
 

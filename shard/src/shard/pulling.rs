@@ -191,7 +191,9 @@ impl Shard {
 pub(super) fn wake_waiters(open: &mut Partition, now: Monotonic) {
     let high_watermark = open.log.high_watermark();
     for subscribed in open.subscriptions.values_mut() {
-        subscribed.tell_the_time();
+        if subscribed.dispatcher.next_due().is_some() {
+            subscribed.tell_the_time();
+        }
         let dispatcher = &mut subscribed.dispatcher;
         // What was not looked at yet may be for them.
         if dispatcher.next_deliverable(now, high_watermark).is_some() || dispatcher.scan_from(high_watermark).is_some()

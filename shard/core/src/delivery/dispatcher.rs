@@ -210,6 +210,9 @@ impl Dispatcher {
         if reordered {
             self.look_anew();
         }
+        if policy.dead_letters.is_none() {
+            self.reprieve_all();
+        }
     }
 
     /// Delivers only what a filter lets through, from what is looked at from now on; what is outstanding stays so.

@@ -32,22 +32,54 @@ pub enum DeadLetterReason {
 }
 
 impl Dispatcher {
-    /// The messages that have become dead letters since the last call: each is to be written to the dead-letter topic, again
-    /// and again until that is durable, and then `on_dead_lettered`. They are not delivered meanwhile.
+    /// Up to `count` of the messages that have become dead letters: each is to be written to the dead-letter topic, then
+    /// `on_dead_lettered` or `on_dead_letter_failed`. They are not delivered meanwhile.
     ///
     /// After a restart they are condemned again, when they are due.
     #[must_use]
-    pub fn take_condemned(&mut self) -> Vec<DeadLetter> {
-        std::mem::take(&mut self.condemned)
+    pub fn take_condemned(&mut self, count: usize) -> Vec<DeadLetter> {
+        self.condemned.drain(..count.min(self.condemned.len())).collect()
     }
 
-    /// A dead letter is durable where it belongs: only now is it acked here.
-    pub fn on_dead_lettered(&mut self, offset: Offset) {
-        if self.outstanding.get(offset).is_some_and(|message| message.place == Place::Condemned) {
+    /// A dead letter is where it belongs, as durable as that place makes anything: only now is it acked here. Returns whether
+    /// it was still waited for.
+    pub fn on_dead_lettered(&mut self, offset: Offset) -> bool {
+        let waited_for = self.is_condemned(offset);
+        if waited_for {
             self.outstanding.remove(offset);
             self.dead_lettered += 1;
             self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next())));
         }
+        waited_for
+    }
+
+    /// A dead letter could not be written: it is taken again, or delivered again if there are no dead letters any more.
+    pub fn on_dead_letter_failed(&mut self, letter: DeadLetter) {
+        if !self.is_condemned(letter.offset) {
+            return;
+        }
+        if self.policy.dead_letters.is_some() {
+            self.condemned.push(letter);
+        } else {
+            self.reprieve(letter.offset);
+        }
+    }
+
+    /// There are no dead letters any more: what was to become one is delivered again.
+    pub(super) fn reprieve_all(&mut self) {
+        for letter in std::mem::take(&mut self.condemned) {
+            self.reprieve(letter.offset);
+        }
+    }
+
+    fn reprieve(&mut self, offset: Offset) {
+        if let Some(message) = self.outstanding.get(offset).filter(|message| message.place == Place::Condemned) {
+            self.outstanding.set(offset, Message { place: Place::Ready, ..message });
+        }
+    }
+
+    fn is_condemned(&self, offset: Offset) -> bool {
+        self.outstanding.get(offset).is_some_and(|message| message.place == Place::Condemned)
     }
 
     /// Whether a message that was delivered so often may not be delivered again.

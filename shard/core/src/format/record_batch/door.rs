@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{BatchError, GivenIds, HEADER_BYTES, RecordBatch, UnassignedBatch, widen};
 use crate::{
-    format::record::{Record, RecordError},
+    format::record::{MessageId, Record, RecordError},
     limits,
 };
 
@@ -16,9 +16,15 @@ impl UnassignedBatch {
     /// Takes a batch that a publisher encoded, after checking all of it: checksums, sizes before anything is decompressed,
     /// the number of records, and each record by the rules that any message has to keep, `message_bytes_max` among them.
     ///
+    /// `each` is told the id of each record on the way.
+    ///
     /// # Errors
     /// Says what is wrong with it; any bytes are safe to give.
-    pub fn from_publisher(bytes: Vec<u8>, message_bytes_max: usize) -> Result<Self, BatchError> {
+    pub fn from_publisher(
+        bytes: Vec<u8>,
+        message_bytes_max: usize,
+        mut each: impl FnMut(MessageId<'_>),
+    ) -> Result<Self, BatchError> {
         let bytes = Bytes::from(bytes);
         let batch = RecordBatch::parse(bytes.clone())?;
         let header = *batch.header();
@@ -41,6 +47,7 @@ impl UnassignedBatch {
             }
             marked |= record.head.is_marked();
             given_ids.note(index, record.head.id);
+            each(record.head.id);
             index += 1;
         })?;
         match refused {
@@ -122,7 +129,7 @@ mod tests {
 
     fn taken(bytes: Vec<u8>) -> Result<(), BatchError> {
         let as_sent = bytes.clone();
-        UnassignedBatch::from_publisher(bytes, BYTES_MAX)
+        UnassignedBatch::from_publisher(bytes, BYTES_MAX, |_| {})
             .map(|batch| assert_eq!(batch.bytes, as_sent, "not encoded anew"))
     }
 
@@ -208,7 +215,7 @@ mod tests {
             assert_eq!(taken(built(Codec::Lz4, &head("k"), &attributes)), broken("attributes"));
         }
         let bytes = built(Codec::Lz4, &head("k"), &[("a", "b")]);
-        let refused = UnassignedBatch::from_publisher(bytes, 10_002);
+        let refused = UnassignedBatch::from_publisher(bytes, 10_002, |_| {});
         assert_eq!(refused, Err(BatchError::MessageTooLarge { index: 0, bytes: 10_003, bytes_max: 10_002 }));
     }
 }

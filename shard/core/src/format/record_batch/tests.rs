@@ -124,7 +124,7 @@ fn a_compressed_body_that_lies_about_its_length_is_refused() {
             let body_crc = crc32c(&[&bytes[40..]]);
             put(&mut bytes, 36, &body_crc.to_le_bytes());
             seal_header(&mut bytes);
-            let refused = UnassignedBatch::from_publisher(bytes, usize::MAX);
+            let refused = UnassignedBatch::from_publisher(bytes, usize::MAX, |_| {});
             assert_eq!(refused, Err(BatchError::Compression { uncompressed_length: stated }));
         }
     }
@@ -137,7 +137,7 @@ fn offsets_that_would_overflow_are_refused() {
         put(&mut bytes, 16, &base_offset.to_le_bytes());
         seal_header(&mut bytes);
         assert_eq!(
-            UnassignedBatch::from_publisher(bytes.clone(), usize::MAX).is_ok(),
+            UnassignedBatch::from_publisher(bytes.clone(), usize::MAX, |_| {}).is_ok(),
             fits,
             "base offset {base_offset}"
         );
@@ -152,7 +152,7 @@ proptest! {
     ) {
         let slices: Vec<&[u8]> = payloads_in.iter().map(Vec::as_slice).collect();
         let unassigned = build(&slices, codec, None);
-        prop_assert_eq!(UnassignedBatch::from_publisher(unassigned.bytes.clone(), usize::MAX), Ok(unassigned.clone()));
+        prop_assert_eq!(UnassignedBatch::from_publisher(unassigned.bytes.clone(), usize::MAX, |_| {}), Ok(unassigned.clone()));
         let batch = unassigned.assign(Offset::ZERO, LeaderEpoch::default(), Timestamp::default());
         prop_assert_eq!(payloads(&batch), payloads_in);
     }
@@ -164,6 +164,6 @@ proptest! {
             bytes[4] = VERSION;
             seal_header(&mut bytes);
         }
-        let _ = UnassignedBatch::from_publisher(bytes, usize::MAX);
+        let _ = UnassignedBatch::from_publisher(bytes, usize::MAX, |_| {});
     }
 }

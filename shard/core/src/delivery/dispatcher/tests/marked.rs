@@ -256,16 +256,16 @@ fn after_its_last_attempt_a_message_is_condemned_and_acked_once_that_is_durable(
     }
     assert_eq!(dispatcher.next_deliverable(START, END), None, "its key waits until it is among the dead letters");
     let letter = DeadLetter { offset, attempts: 2, reason: DeadLetterReason::MaxAttempts };
-    assert_eq!((dispatcher.take_condemned(), dispatcher.take_condemned()), (vec![letter], vec![]));
+    assert_eq!((dispatcher.take_condemned(10), dispatcher.take_condemned(10)), (vec![letter], vec![]));
     // A crash before it is durable: it is condemned again.
     let mut after_crash = Dispatcher::resume(identity(1, 2_000), policy, dispatcher.state().clone());
     after_crash.scan(&keys).unwrap();
-    assert_eq!((after_crash.next_deliverable(START, END), after_crash.take_condemned()), (None, vec![letter]));
+    assert_eq!((after_crash.next_deliverable(START, END), after_crash.take_condemned(10)), (None, vec![letter]));
 
-    dispatcher.on_dead_lettered(offset);
+    assert!(dispatcher.on_dead_lettered(offset));
     assert_eq!((dispatcher.state().cursor().floor(), dispatcher.status(END).dead_lettered), (Offset::new(1), 1));
     assert_eq!(offsets(&lease(&mut dispatcher, START, 10)), [1]);
-    dispatcher.on_dead_lettered(Offset::new(1));
+    assert!(!dispatcher.on_dead_lettered(Offset::new(1)));
     assert_eq!(dispatcher.status(END).dead_lettered, 1, "one that was not condemned is not acked by it");
 }
 
@@ -278,9 +278,31 @@ fn a_rejected_message_is_condemned_at_once_and_an_expired_one_when_it_is_met() {
     assert_eq!(dispatcher.reject(START, leased[0].offset, leased[0].lease), AckOutcome::Applied);
     dispatcher.on_clock(ms(5));
     assert_eq!(dispatcher.next_deliverable(START, END), None);
-    let letters = dispatcher.take_condemned();
+    let letters = dispatcher.take_condemned(10);
     let told: Vec<_> = letters.iter().map(|letter| (letter.offset.get(), letter.attempts, letter.reason)).collect();
     assert_eq!(told, [(0, 1, DeadLetterReason::Rejected), (1, 0, DeadLetterReason::Expired)]);
+}
+
+#[test]
+fn a_dead_letter_that_fails_is_taken_again_and_without_a_place_for_it_delivered_again() {
+    let policy = DeliveryPolicy { dead_letters: Some(DeadLetterPolicy { max_attempts: 0 }), ..POLICY };
+    let mut dispatcher = with(policy, &[batch(0, &[HEAD, HEAD, HEAD])]);
+    for message in lease(&mut dispatcher, START, 3) {
+        dispatcher.reject(START, message.offset, message.lease);
+    }
+    let first = dispatcher.take_condemned(1);
+    assert_eq!((first[0].offset, first.len()), (Offset::ZERO, 1));
+    dispatcher.on_dead_letter_failed(first[0]);
+    let taken = dispatcher.take_condemned(2);
+    assert_eq!(taken.iter().map(|letter| letter.offset.get()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(dispatcher.next_deliverable(START, END), None);
+    // The topic for them is gone: one had not been taken, one fails after that, and one had been written before.
+    dispatcher.set_policy(POLICY);
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 9)), [0]);
+    dispatcher.on_dead_letter_failed(taken[0]);
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 9)), [1]);
+    assert!(dispatcher.on_dead_lettered(taken[1].offset));
+    assert_eq!(dispatcher.take_condemned(9), []);
 }
 
 #[test]
@@ -288,7 +310,7 @@ fn without_dead_letters_a_reject_is_a_nack() {
     let mut dispatcher = dispatcher();
     let leased = lease(&mut dispatcher, START, 1);
     assert_eq!(dispatcher.reject(START, leased[0].offset, leased[0].lease), AckOutcome::Applied);
-    assert_eq!((dispatcher.take_condemned(), dispatcher.status(END).awaiting_redelivery), (vec![], 1));
+    assert_eq!((dispatcher.take_condemned(10), dispatcher.status(END).awaiting_redelivery), (vec![], 1));
 }
 
 #[test]
