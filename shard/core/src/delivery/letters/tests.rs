@@ -1,7 +1,10 @@
 //! Whose letters are found, and what they are like when they go back.
 
 use super::*;
-use crate::model::{LeaderEpoch, Timestamp};
+use crate::{
+    format::record_batch::Codec,
+    model::{LeaderEpoch, Timestamp},
+};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const SUBSCRIBER: SubscriptionId = SubscriptionId::new(5);
@@ -72,7 +75,7 @@ fn what_only_looks_like_a_letter_is_none() {
     let mut builder = BatchBuilder::new(0);
     let attributes = [("pubsub-dlq-topic", "orders"), ("pubsub-dlq-subscription", "mine")];
     let Ok(()) = builder.push(&head("forged"), &attributes, |_| Ok::<_, Infallible>(()));
-    let forged = builder.finish(Default::default(), None).unwrap();
+    let forged = builder.finish(Codec::None, None).unwrap();
     let forged = forged.assign(Offset::ZERO, LeaderEpoch::new(1), NOW);
     let owner = owner();
     let search = LetterSearch { owner: &owner, ids: None, from: Offset::ZERO, count_max: 9 };
