@@ -43,6 +43,9 @@ impl Shard {
         }
         let Some(Slot::Open(open)) = self.partitions.get(&partition) else { return };
         let readable = open.log.readable();
+        if matches!(&search, Search::Cancel { query, .. } if query.one && query.from < readable.start) {
+            return search.find_nothing(None);
+        }
         let from = first_of_interest(open, &search, search.from().max(readable.start));
         search.set_from(from);
         if from >= readable.end {
