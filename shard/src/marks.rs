@@ -22,6 +22,8 @@ pub(crate) struct Marks {
 #[derive(Debug, Default)]
 pub(crate) struct RedrivenLetters {
     state: CursorState,
+    /// Whether the journal knows of it.
+    recorded: bool,
     /// On their way, so that no other call sends them too.
     under_way: BTreeSet<Offset>,
 }
@@ -33,7 +35,7 @@ impl Marks {
         let set_apart: Vec<_> = cursors.keys().copied().filter_map(SubscriptionId::of_redriven).collect();
         let letters = |subscription: SubscriptionId| {
             let state = cursors.remove(&subscription.redriven())?;
-            Some((subscription, RedrivenLetters { state, under_way: BTreeSet::new() }))
+            Some((subscription, RedrivenLetters { state, recorded: true, under_way: BTreeSet::new() }))
         };
         Self { cancelled, redriven: set_apart.into_iter().filter_map(letters).collect() }
     }
@@ -41,8 +43,8 @@ impl Marks {
     /// All of it, for a snapshot of the journal.
     pub(crate) fn states(&self) -> impl Iterator<Item = (SubscriptionId, &CursorState)> {
         let cancelled = self.cancelled.iter().map(|state| (SubscriptionId::CANCELLED, state));
-        let redriven = self.redriven.iter().map(|(subscription, letters)| (subscription.redriven(), &letters.state));
-        redriven.chain(cancelled)
+        let recorded = self.redriven.iter().filter(|(_, letters)| letters.recorded);
+        recorded.map(|(subscription, letters)| (subscription.redriven(), &letters.state)).chain(cancelled)
     }
 
     /// The log now starts there.
@@ -74,11 +76,11 @@ impl Marks {
         cursor.map(ranges).unwrap_or_default()
     }
 
-    /// A message is cancelled; the change is to be recorded under `SubscriptionId::CANCELLED`.
-    pub(crate) fn cancel(&mut self, offset: Offset) -> CursorChange {
-        let change = CursorChange::Acked(OffsetRange::new(offset, offset.next()));
-        self.cancelled.get_or_insert_default().apply(&change);
-        change
+    /// Messages are cancelled; the changes are to be recorded under `SubscriptionId::CANCELLED`.
+    pub(crate) fn cancel(&mut self, offsets: impl IntoIterator<Item = Offset>) -> Vec<CursorChange> {
+        let ranges = offsets.into_iter().map(|offset| OffsetRange::new(offset, offset.next()));
+        let is_new = self.cancelled.is_none();
+        set_apart(self.cancelled.get_or_insert_default(), is_new, ranges)
     }
 
     /// What a subscription was sent back, if it ever was sent any.
@@ -104,11 +106,8 @@ impl Marks {
     /// was deleted meanwhile.
     pub(crate) fn strike(&mut self, subscription: SubscriptionId, ranges: Vec<OffsetRange>) -> Vec<CursorChange> {
         let Some(redriven) = self.redriven.get_mut(&subscription) else { return Vec::new() };
-        let changes: Vec<_> = ranges.into_iter().map(CursorChange::Acked).collect();
-        for change in &changes {
-            redriven.state.apply(change);
-        }
-        changes
+        let is_new = !std::mem::replace(&mut redriven.recorded, true);
+        set_apart(&mut redriven.state, is_new, ranges)
     }
 
     /// The subscription is gone; whether anything was known of it.
@@ -134,30 +133,63 @@ impl RedrivenLetters {
     }
 }
 
+/// Sets ranges apart, and says what is to be recorded: a journal passes over what it was not told the beginning of.
+fn set_apart(
+    state: &mut CursorState,
+    is_new: bool,
+    ranges: impl IntoIterator<Item = OffsetRange>,
+) -> Vec<CursorChange> {
+    let beginning = is_new.then_some(CursorChange::Opened { start: Offset::ZERO });
+    let changes: Vec<_> = beginning.into_iter().chain(ranges.into_iter().map(CursorChange::Acked)).collect();
+    for change in &changes {
+        state.apply(change);
+    }
+    changes
+}
+
 #[cfg(test)]
 mod tests {
+    use shard_core::{delivery::replay_entries, format::cursor_journal::encode_entry};
+
     use super::*;
 
     fn range(start: u64, end: u64) -> OffsetRange {
         OffsetRange::new(Offset::new(start), Offset::new(end))
     }
 
+    /// What a journal gives back of changes.
+    fn replayed(changes: &[(SubscriptionId, Vec<CursorChange>)]) -> BTreeMap<SubscriptionId, CursorState> {
+        let (mut entries, mut cursors) = (Vec::new(), BTreeMap::new());
+        for (id, changes) in changes {
+            for change in changes {
+                encode_entry(*id, change, &mut entries);
+            }
+        }
+        replay_entries(&mut cursors, &entries).unwrap();
+        cursors
+    }
+
     #[test]
-    fn what_a_journal_holds_comes_back_as_it_was() {
-        let mut marks = Marks::default();
+    fn what_a_journal_was_told_comes_back_as_it_was() {
+        let (mut marks, of) = (Marks::default(), SubscriptionId::new(7));
         assert_eq!(marks.states().count(), 0);
-        marks.cancel(Offset::new(3));
-        let changes = {
-            marks.set_out(SubscriptionId::new(7), &[]);
-            marks.strike(SubscriptionId::new(7), vec![range(0, 2), range(4, 5)])
-        };
-        assert_eq!(changes.len(), 2);
-        let mut journal: BTreeMap<_, _> = marks.states().map(|(id, state)| (id, state.clone())).collect();
-        journal.insert(SubscriptionId::new(7), CursorState::default());
+        marks.set_out(of, &[]);
+        assert_eq!(marks.states().count(), 0, "nothing is known yet that would have to be kept");
+        let told = [
+            (SubscriptionId::CANCELLED, marks.cancel([Offset::new(3)])),
+            (of.redriven(), marks.strike(of, vec![range(0, 2)])),
+            (SubscriptionId::CANCELLED, marks.cancel([Offset::new(8)])),
+            (of.redriven(), marks.strike(of, vec![range(4, 5)])),
+        ];
+        let mut journal = replayed(&told);
+        let kept: BTreeMap<_, _> = marks.states().map(|(id, state)| (id, state.clone())).collect();
+        assert_eq!(journal, kept, "a snapshot says the same");
+        journal.insert(of, CursorState::default());
         let again = Marks::take(&mut journal);
-        assert_eq!(journal.keys().copied().collect::<Vec<_>>(), [SubscriptionId::new(7)]);
-        assert!(again.is_cancelled(Offset::new(3)) && !again.is_cancelled(Offset::new(2)));
-        let letters = again.redriven(SubscriptionId::new(7)).unwrap();
+        assert_eq!(journal.keys().copied().collect::<Vec<_>>(), [of]);
+        assert!(again.is_cancelled(Offset::new(3)) && again.is_cancelled(Offset::new(8)));
+        assert!(!again.is_cancelled(Offset::new(2)));
+        let letters = again.redriven(of).unwrap();
         assert!(letters.is_gone(Offset::new(4)) && !letters.is_gone(Offset::new(2)));
         assert_eq!(letters.first_left(Offset::ZERO), Offset::new(2));
     }
@@ -165,8 +197,7 @@ mod tests {
     #[test]
     fn a_log_that_begins_with_cancelled_messages_has_them_cancelled() {
         let mut marks = Marks::default();
-        marks.cancel(Offset::ZERO);
-        marks.cancel(Offset::new(2));
+        marks.cancel([Offset::ZERO, Offset::new(2)]);
         assert_eq!(marks.cancelled(), [range(0, 1), range(2, 3)]);
         marks.on_log_start(Offset::new(2));
         assert_eq!(marks.cancelled(), [range(0, 3)]);

@@ -54,10 +54,10 @@ impl Shard {
         let place = PartitionSubscription { partition, subscription: SubscriptionId::CANCELLED };
         match self.open_with_room(place) {
             Ok(open) => {
-                for message in found.messages {
-                    let change = open.marks.cancel(message.offset);
-                    open.journal.record(SubscriptionId::CANCELLED, &[change]);
-                    for subscribed in open.subscriptions.values_mut() {
+                let changes = open.marks.cancel(found.messages.iter().map(|message| message.offset));
+                open.journal.record(SubscriptionId::CANCELLED, &changes);
+                for subscribed in open.subscriptions.values_mut() {
+                    for message in &found.messages {
                         subscribed.dispatcher.on_cancelled(one(message.offset));
                     }
                 }
