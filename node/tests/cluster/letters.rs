@@ -198,7 +198,10 @@ fn letters_are_listed_in_pages_and_redriven_by_id_or_number() {
     assert_eq!(desk.redrive("billing", &rest), json!({ "redriven": 1 }));
     assert_eq!(desk.redrive("billing", &json!({ "limit": 100 })), json!({ "redriven": 17 }));
     assert_eq!(desk.letters("billing"), [] as [Value; 0]);
-    let delivered: BTreeSet<_> = ids(&desk.pull("billing", 0)).into_iter().collect();
+    let mut delivered = BTreeSet::new();
+    while delivered.len() < 25 {
+        delivered.extend(ids(&desk.pull("billing", 30_000)));
+    }
     assert_eq!(delivered, all);
     assert_eq!(desk.letters("audit").len(), 25);
 
@@ -277,8 +280,12 @@ fn redrive_under_kills(mut desk: Desk, (count, kills): (u64, u32), seed: u64) {
     let twice = places.values().sum::<usize>() - places.len();
     println!("seed {seed}: {kills} kills, {twice} of {count} messages came back twice");
     assert!(twice <= 2 * usize::try_from(kills).unwrap(), "{twice}: more than were on their way");
-    let delivered: BTreeSet<_> = ids(&desk.pull("billing", 30_000)).into_iter().collect();
-    assert_eq!(delivered.len(), places.len());
+    let mut delivered = BTreeSet::new();
+    while delivered.len() < places.len() {
+        let messages = desk.pull("billing", 30_000);
+        assert!(!messages.is_empty(), "{delivered:?} of {places:?}");
+        delivered.extend(ids(&messages));
+    }
 }
 
 #[test]
