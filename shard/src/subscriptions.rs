@@ -156,7 +156,7 @@ mod tests {
         };
         let policy = DeliveryPolicy {
             ack_deadline: DEADLINE,
-            backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_secs(60) },
+            backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_mins(1) },
             outstanding_max: 100,
             ordering: DeliveryOrder::None,
             mode: DeliveryMode::AtLeastOnce,
