@@ -18,6 +18,7 @@ mod request;
 mod search;
 mod shard;
 pub mod store;
+mod subscriptions;
 mod tail_cache;
 mod waiters;
 

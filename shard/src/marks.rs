@@ -149,7 +149,7 @@ fn set_apart(
 
 #[cfg(test)]
 mod tests {
-    use shard_core::{delivery::replay_entries, format::cursor_journal::encode_entry};
+    use shard_core::{delivery::CursorReplay, format::cursor_journal::encode_entry};
 
     use super::*;
 
@@ -159,14 +159,14 @@ mod tests {
 
     /// What a journal gives back of changes.
     fn replayed(changes: &[(SubscriptionId, Vec<CursorChange>)]) -> BTreeMap<SubscriptionId, CursorState> {
-        let (mut entries, mut cursors) = (Vec::new(), BTreeMap::new());
+        let (mut entries, mut replay) = (Vec::new(), CursorReplay::default());
         for (id, changes) in changes {
             for change in changes {
                 encode_entry(*id, change, &mut entries);
             }
         }
-        replay_entries(&mut cursors, &entries).unwrap();
-        cursors
+        replay.take(&entries).unwrap();
+        replay.finish()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the metadata changes: partitions and subscriptions that come, change and go.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     rc::Rc,
 };
 
@@ -22,6 +22,7 @@ use crate::{
     partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
+    subscriptions::Subscriptions,
     waiters::{DeliverableWaiters, WaitingReads},
 };
 
@@ -81,7 +82,7 @@ impl Shard {
         let Opened { store, mut found } = opened;
         let mut marks = Marks::take(&mut found.cursors);
         marks.on_log_start(found.extent.start);
-        let mut subscriptions = BTreeMap::new();
+        let mut subscriptions = Subscriptions::default();
         for (id, state) in found.cursors {
             // The policy comes with the subscription's own change.
             let policy = policy(&SubscriptionSettings::until_known(id));
@@ -140,7 +141,7 @@ impl Shard {
 
     fn open_subscription(&mut self, partition: TopicPartition, settings: SubscriptionSettings, applying: Rc<Applying>) {
         let Ok(open) = self.open(partition) else { return };
-        if let Some(subscribed) = open.subscriptions.get_mut(&settings.id) {
+        if let Some(subscribed) = open.subscriptions.get_mut(settings.id) {
             subscribed.dispatcher.set_policy(policy(&settings));
             subscribed.dispatcher.set_filter(settings.filter);
             subscribed.dead_letters = settings.dead_letters;
@@ -172,7 +173,7 @@ impl Shard {
         if is_marked {
             open.journal.record(subscription.redriven(), &[CursorChange::Removed]);
         }
-        let removed = open.subscriptions.remove(&subscription);
+        let removed = open.subscriptions.remove(subscription);
         let is_known = is_marked || removed.is_some();
         if let Some(mut subscribed) = removed {
             subscribed.waiters.refuse(&PartitionUnavailable::NotHere(partition));

@@ -56,11 +56,11 @@ impl Shard {
             Ok(open) => {
                 let changes = open.marks.cancel(found.messages.iter().map(|message| message.offset));
                 open.journal.record(SubscriptionId::CANCELLED, &changes);
-                for subscribed in open.subscriptions.values_mut() {
+                open.subscriptions.for_each(|subscribed| {
                     for message in &found.messages {
                         subscribed.dispatcher.on_cancelled(one(message.offset));
                     }
-                }
+                });
                 let answer = SearchAnswer::Cancelled(cancelled, reply);
                 open.journaled.insert(request, WaitingAck::Searched(answer));
                 open.journal.release_when_durable(request);
