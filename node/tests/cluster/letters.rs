@@ -288,6 +288,7 @@ fn redrive_under_kills(mut desk: Desk, (count, kills): (u64, u32), seed: u64) ->
     twice
 }
 
+/// F55.
 #[test]
 fn a_kill_while_letters_are_sent_back_loses_none() {
     for seed in [1, 2] {

@@ -2,6 +2,13 @@
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
+/// The bytes of the golden file `name`, for versions that are not written any more.
+pub(crate) fn golden(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let hex: String = fs::read_to_string(path).unwrap().split_whitespace().collect();
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect()
+}
+
 /// Compares `bytes` with the golden file `name`; with `PUBSUB_GOLDEN=write` a missing file is written instead.
 pub(crate) fn assert_golden(name: &str, bytes: &[u8]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);

@@ -192,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::format::golden::assert_golden;
+    use crate::format::golden::{assert_golden, golden};
 
     fn index() -> OffsetIndexFile {
         let entry = |offset, position, millis| IndexEntry {
@@ -217,6 +217,12 @@ mod tests {
         let bytes = index().encode();
         assert_golden("offset_index.v2.hex", &bytes);
         assert_eq!(OffsetIndexFile::decode(&bytes), Ok(index()));
+    }
+
+    #[test]
+    fn an_index_of_version_1_is_passed_over() {
+        let bytes = golden("offset_index.v1.hex");
+        assert_eq!(OffsetIndexFile::decode(&bytes), Err(OffsetIndexError::Version { found: 1 }));
     }
 
     #[test]

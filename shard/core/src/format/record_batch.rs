@@ -18,20 +18,21 @@
 
 mod door;
 mod given_ids;
+mod relay;
 mod without;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
-pub use self::given_ids::GivenIds;
+pub use self::{given_ids::GivenIds, relay::Relay};
 use super::{
     checksum::crc32c,
     record::{Record, RecordError, RecordHead},
 };
 use crate::{
     limits,
-    model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp},
+    model::{LeaderEpoch, Offset, OffsetRange, Timestamp},
 };
 
 /// The first bytes of every batch, `PSRB`.
@@ -72,17 +73,6 @@ pub struct Producer {
     pub epoch: u16,
     /// The sequence of the batch's first record.
     pub first_sequence: u32,
-}
-
-/// Whom the broker wrote a batch for by itself, of messages that it has had before: dead letters, and those sent back.
-///
-/// Their ids were looked up when they came first; they are no repeats, and nothing is a repeat of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relay {
-    /// For whoever reads the topic.
-    Everyone,
-    /// For one subscription; to all others the messages are as good as acked.
-    To(SubscriptionId),
 }
 
 /// The header of a batch, decoded.
@@ -230,14 +220,6 @@ impl BatchBuilder {
     /// An empty batch, and one over its limits, are refused.
     pub fn finish(self, codec: Codec, producer: Option<Producer>) -> Result<UnassignedBatch, BatchError> {
         self.close(codec, producer, None)
-    }
-
-    /// Closes a batch of messages that the broker has had before.
-    ///
-    /// # Errors
-    /// An empty batch, and one over its limits, are refused.
-    pub fn finish_relayed(self, relay: Relay) -> Result<UnassignedBatch, BatchError> {
-        Self { given_ids: GivenIds::default(), ..self }.close(Codec::None, None, Some(relay))
     }
 
     fn close(
@@ -479,20 +461,6 @@ impl BatchHeader {
         ];
         let set = flags.into_iter().filter(|(is_set, _)| *is_set);
         set.fold(self.codec.to_bits(), |attributes, (_, flag)| attributes | flag)
-    }
-}
-
-impl Relay {
-    /// The metadata gives no subscription the number 0.
-    const fn to_bits(self) -> u64 {
-        match self {
-            Self::Everyone => 0,
-            Self::To(subscription) => subscription.get(),
-        }
-    }
-
-    const fn from_bits(bits: u64) -> Self {
-        if bits == 0 { Self::Everyone } else { Self::To(SubscriptionId::new(bits)) }
     }
 }
 

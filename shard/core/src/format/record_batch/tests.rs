@@ -5,7 +5,10 @@ use std::convert::Infallible;
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{golden::assert_golden, record::MessageId};
+use crate::{
+    format::{golden::assert_golden, record::MessageId},
+    model::SubscriptionId,
+};
 
 fn build(payloads: &[&[u8]], codec: Codec, producer: Option<Producer>) -> UnassignedBatch {
     let mut builder = BatchBuilder::new(0);
