@@ -6,8 +6,8 @@ use super::Shard;
 use crate::{
     partition::{Partition, Slot, WaitingAck},
     request::{
-        AckAction, AckOutcome, CursorStatus, LeaseId, PartitionSubscription, PartitionUnavailable, ReadError, Reply,
-        SeekTo, SubscriptionError,
+        AckAction, AckOutcome, Claim, CursorStatus, LeaseId, PartitionSubscription, PartitionUnavailable, ReadError,
+        Reply, SeekTo, SubscriptionError,
     },
 };
 
@@ -21,7 +21,7 @@ impl Shard {
     ) {
         let (request, now) = (self.new_request(), self.clock.monotonic());
         let applied = self.open_with_room(cursor).and_then(|open| {
-            let dispatcher = &mut open.subscribed(cursor.subscription)?.dispatcher;
+            let dispatcher = &mut open.configured(cursor.subscription)?.dispatcher;
             // A lease whose time is over is not live, even if no tick has said so yet.
             dispatcher.on_deadline(now);
             let one = |&(offset, lease): &(Offset, LeaseId)| match action {
@@ -50,12 +50,14 @@ impl Shard {
     pub(super) fn ack_up_to(
         &mut self,
         cursor: PartitionSubscription,
-        up_to: Offset,
+        (up_to, claim): (Offset, Option<Claim>),
         reply: Reply<(), SubscriptionError>,
     ) {
         self.change_cursor(cursor, reply, |open, subscription| {
             let high_watermark = open.log.high_watermark();
-            open.subscribed(subscription)?.dispatcher.ack_up_to(up_to, high_watermark);
+            let dispatcher = &mut open.configured(subscription)?.dispatcher;
+            dispatcher.check_commit(claim)?;
+            dispatcher.ack_up_to(up_to, high_watermark);
             Ok(())
         });
     }

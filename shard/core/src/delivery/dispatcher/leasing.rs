@@ -75,6 +75,9 @@ impl Dispatcher {
     pub fn lease(&mut self, now: Monotonic, request: LeaseRequest) -> Vec<LeasedMessage> {
         self.on_deadline(now);
         let mut leased = Vec::new();
+        if self.check_pull(request.claim).is_err() {
+            return leased;
+        }
         while leased.len() < usize::try_from(request.count).unwrap_or(usize::MAX) {
             let Some(candidate) = self.candidate().filter(|next| request.readable.contains(next.offset)) else { break };
             leased.push(self.lease_one(now, candidate, &request));
