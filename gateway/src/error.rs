@@ -192,6 +192,7 @@ pub(crate) fn of_subscription(error: &SubscriptionError) -> Failure {
     match error {
         SubscriptionError::Unavailable(unavailable) => of_unavailable(unavailable),
         SubscriptionError::NotHere(_) => of_code(Code::SubscriptionNotFound, error.to_string()),
+        SubscriptionError::StaleGeneration(_) => of_code(Code::StaleGeneration, error.to_string()),
         SubscriptionError::Read(read) => of_read(read),
         SubscriptionError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
     }
@@ -202,6 +203,7 @@ pub(crate) const fn of_ack(outcome: AckOutcome) -> Option<Code> {
     match outcome {
         AckOutcome::Applied => None,
         AckOutcome::LeaseExpired => Some(Code::LeaseExpired),
+        AckOutcome::StaleGeneration => Some(Code::StaleGeneration),
         AckOutcome::Unknown => Some(Code::InvalidAckId),
     }
 }

@@ -100,6 +100,8 @@ pub const WEBSOCKET_FRAME_BYTES: usize = 256 << 10;
 pub const WEBSOCKET_FRAME_MESSAGES_MAX: u32 = 1_000;
 /// The bytes of batches one read for a WebSocket takes from the store; one batch is taken however large.
 pub const WEBSOCKET_READ_BATCH_BYTES: usize = 128 << 10;
+/// After so many messages that a filter has passed over, a client that reads a topic is sent a token all the same.
+pub const WEBSOCKET_PASSED_OVER_MAX: u64 = 10_000;
 /// How often the server pings; no sign of life, or no byte sent, from one ping to the next closes.
 pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How long a WebSocket waits for messages before it looks whether its topic has changed.

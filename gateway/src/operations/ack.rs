@@ -73,7 +73,7 @@ async fn ack_up_to(
     let partition = topic.and_then(|topic| partition_of(topic, partition));
     let partition = partition.ok_or_else(|| error::invalid("partition", "the topic has no such partition"))?;
     let cursor = PartitionSubscription { partition, subscription: subscription.id };
-    match deadline::within(limits::OPERATION_TIMEOUT, context.shards.ack_up_to(cursor, offset)).await {
+    match deadline::within(limits::OPERATION_TIMEOUT, context.shards.ack_up_to(cursor, offset, None)).await {
         Some(acked) => acked.map_err(|error| error::of_subscription(&error)),
         None => Err(error::of_code(Code::Timeout, "the partition gave no answer in time")),
     }

@@ -66,7 +66,7 @@ impl PullPage {
         bytes_max: usize,
     ) -> Result<(), Failure> {
         let messages_max = self.bounds.messages - self.count;
-        let request = PullRequest { messages_max, bytes_max, ack_deadline: None, consumer: self.bounds.consumer };
+        let request = PullRequest { messages_max, bytes_max, ack_deadline: None, consumer: self.bounds.consumer, claim: None };
         let pulled = context.shards.pull(cursor, request).await.map_err(|error| error::of_subscription(&error))?;
         let before = self.json.len();
         match append_leased(&mut self.json, &Leased { topic, cursor, pulled: &pulled }) {

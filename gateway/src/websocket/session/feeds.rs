@@ -8,6 +8,7 @@ use std::{
 
 use gateway_api::{Code, frame::SubscribeFrom, limits as api_limits};
 use raft::metadata::{Subscription, Topic};
+use shard_core::delivery::Filter;
 
 use super::{durable_feed::DurableFeed, frames, topic_feed::TopicFeed};
 use crate::{
@@ -78,12 +79,12 @@ impl Feeds {
         &mut self,
         topic: &Arc<Topic>,
         from: &SubscribeFrom,
-        credit: u32,
+        (credit, filter): (u32, Option<Filter>),
         reference: Option<u64>,
     ) -> Result<(), Failure> {
         self.check_new(FeedName::Topic(topic.name.as_str()), credit)?;
         let feed = TopicFeed::start(Rc::clone(&self.context), Arc::clone(topic), from, reference)?;
-        self.open.push(Feed::Topic(feed.with_credit(credit)));
+        self.open.push(Feed::Topic(feed.with(credit, filter)));
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use gateway_api::{
 };
 use raft::metadata::Subscription;
 use shard::AckAction;
+use shard_core::delivery::Filter;
 
 use super::{Session, feeds::FeedName, frames};
 use crate::{
@@ -89,9 +90,6 @@ impl Session {
 
     fn subscribe(&mut self, frame: Subscribe<'_>) -> Result<(), Failure> {
         let Subscribe { reference, subscription, topic, from, filter, credit, consumer_id } = frame;
-        if filter.is_some() {
-            return Err(error::unsupported("filter"));
-        }
         if consumer_id.is_some() {
             return Err(error::unsupported("consumer_id"));
         }
@@ -101,6 +99,9 @@ impl Session {
             FeedName::Subscription(_) if from.is_some() => {
                 Err(error::invalid("from", "a subscription has its own position: use seek"))
             }
+            FeedName::Subscription(_) if filter.is_some() => {
+                Err(error::invalid("filter", "a subscription has its own filter"))
+            }
             FeedName::Subscription(name) => {
                 self.feeds.subscribe(find_subscription(&state, name)?, credit)?;
                 self.transport.send(&frames::subscribed(reference));
@@ -108,7 +109,9 @@ impl Session {
             }
             FeedName::Topic(name) => {
                 let from = from.unwrap_or(SubscribeFrom::Latest);
-                self.feeds.read(find_topic(&state, name)?, &from, credit, reference)
+                let filter = filter.as_deref().map(Filter::parse).transpose();
+                let filter = filter.map_err(|fault| error::invalid("filter", fault.to_string()))?;
+                self.feeds.read(find_topic(&state, name)?, &from, (credit, filter), reference)
             }
         }
     }
