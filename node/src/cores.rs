@@ -8,7 +8,7 @@ use gateway::{
     config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, server, shutdown::Shutdown,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
-use raft::MetadataHandle;
+use raft::{GroupHandle, MetadataHandle};
 use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
 use socket2::Socket;
 
@@ -36,6 +36,7 @@ pub(crate) struct CoresPlan {
     pub(crate) shard: ShardConfig,
     pub(crate) gateway: GatewayConfig,
     pub(crate) metadata: MetadataHandle,
+    pub(crate) groups: GroupHandle,
 }
 
 /// Why the cores did not start, or that one ended before it was told to.
@@ -76,6 +77,7 @@ struct CorePlan {
     shard: ShardConfig,
     gateway: GatewayConfig,
     metadata: MetadataHandle,
+    groups: GroupHandle,
     mesh: MeshPlan,
     metrics: CoreMetrics,
     commands: flume::Receiver<ShardCommand>,
@@ -107,6 +109,7 @@ impl Cores {
                 shard: plan.shard.of_shard(index),
                 gateway: plan.gateway.clone(),
                 metadata: plan.metadata.clone(),
+                groups: plan.groups.clone(),
                 mesh: mesh.clone(),
                 metrics: metrics.clone(),
                 commands: commands_in,
@@ -215,7 +218,7 @@ fn spawn(cpu: usize, core: CorePlan) -> Result<ExecutorJoinHandle<()>, String> {
 
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
-    let CorePlan { socket, shard, gateway, metadata, mesh, metrics, commands, stop, events } = core;
+    let CorePlan { socket, shard, gateway, metadata, groups, mesh, metrics, commands, stop, events } = core;
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
     drop(events.try_send(CoreEvent::Running));
@@ -240,6 +243,7 @@ async fn run(core: CorePlan) {
     let context = Context {
         shards,
         metadata,
+        groups,
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),

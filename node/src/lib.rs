@@ -148,7 +148,7 @@ impl Node {
         let metadata = Arc::new(metadata);
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
         let gateway = settings::gateway_config(&config.server, shard_count);
-        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle };
+        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle, groups: metadata.groups() };
         let cores = Cores::start(plan, &cpus).await?;
 
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());

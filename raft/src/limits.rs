@@ -36,6 +36,16 @@ pub const BACKOFF_MIN_MS_DEFAULT: u64 = 100;
 pub const BACKOFF_MAX_MS_DEFAULT: u64 = 60_000;
 /// How long a consumer may be silent unless the subscription says otherwise.
 pub const SESSION_TIMEOUT_MS_DEFAULT: u64 = 10_000;
+/// The shortest time that a subscription may let its consumers be silent.
+pub const SESSION_TIMEOUT_MS_MIN: u64 = 500;
+/// The longest time that a subscription may let its consumers be silent: an hour.
+pub const SESSION_TIMEOUT_MS_MAX: u64 = 60 * 60 * 1_000;
+/// The most members of one group.
+pub const MEMBERS_PER_GROUP_MAX: usize = 1_000;
+/// The most members of all groups together.
+pub const MEMBERS_MAX: usize = 20_000;
+/// The longest id of a consumer.
+pub const CONSUMER_ID_BYTES_MAX: usize = 100;
 /// The longest filter.
 pub const FILTER_BYTES_MAX: usize = shard_core::limits::FILTER_BYTES_MAX;
 /// The longest address and secret of a push subscription together.

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError, limits,
+    GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError, limits,
     metadata::{AckKey, ClusterState, Command, NodeId, Refusal},
     network::NoNetwork,
     proposer::{Proposer, answer_published},
@@ -34,6 +34,7 @@ pub struct MetadataConfig {
 /// The running metadata; `shutdown` stops it in order.
 pub struct MetadataNode {
     raft: Raft,
+    groups: GroupHandle,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -105,6 +106,12 @@ impl MetadataNode {
         }
     }
 
+    /// The way to the consumer groups.
+    #[must_use]
+    pub fn groups(&self) -> GroupHandle {
+        self.groups.clone()
+    }
+
     /// How it stands now.
     #[must_use]
     pub fn metrics(&self) -> MetadataMetrics {
@@ -147,7 +154,7 @@ async fn run(
 
     let handle = MetadataHandle::new(Arc::clone(&published), proposals);
     let updates = MetadataUpdates::new(applied, published, published_version);
-    Ok((handle, updates, MetadataNode { raft, stop, tasks }))
+    Ok((handle, updates, MetadataNode { raft, groups: GroupHandle::detached(), stop, tasks }))
 }
 
 /// Opens what is on disk on a blocking thread. sled panics on some damage; there that is an error like any other.

@@ -1,0 +1,1 @@
+//! What happens to a group as members come and go.
