@@ -8,7 +8,7 @@ use gateway_api::{
     error::{FieldError, PROBLEM_CONTENT_TYPE},
     publish::PublishFailure,
 };
-use raft::{ProposeError, metadata};
+use raft::{GroupError, ProposeError, metadata};
 use shard::{AckOutcome, PartitionUnavailable, ProducerRefusal, PublishError, ReadError, SubscriptionError};
 use shard_core::model::NameError;
 
@@ -206,6 +206,21 @@ pub(crate) const fn of_ack(outcome: AckOutcome) -> Option<Code> {
         AckOutcome::StaleGeneration => Some(Code::StaleGeneration),
         AckOutcome::Unknown => Some(Code::InvalidAckId),
     }
+}
+
+/// A consumer whose wish was not done.
+pub(crate) fn of_group(error: &GroupError) -> Failure {
+    let code = match error {
+        GroupError::UnknownConsumer => Code::ConsumerNotFound,
+        GroupError::NotAssigned => return invalid("consumption", error.to_string()),
+        GroupError::SubscriptionNotFound => Code::SubscriptionNotFound,
+        GroupError::TooManyMembers { .. } => Code::LimitReached,
+        GroupError::InvalidConsumerId { .. } => return invalid("consumer_id", error.to_string()),
+        GroupError::Overloaded => Code::Overloaded,
+        GroupError::Stopping => Code::NodeUnavailable,
+        GroupError::Unknown { .. } => Code::Timeout,
+    };
+    of_code(code, error.to_string())
 }
 
 /// A change of the metadata that has no outcome.

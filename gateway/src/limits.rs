@@ -88,6 +88,13 @@ pub const DELIVERY_JSON_BYTES_MAX: usize = 4 << 20;
 /// The longest a nacked message may rest, and the longest an ack deadline may be: a day.
 pub const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
+/// How many heartbeats a consumer has in a session: some may be lost or late.
+pub const HEARTBEATS_PER_SESSION: u32 = 3;
+/// The first pause before it is looked whether a consumer has finished with what was taken from it; it doubles.
+pub const LET_GO_LOOK_MIN: Duration = Duration::from_millis(20);
+/// The longest pause before that is looked at again.
+pub const LET_GO_LOOK_MAX: Duration = Duration::from_millis(500);
+
 /// The answers that may be on their way on one WebSocket; while there are so many, nothing more is read.
 pub const WEBSOCKET_WORK_MAX: usize = 64;
 /// The subscriptions and topics one WebSocket may read at once.

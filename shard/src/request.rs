@@ -255,6 +255,12 @@ pub struct CursorStatus {
     pub oldest_unacked: Option<Timestamp>,
     /// How many deliveries were not the first of their message, since the partition was opened.
     pub redeliveries: u64,
+    /// How many messages became dead letters, since the partition was opened.
+    pub dead_lettered: u64,
+    /// How many messages expired before they were acked, since the partition was opened.
+    pub expired: u64,
+    /// How many messages the filter kept out, since the partition was opened.
+    pub filtered: u64,
 }
 
 /// A subscription on a partition.

@@ -27,6 +27,9 @@ pub enum Route {
     GetSubscription,
     PatchSubscription,
     DeleteSubscription,
+    JoinConsumer,
+    HeartbeatConsumer,
+    LeaveConsumer,
     WebSocket,
     Healthz,
     Readyz,
@@ -62,7 +65,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 24;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -92,6 +95,9 @@ impl Route {
             Self::GetSubscription => "get_subscription",
             Self::PatchSubscription => "patch_subscription",
             Self::DeleteSubscription => "delete_subscription",
+            Self::JoinConsumer => "join_consumer",
+            Self::HeartbeatConsumer => "heartbeat_consumer",
+            Self::LeaveConsumer => "leave_consumer",
             Self::WebSocket => "websocket",
             Self::Healthz => "healthz",
             Self::Readyz => "readyz",
@@ -168,6 +174,10 @@ const TABLE: &[Line] = &[
         pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("messages")],
         routes: &[(Method::Get, Route::ReadPartition)],
     },
+    Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("consumers"), Item, Text("heartbeat")],
+        routes: &[(Method::Put, Route::HeartbeatConsumer)],
+    },
     Line { pattern: &[Text("v1"), Text("ws")], routes: &[(Method::Get, Route::WebSocket)] },
     Line { pattern: &[Text("healthz")], routes: &[(Method::Get, Route::Healthz)] },
     Line { pattern: &[Text("readyz")], routes: &[(Method::Get, Route::Readyz)] },
@@ -180,6 +190,14 @@ const TABLE: &[Line] = &[
             (Method::Patch, Route::PatchTopic),
             (Method::Delete, Route::DeleteTopic),
         ],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("consumers")],
+        routes: &[(Method::Post, Route::JoinConsumer)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("consumers"), Item],
+        routes: &[(Method::Delete, Route::LeaveConsumer)],
     },
     Line { pattern: &[Text("v1"), Text("subscriptions")], routes: &[(Method::Get, Route::ListSubscriptions)] },
     Line {

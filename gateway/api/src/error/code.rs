@@ -81,6 +81,8 @@ codes! {
     PartitionNotFound = "partition_not_found", 404, "Partition not found", final;
     /// There is no such subscription.
     SubscriptionNotFound = "subscription_not_found", 404, "Subscription not found", final;
+    /// There is no such consumer in the subscription's group, or its session has ended: it has to join again.
+    ConsumerNotFound = "consumer_not_found", 404, "Consumer not found", final;
     /// The path doesn't take this method; `Allow` says which it takes.
     MethodNotAllowed = "method_not_allowed", 405, "Method not allowed", final;
     /// None of the accepted content types can be given.
@@ -224,6 +226,7 @@ mod tests {
             ("not_enough_replicas", 503),
             ("store_unavailable", 503),
             ("stale_generation", 409),
+            ("consumer_not_found", 404),
             ("lease_expired", 409),
             ("overloaded", 503),
             ("stale_producer", 409),

@@ -48,6 +48,7 @@ pub struct Dispatcher {
     redeliveries: u64,
     fell_out: u64,
     expired: u64,
+    filtered: u64,
     dead_lettered: u64,
 }
 
@@ -170,6 +171,8 @@ pub struct DispatcherStatus {
     pub delayed: u64,
     /// How many messages expired before they were acked, since the partition was opened.
     pub expired: u64,
+    /// How many messages the filter kept out, since the partition was opened.
+    pub filtered: u64,
     /// How many became dead letters, since the partition was opened.
     pub dead_lettered: u64,
     /// How many messages retention took, or the store lost, before they were acked, since the partition was opened.
@@ -208,6 +211,7 @@ impl Dispatcher {
             redeliveries: 0,
             fell_out: 0,
             expired: 0,
+            filtered: 0,
             dead_lettered: 0,
         }
     }
@@ -313,6 +317,7 @@ impl Dispatcher {
             redeliveries: self.redeliveries,
             delayed: widen(self.lookahead.delayed_count()),
             expired: self.expired,
+            filtered: self.filtered,
             dead_lettered: self.dead_lettered,
             fell_out: self.fell_out,
         }

@@ -50,7 +50,10 @@ impl Dispatcher {
             for (offset, detail) in looked_at {
                 match detail {
                     Some(detail) => self.lookahead.note(offset, detail, self.wall),
-                    None => self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next()))),
+                    None => {
+                        self.filtered += 1;
+                        self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next())));
+                    }
                 }
             }
         }
