@@ -3,19 +3,23 @@
 //! What members and partitions there are is metadata ([`Group`](crate::metadata::Group)). Here is what decides when it
 //! has to change: a pure `coordinator`, which knows the sessions, and around it a driver and the gateways' handle.
 
+mod coordinator;
 mod driver;
 mod error;
 mod handle;
 mod request;
+mod watches;
 
 use std::time::Duration;
 
 use shard_core::model::PartitionIndex;
 
-use crate::metadata::MemberId;
+use crate::metadata::{Group, Member, MemberId};
 
 pub use error::{GroupError, MemberScope};
 pub use handle::GroupHandle;
+
+pub(crate) use driver::{GroupDriver, Wakers};
 
 /// What a consumer has to know of its place in a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,18 @@ pub struct Membership {
     pub partitions: Vec<PartitionIndex>,
     /// How long the consumer may be silent.
     pub session_timeout: Duration,
+}
+
+impl Membership {
+    fn of(group: &Group, member: &Member, session_timeout: Duration) -> Self {
+        Self {
+            consumer_id: member.consumer_id.to_string(),
+            member: member.id,
+            generation: group.generation(),
+            partitions: group.partitions_of(member.id).collect(),
+            session_timeout,
+        }
+    }
 }
 
 /// How a member stands, for display.
