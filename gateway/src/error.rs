@@ -10,7 +10,7 @@ use gateway_api::{
 };
 use raft::{GroupError, ProposeError, metadata};
 use shard::{AckOutcome, PartitionUnavailable, ProducerRefusal, PublishError, ReadError, SubscriptionError};
-use shard_core::model::NameError;
+use shard_core::{delivery::ClaimRefused, model::NameError};
 
 use crate::{
     http::{refusal, request_id::RequestId, response::Response, router::RouteError},
@@ -192,7 +192,8 @@ pub(crate) fn of_subscription(error: &SubscriptionError) -> Failure {
     match error {
         SubscriptionError::Unavailable(unavailable) => of_unavailable(unavailable),
         SubscriptionError::NotHere(_) => of_code(Code::SubscriptionNotFound, error.to_string()),
-        SubscriptionError::StaleGeneration(_) => of_code(Code::StaleGeneration, error.to_string()),
+        SubscriptionError::Claim(ClaimRefused::Stale { .. }) => of_code(Code::StaleGeneration, error.to_string()),
+        SubscriptionError::Claim(ClaimRefused::Displaced) => of_code(Code::ConsumerDisplaced, error.to_string()),
         SubscriptionError::Read(read) => of_read(read),
         SubscriptionError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use shard_core::{
-    delivery::StaleClaim,
+    delivery::ClaimRefused,
     format::record_batch::{RecordBatch, UnassignedBatch},
     model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
 };
@@ -210,7 +210,7 @@ pub enum SubscriptionError {
     NotHere(SubscriptionId),
     /// Nothing was leased or acked.
     #[error("{0}")]
-    StaleGeneration(#[from] StaleClaim),
+    Claim(#[from] ClaimRefused),
     #[error("{0}")]
     Read(#[from] ReadError),
     #[error("the cursor could not be stored: {reason}")]

@@ -17,7 +17,13 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         if body.is_empty() { HeartbeatRequest::default() } else { decode(body).map_err(error::of_decode)? };
     let state = context.metadata.state();
     let subscription = find_subscription(&state, call.route.name)?;
-    let heartbeat = context.groups.heartbeat(subscription.id, call.route.item, request.generation.unwrap_or_default());
+    let (groups, consumer_id) = (&context.groups, call.route.item);
+    let heartbeat = async {
+        match request.generation {
+            Some(adopted) => groups.heartbeat(subscription.id, consumer_id, adopted).await,
+            None => groups.live(subscription.id, consumer_id).await,
+        }
+    };
     match deadline::within(limits::OPERATION_TIMEOUT, heartbeat).await {
         Some(heard) => json(200, &to_api(&heard.map_err(|error| error::of_group(&error))?)),
         None => Err(error::of_code(Code::Overloaded, "the group gave no answer in time")),

@@ -24,7 +24,7 @@ pub use dispatcher::{
     AckOutcome, DeadLetter, DeadLetterPolicy, DeadLetterReason, DeliveryMode, DeliveryOrder, DeliveryPolicy,
     Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
 };
-pub use fence::{Assignee, Claim, PartitionAssignment, StaleClaim};
+pub use fence::{Assignee, Claim, ClaimRefused, PartitionAssignment};
 pub use filter::{Filter, FilterError, FilterSubject};
 pub use journal::{
     JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,

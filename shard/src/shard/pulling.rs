@@ -211,7 +211,7 @@ fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Resu
     if !subscribed.configured {
         return Ok(Pull::Done(pulled));
     }
-    subscribed.dispatcher.check_pull(pull.claim)?;
+    subscribed.dispatcher.admit(now, pull.claim, pull.consumer)?;
     let mut bytes = 0;
     let mut looked_at = look_ahead(open, cache, subscription)?;
     while pulled.leased.len() < count(pull) && bytes < pull.bytes_max {

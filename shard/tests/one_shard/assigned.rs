@@ -3,7 +3,7 @@
 use futures_util::FutureExt as _;
 use shard::{AckAction, AckOutcome, Claim, ConsumerId, PullRequest, SubscriptionError, command::PartitionChange};
 use shard_core::{
-    delivery::{Assignee, PartitionAssignment, StaleClaim},
+    delivery::{Assignee, ClaimRefused, PartitionAssignment},
     model::{Offset, SubscriptionId},
 };
 
@@ -25,7 +25,7 @@ const fn claim(consumer: ConsumerId, generation: u64) -> Option<Claim> {
 }
 
 const fn stale(generation: u64) -> SubscriptionError {
-    SubscriptionError::StaleGeneration(StaleClaim { generation })
+    SubscriptionError::Claim(ClaimRefused::Stale { generation })
 }
 
 impl Running {

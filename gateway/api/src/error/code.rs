@@ -95,6 +95,8 @@ codes! {
     SubscriptionExists = "subscription_exists", 409, "Subscription exists", final;
     /// The partitions have been assigned anew since.
     StaleGeneration = "stale_generation", 409, "Stale generation", final;
+    /// A newer connection consumes under this consumer's id.
+    ConsumerDisplaced = "consumer_displaced", 409, "Consumer displaced", final;
     /// The message has been leased again, or is no longer leased.
     LeaseExpired = "lease_expired", 409, "Lease expired", final;
     /// A newer epoch of this producer has begun.
@@ -227,6 +229,7 @@ mod tests {
             ("store_unavailable", 503),
             ("stale_generation", 409),
             ("consumer_not_found", 404),
+            ("consumer_displaced", 409),
             ("lease_expired", 409),
             ("overloaded", 503),
             ("stale_producer", 409),

@@ -239,6 +239,9 @@ impl DurableFeed {
             let detail = format!("subscription {} is gone", self.name());
             return Some(FeedOutcome::Ended(None, error::of_code(Code::SubscriptionNotFound, detail)));
         }
+        if failure.code == Code::ConsumerDisplaced {
+            return Some(FeedOutcome::Ended(None, failure.clone()));
+        }
         self.step = Step::Waiting(Box::pin(async {
             Timer::new(limits::WEBSOCKET_RETRY_PAUSE).await;
             Ok(())

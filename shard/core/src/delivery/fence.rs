@@ -33,12 +33,14 @@ pub struct PartitionAssignment {
     pub assignee: Option<Assignee>,
 }
 
-/// A claim that the assignment does not bear out. Nothing was done.
+/// Why a claim was refused. Nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the partition is not this consumer's by the assignment of generation {generation}")]
-pub struct StaleClaim {
-    /// The newest generation.
-    pub generation: u64,
+#[expect(missing_docs, reason = "each message documents its variant")]
+pub enum ClaimRefused {
+    #[error("the partition is not this consumer's by the assignment of generation {generation}")]
+    Stale { generation: u64 },
+    #[error("a newer connection consumes under this consumer's id")]
+    Displaced,
 }
 
 /// Holds a partition of an assigned subscription to its assignment.
@@ -49,6 +51,8 @@ pub(super) struct Fence {
     assignee: Option<Assignee>,
     /// Whether it still is.
     assigned: bool,
+    /// The newest connection over which the assignee has pulled; those that are older are over, whether they know or not.
+    connection: ConsumerId,
     /// Leases with a lower sequence are from before a restart: nobody knows whose they were.
     known_from: u64,
     /// Leases with a lower sequence were given under an earlier assignment.
@@ -58,7 +62,7 @@ pub(super) struct Fence {
 impl Fence {
     /// Lets nobody through yet. Every lease with a sequence below `next_sequence` is void.
     pub(super) const fn new(next_sequence: u64) -> Self {
-        Self { generation: 0, assignee: None, assigned: false, known_from: next_sequence, leases_from: next_sequence }
+        Self { generation: 0, assignee: None, assigned: false, connection: ConsumerId(0), known_from: next_sequence, leases_from: next_sequence }
     }
 
     /// Takes note of an assignment; one that is older than the one that is known means nothing. Returns whether all leases
@@ -72,18 +76,33 @@ impl Fence {
         let anew = self.assigned && assignment.assignee != self.assignee;
         if anew {
             self.assignee = assignment.assignee;
+            self.connection = ConsumerId::default();
             self.leases_from = next_sequence;
         }
         anew
     }
 
-    /// Whether a consumer may be given messages.
-    pub(super) fn check_pull(&self, claim: Option<Claim>) -> Result<(), StaleClaim> {
-        if self.assigned { self.check_commit(claim) } else { Err(self.stale()) }
+    /// Whether a consumer may be given messages over a connection; 0 is none that would end.
+    pub(super) fn check_pull(&self, claim: Option<Claim>, connection: ConsumerId) -> Result<(), ClaimRefused> {
+        if !self.assigned {
+            return Err(self.stale());
+        }
+        self.check_commit(claim)?;
+        let displaced = connection != ConsumerId::default() && connection < self.connection;
+        if displaced { Err(ClaimRefused::Displaced) } else { Ok(()) }
+    }
+
+    /// Takes note of a connection that may pull; returns the older one that it displaces.
+    pub(super) fn attach(&mut self, connection: ConsumerId) -> Option<ConsumerId> {
+        if connection <= self.connection {
+            return None;
+        }
+        let former = std::mem::replace(&mut self.connection, connection);
+        (former != ConsumerId::default()).then_some(former)
     }
 
     /// Whether a consumer may say how far it has come. It may until somebody else has the partition.
-    pub(super) fn check_commit(&self, claim: Option<Claim>) -> Result<(), StaleClaim> {
+    pub(super) fn check_commit(&self, claim: Option<Claim>) -> Result<(), ClaimRefused> {
         let bears_out = |claim: Claim| {
             let Some(assignee) = self.assignee else { return false };
             assignee.consumer == claim.consumer
@@ -101,8 +120,8 @@ impl Fence {
         if sequence < self.leases_from { Err(AckOutcome::StaleGeneration) } else { Ok(()) }
     }
 
-    const fn stale(&self) -> StaleClaim {
-        StaleClaim { generation: self.generation }
+    const fn stale(&self) -> ClaimRefused {
+        ClaimRefused::Stale { generation: self.generation }
     }
 }
 
@@ -112,6 +131,7 @@ mod tests {
 
     const ANN: ConsumerId = ConsumerId(1);
     const BOB: ConsumerId = ConsumerId(2);
+    const HTTP: ConsumerId = ConsumerId(0);
 
     fn assignment(generation: u64, to: Option<(ConsumerId, u64)>) -> PartitionAssignment {
         let assignee = to.map(|(consumer, since)| Assignee { consumer, since });
@@ -126,8 +146,8 @@ mod tests {
     fn before_the_first_assignment_nobody_gets_through() {
         let fence = Fence::new(10);
         for claim in [None, claim(ANN, 0), claim(ANN, 1)] {
-            assert_eq!(fence.check_pull(claim), Err(StaleClaim { generation: 0 }));
-            assert_eq!(fence.check_commit(claim), Err(StaleClaim { generation: 0 }));
+            assert_eq!(fence.check_pull(claim, HTTP), Err(ClaimRefused::Stale { generation: 0 }));
+            assert_eq!(fence.check_commit(claim), Err(ClaimRefused::Stale { generation: 0 }));
         }
         assert_eq!(fence.check_lease(9), Err(AckOutcome::LeaseExpired), "it is from before the restart");
     }
@@ -137,11 +157,11 @@ mod tests {
         let mut fence = Fence::new(10);
         assert!(fence.assign(assignment(5, Some((ANN, 3))), 10));
         for (generation, passes) in [(2, false), (3, true), (5, true), (6, false)] {
-            assert_eq!(fence.check_pull(claim(ANN, generation)).is_ok(), passes, "{generation}");
+            assert_eq!(fence.check_pull(claim(ANN, generation), HTTP).is_ok(), passes, "{generation}");
             assert_eq!(fence.check_commit(claim(ANN, generation)).is_ok(), passes, "{generation}");
-            assert_eq!(fence.check_pull(claim(BOB, generation)), Err(StaleClaim { generation: 5 }));
+            assert_eq!(fence.check_pull(claim(BOB, generation), HTTP), Err(ClaimRefused::Stale { generation: 5 }));
         }
-        assert!(fence.check_pull(None).is_err());
+        assert!(fence.check_pull(None, HTTP).is_err());
     }
 
     #[test]
@@ -150,7 +170,7 @@ mod tests {
         fence.assign(assignment(3, Some((ANN, 3))), 10);
         assert!(!fence.assign(assignment(4, Some((ANN, 3))), 12));
         assert_eq!(fence.check_lease(11), Ok(()));
-        assert!(fence.check_pull(claim(ANN, 3)).is_ok() && fence.check_pull(claim(ANN, 4)).is_ok());
+        assert!(fence.check_pull(claim(ANN, 3), HTTP).is_ok() && fence.check_pull(claim(ANN, 4), HTTP).is_ok());
     }
 
     #[test]
@@ -158,16 +178,16 @@ mod tests {
         let mut fence = Fence::new(10);
         fence.assign(assignment(3, Some((ANN, 3))), 10);
         assert!(!fence.assign(assignment(4, None), 12));
-        assert!(fence.check_pull(claim(ANN, 4)).is_err() && fence.check_pull(claim(ANN, 3)).is_err());
-        assert!(fence.check_pull(claim(BOB, 4)).is_err());
+        assert!(fence.check_pull(claim(ANN, 4), HTTP).is_err() && fence.check_pull(claim(ANN, 3), HTTP).is_err());
+        assert!(fence.check_pull(claim(BOB, 4), HTTP).is_err());
         assert_eq!(fence.check_lease(11), Ok(()));
         assert!(fence.check_commit(claim(ANN, 3)).is_ok());
 
         assert!(fence.assign(assignment(5, Some((BOB, 5))), 12));
         assert_eq!(fence.check_lease(11), Err(AckOutcome::StaleGeneration));
         assert_eq!(fence.check_lease(12), Ok(()));
-        assert_eq!(fence.check_commit(claim(ANN, 5)), Err(StaleClaim { generation: 5 }));
-        assert!(fence.check_pull(claim(BOB, 5)).is_ok() && fence.check_pull(claim(BOB, 4)).is_err());
+        assert_eq!(fence.check_commit(claim(ANN, 5)), Err(ClaimRefused::Stale { generation: 5 }));
+        assert!(fence.check_pull(claim(BOB, 5), HTTP).is_ok() && fence.check_pull(claim(BOB, 4), HTTP).is_err());
     }
 
     #[test]
@@ -176,7 +196,7 @@ mod tests {
         fence.assign(assignment(3, Some((ANN, 3))), 10);
         fence.assign(assignment(4, None), 12);
         assert!(fence.assign(assignment(5, Some((ANN, 5))), 12));
-        assert!(fence.check_pull(claim(ANN, 4)).is_err());
+        assert!(fence.check_pull(claim(ANN, 4), HTTP).is_err());
         assert_eq!(fence.check_lease(11), Err(AckOutcome::StaleGeneration));
     }
 
@@ -185,6 +205,20 @@ mod tests {
         let mut fence = Fence::new(10);
         fence.assign(assignment(5, Some((BOB, 5))), 10);
         assert!(!fence.assign(assignment(4, Some((ANN, 3))), 11));
-        assert!(fence.check_pull(claim(BOB, 5)).is_ok() && fence.check_pull(claim(ANN, 4)).is_err());
+        assert!(fence.check_pull(claim(BOB, 5), HTTP).is_ok() && fence.check_pull(claim(ANN, 4), HTTP).is_err());
+    }
+
+    #[test]
+    fn a_newer_connection_displaces_an_older_one_until_the_partition_is_assigned_anew() {
+        let mut fence = Fence::new(10);
+        fence.assign(assignment(3, Some((ANN, 3))), 10);
+        let pull = |fence: &Fence, connection| fence.check_pull(claim(ANN, 3), ConsumerId(connection));
+        assert_eq!((fence.attach(HTTP), fence.attach(ConsumerId(70))), (None, None));
+        assert_eq!(fence.attach(ConsumerId(70)), None);
+        assert_eq!(fence.attach(ConsumerId(80)), Some(ConsumerId(70)));
+        assert_eq!(pull(&fence, 70), Err(ClaimRefused::Displaced));
+        assert_eq!((pull(&fence, 80), pull(&fence, 0)), (Ok(()), Ok(())));
+        fence.assign(assignment(4, Some((BOB, 4))), 10);
+        assert_eq!(fence.check_pull(claim(BOB, 4), ConsumerId(60)), Ok(()));
     }
 }

@@ -1,7 +1,7 @@
 //! Partitions that are assigned to one consumer at a time.
 
 use super::{
-    super::{Claim, PartitionAssignment, StaleClaim, fence::Fence},
+    super::{Claim, ClaimRefused, ConsumerId, PartitionAssignment, fence::Fence},
     Dispatcher,
 };
 use crate::model::Monotonic;
@@ -24,19 +24,31 @@ impl Dispatcher {
         }
     }
 
-    /// Whether a consumer may be given messages.
+    /// Whether a consumer may be given messages over a connection. One that is newer than the last displaces it: what was
+    /// leased over that is deliverable at once.
     ///
     /// # Errors
-    /// The partition is another consumer's, or nobody's, or was not this consumer's in the generation that it knows of.
-    pub fn check_pull(&self, claim: Option<Claim>) -> Result<(), StaleClaim> {
-        self.fence.as_ref().map_or(Ok(()), |fence| fence.check_pull(claim))
+    /// The partition is another consumer's, or nobody's, or was not this consumer's in the generation that it knows of; or
+    /// the connection was displaced itself.
+    pub fn admit(
+        &mut self,
+        now: Monotonic,
+        claim: Option<Claim>,
+        connection: ConsumerId,
+    ) -> Result<(), ClaimRefused> {
+        let Some(fence) = &mut self.fence else { return Ok(()) };
+        fence.check_pull(claim, connection)?;
+        if let Some(former) = fence.attach(connection) {
+            self.release_consumer(now, former);
+        }
+        Ok(())
     }
 
     /// Whether a consumer may ack all up to an offset.
     ///
     /// # Errors
     /// Somebody else was given the partition since the generation that it knows of, or it never had it.
-    pub fn check_commit(&self, claim: Option<Claim>) -> Result<(), StaleClaim> {
+    pub fn check_commit(&self, claim: Option<Claim>) -> Result<(), ClaimRefused> {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.check_commit(claim))
     }
 }

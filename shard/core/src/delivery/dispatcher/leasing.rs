@@ -78,7 +78,7 @@ impl Dispatcher {
     pub fn lease(&mut self, now: Monotonic, request: LeaseRequest) -> Vec<LeasedMessage> {
         self.on_deadline(now);
         let mut leased = Vec::new();
-        if self.check_pull(request.claim).is_err() {
+        if self.admit(now, request.claim, request.consumer).is_err() {
             return leased;
         }
         while leased.len() < usize::try_from(request.count).unwrap_or(usize::MAX) {
