@@ -60,8 +60,9 @@ pub(crate) const REQUESTS_PER_CONSUMER_MAX: usize = 8;
 pub(crate) const GROUP_CALLS_WAITING_MAX: usize = 4_096;
 /// How many wait at most for a new generation of one group.
 pub(crate) const GROUP_WATCHES_MAX: usize = 2 * MEMBERS_PER_GROUP_MAX;
-/// Time that passes at once counts for sessions up to this.
-pub(crate) const GROUP_CLOCK_STEP_MAX: Duration = Duration::from_secs(1);
+/// Time that passes at once counts for sessions up to this. With the longest rest between two heartbeats it is less than
+/// the shortest session.
+pub(crate) const GROUP_CLOCK_STEP_MAX: Duration = Duration::from_millis(250);
 /// The longest id of a consumer.
 pub const CONSUMER_ID_BYTES_MAX: usize = 128;
 /// The longest filter.

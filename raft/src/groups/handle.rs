@@ -28,8 +28,8 @@ impl GroupHandle {
     }
 
     /// Makes a consumer a member; answers once the membership is durable, applied, and known to the shards of this node.
-    /// One that is in session under this id goes on being the member that it was, and counts as having taken note of what
-    /// the answer says. `None` is a new consumer, which gets an id.
+    /// One that is in session under this id goes on being the member that it was; with its next heartbeat it takes note of
+    /// the generation that it is told. `None` is a new consumer, which gets an id.
     ///
     /// # Errors
     /// The variant says whether the consumer may have become a member all the same.

@@ -80,8 +80,8 @@ impl<R> Sessions<R> {
 
     pub(super) fn join(&mut self, now: Monotonic, consumer_id: &Arc<str>, room: bool, reply: R) -> Option<Reply<R>> {
         if let Some(member) = self.living(consumer_id).map(|member| member.id) {
-            let generation = self.group.generation();
-            return Some((reply, self.hear(now, member, generation)));
+            // What was taken from it is let go by what it says next: only then it is sure that it has this answer.
+            return Some((reply, self.hear(now, member, 0)));
         }
         let proposed = self.proposed.as_mut().and_then(|proposed| proposed.joining(consumer_id));
         if let Some(joining) = proposed.or_else(|| self.pending.joining(consumer_id)) {

@@ -60,10 +60,10 @@ impl Running {
             config: SubscriptionConfig { consumption, session_timeout_ms, ..SubscriptionConfig::default() },
             created_at: Timestamp::default(),
         };
-        match self.metadata.propose(command).await.unwrap() {
-            Outcome::SubscriptionCreated(subscription) => subscription.id,
-            other => panic!("{other:?}"),
-        }
+        let Ok(Outcome::SubscriptionCreated(created)) = self.metadata.propose(command).await else {
+            panic!("not created")
+        };
+        created.id
     }
 
     /// Takes note of every generation until a member has so many partitions.
@@ -78,6 +78,7 @@ impl Running {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "that is what a join takes")]
 fn id(name: &str) -> Option<String> {
     Some(name.to_owned())
 }
