@@ -21,6 +21,7 @@ mod delivery;
 mod encoded_batches;
 mod failing_system;
 mod full_disk;
+mod groups;
 mod idle_connections;
 mod inspect;
 mod memory;
