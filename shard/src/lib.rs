@@ -16,6 +16,7 @@ mod placement;
 mod request;
 mod shard;
 pub mod store;
+mod subscriptions;
 mod tail_cache;
 mod waiters;
 

@@ -27,7 +27,7 @@ pub use dispatcher::{
 pub use fence::{Assignee, Claim, ClaimRefused, PartitionAssignment};
 pub use filter::{Filter, FilterError, FilterSubject};
 pub use journal::{
-    JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,
-    recover, replay_entries,
+    CursorReplay, JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter,
+    RecoveredJournal, TornTail, recover,
 };
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};

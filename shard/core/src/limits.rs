@@ -38,6 +38,8 @@ pub const JOURNAL_WAITING_MAX: usize = 65_536;
 pub const JOURNAL_COMPACT_BYTES: usize = 1 << 20;
 /// A cursor journal is compacted when it is so many times as large as after the last time.
 pub const JOURNAL_COMPACT_FACTOR: u64 = 4;
+/// So many acks of a journal are gathered before they are made, 16 bytes each.
+pub const REPLAYED_ACKS_MAX: usize = 4 << 20;
 /// The size of a partition's first cursor journal, mostly zeros for later writes.
 pub const JOURNAL_SPARE_BYTES: usize = 64 << 10;
 /// The most messages of a subscription and partition that are leased or wait to be delivered again, by default.

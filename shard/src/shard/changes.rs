@@ -1,7 +1,7 @@
 //! What the metadata changes: partitions and subscriptions that come, change and go.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     rc::Rc,
 };
 
@@ -24,6 +24,7 @@ use crate::{
     partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionSubscription, PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
+    subscriptions::Subscriptions,
     waiters::{DeliverableWaiters, WaitingReads},
 };
 
@@ -84,7 +85,7 @@ impl Shard {
         opened: Opened<AnyPartition>,
     ) -> Partition {
         let Opened { store, found } = opened;
-        let mut subscriptions = BTreeMap::new();
+        let mut subscriptions = Subscriptions::default();
         for (id, state) in found.cursors {
             // The policy comes with the subscription's own change.
             let policy = policy(&SubscriptionSettings::until_known(id));
@@ -143,7 +144,7 @@ impl Shard {
     fn open_subscription(&mut self, partition: TopicPartition, settings: SubscriptionSettings, applying: Rc<Applying>) {
         let now = self.clock.monotonic();
         let Ok(open) = self.open(partition) else { return };
-        if let Some(subscribed) = open.subscriptions.get_mut(&settings.id) {
+        if let Some(subscribed) = open.subscriptions.get_mut(settings.id) {
             subscribed.dispatcher.set_policy(policy(&settings));
             subscribed.dispatcher.set_filter(settings.filter);
             subscribed.dispatcher.assign(now, settings.assignment);
@@ -183,7 +184,7 @@ impl Shard {
     fn close_subscription(&mut self, partition: TopicPartition, subscription: SubscriptionId, applying: Rc<Applying>) {
         let request = self.new_request();
         let Ok(open) = self.open(partition) else { return };
-        if let Some(mut subscribed) = open.subscriptions.remove(&subscription) {
+        if let Some(mut subscribed) = open.subscriptions.remove(subscription) {
             subscribed.waiters.refuse(&PartitionUnavailable::NotHere(partition));
             open.journal.record(subscription, &[CursorChange::Removed]);
             open.journaled.insert(request, WaitingAck::Applying(applying));
