@@ -60,3 +60,6 @@ pub struct MemberStatus {
     /// The time since its last sign of life.
     pub silent_for: Duration,
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use crate::{
 
 const SUBSCRIPTION: SubscriptionId = SubscriptionId::new(1);
 const SESSION: Duration = Duration::from_secs(10);
+const ALMOST_A_SESSION: Duration = Duration::from_millis(9_999);
 
 /// A coordinator and metadata that take its proposals when they are told to.
 struct World {
@@ -159,10 +160,10 @@ fn heartbeats_change_nothing_and_keep_a_session() {
         world.heartbeat("a", 1).unwrap();
     }
     assert_eq!((world.generation(), world.describe()[0].silent_for), (1, Duration::ZERO));
-    world.settle(SESSION - Duration::from_millis(1));
+    world.settle(ALMOST_A_SESSION);
     assert!(world.proposed.is_empty() && world.generation() == 1);
     let silent_for = world.describe()[0].silent_for;
-    assert_eq!(silent_for, SESSION - Duration::from_millis(1));
+    assert_eq!(silent_for, ALMOST_A_SESSION);
     world.settle(limits::GROUP_WINDOW * 2);
     assert_eq!(world.generation(), 2);
     assert_eq!(world.heartbeat("a", 1), Err(GroupError::UnknownConsumer));
@@ -218,7 +219,7 @@ fn a_new_coordinator_gives_everyone_a_whole_session() {
     world.settle(limits::GROUP_WINDOW);
     world.settle(SESSION / 2);
     world.coordinator = Coordinator::new(world.now, &world.state);
-    world.settle(SESSION - Duration::from_millis(1));
+    world.settle(ALMOST_A_SESSION);
     assert_eq!(world.generation(), 1);
     assert_eq!(world.join("a"), world.next_reply);
     assert_eq!(world.member(world.next_reply).unwrap().member, member_id(1), "it keeps its membership");

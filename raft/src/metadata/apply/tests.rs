@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::metadata::{Change, InvalidTopicConfig, MemberId, arbitrary};
+use crate::metadata::{Change, InvalidTopicConfig, MemberId, PartitionAssignment, arbitrary};
 
 const TIME: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -241,5 +241,18 @@ proptest! {
         }
         prop_assert!(topics.is_sorted_by(|a, b| a < b) && subscriptions.is_sorted_by(|a, b| a < b));
         prop_assert_eq!(state.counters.member, members.last().map_or(0, |member| member.get()));
+    }
+}
+
+impl ClusterState {
+    /// Puts other partitions into a group: what a broken implementation might do.
+    pub(crate) fn tamper_with_group(
+        &mut self,
+        subscription: SubscriptionId,
+        generation: u64,
+        partitions: Vec<PartitionAssignment>,
+    ) {
+        let group = self.groups.get_mut(&subscription).unwrap();
+        *group = Arc::new(group.tampered(generation, partitions));
     }
 }

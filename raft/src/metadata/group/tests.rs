@@ -243,3 +243,10 @@ fn a_stored_group_that_contradicts_itself_is_refused() {
     assert_eq!(broken(&|group| group.generation = 1), None, "a partition is of a later one");
     assert_eq!(broken(&|group| group.members.get_mut(&MemberId::new(2)).unwrap().consumer_id = "a".into()), None);
 }
+
+impl Group {
+    /// The same group with other partitions: what a broken implementation might make of it.
+    pub(crate) fn tampered(&self, generation: u64, partitions: Vec<PartitionAssignment>) -> Self {
+        Self { generation, partitions, ..self.clone() }
+    }
+}
