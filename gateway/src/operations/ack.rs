@@ -5,12 +5,7 @@ use raft::metadata::{ClusterState, Subscription};
 use shard::{AckAction, Claim, PartitionSubscription};
 use shard_core::model::Offset;
 
-use super::{
-    acknowledge,
-    consumers::StatedConsumer,
-    deadline, find_subscription, json,
-    resources::partition_of,
-};
+use super::{acknowledge, consumers::StatedConsumer, deadline, find_subscription, json, resources::partition_of};
 use crate::{
     call::Call,
     context::Context,

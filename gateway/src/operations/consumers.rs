@@ -43,7 +43,8 @@ impl<'a> StatedConsumer<'a> {
         let Some(group) = state.group(subscription.id) else {
             return self.expect_nobody("the subscription's partitions are not assigned to consumers");
         };
-        let needed = |field| error::invalid(field, "the subscription's partitions are assigned to consumers: join first");
+        let needed =
+            |field| error::invalid(field, "the subscription's partitions are assigned to consumers: join first");
         let consumer_id = self.consumer_id.ok_or_else(|| needed("consumer_id"))?;
         let generation = self.generation.ok_or_else(|| needed("generation"))?;
         let newest = group.generation();

@@ -193,9 +193,7 @@ fn a_filter_lets_through_what_it_says_and_the_token_goes_on_behind_the_rest() {
             let messages: Vec<_> = (1 + third * 6_000..=(1 + third) * 6_000).map(message).collect();
             assert_eq!(http.request(&line, &json!({ "messages": messages }).to_string()).await.status, 200);
         }
-        let filtered = |filter: &str, from: Value| {
-            json!({ "op": "subscribe", "topic": OTHER_TOPIC, "from": from, "filter": filter, "credit": 1 })
-        };
+        let filtered = |filter: &str, from: Value| json!({ "op": "subscribe", "topic": OTHER_TOPIC, "from": from, "filter": filter, "credit": 1 });
         let mut client = broker.websocket().await;
         subscribe(&mut client, filtered("key = \"want\"", json!("earliest"))).await;
         let first = messages(&mut client).await;

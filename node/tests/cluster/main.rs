@@ -31,6 +31,7 @@ mod publish_twice;
 mod recovery;
 mod redis;
 mod startup;
+mod statistics;
 mod stopping;
 mod stuck_disk;
 mod tour;

@@ -109,7 +109,11 @@ impl Shard {
     }
 
     /// Describes a cursor. The oldest message may have to be read for its age.
-    pub(super) fn cursor_status(&mut self, cursor: PartitionSubscription, reply: Reply<CursorStatus, SubscriptionError>) {
+    pub(super) fn cursor_status(
+        &mut self,
+        cursor: PartitionSubscription,
+        reply: Reply<CursorStatus, SubscriptionError>,
+    ) {
         let found = self.open(cursor.partition).map_err(SubscriptionError::from).and_then(|open| {
             let high_watermark = open.log.high_watermark();
             let status = open.subscribed(cursor.subscription)?.dispatcher.status(high_watermark);

@@ -6,16 +6,8 @@ use serde::Serialize;
 
 use crate::output::{Render, Table, api_word, duration, or_dash};
 
-const CURSOR_HEADINGS: &[&str] = &[
-    "PARTITION",
-    "ACK FLOOR",
-    "BACKLOG",
-    "LEASED",
-    "OLDEST UNACKED",
-    "REDELIVERIES",
-    "DEAD LETTERS",
-    "CONSUMER",
-];
+const CURSOR_HEADINGS: &[&str] =
+    &["PARTITION", "ACK FLOOR", "BACKLOG", "LEASED", "OLDEST UNACKED", "REDELIVERIES", "DEAD LETTERS", "CONSUMER"];
 
 /// A subscription and its tag; the tag is shown to people only, since it is no part of the API's object.
 #[derive(Serialize)]

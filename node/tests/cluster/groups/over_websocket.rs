@@ -213,7 +213,8 @@ fn being_connected_is_the_sign_of_life_and_being_gone_for_a_session_the_end() {
         }
     };
     let shown = described["consumers"].as_array().unwrap();
-    let of_ann = shown.iter().find(|shown| shown["consumer_id"] == json!("ann")).unwrap_or_else(|| panic!("{described}"));
+    let of_ann =
+        shown.iter().find(|shown| shown["consumer_id"] == json!("ann")).unwrap_or_else(|| panic!("{described}"));
     assert_eq!(of_ann["partitions"], json!(membership.partitions), "{described}");
     drop(ann);
     assert_eq!(bob.until_assigned(1).1, [0], "its partition is another's once the session is over");

@@ -56,7 +56,11 @@ fn a_consumer_whose_session_has_ended_can_neither_ack_nor_pull_any_more() {
         assert_eq!(again.len(), 3, "{partition}");
         assert!(again.iter().map(|(_, offset)| *offset).eq(0..3), "in order: {again:?}");
     }
-    assert_eq!(failed(&bench.call("POST", "/ack", &json!({ "ack_ids": ids })).json()), stale, "also what Bob has acked");
+    assert_eq!(
+        failed(&bench.call("POST", "/ack", &json!({ "ack_ids": ids })).json()),
+        stale,
+        "also what Bob has acked"
+    );
     assert_eq!(bench.describe()["redeliveries"], json!(4));
 }
 
@@ -76,8 +80,7 @@ fn a_consumer_that_joins_again_is_another_one() {
         let partition = &pulled[0]["partition"];
         assert_eq!(json!(consumer.partitions), json!([partition]));
         let Consumer { id, generation, .. } = consumer;
-        let up_to =
-            json!({ "partition": partition, "up_to_offset": 2, "consumer_id": id, "generation": generation });
+        let up_to = json!({ "partition": partition, "up_to_offset": 2, "consumer_id": id, "generation": generation });
         assert_eq!(bench.call("POST", "/ack", &up_to).json()["succeeded"], json!(1));
     }
     let up_to = json!({ "partition": new.partitions[0], "up_to_offset": 2, "consumer_id": "bob",

@@ -62,7 +62,14 @@ pub(super) struct Fence {
 impl Fence {
     /// Lets nobody through yet. Every lease with a sequence below `next_sequence` is void.
     pub(super) const fn new(next_sequence: u64) -> Self {
-        Self { generation: 0, assignee: None, assigned: false, connection: ConsumerId(0), known_from: next_sequence, leases_from: next_sequence }
+        Self {
+            generation: 0,
+            assignee: None,
+            assigned: false,
+            connection: ConsumerId(0),
+            known_from: next_sequence,
+            leases_from: next_sequence,
+        }
     }
 
     /// Takes note of an assignment; one that is older than the one that is known means nothing. Returns whether all leases

@@ -30,12 +30,7 @@ impl Dispatcher {
     /// # Errors
     /// The partition is another consumer's, or nobody's, or was not this consumer's in the generation that it knows of; or
     /// the connection was displaced itself.
-    pub fn admit(
-        &mut self,
-        now: Monotonic,
-        claim: Option<Claim>,
-        connection: ConsumerId,
-    ) -> Result<(), ClaimRefused> {
+    pub fn admit(&mut self, now: Monotonic, claim: Option<Claim>, connection: ConsumerId) -> Result<(), ClaimRefused> {
         let Some(fence) = &mut self.fence else { return Ok(()) };
         fence.check_pull(claim, connection)?;
         if let Some(former) = fence.attach(connection) {
