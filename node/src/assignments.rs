@@ -191,8 +191,8 @@ impl Changes<'_> {
 
 /// What a group says of one of its partitions.
 fn assignment(group: &Group, partition: TopicPartition) -> PartitionAssignment {
-    let assigned = group.assignment(partition.partition);
-    let assignee = assigned.map(|(member, since)| Assignee { consumer: ConsumerId(member.get()), since });
+    let owner = group.assignment(partition.partition);
+    let assignee = owner.map(|(member, since)| Assignee { consumer: ConsumerId(member.get()), since });
     PartitionAssignment { generation: group.generation(), assignee }
 }
 

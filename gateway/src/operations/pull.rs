@@ -117,7 +117,7 @@ impl Wait<'_> {
         let Some(KnownConsumer { consumer_id, newest, .. }) = self.consumer else { return future::pending().await };
         if self.context.groups.changed(self.subscription, consumer_id, newest).await == Err(GroupError::Overloaded) {
             // Ending the pull would only make more of them.
-            future::pending().await
+            future::pending::<()>().await;
         }
     }
 }

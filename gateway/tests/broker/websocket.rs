@@ -189,7 +189,7 @@ fn a_filter_lets_through_what_it_says_and_the_token_goes_on_behind_the_rest() {
         let mut http = broker.http().await;
         let line = format!("POST /v1/topics/{OTHER_TOPIC}/messages");
         for third in 0..3 {
-            let message = |number: u32| json!({ "text": number.to_string(), "key": if number % 1_000 == 0 { "want" } else { "pass" } });
+            let message = |number: u32| json!({ "text": number.to_string(), "key": if number.is_multiple_of(1_000) { "want" } else { "pass" } });
             let messages: Vec<_> = (1 + third * 6_000..=(1 + third) * 6_000).map(message).collect();
             assert_eq!(http.request(&line, &json!({ "messages": messages }).to_string()).await.status, 200);
         }

@@ -62,7 +62,11 @@ fn groups_are_listed_described_and_watched() {
     assert!(done(&node, &subscribe, "").contains('a'));
     let list = done(&node, &["groups", "list"], "");
     let line: Vec<_> = list.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!([line[0], line[1], line[3], line[4]], ["billing", "orders", "0", "1"], "it left when it was done: {list}");
+    assert_eq!(
+        [line[0], line[1], line[3], line[4]],
+        ["billing", "orders", "0", "1"],
+        "it left when it was done: {list}"
+    );
 
     // Shown anew until it is interrupted, one block after the other.
     let mut command = tool_command("pubsub-cli");
@@ -88,7 +92,8 @@ fn a_publish_can_be_repeated_and_a_topic_read_through_a_filter() {
     assert_eq!((&results[0]["duplicate"], &results[1]["duplicate"]), (&Value::Bool(false), &Value::Bool(true)));
     done(&node, &["publish", "orders", "two"], "");
     done(&node, &["publish", "orders", "three", "--attribute", "colour=red"], "");
-    let filter = ["--from", "earliest", "--count", "2", "--filter", "attributes.colour = \"red\"", "--format", "{data}"];
+    let filter =
+        ["--from", "earliest", "--count", "2", "--filter", "attributes.colour = \"red\"", "--format", "{data}"];
     assert_eq!(done(&node, &[&["subscribe", "orders"][..], &filter].concat(), ""), "one\nthree\n");
 }
 

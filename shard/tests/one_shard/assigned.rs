@@ -20,6 +20,7 @@ const fn assignment(generation: u64, to: Option<(ConsumerId, u64)>) -> Partition
     PartitionAssignment { generation, assignee }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "that is what a request takes")]
 const fn claim(consumer: ConsumerId, generation: u64) -> Option<Claim> {
     Some(Claim { consumer, generation })
 }
@@ -103,9 +104,9 @@ fn a_pull_that_waits_for_the_disk_is_judged_by_what_holds_then() {
         assert_eq!(pull.as_mut().now_or_never(), None);
         shard.assign(SUBSCRIPTION, assignment(2, Some((BOB, 2)))).await;
         // Either it was served before the change, or it is refused: it is never served after it.
-        let leased =
+        let served =
             pull.await.map(|pulled| pulled.leased.iter().map(|message| (message.offset, message.lease)).collect());
-        match leased {
+        match served {
             Ok(leases) => {
                 let outcomes = shard.handle.acknowledge(cursor(0), AckAction::Ack, leases).await.unwrap();
                 assert_eq!(outcomes, [AckOutcome::StaleGeneration]);

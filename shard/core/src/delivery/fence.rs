@@ -145,6 +145,7 @@ mod tests {
         PartitionAssignment { generation, assignee }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "that is what a request takes")]
     fn claim(consumer: ConsumerId, generation: u64) -> Option<Claim> {
         Some(Claim { consumer, generation })
     }

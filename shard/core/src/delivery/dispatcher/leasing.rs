@@ -48,12 +48,11 @@ impl Dispatcher {
                 }
             })?;
             for (offset, detail) in looked_at {
-                match detail {
-                    Some(detail) => self.lookahead.note(offset, detail, self.wall),
-                    None => {
-                        self.filtered += 1;
-                        self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next())));
-                    }
+                if let Some(detail) = detail {
+                    self.lookahead.note(offset, detail, self.wall);
+                } else {
+                    self.filtered += 1;
+                    self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next())));
                 }
             }
         }

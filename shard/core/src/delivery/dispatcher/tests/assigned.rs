@@ -6,10 +6,12 @@ use crate::delivery::{Assignee, PartitionAssignment};
 const ANN: ConsumerId = ConsumerId(11);
 const BOB: ConsumerId = ConsumerId(12);
 
+#[expect(clippy::unnecessary_wraps, reason = "that is what a request takes")]
 fn assignment(generation: u64, to: Option<(ConsumerId, u64)>) -> Option<PartitionAssignment> {
     Some(PartitionAssignment { generation, assignee: to.map(|(consumer, since)| Assignee { consumer, since }) })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "that is what a request takes")]
 fn claim(consumer: ConsumerId, generation: u64) -> Option<Claim> {
     Some(Claim { consumer, generation })
 }
