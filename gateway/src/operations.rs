@@ -4,6 +4,7 @@ mod ack;
 mod ack_groups;
 mod acknowledge;
 mod batch_json;
+mod cancel_scheduled;
 mod consumers;
 pub(crate) mod deadline;
 mod delete_subscription;
@@ -16,6 +17,9 @@ mod healthz;
 mod heartbeat_consumer;
 mod join_consumer;
 mod leave_consumer;
+mod letters;
+mod list_dead_letters;
+mod list_scheduled;
 mod list_subscriptions;
 mod list_topics;
 pub(crate) mod nack;
@@ -35,11 +39,13 @@ mod put_topic;
 mod query;
 mod read_partition;
 mod readyz;
+mod redrive;
 mod resources;
 pub(crate) mod retry;
 mod seek;
 mod subscription_config;
 mod topic_config;
+mod walk;
 
 use gateway_api::Code;
 use shard_core::model::Timestamp;
@@ -79,6 +85,10 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::Nack => Box::pin(nack::handle(context, call)).await,
         Route::Extend => Box::pin(extend::handle(context, call)).await,
         Route::Seek => Box::pin(seek::handle(context, call)).await,
+        Route::ListDeadLetters => Box::pin(list_dead_letters::handle(context, call)).await,
+        Route::Redrive => Box::pin(redrive::handle(context, call)).await,
+        Route::ListScheduled => Box::pin(list_scheduled::handle(context, call)).await,
+        Route::CancelScheduled => Box::pin(cancel_scheduled::handle(context, call)).await,
         Route::ListTopics => list_topics::handle(context, call),
         Route::PutTopic => Box::pin(put_topic::handle(context, call)).await,
         Route::GetTopic => Box::pin(get_topic::handle(context, call)).await,

@@ -20,7 +20,9 @@ use crate::{
     command::DeadLetterTarget,
     event::Applying,
     limits,
+    marks::Marks,
     request::{AckOutcome, PartitionUnavailable, PublishError, Published, Pulled, ReadError, Reply, SubscriptionError},
+    search::SearchAnswer,
     store::AnyPartition,
     subscriptions::Subscriptions,
     waiters::{DeliverableWaiters, WaitingReads},
@@ -46,6 +48,7 @@ pub(crate) struct Partition {
     pub(crate) retention: Retention,
     pub(crate) journal: JournalWriter,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) marks: Marks,
     /// Publishers that wait, in the order of their appends.
     pub(crate) publishes: VecDeque<WaitingPublish>,
     /// Consumers that wait for the journal.
@@ -113,6 +116,7 @@ pub(crate) enum WaitingAck {
     Done(Reply<(), SubscriptionError>),
     /// Messages that are acked before they are delivered.
     Pulled(Box<Pulled>, Reply<Pulled, SubscriptionError>),
+    Searched(SearchAnswer),
     /// Dropped when durable.
     Applying(Rc<Applying>),
 }
@@ -201,7 +205,17 @@ impl Partition {
     /// The store holds nothing below `start` any more.
     pub(crate) fn on_log_start(&mut self, start: Offset) {
         self.log.on_log_start(start);
+        self.marks.on_log_start(start);
         self.subscriptions.for_each(|subscribed| subscribed.dispatcher.on_log_start(start));
+    }
+
+    /// Has a subscription pass over what was cancelled, as it has begun or was set elsewhere.
+    pub(crate) fn pass_over_cancelled(&mut self, subscription: SubscriptionId) {
+        if let Some(subscribed) = self.subscriptions.get_mut(subscription) {
+            for range in self.marks.cancelled() {
+                subscribed.dispatcher.on_cancelled(range);
+            }
+        }
     }
 
     /// Goes on with a store that was opened again.

@@ -13,7 +13,7 @@ pub use shard_core::{
     log::{Place, ProducerRefusal, Repeats},
 };
 
-use crate::store::ReadFault;
+use crate::{search::Search, store::ReadFault};
 
 /// How durable a message was when its publisher was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -326,5 +326,9 @@ pub(crate) enum Request {
     ReleaseConsumer {
         cursor: PartitionSubscription,
         consumer: ConsumerId,
+    },
+    Search {
+        partition: TopicPartition,
+        search: Search,
     },
 }

@@ -14,11 +14,13 @@ pub mod error;
 pub mod frame;
 pub mod groups;
 pub mod health;
+pub mod letters;
 pub mod limits;
 pub mod nullable;
 pub mod page;
 pub mod publish;
 pub mod rfc3339;
+pub mod scheduled;
 pub mod subscriptions;
 pub mod topics;
 

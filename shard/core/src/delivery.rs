@@ -13,9 +13,11 @@ mod filter;
 mod journal;
 mod key_order;
 mod lease;
+mod letters;
 mod lookahead;
 mod outstanding;
 mod priority_set;
+mod scheduled;
 
 pub use backoff::Backoff;
 pub use cursor::Cursor;
@@ -31,3 +33,5 @@ pub use journal::{
     RecoveredJournal, TornTail, recover,
 };
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};
+pub use letters::{FoundLetters, LetterOwner, LetterSearch, SentBack};
+pub use scheduled::{FoundScheduled, ScheduledMessage, ScheduledSearch};

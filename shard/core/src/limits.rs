@@ -20,6 +20,9 @@ pub const PRIORITY_MAX: u8 = 9;
 /// The priority of a message that states none.
 pub const PRIORITY_DEFAULT: u8 = 4;
 
+/// The longest delay of a message that its log is kept for, in milliseconds: one year.
+pub const DELAY_MS_MAX: i64 = 365 * 86_400_000;
+
 /// The longest filter, in bytes.
 pub const FILTER_BYTES_MAX: usize = 1 << 10;
 /// How deep a filter may be nested.

@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
     event::{Applying, OpenedLog, ShardEvent},
+    marks::Marks,
     partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionSubscription, PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
@@ -84,13 +85,16 @@ impl Shard {
         (partition, log, retention): (TopicPartition, Appender, Retention),
         opened: Opened<AnyPartition>,
     ) -> Partition {
-        let Opened { store, found } = opened;
+        let Opened { store, mut found } = opened;
+        let mut marks = Marks::take(&mut found.cursors);
+        marks.on_log_start(found.extent.start);
         let mut subscriptions = Subscriptions::default();
         for (id, state) in found.cursors {
             // The policy comes with the subscription's own change.
             let policy = policy(&SubscriptionSettings::until_known(id));
             let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
             dispatcher.on_log_start(found.extent.start);
+            marks.cancelled().into_iter().for_each(|range| dispatcher.on_cancelled(range));
             let waiters = DeliverableWaiters::default();
             subscriptions.insert(
                 id,
@@ -108,6 +112,7 @@ impl Shard {
             retention,
             journal: JournalWriter::open(found.replace_cursors),
             subscriptions,
+            marks,
             publishes: VecDeque::new(),
             journaled: HashMap::new(),
             reads: WaitingReads::default(),
@@ -136,6 +141,7 @@ impl Shard {
         let (dead_letters, waiters) = (settings.dead_letters, DeliverableWaiters::default());
         let subscribed = Subscribed { dispatcher, configured: true, dead_letters, letters_under_way: 0, waiters };
         open.subscriptions.insert(settings.id, subscribed);
+        open.pass_over_cancelled(settings.id);
         open.record_changes(settings.id);
         open.journaled.insert(request, WaitingAck::Applying(applying));
         open.journal.release_when_durable(request);
@@ -184,9 +190,17 @@ impl Shard {
     fn close_subscription(&mut self, partition: TopicPartition, subscription: SubscriptionId, applying: Rc<Applying>) {
         let request = self.new_request();
         let Ok(open) = self.open(partition) else { return };
-        if let Some(mut subscribed) = open.subscriptions.remove(subscription) {
+        let is_marked = open.marks.forget(subscription);
+        if is_marked {
+            open.journal.record(subscription.redriven(), &[CursorChange::Removed]);
+        }
+        let removed = open.subscriptions.remove(subscription);
+        let is_known = is_marked || removed.is_some();
+        if let Some(mut subscribed) = removed {
             subscribed.waiters.refuse(&PartitionUnavailable::NotHere(partition));
             open.journal.record(subscription, &[CursorChange::Removed]);
+        }
+        if is_known {
             open.journaled.insert(request, WaitingAck::Applying(applying));
             open.journal.release_when_durable(request);
         }

@@ -7,7 +7,7 @@ use shard_core::{
     delivery::{DeadLetter, DeadLetterReason},
     format::{
         record::{Record, RecordHead},
-        record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
+        record_batch::{BatchBuilder, RecordBatch, Relay, UnassignedBatch},
     },
     model::{OffsetRange, PartitionIndex, Timestamp, TopicPartition},
 };
@@ -137,6 +137,7 @@ impl Journey {
             out.extend_from_slice(record.payload);
             Ok::<_, Infallible>(())
         });
-        builder.finish(Codec::None, None).ok()
+        // Whatever its id: another letter may have the same one.
+        builder.finish_relayed(Relay::Everyone).ok()
     }
 }

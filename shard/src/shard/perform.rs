@@ -161,7 +161,7 @@ impl Shard {
         match effect {
             JournalEffect::TakeSnapshot => {
                 let states = open.subscriptions.iter().map(|(id, subscribed)| (id, subscribed.dispatcher.state()));
-                open.journal.replace(states);
+                open.journal.replace(states.chain(open.marks.states()));
             }
             JournalEffect::AppendCursors { entries } => {
                 self.have_stored(open, async move |store| StoreEvent::Cursors(store.append_cursors(entries).await));
@@ -174,6 +174,7 @@ impl Shard {
                 Some(WaitingAck::Done(reply)) => drop(reply.send(Ok(()))),
                 // If the consumer has gone, they are lost: that is what it asked for.
                 Some(WaitingAck::Pulled(pulled, reply)) => drop(reply.send(Ok(*pulled))),
+                Some(WaitingAck::Searched(answer)) => answer.give(),
                 Some(WaitingAck::Applying(applying)) => drop(applying),
                 None => {}
             },
@@ -183,6 +184,7 @@ impl Shard {
                 }
                 Some(WaitingAck::Done(reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
                 Some(WaitingAck::Pulled(_, reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
+                Some(WaitingAck::Searched(answer)) => answer.refuse(reason),
                 Some(WaitingAck::Applying(applying)) => drop(applying),
                 None => {}
             },
