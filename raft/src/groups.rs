@@ -1,6 +1,6 @@
 //! Consumer groups: who of a subscription's consumers lives, and so which of them has which partition.
 //!
-//! What members and partitions there are is metadata ([`Group`](crate::metadata::Group)). Here is what decides when it
+//! What members and partitions there are is metadata ([`Group`]). Here is what decides when it
 //! has to change: a pure `coordinator`, which knows the sessions, and around it a driver and the gateways' handle.
 
 mod coordinator;

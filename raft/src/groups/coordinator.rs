@@ -89,15 +89,13 @@ impl<R> Coordinator<R> {
         }
         for group in state.groups() {
             let subscription = group.subscription();
+            let known = self.groups.get(&subscription);
+            if known.is_none() && group.members().len() == 0 {
+                continue;
+            }
             let timeout = session_timeout(state, subscription);
-            match self.groups.get(&subscription) {
-                Some(sessions) if sessions.differs(group, timeout) => {
-                    self.with(now, subscription, |sessions| sessions.observe(now, Arc::clone(group), timeout));
-                }
-                None if group.members().len() > 0 => {
-                    self.with(now, subscription, |_| ());
-                }
-                Some(_) | None => {}
+            if known.is_none_or(|sessions| sessions.differs(group, timeout)) {
+                self.with(now, subscription, |sessions| sessions.observe(now, Arc::clone(group), timeout));
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use shard_core::model::SubscriptionId;
+
 use super::{
     GroupError, Membership,
     coordinator::{no_group, session_timeout},
@@ -15,7 +17,7 @@ use crate::{
 /// The watches of all groups.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    groups: BTreeMap<shard_core::model::SubscriptionId, GroupWatches>,
+    groups: BTreeMap<SubscriptionId, GroupWatches>,
 }
 
 /// The watches of one group, and how the group was when they were last looked at.
@@ -87,4 +89,69 @@ fn news(state: &ClusterState, watch: &Watch) -> Option<Result<Membership, GroupE
 fn tell(watch: Watch, news: Result<Membership, GroupError>) {
     // Whoever went away wants no news.
     drop(watch.reply.send(news));
+}
+
+#[cfg(test)]
+mod tests {
+    use shard_core::model::{SubscriptionName, Timestamp, TopicName};
+    use tokio::sync::oneshot::{self, Receiver};
+
+    use super::*;
+    use crate::metadata::{Command, Consumption, GroupChange, NodeId, SubscriptionConfig, TopicConfig};
+
+    const SUBSCRIPTION: SubscriptionId = SubscriptionId::new(1);
+
+    fn state_with_one_member() -> ClusterState {
+        let mut state = ClusterState::default();
+        let (topic, created_at) = (TopicName::new("orders").unwrap(), Timestamp::default());
+        let config = SubscriptionConfig { consumption: Consumption::Assigned, ..SubscriptionConfig::default() };
+        for command in [
+            Command::RegisterNode { node: NodeId::new(1), address: "localhost:1".to_owned() },
+            Command::CreateTopic { name: topic.clone(), config: TopicConfig::default(), created_at },
+            Command::CreateSubscription { name: SubscriptionName::new("s").unwrap(), topic, config, created_at },
+            join("a"),
+        ] {
+            state.apply(command).unwrap();
+        }
+        state
+    }
+
+    fn join(consumer_id: &str) -> Command {
+        let changes = vec![GroupChange::Join { consumer_id: consumer_id.to_owned() }];
+        Command::ChangeGroup { subscription: SUBSCRIPTION, changes, at: Timestamp::default() }
+    }
+
+    fn watch(watches: &mut Watches, state: &ClusterState, known: u64) -> Receiver<Result<Membership, GroupError>> {
+        let (reply, news) = oneshot::channel();
+        watches.add(state, Watch { subscription: SUBSCRIPTION, consumer_id: "a".into(), known, reply });
+        news
+    }
+
+    #[test]
+    fn a_watch_is_answered_once_there_is_a_newer_generation() {
+        let (mut watches, mut state) = (Watches::default(), state_with_one_member());
+        assert_eq!(watch(&mut watches, &state, 0).try_recv().unwrap().unwrap().generation, 1);
+        let mut news = watch(&mut watches, &state, 1);
+        watches.on_state(&state);
+        assert!(news.try_recv().is_err(), "there is nothing new");
+        state.apply(join("b")).unwrap();
+        watches.on_state(&state);
+        assert_eq!(news.try_recv().unwrap().unwrap().generation, 2);
+        assert!(watches.groups.is_empty());
+    }
+
+    #[test]
+    fn watches_that_nobody_waits_for_make_room_and_the_others_are_bounded() {
+        let (mut watches, state) = (Watches::default(), state_with_one_member());
+        for _ in 0..limits::GROUP_WATCHES_MAX * 3 {
+            drop(watch(&mut watches, &state, 1));
+        }
+        assert!(watches.groups[&SUBSCRIPTION].watches.len() <= PURGE_AT_MIN);
+        let mut waiting: Vec<_> = (0..limits::GROUP_WATCHES_MAX).map(|_| watch(&mut watches, &state, 1)).collect();
+        let refused = watch(&mut watches, &state, 1).try_recv();
+        assert_eq!(refused, Ok(Err(GroupError::Overloaded)));
+        waiting.truncate(10);
+        assert!(watch(&mut watches, &state, 1).try_recv().is_err(), "there is room again");
+        assert_eq!(watches.groups[&SUBSCRIPTION].watches.len(), 11);
+    }
 }
