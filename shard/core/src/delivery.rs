@@ -15,6 +15,7 @@ mod lease;
 mod lookahead;
 mod outstanding;
 mod priority_set;
+mod push;
 
 pub use backoff::Backoff;
 pub use cursor::Cursor;
@@ -29,3 +30,4 @@ pub use journal::{
     recover, replay_entries,
 };
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};
+pub use push::{PushAllowance, PushAnswer, PushGate, PushLimits, PushPhase, PushVerdict};
