@@ -26,6 +26,7 @@ mod publish_one;
 mod publish_results;
 mod pull;
 mod pull_page;
+mod push_config;
 mod put_subscription;
 mod put_topic;
 mod query;
@@ -45,7 +46,7 @@ pub(crate) use batch_json::{ReadBounds, append_read};
 pub(crate) use deliverable::await_deliverable;
 pub(crate) use publish::{PublishReport, publish, target};
 pub(crate) use pull_page::{PullBounds, PullPage};
-pub(crate) use resources::{cursors, find_subscription, find_topic, partitions};
+pub(crate) use resources::{cursors, find_pullable, find_subscription, find_topic, partitions};
 
 use crate::{
     call::Call,

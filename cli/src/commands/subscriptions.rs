@@ -1,5 +1,6 @@
 //! `subscriptions`: list, create, describe, update, delete.
 
+mod push;
 pub(super) mod render;
 mod settings;
 

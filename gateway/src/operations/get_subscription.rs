@@ -8,7 +8,7 @@ use gateway_api::{
 use raft::metadata::{ClusterState, Subscription};
 use shard::{CursorStatus, PartitionSubscription};
 
-use super::{cursors, deadline, find_subscription, json, preconditions, subscription_config};
+use super::{cursors, deadline, find_subscription, json, preconditions, push_config, subscription_config};
 use crate::{
     call::Call,
     context::Context,
@@ -32,7 +32,10 @@ pub(super) async fn answer(
     status: u16,
 ) -> Result<Response, Failure> {
     let statuses = statuses(context, &cursors(state, subscription)).await?;
-    let body = describe(subscription, &statuses, core_state::now_millis());
+    let mut body = describe(subscription, &statuses, core_state::now_millis());
+    if let Some(push) = &mut body.config.push {
+        push.status = Some(push_config::status(push, context.push.status(subscription.id).as_deref()));
+    }
     Ok(json(status, &body)?.with_header("etag", preconditions::etag(subscription.revision)))
 }
 

@@ -10,7 +10,7 @@ use super::{
     cursors,
     deadline::{self, Ended},
     deliverable::{await_deliverable, pass_on},
-    find_subscription,
+    find_pullable,
     pull_page::{PullBounds, PullPage},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let request = read_body(call.request.body())?;
     let state = context.metadata.state();
-    let subscription = find_subscription(&state, call.route.name)?;
+    let subscription = find_pullable(&state, call.route.name)?;
     let mut cursors = cursors(&state, subscription);
     if cursors.is_empty() {
         return Err(error::of_code(Code::SubscriptionNotFound, "the subscription's topic is gone"));

@@ -12,7 +12,7 @@ use shard::AckAction;
 use super::{Session, feeds::FeedName, frames};
 use crate::{
     error::{self, Failure},
-    operations::{acknowledge, extend, find_subscription, find_topic, nack, publish, retry, target},
+    operations::{acknowledge, extend, find_pullable, find_subscription, find_topic, nack, publish, retry, target},
     publish_decode::plan_messages,
 };
 
@@ -102,7 +102,7 @@ impl Session {
                 Err(error::invalid("from", "a subscription has its own position: use seek"))
             }
             FeedName::Subscription(name) => {
-                self.feeds.subscribe(find_subscription(&state, name)?, credit)?;
+                self.feeds.subscribe(find_pullable(&state, name)?, credit)?;
                 self.transport.send(&frames::subscribed(reference));
                 Ok(())
             }
