@@ -8,4 +8,8 @@ mod target;
 
 pub use address::is_public;
 pub use board::{PushBoard, PushReport};
-pub use target::{PushPolicy, PushTarget, TargetError};
+pub use gateway_api::{
+    Timestamp,
+    push::{PushError, PushErrorReason, PushState, PushStatus},
+};
+pub use target::{PushHost, PushPolicy, PushTarget, TargetError};
