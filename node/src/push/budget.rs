@@ -28,15 +28,19 @@ impl PushBudget {
     }
 
     /// Room for up to `wanted` messages, at least one: at most half of what is free, so that others find some too. A
-    /// subscription without a message on its way gets room for one whatever is free; any other waits for its turn.
-    pub(super) async fn reserve(&self, wanted: u32, has_others: bool) -> Reservation {
+    /// subscription without a message on its way gets room for one whatever is free; any other has to wait.
+    pub(super) fn reserve(&self, wanted: u32, has_others: bool) -> Option<Reservation> {
         let half = u32::try_from(self.shares.available_permits() / 2).unwrap_or(u32::MAX);
         let messages = wanted.min(half).max(1);
         if let Ok(permit) = Arc::clone(&self.shares).try_acquire_many_owned(messages) {
-            return Reservation { permit: Some(permit), messages };
+            return Some(Reservation { permit: Some(permit), messages });
         }
-        let permit = if has_others { Arc::clone(&self.shares).acquire_owned().await.ok() } else { None };
-        Reservation { permit, messages: 1 }
+        (!has_others).then_some(Reservation { permit: None, messages: 1 })
+    }
+
+    /// Waits for room for one message; first come, first served.
+    pub(super) async fn wait(&self) -> Reservation {
+        Reservation { permit: Arc::clone(&self.shares).acquire_owned().await.ok(), messages: 1 }
     }
 
     /// Takes one message's room out of a reservation. A message that is larger than a share takes more, as far as
@@ -68,15 +72,14 @@ mod tests {
     fn each_takes_at_most_half_and_always_gets_one() {
         run(async {
             let budget = PushBudget::new(8 * PUSH_SHARE_BYTES);
-            let first = budget.reserve(100, false).await;
-            let second = budget.reserve(100, false).await;
-            let third = budget.reserve(1, true).await;
-            let fourth = budget.reserve(1, true).await;
-            assert_eq!((first.messages, second.messages, third.messages, fourth.messages), (4, 2, 1, 1));
-            assert_eq!(budget.reserve(100, false).await.messages, 1, "whatever is free");
-            let mut waiting = pin!(budget.reserve(100, true));
+            let messages = |reserved: &Option<Reservation>| reserved.as_ref().map(|reservation| reservation.messages);
+            let reserved: Vec<_> = [100, 100, 1, 1].map(|wanted| budget.reserve(wanted, true)).into();
+            assert_eq!(reserved.iter().map(messages).collect::<Vec<_>>(), [Some(4), Some(2), Some(1), Some(1)]);
+            assert_eq!(messages(&budget.reserve(100, false)), Some(1), "whatever is free");
+            assert_eq!(messages(&budget.reserve(100, true)), None);
+            let mut waiting = pin!(budget.wait());
             assert!(poll_immediate(&mut waiting).await.is_none(), "who has one on its way waits");
-            drop(fourth);
+            drop(reserved);
             assert_eq!(poll_immediate(&mut waiting).await.map(|reservation| reservation.messages), Some(1));
         });
     }
@@ -85,7 +88,7 @@ mod tests {
     fn a_large_message_takes_more_room() {
         run(async {
             let budget = PushBudget::new(8 * PUSH_SHARE_BYTES);
-            let mut reservation = budget.reserve(1, false).await;
+            let mut reservation = budget.reserve(1, false).unwrap();
             let bytes = usize::try_from(3 * PUSH_SHARE_BYTES).unwrap();
             let room = budget.room_for(bytes, &mut reservation);
             assert_eq!(budget.shares.available_permits(), 4);

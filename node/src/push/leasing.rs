@@ -24,25 +24,20 @@ pub(super) enum Leased {
     Messages(Vec<PushMessage>, Reservation),
     /// There was nothing, but there may be now.
     Nothing,
+    /// There is room for a message.
+    Room(Reservation),
 }
 
-/// How much to lease.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted {
-    /// How many messages at most.
-    pub(super) messages: u32,
-    /// Whether other messages of the subscription are on their way.
-    pub(super) has_others: bool,
-    /// Which core is asked first: another one each time, so that none is left behind.
-    pub(super) turn: usize,
+/// Waits until there is room for a message.
+pub(super) fn room(shared: Arc<Shared>) -> Leasing {
+    Box::pin(async move { Leased::Room(shared.budget.wait().await) })
 }
 
-/// Leases up to so many messages; where there are none, waits until there may be some. Dropped, it gives back what it
-/// has leased.
-pub(super) fn lease(shared: Arc<Shared>, order: Arc<PushOrder>, wanted: Wanted) -> Leasing {
+/// Leases as many messages as there is room for; where there are none, waits until there may be some. Dropped, it gives
+/// back what it has leased. `turn` says which core is asked first: another one each time, so that none is left behind.
+pub(super) fn lease(shared: Arc<Shared>, order: Arc<PushOrder>, reservation: Reservation, turn: usize) -> Leasing {
     Box::pin(async move {
-        let reservation = shared.budget.reserve(wanted.messages, wanted.has_others).await;
-        match lease_now(&shared, &order, reservation.messages, wanted.turn).await {
+        match lease_now(&shared, &order, reservation.messages, turn).await {
             Ok(messages) if !messages.is_empty() => Leased::Messages(messages, reservation),
             Ok(_) => {
                 drop(reservation);

@@ -15,9 +15,10 @@ use tokio::{
 
 use super::{
     Phase, Shared,
+    budget::Reservation,
     delivery::{Delivered, Delivery},
     endpoint::Endpoint,
-    leasing::{Leased, Leasing, Wanted, lease},
+    leasing::{Leased, Leasing, lease, room},
     order::PushOrder,
     pausing::pause,
     request::RequestTemplate,
@@ -36,6 +37,10 @@ pub(super) struct PushSender {
     gate: PushGate,
     in_flight: JoinSet<Delivered>,
     leasing: Option<Leasing>,
+    /// Whether it waits for room only: nothing is leased.
+    is_waiting_for_room: bool,
+    /// Room that came, for the next lease.
+    room: Option<Reservation>,
     status: PushStatus,
     turn: usize,
     /// The revision at which the endpoint said that it is gone; the metadata will say so too.
@@ -64,6 +69,8 @@ impl PushSender {
             order,
             in_flight: JoinSet::new(),
             leasing: None,
+            is_waiting_for_room: false,
+            room: None,
             status: idle_status(),
             turn: 0,
             gone_at: None,
@@ -91,10 +98,15 @@ impl PushSender {
                     }
                 }
                 Event::Leased(Leased::Nothing) => self.leasing = None,
+                Event::Leased(Leased::Room(room)) => {
+                    self.leasing = None;
+                    self.is_waiting_for_room = false;
+                    self.room = Some(room);
+                }
                 Event::Woken => self.prune(),
             }
         }
-        self.leasing = None;
+        self.stop_leasing();
         while let Some(delivered) = self.in_flight.join_next().await {
             self.on_delivered(delivered);
             self.show();
@@ -126,6 +138,12 @@ impl PushSender {
     /// Leases what may be sent now; returns when to look again if nothing happens.
     fn begin_leasing(&mut self) -> Instant {
         let later = Instant::now() + limits::PUSH_IDLE_TIMEOUT;
+        // Who has nothing on its way any more needs no room to wait for.
+        if self.is_waiting_for_room && self.in_flight.is_empty() {
+            self.leasing = None;
+            self.is_waiting_for_room = false;
+        }
+        let room_that_came = self.room.take();
         if self.leasing.is_some() || self.is_paused() || self.endpoint.is_none() {
             return later;
         }
@@ -133,8 +151,15 @@ impl PushSender {
         match self.gate.allowance(now) {
             PushAllowance::Messages(messages) => {
                 self.turn = self.turn.wrapping_add(1);
-                let wanted = Wanted { messages, has_others: !self.in_flight.is_empty(), turn: self.turn };
-                self.leasing = Some(lease(Arc::clone(&self.shared), Arc::clone(&self.order), wanted));
+                let reserve = || self.shared.budget.reserve(messages, !self.in_flight.is_empty());
+                let reservation = room_that_came.or_else(reserve);
+                self.is_waiting_for_room = reservation.is_none();
+                self.leasing = Some(match reservation {
+                    Some(reservation) => {
+                        lease(Arc::clone(&self.shared), Arc::clone(&self.order), reservation, self.turn)
+                    }
+                    None => room(Arc::clone(&self.shared)),
+                });
                 later
             }
             PushAllowance::At(at) => later.min(Instant::now() + at.since(now)),
@@ -153,6 +178,12 @@ impl PushSender {
         self.in_flight.spawn(delivery.deliver(message, room));
     }
 
+    /// What was leased and has not come yet is given back.
+    fn stop_leasing(&mut self) {
+        self.leasing = None;
+        self.is_waiting_for_room = false;
+    }
+
     /// The subscription was changed.
     fn adopt(&mut self) {
         let order = Arc::clone(&self.orders.borrow_and_update());
@@ -169,7 +200,7 @@ impl PushSender {
         }
         // A lease under way is by the old rules. What it has got already is given back.
         if self.is_paused() || self.endpoint.is_none() || before.cursors != self.order.cursors {
-            self.leasing = None;
+            self.stop_leasing();
         }
     }
 
@@ -201,7 +232,7 @@ impl PushSender {
         let current = self.order.subscription.revision;
         if verdict == PushVerdict::Pause && delivered.revision == current && self.gone_at.is_none() {
             self.gone_at = Some(current);
-            self.leasing = None;
+            self.stop_leasing();
             tokio::spawn(pause(Arc::clone(&self.shared), Arc::clone(&self.order.subscription)));
         }
     }

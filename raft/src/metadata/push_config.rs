@@ -54,13 +54,13 @@ pub struct PushPatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum InvalidPushConfig {
-    #[error("the address and the secret have {bytes} bytes, at most {bytes_max} are allowed")]
+    #[error("url: the address and the secret have {bytes} bytes, at most {bytes_max} are allowed")]
     Length { bytes: usize, bytes_max: usize },
-    #[error("max_in_flight is {value}, which is not within 1 and {max}")]
+    #[error("max_in_flight: it is {value}, which is not within 1 and {max}")]
     InFlight { value: u32, max: u32 },
-    #[error("max_per_second is {value}, which is not within 1 and {max}")]
+    #[error("max_per_second: it is {value}, which is not within 1 and {max}")]
     PerSecond { value: u32, max: u32 },
-    #[error("timeout_ms is {value}, which is not within {min} and {max}")]
+    #[error("timeout_ms: it is {value}, which is not within {min} and {max}")]
     Timeout { value: u64, min: u64, max: u64 },
 }
 

@@ -109,7 +109,7 @@ pub enum InvalidSubscriptionConfig {
     Backoff { min_ms: u64, max_ms: u64 },
     #[error("filter: it has {filter_bytes} bytes, at most {filter_bytes_max} are allowed")]
     Filter { filter_bytes: usize, filter_bytes_max: usize },
-    #[error("push: {0}")]
+    #[error("push.{0}")]
     Push(InvalidPushConfig),
     #[error("push: a push subscription needs it, and no other has it")]
     PushKind,

@@ -23,11 +23,11 @@ pub(super) struct Received {
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     status: u16,
-    pub(super) headers: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     /// Only when the test says so.
     held: bool,
     /// The body, as often as it is said.
-    pub(super) body: (Vec<u8>, usize),
+    body: (Vec<u8>, usize),
 }
 
 type Answering = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
@@ -218,6 +218,16 @@ impl Reply {
         // What is answered besides the status is shown nowhere.
         let body = if status == 204 { Vec::new() } else { b"an answer in many words".to_vec() };
         Self { status, headers: Vec::new(), held: false, body: (body, 1) }
+    }
+
+    /// The same with a header.
+    pub(super) fn with_header(self, name: &str, value: &str) -> Self {
+        Self { headers: vec![(name.to_owned(), value.to_owned())], ..self }
+    }
+
+    /// The same with a body of so many times these bytes.
+    pub(super) fn with_body(self, bytes: Vec<u8>, times: usize) -> Self {
+        Self { body: (bytes, times), ..self }
     }
 
     /// The same, but only when the test says so.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -48,7 +48,7 @@ fn an_endpoint_that_asks_for_time_gets_it() {
         if ASKED.fetch_add(1, Ordering::Relaxed) > 0 {
             return Reply::status(200);
         }
-        Reply { headers: vec![("retry-after".to_owned(), "2".to_owned())], ..Reply::status(429) }
+        Reply::status(429).with_header("retry-after", "2")
     });
     let begun = Instant::now();
     let mut bench = Bench::new(&endpoint.url("/"), &json!({ "push": { "max_in_flight": 1 } }));
@@ -111,10 +111,9 @@ fn a_node_that_stops_lets_requests_end_and_sends_nothing_twice_that_was_answered
     assert!(endpoint.await_held(3));
     bench.node.signal(rustix::process::Signal::TERM);
     // The signal is on its way: whatever is begun before it is answered too, and what is begun after it is none.
-    let releasing = std::thread::scope(|scope| {
-        let ended = std::sync::atomic::AtomicBool::new(false);
-        let ended = &ended;
-        let node = &mut bench.node;
+    let ended = AtomicBool::new(false);
+    let status = std::thread::scope(|scope| {
+        let (node, ended) = (&mut bench.node, &ended);
         let stopping = scope.spawn(move || {
             let status = node.wait_for_end();
             ended.store(true, Ordering::Relaxed);
@@ -125,7 +124,7 @@ fn a_node_that_stops_lets_requests_end_and_sends_nothing_twice_that_was_answered
         }
         stopping.join().unwrap()
     });
-    assert!(releasing.success(), "{releasing}");
+    assert!(status.success(), "{status}");
     let sent = offsets(&endpoint.received());
     endpoint.answer(|_| Reply::status(200));
     bench.restart();
