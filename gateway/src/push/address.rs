@@ -21,7 +21,7 @@ const NOT_PUBLIC_V4: &[([u8; 4], u32)] = &[
     ([240, 0, 0, 0], 4),     // reserved, and broadcast
 ];
 
-/// Networks within 2000::/3, which is where public addresses of IPv6 are, that are none: first segments, length.
+/// Networks within `2000::/3`, which is where public addresses of IPv6 are, that are none: first segments, length.
 const NOT_PUBLIC_V6: &[([u16; 3], u32)] = &[
     ([0x2001, 0, 0], 23),     // protocol assignments, Teredo with its embedded addresses among them
     ([0x2001, 0xdb8, 0], 32), // documentation

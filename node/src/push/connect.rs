@@ -5,6 +5,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -40,12 +41,22 @@ pub(super) struct Connector {
     tls: TlsConnector,
     resolve: Resolve,
     /// Names that are being resolved, each on a thread of its own.
-    lookups: Semaphore,
+    lookups: Arc<Semaphore>,
 }
+
+/// One subscription's turn to have a name resolved: one that never comes back must not take up the turns of others.
+#[derive(Clone, Debug)]
+pub(super) struct LookupTurn(Arc<Semaphore>);
 
 impl Connector {
     pub(super) fn new(policy: PushPolicy, own: Vec<SocketAddr>, tls: TlsConnector) -> Self {
-        Self { policy, own, tls, resolve: Box::new(by_the_system), lookups: Semaphore::new(limits::PUSH_LOOKUPS_MAX) }
+        Self {
+            policy,
+            own,
+            tls,
+            resolve: Box::new(by_the_system),
+            lookups: Arc::new(Semaphore::new(limits::PUSH_LOOKUPS_MAX)),
+        }
     }
 
     /// Where requests may go.
@@ -54,10 +65,10 @@ impl Connector {
     }
 
     /// A new connection. It goes to an address that was judged, and to no other that the name may have a moment later.
-    pub(super) async fn connect(&self, target: &PushTarget) -> Result<Connection, SendError> {
+    pub(super) async fn connect(&self, target: &PushTarget, turn: &LookupTurn) -> Result<Connection, SendError> {
         let addresses = match &target.host {
             PushHost::Address(address) => vec![*address],
-            PushHost::Name(name) => self.addresses(name).await?,
+            PushHost::Name(name) => self.addresses(name, turn).await?,
         };
         // One that is not allowed spoils them all: whoever mixes them is up to something.
         if !addresses.iter().all(|address| self.allows(*address, target.port)) {
@@ -78,12 +89,17 @@ impl Connector {
         handshake(stream.compat()).await
     }
 
-    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, SendError> {
-        let resolving = async {
-            let _turn = self.lookups.acquire().await;
-            (self.resolve)(name.to_owned()).await
-        };
-        let addresses = resolving.await.map_err(|error| SendError::Resolve(error.to_string()))?;
+    async fn addresses(&self, name: &str, turn: &LookupTurn) -> Result<Vec<IpAddr>, SendError> {
+        let turns = (Arc::clone(&turn.0).acquire_owned().await, Arc::clone(&self.lookups).acquire_owned().await);
+        let resolving = (self.resolve)(name.to_owned());
+        // The system's resolver can't be told to stop: who gives up waiting must not begin another one meanwhile.
+        let resolved = tokio::spawn(async move {
+            let addresses = resolving.await;
+            drop(turns);
+            addresses
+        });
+        let addresses = resolved.await.map_err(|error| SendError::Resolve(error.to_string()))?;
+        let addresses = addresses.map_err(|error| SendError::Resolve(error.to_string()))?;
         if addresses.is_empty() {
             return Err(SendError::Resolve("it has no address".to_owned()));
         }
@@ -124,6 +140,12 @@ impl Connector {
     }
 }
 
+impl LookupTurn {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
 fn by_the_system(name: String) -> Resolving {
     Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
 }
@@ -144,9 +166,9 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
     };
 
     use tokio::net::TcpListener;
@@ -177,8 +199,8 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
     }
 
-    fn target(url: &str) -> PushTarget {
-        PushTarget::parse(url, LAX).unwrap()
+    async fn connect(connector: &Connector, url: &str) -> Result<Connection, SendError> {
+        connector.connect(&PushTarget::parse(url, LAX).unwrap(), &LookupTurn::new()).await
     }
 
     /// F72: a name that leads to an address that is not public, alone or among others, is not connected to.
@@ -197,7 +219,7 @@ mod tests {
         let (connector, asked) = resolving(STRICT, answers);
         run(async {
             for answer in answers {
-                let refused = connector.connect(&target("http://rebinding.example/")).await.err();
+                let refused = connect(&connector, "http://rebinding.example/").await.err();
                 assert_eq!(refused, Some(SendError::AddressDenied), "{answer:?}");
             }
         });
@@ -212,9 +234,9 @@ mod tests {
             let url = format!("http://rebinding.example:{}/", listener.local_addr().unwrap().port());
             // Were it asked a second time for one connection, it would be sent somewhere else.
             let (connector, asked) = resolving(LAX, &[&["127.0.0.1"], &["0.0.0.0"]]);
-            assert!(connector.connect(&target(&url)).await.is_ok());
+            assert!(connect(&connector, &url).await.is_ok());
             assert_eq!(asked.load(Ordering::Relaxed), 1);
-            assert_eq!(connector.connect(&target(&url)).await.err(), Some(SendError::AddressDenied));
+            assert_eq!(connect(&connector, &url).await.err(), Some(SendError::AddressDenied));
             assert_eq!(asked.load(Ordering::Relaxed), 2);
         });
     }
@@ -233,7 +255,7 @@ mod tests {
                 hosts.push(outside.local_addr().unwrap().ip().to_string());
             }
             for host in hosts {
-                let refused = connector.connect(&target(&format!("http://{host}:{port}/"))).await.err();
+                let refused = connect(&connector, &format!("http://{host}:{port}/")).await.err();
                 assert_eq!(refused, Some(SendError::AddressDenied), "{host}");
             }
         });
@@ -243,8 +265,30 @@ mod tests {
     fn a_port_where_nobody_listens_is_no_connection() {
         run(async {
             let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-            let refused = connector(LAX, Vec::new()).connect(&target(&format!("http://{free}/"))).await.err();
+            let refused = connect(&connector(LAX, Vec::new()), &format!("http://{free}/")).await.err();
             assert!(matches!(refused, Some(SendError::Connect(_))), "{refused:?}");
+        });
+    }
+
+    #[test]
+    fn a_name_that_never_resolves_is_asked_for_once_at_a_time() {
+        run(async {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&asked);
+            let resolve: Resolve = Box::new(move |_| {
+                counter.fetch_add(1, Ordering::Relaxed);
+                Box::pin(std::future::pending())
+            });
+            let connector = Connector { resolve, ..connector(LAX, Vec::new()) };
+            let (turn, target) = (LookupTurn::new(), PushTarget::parse("http://slow.example/", LAX).unwrap());
+            for _ in 0..3 {
+                let given_up = timeout(Duration::from_millis(1), connector.connect(&target, &turn)).await;
+                assert!(given_up.is_err());
+            }
+            assert_eq!(asked.load(Ordering::Relaxed), 1);
+            let others = timeout(Duration::from_millis(1), connector.connect(&target, &LookupTurn::new())).await;
+            assert!(others.is_err());
+            assert_eq!(asked.load(Ordering::Relaxed), 2, "another subscription has its own turn");
         });
     }
 }

@@ -16,7 +16,7 @@ use shard_core::delivery::PushAnswer;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    connect::{Connection, Connector},
+    connect::{Connection, Connector, LookupTurn},
     failure::SendError,
     message::PushMessage,
     request::RequestTemplate,
@@ -30,6 +30,7 @@ pub(super) struct Endpoint {
     /// Whether a request may be sent again that an old connection did not answer.
     resend: bool,
     connector: Arc<Connector>,
+    lookups: LookupTurn,
     /// Connections without a request, the newest last. The lock is never held across an await.
     idle: Mutex<Vec<Idle>>,
 }
@@ -40,13 +41,9 @@ struct Idle {
 }
 
 impl Endpoint {
-    pub(super) const fn new(
-        template: RequestTemplate,
-        timeout: Duration,
-        resend: bool,
-        connector: Arc<Connector>,
-    ) -> Self {
-        Self { template, timeout, resend, connector, idle: Mutex::new(Vec::new()) }
+    pub(super) fn new(template: RequestTemplate, timeout: Duration, resend: bool, connector: Arc<Connector>) -> Self {
+        let (lookups, idle) = (LookupTurn::new(), Mutex::new(Vec::new()));
+        Self { template, timeout, resend, connector, lookups, idle }
     }
 
     /// Sends one message and says what was answered.
@@ -83,7 +80,7 @@ impl Endpoint {
                 Err(error) => return Err(SendError::Connection(error.to_string())),
             }
         }
-        let mut connection = self.connector.connect(&self.template.target).await?;
+        let mut connection = self.connector.connect(&self.template.target, &self.lookups).await?;
         let response = exchange_once(&mut connection, request).await?;
         Ok((response, connection))
     }

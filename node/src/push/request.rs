@@ -101,7 +101,7 @@ fn append_attribute(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// A text as CloudEvents puts it into a header: percent-encoded but for visible ASCII other than `"` and `%`.
+/// A text as `CloudEvents` puts it into a header: percent-encoded but for visible ASCII other than `"` and `%`.
 fn encoded_value(text: &str) -> String {
     encoded(text, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'%'))
 }

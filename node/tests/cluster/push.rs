@@ -5,8 +5,6 @@ mod endpoint;
 mod guarded;
 mod recovering;
 
-use std::time::{Duration, Instant};
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
 use serde_json::{Value, json};
@@ -89,8 +87,11 @@ impl Bench {
         description
     }
 
+    /// Waits until everything is acked and what came of it is told.
     fn await_no_backlog(&mut self) -> Value {
-        self.await_description(|description| description["backlog"] == json!(0))
+        self.await_description(|description| {
+            description["backlog"] == json!(0) && description["push"]["in_flight"] == json!(0)
+        })
     }
 
     fn patch(&mut self, push: &Value) {
@@ -251,6 +252,7 @@ fn an_endpoint_that_is_gone_pauses_the_subscription_until_it_is_resumed() {
     assert_eq!(bench.describe()["push"]["paused_reason"], json!("requested"));
 }
 
+/// F72: what an answer points to is not asked for.
 #[test]
 fn redirects_are_failures_and_are_not_followed() {
     let elsewhere = Endpoint::start(|_| Reply::status(200));
@@ -282,17 +284,16 @@ fn no_more_requests_are_under_way_than_may_be_and_all_of_them_are_used() {
 }
 
 #[test]
-fn a_rate_is_not_exceeded() {
+fn a_rate_is_kept_and_can_be_lifted() {
     let endpoint = Endpoint::start(|_| Reply::status(200));
-    let mut bench = Bench::new(&endpoint.url("/"), &json!({ "push": { "max_per_second": 20 } }));
-    let begun = Instant::now();
-    bench.publish_numbers(0..30);
+    let mut bench = Bench::new(&endpoint.url("/"), &json!({ "push": { "max_per_second": 1 } }));
+    bench.publish_numbers(0..500);
+    assert!(endpoint.await_received(2));
+    // Nothing else here takes long enough for more.
+    assert!(endpoint.received().len() < 100, "{}", endpoint.received().len());
+    bench.patch(&json!({ "max_per_second": null }));
     bench.await_no_backlog();
-    let received = endpoint.received();
-    assert_eq!(received.len(), 30);
-    // Two may come at once at first; the others are spread. A slow machine makes them later, never earlier.
-    let took = received[29].at.duration_since(begun);
-    assert!(took >= Duration::from_millis(1_399), "30 requests within {took:?}");
+    assert_eq!(endpoint.received().len(), 500);
 }
 
 #[test]

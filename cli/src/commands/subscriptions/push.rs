@@ -11,6 +11,7 @@ use crate::values::{milliseconds, number_or_none};
 
 /// Where and how a push subscription sends; what is not given takes its default, or stays as it is.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "the flags are named after them")]
 pub(super) struct PushArgs {
     /// Where a push subscription sends its messages
     #[arg(long, value_name = "URL")]

@@ -16,7 +16,6 @@ pub(super) struct Received {
     pub(super) line: String,
     headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
-    pub(super) at: Instant,
 }
 
 /// What is answered.
@@ -161,8 +160,8 @@ impl State {
     }
 
     fn wait_for(&self, wanted: impl Fn(&Seen) -> bool) -> bool {
-        let waited = self.changed.wait_timeout_while(self.seen(), DEADLINE, |seen| !wanted(seen)).unwrap();
-        !waited.1.timed_out()
+        let waiting = self.changed.wait_timeout_while(self.seen(), DEADLINE, |seen| !wanted(seen));
+        !waiting.unwrap().1.timed_out()
     }
 
     fn serve(&self, stream: Box<dyn Stream>) {
@@ -237,9 +236,9 @@ impl Reply {
 
     fn head(&self) -> Vec<u8> {
         let length = self.body.0.len() * self.body.1;
-        let mut head = format!("HTTP/1.1 {} Reason\r\ncontent-length: {length}\r\n", self.status);
-        if self.status == 204 {
-            head = "HTTP/1.1 204 Reason\r\n".to_owned();
+        let mut head = format!("HTTP/1.1 {} Reason\r\n", self.status);
+        if self.status != 204 {
+            head.extend(["content-length: ", &length.to_string(), "\r\n"]);
         }
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
@@ -275,7 +274,7 @@ fn read_request(stream: &mut BufReader<Box<dyn Stream>>) -> Option<Received> {
         let Some((name, value)) = field.split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut received = Received { line: first, headers, body: Vec::new(), at: Instant::now() };
+    let mut received = Received { line: first, headers, body: Vec::new() };
     let length = received.header("content-length").map_or(0, |length| length.parse().unwrap());
     received.body = vec![0; length];
     stream.read_exact(&mut received.body).ok()?;

@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
-    time::{Duration, Instant},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use serde_json::json;
@@ -27,11 +26,12 @@ fn an_endpoint_that_keeps_failing_is_left_alone_and_tried_with_one_message_at_a_
     let is_open = |description: &serde_json::Value| description["push"]["state"] == json!("open_circuit");
     let description = bench.await_description(is_open);
     let failures = description["push"]["consecutive_failures"].as_u64().unwrap();
-    assert!((10..=10 + 3 + 1).contains(&failures), "{failures}: those under way end, no more are begun");
-    assert_eq!(bench.node.metric("pubsub_push_subscriptions").iter().map(|(_, count)| count).sum::<f64>(), 1.0);
-    // Two probes: one after a second, one after two more. Were there no breaker, there would be thousands.
+    assert!(failures >= 10, "{description}");
+    let open = |(labels, count): (String, f64)| labels.contains("open_circuit") && count > 0.5;
+    assert!(bench.node.metric("pubsub_push_subscriptions").into_iter().any(open));
+    // Then one message now and then. Without a breaker there would be thousands by now.
     assert!(endpoint.await_received(usize::try_from(failures).unwrap() + 2));
-    assert!(endpoint.received().len() <= 10 + 3 + 4, "{}", endpoint.received().len());
+    assert!(endpoint.received().len() < 50, "{}", endpoint.received().len());
     endpoint.answer(|_| Reply::status(200));
     let description = bench.await_no_backlog();
     assert_eq!(
@@ -43,22 +43,19 @@ fn an_endpoint_that_keeps_failing_is_left_alone_and_tried_with_one_message_at_a_
 
 #[test]
 fn an_endpoint_that_asks_for_time_gets_it() {
-    static ASKED: AtomicU32 = AtomicU32::new(0);
-    let endpoint = Endpoint::start(|_| {
-        if ASKED.fetch_add(1, Ordering::Relaxed) > 0 {
-            return Reply::status(200);
-        }
-        Reply::status(429).with_header("retry-after", "2")
-    });
-    let begun = Instant::now();
+    let endpoint = Endpoint::start(|_| Reply::status(429).with_header("retry-after", "3000"));
     let mut bench = Bench::new(&endpoint.url("/"), &json!({ "push": { "max_in_flight": 1 } }));
-    bench.publish(&json!([{ "text": "a" }, { "text": "b" }]));
+    bench.publish_numbers(0..3);
     bench.await_description(|description| description["push"]["state"] == json!("holding_off"));
-    bench.await_no_backlog();
-    let received = endpoint.received();
-    assert_eq!(received.len(), 3);
-    // Nothing was sent for two seconds, neither this message nor the next. A slow machine makes it more, never less.
-    assert!(received[1].at.duration_since(begun) >= Duration::from_secs(2));
+    bench.publish_numbers(3..6);
+    endpoint.answer(|_| Reply::status(200));
+    assert_eq!(endpoint.received().len(), 1, "the others wait too");
+    // Who says that it is well again is believed; the message that was put off comes when it was said.
+    bench.patch(&json!({ "paused": true }));
+    bench.patch(&json!({ "paused": false }));
+    let description = bench.await_description(|description| description["backlog"] == json!(1));
+    assert_eq!(description["push"]["state"], json!("active"));
+    assert_eq!(offsets(&endpoint.received()), [0, 1, 2, 3, 4, 5]);
 }
 
 #[test]
