@@ -85,7 +85,7 @@ fn an_answer_that_does_not_come_in_time_is_a_failure() {
 #[test]
 fn the_body_of_an_answer_is_neither_waited_for_nor_shown() {
     // More than is read; the connection is given up and the message is acked all the same.
-    let endpoint = Endpoint::start(|_| Reply::status(200).with_body(vec![b'x'; 64 << 10], 1 << 10));
+    let endpoint = Endpoint::start(|_| Reply::status(200).with_body(vec![b'x'; 64 << 10], 16));
     let mut bench = Bench::new(&endpoint.url("/"), &json!({ "push": { "max_in_flight": 1 } }));
     bench.publish(&json!([{ "text": "a" }, { "text": "b" }]));
     bench.await_no_backlog();
