@@ -85,6 +85,12 @@ pub const CLOSED_PARTITIONS_LISTED_MAX: usize = 100;
 pub const DELIVERY_BYTES_MAX: usize = 1 << 20;
 /// The JSON of messages in one answer; one message is given however large.
 pub const DELIVERY_JSON_BYTES_MAX: usize = 4 << 20;
+/// How long a log is looked through for one page of dead letters or scheduled messages; it may then be empty, and goes on.
+pub const PAGE_SEARCH_TIME: Duration = Duration::from_secs(2);
+/// How long dead letters are sent back in one request.
+pub const REDRIVE_TIME: Duration = Duration::from_secs(10);
+/// How long a log is looked through for a message that is to be cancelled.
+pub const CANCEL_SEARCH_TIME: Duration = Duration::from_secs(20);
 /// The longest a nacked message may rest, and the longest an ack deadline may be: a day.
 pub const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 

@@ -4,6 +4,7 @@ mod ack;
 mod ack_groups;
 mod acknowledge;
 mod batch_json;
+mod cancel_scheduled;
 pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
@@ -12,6 +13,9 @@ pub(crate) mod extend;
 mod get_subscription;
 mod get_topic;
 mod healthz;
+mod letters;
+mod list_dead_letters;
+mod list_scheduled;
 mod list_subscriptions;
 mod list_topics;
 pub(crate) mod nack;
@@ -32,11 +36,13 @@ mod put_topic;
 mod query;
 mod read_partition;
 mod readyz;
+mod redrive;
 mod resources;
 pub(crate) mod retry;
 mod seek;
 mod subscription_config;
 mod topic_config;
+mod walk;
 
 use gateway_api::Code;
 use shard_core::model::Timestamp;
@@ -75,6 +81,10 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::Nack => Box::pin(nack::handle(context, call)).await,
         Route::Extend => Box::pin(extend::handle(context, call)).await,
         Route::Seek => Box::pin(seek::handle(context, call)).await,
+        Route::ListDeadLetters => Box::pin(list_dead_letters::handle(context, call)).await,
+        Route::Redrive => Box::pin(redrive::handle(context, call)).await,
+        Route::ListScheduled => Box::pin(list_scheduled::handle(context, call)).await,
+        Route::CancelScheduled => Box::pin(cancel_scheduled::handle(context, call)).await,
         Route::ListTopics => list_topics::handle(context, call),
         Route::PutTopic => Box::pin(put_topic::handle(context, call)).await,
         Route::GetTopic => Box::pin(get_topic::handle(context, call)).await,

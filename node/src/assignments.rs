@@ -81,6 +81,11 @@ pub(crate) fn diff(
             && after.subscription_by_id(subscription.id).is_none()
         {
             changes.close_subscription(topic, subscription.id);
+            // What was sent back of its letters is known where they are.
+            let letters = before.and_then(|before| dead_letters(subscription, before));
+            if let Some(topic) = letters.and_then(|letters| after.topic_by_id(letters.topic)) {
+                changes.close_subscription(topic, subscription.id);
+            }
         }
     }
     for topic in after.topics() {

@@ -59,7 +59,7 @@ pub enum PartitionChange {
         /// The subscription.
         settings: SubscriptionSettings,
     },
-    /// The subscription is gone for good: remove its cursor.
+    /// The subscription is gone for good: remove its cursor, and what is known of its dead letters if they are here.
     CloseSubscription {
         /// The partition.
         partition: TopicPartition,

@@ -13,6 +13,7 @@ use shard_core::{
 use crate::{
     command::{PartitionChange, SubscriptionSettings},
     request::{PartitionSubscription, PullRequest, Pulled, ReadError, Reply, Request, SubscriptionError},
+    search::{RedriveEnd, Search},
     store::{AnyPartition, CursorsStored, Opened, StoreError},
 };
 
@@ -44,6 +45,10 @@ pub(crate) enum ShardEvent {
     },
     /// A dead letter is where it belongs, or did not get there.
     DeadLetter { cursor: PartitionSubscription, letter: DeadLetter, arrived: bool },
+    /// The batches that are to be searched were read.
+    Searched { partition: TopicPartition, search: Search, read: Result<Vec<RecordBatch>, ReadError> },
+    /// Dead letters were sent back, or could not be.
+    SentBack(Box<RedriveEnd>),
     /// A deadline may have come.
     Tick,
     /// It is time for the store to write down what a start after a crash should know.

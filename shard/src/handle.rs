@@ -20,6 +20,7 @@ use crate::{
         PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadReply, ReadRequest, Reply,
         Request, SeekTo, SubscriptionError,
     },
+    search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery, Search},
 };
 
 /// Sends requests to the owners of partitions; one per core, cloned into each connection.
@@ -151,6 +152,43 @@ impl ShardHandle {
         if self.send(cursor.partition, Request::ReleaseConsumer { cursor, consumer }).is_err() {
             tracing::debug!(partition = %cursor.partition, "leases of a gone consumer wait for their deadline");
         }
+    }
+
+    /// Looks for dead letters of a subscription in a bounded part of a partition.
+    ///
+    /// # Errors
+    /// What stands there can't be read.
+    pub async fn letters(&self, query: LetterQuery) -> Result<Letters, SubscriptionError> {
+        let partition = query.place.partition;
+        self.ask(partition, |reply| Request::Search { partition, search: Search::Letters { query, reply } }).await
+    }
+
+    /// Sends dead letters back to where they came from, those in a bounded part of a partition; durable when answered.
+    ///
+    /// # Errors
+    /// What stands there can't be read; or it is not known which of them count as sent back, and those that do not are
+    /// letters still, wherever else they are.
+    pub async fn redrive(&self, query: RedriveQuery) -> Result<Redriven, SubscriptionError> {
+        let partition = query.letters.place.partition;
+        self.ask(partition, |reply| Request::Search { partition, search: Search::Redrive { query, reply } }).await
+    }
+
+    /// Looks for messages that wait for their time in a bounded part of a partition.
+    ///
+    /// # Errors
+    /// What stands there can't be read.
+    pub async fn scheduled(&self, query: ScheduledQuery) -> Result<Scheduled, SubscriptionError> {
+        let partition = query.partition;
+        self.ask(partition, |reply| Request::Search { partition, search: Search::Scheduled { query, reply } }).await
+    }
+
+    /// Cancels messages that wait for their time, those in a bounded part of a partition; durable when answered.
+    ///
+    /// # Errors
+    /// What stands there can't be read, or it is not known whether they are cancelled.
+    pub async fn cancel_scheduled(&self, query: CancelQuery) -> Result<Cancelled, SubscriptionError> {
+        let partition = query.partition;
+        self.ask(partition, |reply| Request::Search { partition, search: Search::Cancel { query, reply } }).await
     }
 
     async fn ask<T, E: From<PartitionUnavailable>>(

@@ -9,13 +9,16 @@ mod event;
 mod handle;
 mod limits;
 mod mailbox;
+mod marks;
 mod mesh;
 pub mod metrics;
 mod partition;
 mod placement;
 mod request;
+mod search;
 mod shard;
 pub mod store;
+mod subscriptions;
 mod tail_cache;
 mod waiters;
 
@@ -28,5 +31,6 @@ pub use request::{
     PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published, PullRequest, Pulled,
     ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo, SubscriptionError,
 };
+pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};
 pub use shard::Shard;
 pub use store::{StoreConfig, redis};

@@ -60,3 +60,9 @@ pub(crate) const REDIS_CLUSTER_PATIENCE: Duration = Duration::from_millis(200);
 pub(crate) const REDIS_LOSSES_MAX: usize = 4;
 /// The most bytes of one read from Redis, but for a larger batch.
 pub(crate) const REDIS_READ_BYTES_MAX: usize = 4 << 20;
+/// The bytes that retention reads at once of what is old enough in Redis, to find what is delivered late.
+pub(crate) const REDIS_RETENTION_READ_BYTES: usize = 1 << 20;
+/// How often it reads so in one round.
+pub(crate) const REDIS_RETENTION_READS_MAX: usize = 64;
+/// The bytes of batches that are searched at once for dead letters or scheduled messages, but for a larger batch.
+pub(crate) const SEARCH_BYTES: usize = 256 << 10;

@@ -1,7 +1,7 @@
 //! All that a shard holds of one partition.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -20,8 +20,11 @@ use crate::{
     command::DeadLetterTarget,
     event::Applying,
     limits,
+    marks::Marks,
     request::{AckOutcome, PartitionUnavailable, PublishError, Published, Pulled, ReadError, Reply, SubscriptionError},
+    search::SearchAnswer,
     store::AnyPartition,
+    subscriptions::Subscriptions,
     waiters::{DeliverableWaiters, WaitingReads},
 };
 
@@ -44,7 +47,8 @@ pub(crate) struct Partition {
     pub(crate) log: Appender,
     pub(crate) retention: Retention,
     pub(crate) journal: JournalWriter,
-    pub(crate) subscriptions: BTreeMap<SubscriptionId, Subscribed>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) marks: Marks,
     /// Publishers that wait, in the order of their appends.
     pub(crate) publishes: VecDeque<WaitingPublish>,
     /// Consumers that wait for the journal.
@@ -54,7 +58,7 @@ pub(crate) struct Partition {
     pub(crate) alarm_at: Option<Monotonic>,
     /// Whether it is already on the list of partitions to be polled.
     pub(crate) touched: bool,
-    /// The high watermark that waiting reads were last served to.
+    /// The high watermark that waiting reads and consumers were last served to.
     pub(crate) served_to: Offset,
     pub(crate) closing: Closing,
     /// Which opening in the store this is: events of earlier ones mean nothing any more.
@@ -112,6 +116,7 @@ pub(crate) enum WaitingAck {
     Done(Reply<(), SubscriptionError>),
     /// Messages that are acked before they are delivered.
     Pulled(Box<Pulled>, Reply<Pulled, SubscriptionError>),
+    Searched(SearchAnswer),
     /// Dropped when durable.
     Applying(Rc<Applying>),
 }
@@ -135,7 +140,7 @@ impl Subscribed {
     }
 
     /// When something is due. A time of day is looked at again and again, since the clock may jump.
-    fn next_deadline(&self, now: Monotonic) -> Option<Monotonic> {
+    pub(crate) fn next_deadline(&self, now: Monotonic) -> Option<Monotonic> {
         let due = self.dispatcher.next_due().map(|due| {
             let left = due.as_millis().saturating_sub(Clock::wall().as_millis());
             let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
@@ -152,19 +157,19 @@ impl Partition {
     }
 
     /// When something is due that no event brings.
-    pub(crate) fn next_deadline(&self, now: Monotonic) -> Option<Monotonic> {
-        let dispatchers = self.subscriptions.values().filter_map(|subscribed| subscribed.next_deadline(now));
-        dispatchers.chain(self.log.next_deadline()).chain(self.reads.next_deadline()).min()
+    pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
+        let deadlines = [self.subscriptions.next_deadline(), self.log.next_deadline(), self.reads.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The subscription, if it is on this partition.
     pub(crate) fn subscribed(&mut self, subscription: SubscriptionId) -> Result<&mut Subscribed, SubscriptionError> {
-        self.subscriptions.get_mut(&subscription).ok_or(SubscriptionError::NotHere(subscription))
+        self.subscriptions.get_mut(subscription).ok_or(SubscriptionError::NotHere(subscription))
     }
 
     /// Takes down what a subscription's dispatcher changed, for the journal.
     pub(crate) fn record_changes(&mut self, subscription: SubscriptionId) {
-        if let Some(subscribed) = self.subscriptions.get_mut(&subscription) {
+        if let Some(subscribed) = self.subscriptions.get_mut(subscription) {
             let changes = subscribed.dispatcher.take_changes();
             if !changes.is_empty() {
                 self.journal.record(subscription, &changes);
@@ -189,8 +194,16 @@ impl Partition {
     /// The store holds nothing below `start` any more.
     pub(crate) fn on_log_start(&mut self, start: Offset) {
         self.log.on_log_start(start);
-        for subscribed in self.subscriptions.values_mut() {
-            subscribed.dispatcher.on_log_start(start);
+        self.marks.on_log_start(start);
+        self.subscriptions.for_each(|subscribed| subscribed.dispatcher.on_log_start(start));
+    }
+
+    /// Has a subscription pass over what was cancelled, as it has begun or was set elsewhere.
+    pub(crate) fn pass_over_cancelled(&mut self, subscription: SubscriptionId) {
+        if let Some(subscribed) = self.subscriptions.get_mut(subscription) {
+            for range in self.marks.cancelled() {
+                subscribed.dispatcher.on_cancelled(range);
+            }
         }
     }
 
@@ -227,9 +240,7 @@ impl Partition {
         for waiting in self.reads.take_all() {
             let _ = waiting.reply.send(Err(error.clone().into()));
         }
-        for subscribed in self.subscriptions.values_mut() {
-            subscribed.waiters.refuse(error);
-        }
+        self.subscriptions.for_each(|subscribed| subscribed.waiters.refuse(error));
         self.journaled.clear();
     }
 }

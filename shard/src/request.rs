@@ -12,7 +12,7 @@ use shard_core::{
     model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
 };
 
-use crate::store::ReadFault;
+use crate::{search::Search, store::ReadFault};
 
 /// How durable a message was when its publisher was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,5 +313,9 @@ pub(crate) enum Request {
     ReleaseConsumer {
         cursor: PartitionSubscription,
         consumer: ConsumerId,
+    },
+    Search {
+        partition: TopicPartition,
+        search: Search,
     },
 }

@@ -36,7 +36,10 @@ mod perform;
 mod publishing;
 mod pulling;
 mod reading;
+mod redriving;
 mod reopening;
+mod scheduled;
+mod searching;
 mod tasks;
 
 /// One core's partitions and the loop that serves them.
@@ -150,6 +153,8 @@ impl Shard {
             ShardEvent::Stored { partition, opening, event } => self.on_stored(partition, opening, event),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
             ShardEvent::DeadLetter { cursor, letter, arrived } => self.on_dead_letter(cursor, letter, arrived),
+            ShardEvent::Searched { partition, search, read } => self.on_searched(partition, search, read),
+            ShardEvent::SentBack(end) => self.on_sent_back(*end),
             ShardEvent::Tick => self.on_tick(),
             ShardEvent::CheckpointDue => {
                 self.look_at_io();

@@ -54,6 +54,11 @@ impl DeliverableWaiters {
         Ok(())
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Wakes the one that has waited longest; returns whether there was one.
     pub(crate) fn wake_one(&mut self) -> bool {
         while let Some(waiter) = self.waiting.pop_front() {

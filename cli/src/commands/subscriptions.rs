@@ -1,5 +1,6 @@
-//! `subscriptions`: list, create, describe, update, delete.
+//! `subscriptions`: list, create, describe, update, delete, and their dead letters.
 
+mod letters;
 mod push;
 pub(super) mod render;
 mod settings;
@@ -8,6 +9,7 @@ use clap::Subcommand;
 use gateway_api::Page;
 use gateway_api::client::Client;
 
+use self::letters::{DeadLettersArgs, RedriveArgs};
 use self::render::Described;
 use self::settings::{SettingsArgs, StartArgs};
 use crate::error::{CliError, Doing as _};
@@ -46,6 +48,10 @@ pub(crate) enum SubscriptionsCommand {
         #[arg(long, value_name = "ETAG")]
         if_match: Option<String>,
     },
+    /// List the messages that a subscription has given up on
+    DeadLetters(DeadLettersArgs),
+    /// Send dead letters back to their topic, for this subscription alone
+    Redrive(RedriveArgs),
     /// Delete a subscription and its cursors
     Delete {
         /// The subscription's name
@@ -83,6 +89,8 @@ pub(crate) async fn run(
             let updated = updated.doing(|| format!("update subscription `{subscription}`"))?;
             output.result(&Described { value: updated.value, etag: updated.etag })
         }
+        SubscriptionsCommand::DeadLetters(args) => letters::list(&args, client, output).await,
+        SubscriptionsCommand::Redrive(args) => letters::redrive(&args, client, output).await,
         SubscriptionsCommand::Delete { subscription, if_match } => {
             let deleted = client.delete_subscription(&subscription, if_match.as_deref()).await;
             deleted.doing(|| format!("delete subscription `{subscription}`"))?;

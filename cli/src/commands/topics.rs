@@ -1,6 +1,7 @@
-//! `topics`: list, create, describe, update, delete.
+//! `topics`: list, create, describe, update, delete, and what is scheduled in them.
 
 mod render;
+mod scheduled;
 mod settings;
 
 use clap::Subcommand;
@@ -8,6 +9,7 @@ use gateway_api::Page;
 use gateway_api::client::Client;
 
 use self::render::Described;
+use self::scheduled::{CancelArgs, ScheduledArgs};
 use self::settings::SettingsArgs;
 use crate::error::{CliError, Doing as _};
 use crate::limits;
@@ -40,6 +42,10 @@ pub(crate) enum TopicsCommand {
         #[arg(long, value_name = "ETAG")]
         if_match: Option<String>,
     },
+    /// List the messages of a topic that wait for their time
+    Scheduled(ScheduledArgs),
+    /// Have a message not be delivered that waits for its time
+    CancelScheduled(CancelArgs),
     /// Delete a topic, its messages and its subscriptions
     Delete {
         /// The topic's name
@@ -71,6 +77,8 @@ pub(crate) async fn run(command: TopicsCommand, client: &Client, output: &mut Ou
             let updated = updated.doing(|| format!("update topic `{topic}`"))?;
             output.result(&Described { value: updated.value, etag: updated.etag })
         }
+        TopicsCommand::Scheduled(args) => scheduled::list(&args, client, output).await,
+        TopicsCommand::CancelScheduled(args) => scheduled::cancel(&args, client, output).await,
         TopicsCommand::Delete { topic, if_match } => {
             let action = || format!("delete topic `{topic}`");
             client.delete_topic(&topic, if_match.as_deref()).await.doing(action)?;

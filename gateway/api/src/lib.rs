@@ -13,12 +13,14 @@ pub mod decode;
 pub mod error;
 pub mod frame;
 pub mod health;
+pub mod letters;
 pub mod limits;
 pub mod nullable;
 pub mod page;
 pub mod publish;
 pub mod push;
 pub mod rfc3339;
+pub mod scheduled;
 pub mod subscriptions;
 pub mod topics;
 

@@ -37,6 +37,12 @@ pub const BODY_SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 pub const PAGE_SIZE_MAX: u32 = 1_000;
 /// Items on one page if the client doesn't say.
 pub const PAGE_SIZE_DEFAULT: u32 = 100;
+/// Dead letters that one request sends back.
+pub const REDRIVE_MAX: u32 = 10_000;
+/// Dead letters that one request sends back if the client doesn't say.
+pub const REDRIVE_DEFAULT: u32 = 1_000;
+/// Message ids in one request for dead letters to be sent back.
+pub const REDRIVE_IDS_MAX: usize = 1_000;
 /// Messages in one pull or read.
 pub const PULL_MESSAGES_MAX: u32 = 10_000;
 /// Messages in one pull or read if the client doesn't say.

@@ -17,6 +17,10 @@ pub enum Route {
     Nack,
     Extend,
     Seek,
+    ListDeadLetters,
+    Redrive,
+    ListScheduled,
+    CancelScheduled,
     ListTopics,
     PutTopic,
     GetTopic,
@@ -62,7 +66,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 25;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -82,6 +86,10 @@ impl Route {
             Self::Nack => "nack",
             Self::Extend => "extend",
             Self::Seek => "seek",
+            Self::ListDeadLetters => "list_dead_letters",
+            Self::Redrive => "redrive",
+            Self::ListScheduled => "list_scheduled",
+            Self::CancelScheduled => "cancel_scheduled",
             Self::ListTopics => "list_topics",
             Self::PutTopic => "put_topic",
             Self::GetTopic => "get_topic",
@@ -167,6 +175,22 @@ const TABLE: &[Line] = &[
     Line {
         pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("messages")],
         routes: &[(Method::Get, Route::ReadPartition)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("dead-letters")],
+        routes: &[(Method::Get, Route::ListDeadLetters)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("redrive")],
+        routes: &[(Method::Post, Route::Redrive)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("topics"), Name, Text("scheduled")],
+        routes: &[(Method::Get, Route::ListScheduled)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("topics"), Name, Text("scheduled"), Item],
+        routes: &[(Method::Delete, Route::CancelScheduled)],
     },
     Line { pattern: &[Text("v1"), Text("ws")], routes: &[(Method::Get, Route::WebSocket)] },
     Line { pattern: &[Text("healthz")], routes: &[(Method::Get, Route::Healthz)] },

@@ -63,3 +63,35 @@ fn errors_have_words_and_exit_codes() {
         tool_command("pubsub-cli").args(["--server", "http://127.0.0.1:1", "topics", "list"]).output().unwrap();
     assert_eq!(nobody.status.code(), Some(7), "{nobody:?}");
 }
+
+#[test]
+fn dead_letters_and_scheduled_messages_are_listed_redriven_and_cancelled() {
+    let node = TestNode::start();
+    done(&node, &["topics", "create", "orders", "--partitions", "1"], "");
+    done(&node, &["topics", "create", "dead"], "");
+    let create = ["subscriptions", "create", "billing", "--topic", "orders", "--start", "earliest"];
+    done(&node, &[&create[..], &["--dead-letter-topic", "dead"]].concat(), "");
+    done(&node, &["publish", "orders", "two coffees", "--id", "order-17"], "");
+    let pulled: Value = serde_json::from_str(&done(&node, &["pull", "billing", "-o", "json"], "")).unwrap();
+    let ack_id = pulled["messages"][0]["ack_id"].as_str().unwrap();
+    done(&node, &["nack", "billing", ack_id, "--dead-letter"], "");
+    let letters = loop {
+        let letters = done(&node, &["subscriptions", "dead-letters", "billing"], "");
+        if letters != "There are no dead letters.\n" {
+            break letters;
+        }
+    };
+    assert!(letters.contains("order-17") && letters.contains("rejected"), "{letters}");
+    assert_eq!(done(&node, &["subscriptions", "redrive", "billing", "--id", "nothing"], ""), "Redriven  0\n");
+    assert_eq!(done(&node, &["subscriptions", "redrive", "billing", "--limit", "5"], ""), "Redriven  1\n");
+    assert!(done(&node, &["pull", "billing"], "").contains("two coffees"));
+
+    done(&node, &["publish", "orders", "tea", "--id", "order-18", "--delay", "1h"], "");
+    let scheduled: Value =
+        serde_json::from_str(&done(&node, &["topics", "scheduled", "orders", "-o", "json"], "")).unwrap();
+    assert_eq!(scheduled["items"][0]["id"], "order-18");
+    let cancel = ["topics", "cancel-scheduled", "orders", "order-18"];
+    assert_eq!(done(&node, &cancel, ""), "Cancelled message order-18.\n");
+    assert_eq!(done(&node, &["topics", "scheduled", "orders"], ""), "No messages wait for their time.\n");
+    assert_eq!(cli(&node, &cancel, "").status.code(), Some(3), "there is none any more");
+}

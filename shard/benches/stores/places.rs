@@ -110,6 +110,9 @@ pub(crate) fn on_executor<T: Send + 'static>(measure: impl AsyncFnOnce() -> T + 
     executor.spawn(|| measure()).unwrap().join().unwrap()
 }
 
+/// As a node has it unless it is set: how often the disk is asked for its room follows from it.
+const RESERVE_BYTES: u64 = 64 << 20;
+
 /// An empty directory; a temporary one elsewhere is often in memory.
 pub(crate) fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
@@ -118,7 +121,8 @@ pub(crate) fn directory() -> TempDir {
 /// Starts a log store on a data directory.
 pub(crate) async fn start_log(data_dir: &Path) -> LogStore {
     let ends = EndsConfig::read(data_dir, EndsOwner::Log, 1).unwrap();
-    let config = LogStoreConfig { ends, segment_bytes_max: SEGMENT_BYTES, reserve_bytes: 0, open_files_max: 1_024 };
+    let config =
+        LogStoreConfig { ends, segment_bytes_max: SEGMENT_BYTES, reserve_bytes: RESERVE_BYTES, open_files_max: 1_024 };
     let store = LogStore::start(config, Arc::new(ShardMetrics::default())).await.unwrap();
     store.settle().await.unwrap();
     store

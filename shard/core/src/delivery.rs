@@ -12,10 +12,12 @@ mod filter;
 mod journal;
 mod key_order;
 mod lease;
+mod letters;
 mod lookahead;
 mod outstanding;
 mod priority_set;
 mod push;
+mod scheduled;
 
 pub use backoff::Backoff;
 pub use cursor::Cursor;
@@ -26,8 +28,10 @@ pub use dispatcher::{
 };
 pub use filter::{Filter, FilterError, FilterSubject};
 pub use journal::{
-    JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter, RecoveredJournal, TornTail,
-    recover, replay_entries,
+    CursorReplay, JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter,
+    RecoveredJournal, TornTail, recover,
 };
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};
+pub use letters::{FoundLetters, LetterOwner, LetterSearch, SentBack};
 pub use push::{PushAllowance, PushAnswer, PushGate, PushLimits, PushPhase, PushVerdict};
+pub use scheduled::{FoundScheduled, ScheduledMessage, ScheduledSearch};

@@ -22,6 +22,9 @@ pub const PRIORITY_MAX: u8 = 9;
 /// The priority of a message that states none.
 pub const PRIORITY_DEFAULT: u8 = 4;
 
+/// The longest delay of a message that its log is kept for, in milliseconds: one year.
+pub const DELAY_MS_MAX: i64 = 365 * 86_400_000;
+
 /// The longest filter, in bytes.
 pub const FILTER_BYTES_MAX: usize = 1 << 10;
 /// How deep a filter may be nested.
@@ -49,6 +52,8 @@ pub const JOURNAL_WAITING_MAX: usize = 65_536;
 pub const JOURNAL_COMPACT_BYTES: usize = 1 << 20;
 /// A cursor journal is compacted when it is so many times as large as after the last time.
 pub const JOURNAL_COMPACT_FACTOR: u64 = 4;
+/// So many acks of a journal are gathered before they are made, 16 bytes each.
+pub const REPLAYED_ACKS_MAX: usize = 4 << 20;
 /// The size of a partition's first cursor journal, mostly zeros for later writes.
 pub const JOURNAL_SPARE_BYTES: usize = 64 << 10;
 /// The most messages of a subscription and partition that are leased or wait to be delivered again, by default.

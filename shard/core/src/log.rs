@@ -3,6 +3,7 @@
 mod appender;
 mod config;
 mod dedup;
+mod delivery_times;
 mod effect;
 mod flush;
 mod index_check;
@@ -22,6 +23,7 @@ mod testing;
 pub use appender::{AppendError, Appender, LogExtent};
 pub use config::{AppendConfig, FlushPolicy, Retention};
 pub use dedup::{Admission, AppendPoint, Dedup, DedupConfig, DedupRebuild, Fact, Place, ProducerRefusal, Repeats};
+pub use delivery_times::DeliveryTimes;
 pub use effect::{AppendEffect, AppendEvent, Fate, Placed, Reached};
 pub use index_check::IndexCheck;
 pub use io_watch::{IoHealth, IoLedger, IoLimits, IoTicket, IoWatch};

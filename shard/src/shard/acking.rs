@@ -124,6 +124,7 @@ impl Shard {
             let readable = open.log.readable();
             let to = to.clamp(readable.start, readable.end);
             open.subscribed(subscription)?.dispatcher.seek(to);
+            open.pass_over_cancelled(subscription);
             Ok(())
         });
     }
@@ -151,7 +152,10 @@ impl Shard {
     }
 
     /// The partition, if its journal can take a change.
-    fn open_with_room(&mut self, cursor: PartitionSubscription) -> Result<&mut Partition, SubscriptionError> {
+    pub(super) fn open_with_room(
+        &mut self,
+        cursor: PartitionSubscription,
+    ) -> Result<&mut Partition, SubscriptionError> {
         self.open(cursor.partition)?;
         match self.partitions.get_mut(&cursor.partition) {
             Some(Slot::Open(open)) => match open.journal.closed() {

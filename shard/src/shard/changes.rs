@@ -1,7 +1,7 @@
 //! What the metadata changes: partitions and subscriptions that come, change and go.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     rc::Rc,
 };
 
@@ -18,9 +18,11 @@ use crate::{
     clock::Clock,
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
     event::{Applying, OpenedLog, ShardEvent},
+    marks::Marks,
     partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
+    subscriptions::Subscriptions,
     waiters::{DeliverableWaiters, WaitingReads},
 };
 
@@ -77,13 +79,16 @@ impl Shard {
         (partition, log, retention): (TopicPartition, Appender, Retention),
         opened: Opened<AnyPartition>,
     ) -> Partition {
-        let Opened { store, found } = opened;
-        let mut subscriptions = BTreeMap::new();
+        let Opened { store, mut found } = opened;
+        let mut marks = Marks::take(&mut found.cursors);
+        marks.on_log_start(found.extent.start);
+        let mut subscriptions = Subscriptions::default();
         for (id, state) in found.cursors {
             // The policy comes with the subscription's own change.
             let policy = policy(&SubscriptionSettings::until_known(id));
             let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
             dispatcher.on_log_start(found.extent.start);
+            marks.cancelled().into_iter().for_each(|range| dispatcher.on_cancelled(range));
             let waiters = DeliverableWaiters::default();
             subscriptions.insert(
                 id,
@@ -101,6 +106,7 @@ impl Shard {
             retention,
             journal: JournalWriter::open(found.replace_cursors),
             subscriptions,
+            marks,
             publishes: VecDeque::new(),
             journaled: HashMap::new(),
             reads: WaitingReads::default(),
@@ -127,6 +133,7 @@ impl Shard {
         let (dead_letters, waiters) = (settings.dead_letters, DeliverableWaiters::default());
         let subscribed = Subscribed { dispatcher, configured: true, dead_letters, letters_under_way: 0, waiters };
         open.subscriptions.insert(settings.id, subscribed);
+        open.pass_over_cancelled(settings.id);
         open.record_changes(settings.id);
         open.journaled.insert(request, WaitingAck::Applying(applying));
         open.journal.release_when_durable(request);
@@ -134,7 +141,7 @@ impl Shard {
 
     fn open_subscription(&mut self, partition: TopicPartition, settings: SubscriptionSettings, applying: Rc<Applying>) {
         let Ok(open) = self.open(partition) else { return };
-        if let Some(subscribed) = open.subscriptions.get_mut(&settings.id) {
+        if let Some(subscribed) = open.subscriptions.get_mut(settings.id) {
             subscribed.dispatcher.set_policy(policy(&settings));
             subscribed.dispatcher.set_filter(settings.filter);
             subscribed.dead_letters = settings.dead_letters;
@@ -162,9 +169,17 @@ impl Shard {
     fn close_subscription(&mut self, partition: TopicPartition, subscription: SubscriptionId, applying: Rc<Applying>) {
         let request = self.new_request();
         let Ok(open) = self.open(partition) else { return };
-        if let Some(mut subscribed) = open.subscriptions.remove(&subscription) {
+        let is_marked = open.marks.forget(subscription);
+        if is_marked {
+            open.journal.record(subscription.redriven(), &[CursorChange::Removed]);
+        }
+        let removed = open.subscriptions.remove(subscription);
+        let is_known = is_marked || removed.is_some();
+        if let Some(mut subscribed) = removed {
             subscribed.waiters.refuse(&PartitionUnavailable::NotHere(partition));
             open.journal.record(subscription, &[CursorChange::Removed]);
+        }
+        if is_known {
             open.journaled.insert(request, WaitingAck::Applying(applying));
             open.journal.release_when_durable(request);
         }

@@ -7,7 +7,7 @@ use shard_core::{
     delivery::{DeadLetter, DeadLetterReason},
     format::{
         record::{Record, RecordHead},
-        record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
+        record_batch::{BatchBuilder, RecordBatch, Relay, UnassignedBatch},
     },
     model::{OffsetRange, PartitionIndex, Timestamp, TopicPartition},
 };
@@ -19,7 +19,7 @@ use crate::{
     event::ShardEvent,
     handle::ShardHandle,
     limits,
-    partition::Partition,
+    partition::Subscribed,
     request::PartitionSubscription,
     store::{AnyPartition, MessageStore as _, ReadFault},
 };
@@ -33,22 +33,24 @@ struct Journey {
 }
 
 impl Shard {
-    /// Sends off what the dispatchers of a partition have condemned, so many at a time.
-    pub(super) fn send_dead_letters(&self, open: &mut Partition) {
-        for (&subscription, subscribed) in &mut open.subscriptions {
-            let Some(target) = &subscribed.dead_letters else { continue };
-            let room = limits::DEAD_LETTERS_UNDER_WAY_MAX - subscribed.letters_under_way;
-            for letter in subscribed.dispatcher.take_condemned(room) {
-                subscribed.letters_under_way += 1;
-                let cursor = PartitionSubscription { partition: open.id, subscription };
-                let journey = Journey { cursor, letter, target: Arc::clone(target), condemned_at: Clock::wall() };
-                let (store, handle, mailbox) = (open.store.clone(), self.handle.clone(), self.mailbox.clone());
-                glommio::spawn_local(async move {
-                    let arrived = journey.make(&store, &handle).await;
-                    mailbox.push(ShardEvent::DeadLetter { cursor, letter, arrived });
-                })
-                .detach();
-            }
+    /// Sends off what a dispatcher has condemned, so much at a time.
+    pub(super) fn send_dead_letters(
+        &self,
+        cursor: PartitionSubscription,
+        subscribed: &mut Subscribed,
+        store: &AnyPartition,
+    ) {
+        let Some(target) = &subscribed.dead_letters else { return };
+        let room = limits::DEAD_LETTERS_UNDER_WAY_MAX - subscribed.letters_under_way;
+        for letter in subscribed.dispatcher.take_condemned(room) {
+            subscribed.letters_under_way += 1;
+            let journey = Journey { cursor, letter, target: Arc::clone(target), condemned_at: Clock::wall() };
+            let (store, handle, mailbox) = (store.clone(), self.handle.clone(), self.mailbox.clone());
+            glommio::spawn_local(async move {
+                let arrived = journey.make(&store, &handle).await;
+                mailbox.push(ShardEvent::DeadLetter { cursor, letter, arrived });
+            })
+            .detach();
         }
     }
 
@@ -135,6 +137,7 @@ impl Journey {
             out.extend_from_slice(record.payload);
             Ok::<_, Infallible>(())
         });
-        builder.finish(Codec::None, None).ok()
+        // Whatever its id: another letter may have the same one.
+        builder.finish_relayed(Relay::Everyone).ok()
     }
 }

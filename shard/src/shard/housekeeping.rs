@@ -20,8 +20,7 @@ impl Shard {
             let Ok(open) = self.open(partition) else { continue };
             open.alarm_at = None;
             open.log.on_deadline(now);
-            let subscriptions: Vec<_> = open.subscriptions.keys().copied().collect();
-            for subscription in subscriptions {
+            while let Some(subscription) = open.subscriptions.take_due(now) {
                 if let Ok(subscribed) = open.subscribed(subscription) {
                     subscribed.dispatcher.on_deadline(now);
                     subscribed.tell_the_time();
@@ -103,9 +102,7 @@ impl Shard {
             for waiting in open.reads.take_all() {
                 let _ = waiting.reply.send(Err(PartitionUnavailable::Stopping.into()));
             }
-            for subscribed in open.subscriptions.values_mut() {
-                subscribed.waiters.refuse(&PartitionUnavailable::Stopping);
-            }
+            open.subscriptions.for_each(|subscribed| subscribed.waiters.refuse(&PartitionUnavailable::Stopping));
         }
     }
 

@@ -4,14 +4,14 @@ use shard_core::{
     delivery::JournalEffect,
     format::record_batch::RecordBatch,
     log::{AppendEffect, AppendEvent},
-    model::TopicPartition,
+    model::{Monotonic, TopicPartition},
 };
 
-use super::{Shard, pulling::wake_waiters};
+use super::{Shard, pulling::wake_waiter};
 use crate::{
     event::{ShardEvent, StoreEvent},
     partition::{Partition, Slot, WaitingAck},
-    request::SubscriptionError,
+    request::{PartitionSubscription, SubscriptionError},
     store::{AnyPartition, AppendFault, CursorsStored, MessageStore as _},
 };
 
@@ -74,20 +74,34 @@ impl Shard {
         while let Some(effect) = open.log.poll_effect() {
             self.perform_log(open, effect);
         }
+        self.settle_subscriptions(open, now);
         while let Some(effect) = open.journal.poll_effect() {
             self.perform_journal(open, effect);
         }
-        wake_waiters(open, now);
-        self.send_dead_letters(open);
-        // Waking looks at deadlines, which may have brought messages back.
-        let subscriptions: Vec<_> = open.subscriptions.keys().copied().collect();
-        for subscription in subscriptions {
-            open.record_changes(subscription);
-        }
-        let deadline = open.next_deadline(now);
+        let deadline = open.next_deadline();
         if deadline != open.alarm_at {
             self.alarm.reset(open.id, open.alarm_at, deadline);
             open.alarm_at = deadline;
+        }
+    }
+
+    /// Wakes consumers, and sends dead letters off, of the subscriptions that something happened to.
+    fn settle_subscriptions(&self, open: &mut Partition, now: Monotonic) {
+        let high_watermark = open.log.high_watermark();
+        if open.served_to < high_watermark {
+            open.subscriptions.touch_waited_at();
+        }
+        while let Some(subscription) = open.subscriptions.take_touched() {
+            let Some(subscribed) = open.subscriptions.settling(subscription) else { continue };
+            wake_waiter(subscribed, now, high_watermark);
+            let cursor = PartitionSubscription { partition: open.id, subscription };
+            self.send_dead_letters(cursor, subscribed, &open.store);
+            // Waking looks at deadlines, which may have brought messages back.
+            let changes = subscribed.dispatcher.take_changes();
+            if !changes.is_empty() {
+                open.journal.record(subscription, &changes);
+            }
+            open.subscriptions.settle(subscription, now);
         }
     }
 
@@ -146,8 +160,8 @@ impl Shard {
     fn perform_journal(&mut self, open: &mut Partition, effect: JournalEffect) {
         match effect {
             JournalEffect::TakeSnapshot => {
-                let states = open.subscriptions.iter().map(|(&id, subscribed)| (id, subscribed.dispatcher.state()));
-                open.journal.replace(states);
+                let states = open.subscriptions.iter().map(|(id, subscribed)| (id, subscribed.dispatcher.state()));
+                open.journal.replace(states.chain(open.marks.states()));
             }
             JournalEffect::AppendCursors { entries } => {
                 self.have_stored(open, async move |store| StoreEvent::Cursors(store.append_cursors(entries).await));
@@ -160,6 +174,7 @@ impl Shard {
                 Some(WaitingAck::Done(reply)) => drop(reply.send(Ok(()))),
                 // If the consumer has gone, they are lost: that is what it asked for.
                 Some(WaitingAck::Pulled(pulled, reply)) => drop(reply.send(Ok(*pulled))),
+                Some(WaitingAck::Searched(answer)) => answer.give(),
                 Some(WaitingAck::Applying(applying)) => drop(applying),
                 None => {}
             },
@@ -169,6 +184,7 @@ impl Shard {
                 }
                 Some(WaitingAck::Done(reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
                 Some(WaitingAck::Pulled(_, reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
+                Some(WaitingAck::Searched(answer)) => answer.refuse(reason),
                 Some(WaitingAck::Applying(applying)) => drop(applying),
                 None => {}
             },

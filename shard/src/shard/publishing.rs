@@ -32,6 +32,7 @@ impl Shard {
                 self.await_deliverable(subscription, &partitions, reply);
             }
             Request::ReleaseConsumer { cursor, consumer } => self.release_consumer(cursor, consumer),
+            Request::Search { partition, search } => self.search(partition, search),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use shard_core::{
     delivery::LeaseRequest,
     format::record_batch::RecordBatch,
-    model::{Monotonic, OffsetRange, SubscriptionId, TopicPartition},
+    model::{Monotonic, Offset, OffsetRange, SubscriptionId, TopicPartition},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::ShardEvent,
-    partition::{Partition, Slot, WaitingAck},
+    partition::{Partition, Slot, Subscribed, WaitingAck},
     request::{
         ConsumerId, PartitionSubscription, PartitionUnavailable, PullRequest, Pulled, ReadError, Reply,
         SubscriptionError,
@@ -163,7 +163,7 @@ impl Shard {
     ) {
         let waiter: DeliverableWaiter = Rc::new(RefCell::new(Some(reply)));
         for &partition in partitions {
-            let added = self.open(partition).and_then(|open| match open.subscriptions.get_mut(&subscription) {
+            let added = self.open(partition).and_then(|open| match open.subscriptions.get_mut(subscription) {
                 Some(subscribed) => subscribed.waiters.push(Rc::clone(&waiter)),
                 None => Err(PartitionUnavailable::NotHere(partition)),
             });
@@ -187,19 +187,15 @@ impl Shard {
     }
 }
 
-/// Wakes as many gateways as there may be messages for; each that leaves some wakes the next when it has pulled.
-pub(super) fn wake_waiters(open: &mut Partition, now: Monotonic) {
-    let high_watermark = open.log.high_watermark();
-    for subscribed in open.subscriptions.values_mut() {
-        if subscribed.dispatcher.next_due().is_some() {
-            subscribed.tell_the_time();
-        }
-        let dispatcher = &mut subscribed.dispatcher;
-        // What was not looked at yet may be for them.
-        if dispatcher.next_deliverable(now, high_watermark).is_some() || dispatcher.scan_from(high_watermark).is_some()
-        {
-            subscribed.waiters.wake_one();
-        }
+/// Wakes a gateway if there may be messages for it; one that leaves some wakes the next when it has pulled.
+pub(super) fn wake_waiter(subscribed: &mut Subscribed, now: Monotonic, high_watermark: Offset) {
+    if subscribed.dispatcher.next_due().is_some() {
+        subscribed.tell_the_time();
+    }
+    let dispatcher = &mut subscribed.dispatcher;
+    // What was not looked at yet may be for them.
+    if dispatcher.next_deliverable(now, high_watermark).is_some() || dispatcher.scan_from(high_watermark).is_some() {
+        subscribed.waiters.wake_one();
     }
 }
 

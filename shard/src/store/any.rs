@@ -115,6 +115,10 @@ impl MessageStore for AnyPartition {
         ask!(self, partition => partition.find_time(at, end).await)
     }
 
+    fn scheduled_from(&self, from: Offset, at: Timestamp) -> Offset {
+        ask!(self, partition => partition.scheduled_from(from, at))
+    }
+
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
         ask!(self, partition => partition.truncate(to).await)
     }

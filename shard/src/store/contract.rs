@@ -90,6 +90,13 @@ pub trait MessageStore: Clone {
     /// See [`ReadFault`].
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault>;
 
+    /// An offset at or after `from` before which, from `from` on, no message is to be delivered after `at`: what lies between
+    /// need not be read to find those. A store that can't tell says `from`.
+    fn scheduled_from(&self, from: Offset, at: Timestamp) -> Offset {
+        let _ = at;
+        from
+    }
+
     /// Removes the batches that hold offset `to` or a later one, and returns the log's new end: `to`, or a lower offset
     /// if `to` lies within a batch. Durable when it returns. Only while nothing else is under way. Whoever keeps batches
     /// besides the store, as a tail cache does, has to let go of those from there on.
@@ -100,7 +107,8 @@ pub trait MessageStore: Clone {
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError>;
 
     /// Lets go of what `keep` does not ask to be kept at `now`, oldest first, acked or not, and returns where the log
-    /// starts then. It may keep more than asked, and let go of the rest in later rounds; the log's end never changes.
+    /// starts then. It may keep more than asked, and let go of the rest in later rounds; the log's end never changes. By its
+    /// age a message goes only once its time of delivery is as long ago; by bytes it goes all the same.
     ///
     /// What it let go of is gone for good: no crash brings it back.
     ///

@@ -13,6 +13,7 @@ mod connection;
 mod cursor_journal;
 mod error;
 mod guarded_stream;
+mod late_batches;
 mod link;
 mod log_reader;
 mod log_writer;

@@ -22,12 +22,14 @@ pub(crate) struct Writer {
     end: Offset,
     /// The time of the next batch.
     pub(crate) at_ms: i64,
+    /// When messages of the next batches are to be delivered.
+    pub(crate) deliver_at: Option<i64>,
 }
 
 impl Writer {
     /// Goes on where a partition was found to end.
     pub(crate) fn behind(found: &Found) -> Self {
-        Self { batches: Vec::new(), start: found.extent.end, end: found.extent.end, at_ms: 1_000 }
+        Self { batches: Vec::new(), start: found.extent.end, end: found.extent.end, at_ms: 1_000, deliver_at: None }
     }
 
     /// Goes on, at its own time, where a partition that has lost everything was found to end.
@@ -39,7 +41,7 @@ impl Writer {
     /// Makes the next batch, a second after the last one.
     pub(crate) fn next(&mut self, records: usize, payload_bytes: usize) -> RecordBatch {
         let codec = if records == 3 { Codec::Snappy } else { Codec::None };
-        let batch = batch(self.end, (records, payload_bytes), codec, self.at_ms);
+        let batch = batch(self.end, (records, payload_bytes), codec, (self.at_ms, self.deliver_at));
         self.end = batch.offsets().end;
         self.at_ms += 1_000;
         self.batches.push(batch.clone());
@@ -83,7 +85,12 @@ impl Writer {
     }
 }
 
-fn batch(base: Offset, (records, payload_bytes): (usize, usize), codec: Codec, at_ms: i64) -> RecordBatch {
+fn batch(
+    base: Offset,
+    (records, payload_bytes): (usize, usize),
+    codec: Codec,
+    (at_ms, deliver_at): (i64, Option<i64>),
+) -> RecordBatch {
     let mut builder = BatchBuilder::new(payload_bytes);
     for record in 0..records {
         let id = format!("{base}-{record}");
@@ -93,7 +100,7 @@ fn batch(base: Offset, (records, payload_bytes): (usize, usize), codec: Codec, a
             content_type: "text/plain",
             priority: 4,
             ttl_ms: None,
-            deliver_at: None,
+            deliver_at: deliver_at.map(Timestamp::from_millis),
         };
         let Ok(()) = builder.push(&head, &[], |out| {
             out.resize(out.len() + payload_bytes, u8::try_from(record % 251).unwrap());

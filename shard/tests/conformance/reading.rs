@@ -1,7 +1,10 @@
 //! Reads: by offset, by time, within bounds.
 
 use shard::store::{MessageStore as _, ReadFault};
-use shard_core::model::{Offset, OffsetRange, Timestamp};
+use shard_core::{
+    format::record_batch::RecordBatch,
+    model::{Offset, OffsetRange, Timestamp},
+};
 
 use crate::{
     batches::Writer,
@@ -80,4 +83,24 @@ pub(crate) async fn a_time_leads_to_the_first_batch_that_reaches_it(factory: imp
     // What lies at the given end or behind it is not looked at.
     let early = writer.start.plus(10);
     assert_eq!(store.find_time(writer.batches[20].header().base_timestamp, early).await.unwrap(), early);
+}
+
+pub(crate) async fn what_is_scheduled_is_never_passed_over(factory: impl Factory) {
+    let opened = open(&factory.start().await).await;
+    let mut writer = Writer::behind(&opened.found);
+    for step in 0..30 {
+        writer.deliver_at = (step % 10 == 7).then_some(step * 1_000);
+        writer.append(&opened.store, 1, 6_000).await;
+    }
+    let end = writer.end();
+    for from in (0..=30).map(|step| writer.start.plus(step)) {
+        for at in [0, 7_000, 17_000, 27_000] {
+            let found = opened.store.scheduled_from(from, Timestamp::from_millis(at));
+            let is_late = |batch: &&RecordBatch| {
+                batch.offsets().start >= from && batch.latest_deliver_at() > Some(Timestamp::from_millis(at))
+            };
+            let late = writer.batches.iter().find(is_late).map_or(end, |batch| batch.offsets().start);
+            assert!(found >= from && found <= late, "{from}, {at} ms: {found}, and {late} is late");
+        }
+    }
 }

@@ -98,3 +98,32 @@ pub(crate) async fn an_emptied_log_goes_on_at_its_end<F: Factory>(factory: F) {
     writer.append(&opened.store, 3, 100).await;
     assert_eq!(read_all(&opened.store, writer.range()).await, writer.batches);
 }
+
+pub(crate) async fn a_message_that_is_delivered_late_is_kept_from_then_on<F: Factory>(factory: F) {
+    let opened = open(&factory.start().await).await;
+    let mut writer = Writer::behind(&opened.found);
+    writer.append(&opened.store, 20, 6_000).await;
+    writer.deliver_at = Some(1_000_000);
+    writer.append(&opened.store, 1, 6_000).await;
+    writer.deliver_at = None;
+    writer.append(&opened.store, 20, 6_000).await;
+    let late = writer.batches[20].offsets().start;
+    // Everything was taken long ago; a store that was just opened knows of the late one all the same.
+    let opened = if F::SURVIVES {
+        drop(opened);
+        open(&factory.start().await).await
+    } else {
+        opened
+    };
+    let start = retain(&opened.store, 1_010_000, keep_ms(10_000)).await;
+    assert!(start > writer.start && start <= late, "{start} of {} to {late}", writer.start);
+    writer.trim(start);
+    assert_eq!(read_all(&opened.store, writer.range()).await, writer.batches);
+    let (bytes, end) = (Some(1), writer.end());
+    let over = retain(&opened.store, 1_010_001 + 60_000, keep_ms(10_000)).await;
+    assert_eq!(over, end, "its time has come, and passed");
+    writer.deliver_at = Some(1 << 40);
+    writer.append(&opened.store, 40, 6_000).await;
+    let start = retain(&opened.store, 1_100_000, Retention { age: None, bytes }).await;
+    assert!(start > end, "what is too much goes whenever it is delivered");
+}

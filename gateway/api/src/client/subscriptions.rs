@@ -6,6 +6,8 @@ use hyper::Method;
 
 use super::target::Target;
 use super::{Client, ClientError, Created, Request, Tagged};
+use crate::consume::DeliveredMessage;
+use crate::letters::{RedriveRequest, RedriveResponse};
 use crate::page::Page;
 use crate::subscriptions::{SeekRequest, SeekResponse, Subscription, SubscriptionSettings, SubscriptionSummary};
 
@@ -66,6 +68,32 @@ impl Client {
     pub async fn delete_subscription(&self, subscription: &str, if_match: Option<&str>) -> Result<(), ClientError> {
         let request = Request::new(Method::DELETE, target(subscription).into_string()).if_match(if_match)?;
         self.call(request, Duration::ZERO).await.map(drop)
+    }
+
+    /// One page of the dead letters of a subscription; it may be empty although there are more.
+    ///
+    /// # Errors
+    /// The subscription has no topic for them, the page token is refused, or the node could not be asked.
+    pub async fn dead_letters(
+        &self,
+        subscription: &str,
+        page_size: Option<u32>,
+        page_token: Option<&str>,
+    ) -> Result<Page<DeliveredMessage>, ClientError> {
+        let target = target(subscription).segment("dead-letters");
+        self.get(target.query_if("page_size", page_size).query_if("page_token", page_token)).await?.json()
+    }
+
+    /// Sends dead letters back to where they came from. Never repeated by the client.
+    ///
+    /// # Errors
+    /// Nothing was sent back; if the connection is lost, some may have been.
+    pub async fn redrive(
+        &self,
+        subscription: &str,
+        request: &RedriveRequest<'_>,
+    ) -> Result<RedriveResponse, ClientError> {
+        self.post(target(subscription).segment("redrive"), request, Duration::ZERO).await?.json()
     }
 
     /// Moves a subscription's cursors.

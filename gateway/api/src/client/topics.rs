@@ -7,6 +7,7 @@ use hyper::Method;
 use super::target::Target;
 use super::{Answer, Client, ClientError, Created, Request, Tagged};
 use crate::page::Page;
+use crate::scheduled::ScheduledMessage;
 use crate::topics::{Topic, TopicSettings, TopicSummary};
 
 impl Client {
@@ -61,6 +62,36 @@ impl Client {
     pub async fn delete_topic(&self, topic: &str, if_match: Option<&str>) -> Result<(), ClientError> {
         let request = Request::new(Method::DELETE, target(topic).into_string()).if_match(if_match)?;
         self.call(request, Duration::ZERO).await.map(drop)
+    }
+
+    /// One page of the messages that wait for their time; it may be empty although there are more.
+    ///
+    /// # Errors
+    /// There is no such topic, the page token is refused, or the node could not be asked.
+    pub async fn scheduled(
+        &self,
+        topic: &str,
+        page_size: Option<u32>,
+        page_token: Option<&str>,
+    ) -> Result<Page<ScheduledMessage>, ClientError> {
+        let target = target(topic).segment("scheduled");
+        self.get(target.query_if("page_size", page_size).query_if("page_token", page_token)).await?.json()
+    }
+
+    /// Has the messages with this id, as far as they wait for their time, not be delivered; only the one at this partition
+    /// and offset, if they are given.
+    ///
+    /// # Errors
+    /// None is waiting; or it is not known whether all are cancelled.
+    pub async fn cancel_scheduled(
+        &self,
+        topic: &str,
+        id: &str,
+        (partition, offset): (Option<u32>, Option<u64>),
+    ) -> Result<(), ClientError> {
+        let target = target(topic).segment("scheduled").segment(id);
+        let target = target.query_if("partition", partition).query_if("offset", offset);
+        self.call(Request::new(Method::DELETE, target.into_string()), Duration::ZERO).await.map(drop)
     }
 }
 

@@ -79,6 +79,8 @@ codes! {
     TopicNotFound = "topic_not_found", 404, "Topic not found", final;
     /// The topic has no such partition.
     PartitionNotFound = "partition_not_found", 404, "Partition not found", final;
+    /// No message with this id waits for its time; it may have been delivered.
+    NotScheduled = "not_scheduled", 404, "Not scheduled", final;
     /// There is no such subscription.
     SubscriptionNotFound = "subscription_not_found", 404, "Subscription not found", final;
     /// The path doesn't take this method; `Allow` says which it takes.
@@ -91,6 +93,8 @@ codes! {
     TopicExists = "topic_exists", 409, "Topic exists", final;
     /// The subscription is there, with another configuration.
     SubscriptionExists = "subscription_exists", 409, "Subscription exists", final;
+    /// The subscription has no topic for dead letters.
+    NoDeadLetterTopic = "no_dead_letter_topic", 409, "No dead-letter topic", final;
     /// The partitions have been assigned anew since.
     StaleGeneration = "stale_generation", 409, "Stale generation", final;
     /// The message has been leased again, or is no longer leased.

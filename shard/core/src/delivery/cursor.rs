@@ -54,6 +54,31 @@ impl Cursor {
         end.since(start) - already
     }
 
+    /// Acks ranges in any order. Many at once cost a sort and one walk over what there was, and not a search each.
+    pub fn ack_all(&mut self, mut acked: Vec<OffsetRange>) {
+        if acked.len() < self.ranges.len() / 16 {
+            for range in acked {
+                self.ack_range(range);
+            }
+            return;
+        }
+        acked.extend(self.acked_ranges());
+        acked.retain(|range| range.start < range.end && range.end > self.floor);
+        acked.sort_unstable_by_key(|range| range.start);
+        let mut joined: Vec<(Offset, Offset)> = Vec::new();
+        let mut floor = self.floor;
+        for OffsetRange { start, end } in acked {
+            match joined.last_mut() {
+                _ if start <= floor => floor = floor.max(end),
+                Some((_, last)) if start <= *last => *last = end.max(*last),
+                Some(_) | None => joined.push((start, end)),
+            }
+        }
+        self.floor = floor;
+        self.acked_above = joined.iter().map(|&(start, end)| end.since(start)).sum();
+        self.ranges = joined.into_iter().collect();
+    }
+
     /// Acks every offset below `to`; returns how many were not acked before.
     pub fn ack_below(&mut self, to: Offset) -> u64 {
         self.ack_range(OffsetRange::new(self.floor, to))

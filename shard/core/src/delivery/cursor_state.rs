@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Cursor;
 use crate::{
     format::cursor_journal::{CursorChange, CursorSnapshot},
-    model::Offset,
+    model::{Offset, OffsetRange},
 };
 
 /// The durable side of a dispatcher: it is changed by [`CursorChange`]s alone, in memory as in a replay.
@@ -27,9 +27,7 @@ impl CursorState {
     #[must_use]
     pub fn from_snapshot(snapshot: &CursorSnapshot) -> Self {
         let mut state = Self::new(snapshot.floor);
-        for &range in &snapshot.acked {
-            state.cursor.ack_range(range);
-        }
+        state.cursor.ack_all(snapshot.acked.clone());
         state.leases_from = snapshot.leases_from;
         state.attempts = snapshot.attempts.iter().copied().filter(|&(at, _)| !state.cursor.is_acked(at)).collect();
         state
@@ -56,6 +54,13 @@ impl CursorState {
             CursorChange::Removed => *self = Self::default(),
             CursorChange::Snapshot(snapshot) => *self = Self::from_snapshot(snapshot),
         }
+    }
+
+    /// Makes many acks at once, in any order; they have to be all there are between two changes of another kind, but for
+    /// attempts.
+    pub fn ack_all(&mut self, acked: Vec<OffsetRange>) {
+        self.cursor.ack_all(acked);
+        self.attempts.retain(|&offset, _| !self.cursor.is_acked(offset));
     }
 
     /// Acks what lies below `to`, as retention does: the next start does it again, so no change is recorded.

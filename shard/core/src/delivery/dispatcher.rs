@@ -25,6 +25,7 @@ use crate::{
 /// others in sets ordered by who is next, and so is what comes back.
 #[derive(Debug)]
 pub struct Dispatcher {
+    subscription: SubscriptionId,
     signer: LeaseSigner,
     policy: DeliveryPolicy,
     filter: Option<Arc<Filter>>,
@@ -183,6 +184,7 @@ impl Dispatcher {
     #[must_use]
     pub fn resume(identity: DispatcherIdentity, policy: DeliveryPolicy, state: CursorState) -> Self {
         Self {
+            subscription: identity.subscription,
             signer: LeaseSigner::new(identity.key, identity.subscription, identity.partition),
             policy,
             filter: None,
@@ -266,6 +268,14 @@ impl Dispatcher {
         lost
     }
 
+    /// Messages were cancelled: they are passed over as if they were acked, whoever holds one.
+    ///
+    /// No change is recorded: the driver calls this again after a restart and after a seek, before anything is leased.
+    pub fn on_cancelled(&mut self, range: OffsetRange) {
+        self.outstanding.remove_in(range);
+        self.apply(&CursorChange::Acked(range));
+    }
+
     /// The changes since the last call, in order, for the journal; to be taken after every call that may make some.
     #[must_use]
     pub fn take_changes(&mut self) -> Vec<CursorChange> {
@@ -336,9 +346,10 @@ impl Dispatcher {
         self.lookahead = Lookahead::new(self.state.cursor().floor());
     }
 
-    fn change(&mut self, change: CursorChange) {
-        self.state.apply(&change);
-        match &change {
+    /// Makes a change that holds in memory alone.
+    fn apply(&mut self, change: &CursorChange) {
+        self.state.apply(change);
+        match change {
             CursorChange::Acked(range) => self.lookahead.on_acked(*range, self.wall),
             CursorChange::AckedBelow { to } => self.lookahead.on_acked(OffsetRange::new(Offset::ZERO, *to), self.wall),
             CursorChange::Opened { .. }
@@ -349,6 +360,10 @@ impl Dispatcher {
         }
         // What is acked need not be looked at.
         self.lookahead.on_scanned(self.state.cursor().floor());
+    }
+
+    fn change(&mut self, change: CursorChange) {
+        self.apply(&change);
         if let (Some(CursorChange::Acked(last)), CursorChange::Acked(range)) = (self.changes.last_mut(), &change)
             && last.end == range.start
         {

@@ -11,9 +11,11 @@ use crate::{
 
 mod files;
 mod recovery;
+mod replay;
 
 pub use files::{JournalFiles, JournalWrite};
-pub use recovery::{JournalError, JournalFile, RecoveredJournal, TornTail, recover, replay_entries};
+pub use recovery::{JournalError, JournalFile, RecoveredJournal, TornTail, recover};
+pub use replay::CursorReplay;
 
 /// Orders the changes of one partition's cursors on their way to the store, whatever store that is.
 ///

@@ -3,13 +3,14 @@
 //! It is written when a segment is sealed and when a node stops cleanly; a missing or damaged one is rebuilt by a scan.
 //!
 //! ```text
-//!  0 u32 magic "PSIX"                         32 u64 base offset of the segment
-//!  4 u8  version, 3 zero bytes                40 u64 end offset: the first one after the segment
-//!  8 u32 CRC-32C of 0..8 and 12..end          48 u64 length of the segment, whole blocks
-//! 12 u32 number of entries                    56 i64 latest timestamp in the segment, ms
-//! 16 u64 topic                                64 the entries, 24 bytes each, in rising order:
+//!  0 u32 magic "PSIX"                         40 u64 end offset: the first one after the segment
+//!  4 u8  version, 3 zero bytes                48 u64 length of the segment, whole blocks
+//!  8 u32 CRC-32C of 0..8 and 12..end          56 i64 latest timestamp in the segment, ms
+//! 12 u32 number of entries                    64 i64 latest time of delivery in the segment, ms
+//! 16 u64 topic                                72 the entries, 24 bytes each, in rising order:
 //! 24 u32 partition                               u64 offset, u64 position,
 //! 28 u32 last leader epoch in the segment        i64 latest timestamp before it in the segment, ms
+//! 32 u64 base offset of the segment
 //! ```
 //! The latest timestamp *before* a batch finds a time although the clock may have jumped: whatever lies before an entry
 //! whose field is earlier than the time sought is earlier too.
@@ -26,11 +27,11 @@ use crate::{
 /// The first bytes of an index file, `PSIX`.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"PSIX");
 /// The version this code writes, and the only one it reads.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The size of the largest index file.
 pub const INDEX_BYTES_MAX: usize = HEADER_BYTES + limits::INDEX_ENTRIES_MAX * ENTRY_BYTES;
 
-const HEADER_BYTES: usize = 64;
+const HEADER_BYTES: usize = 72;
 const ENTRY_BYTES: usize = 24;
 
 /// An index file, decoded.
@@ -48,6 +49,8 @@ pub struct OffsetIndexFile {
     pub last_epoch: LeaderEpoch,
     /// The latest timestamp in the segment; the earliest there is if it holds no batch.
     pub max_timestamp: Timestamp,
+    /// The latest time at which a message in the segment is to be delivered; the earliest there is if none has one.
+    pub max_deliver_at: Timestamp,
     /// Some of its batches, in rising order.
     pub entries: Vec<IndexEntry>,
 }
@@ -102,6 +105,7 @@ impl OffsetIndexFile {
         put(&mut bytes, 40, &self.end_offset.get().to_le_bytes());
         put(&mut bytes, 48, &self.segment_bytes.to_le_bytes());
         put(&mut bytes, 56, &self.max_timestamp.as_millis().to_le_bytes());
+        put(&mut bytes, 64, &self.max_deliver_at.as_millis().to_le_bytes());
         for entry in &self.entries {
             bytes.extend_from_slice(&entry.offset.get().to_le_bytes());
             bytes.extend_from_slice(&entry.position.to_le_bytes());
@@ -148,6 +152,7 @@ impl OffsetIndexFile {
             segment_bytes: u64_at(header, 48),
             last_epoch: LeaderEpoch::new(u32_at(header, 28)),
             max_timestamp: Timestamp::from_millis(i64_at(header, 56)),
+            max_deliver_at: Timestamp::from_millis(i64_at(header, 64)),
             entries: entries.map(decode_entry).collect(),
         };
         index.check_order()?;
@@ -202,14 +207,15 @@ mod tests {
             segment_bytes: 204_800,
             last_epoch: LeaderEpoch::new(5),
             max_timestamp: Timestamp::from_millis(1_700_000_000_777),
+            max_deliver_at: Timestamp::from_millis(1_700_000_500_000),
             entries: vec![entry(42, 4_096, i64::MIN), entry(300, 70_123, 1_700_000_000_001)],
         }
     }
 
     #[test]
-    fn offset_index_v1_is_frozen() {
+    fn offset_index_v2_is_frozen() {
         let bytes = index().encode();
-        assert_golden("offset_index.v1.hex", &bytes);
+        assert_golden("offset_index.v2.hex", &bytes);
         assert_eq!(OffsetIndexFile::decode(&bytes), Ok(index()));
     }
 

@@ -10,6 +10,8 @@
 //! ```
 //! An attribute is a `u16` name length, a `u16` value length, the name and the value.
 
+use std::fmt;
+
 use crate::{
     limits,
     model::{Offset, Timestamp},
@@ -85,6 +87,19 @@ pub enum RecordError {
     UnknownFlags { flags: u8 },
     #[error("the record's {field} breaks its rule")]
     Field { field: &'static str },
+}
+
+/// As clients see it.
+impl fmt::Display for MessageId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Uuid(bytes) => bytes.iter().enumerate().try_for_each(|(at, byte)| {
+                let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+                write!(f, "{hyphen}{byte:02x}")
+            }),
+        }
+    }
 }
 
 impl RecordHead<'_> {
@@ -348,6 +363,12 @@ mod tests {
             Err("refused")
         });
         assert_eq!((refused, out.as_slice()), (Err("refused"), b"before".as_slice()));
+    }
+
+    #[test]
+    fn an_id_reads_as_clients_see_it() {
+        assert_eq!(MessageId::Uuid(*b"0123456789abcdef").to_string(), "30313233-3435-3637-3839-616263646566");
+        assert_eq!(MessageId::Text("order-17").to_string(), "order-17");
     }
 
     #[test]

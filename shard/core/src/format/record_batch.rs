@@ -4,8 +4,9 @@
 //!  0 u32 magic "PSRB"                    36 u32 CRC-32C of everything from 40 on
 //!  4 u8  version                         40 u32 record count
 //!  5 u8  attributes: bits 0-2 codec,     44 u32 first sequence of the producer
-//!        bit 3 has a producer,           48 u64 producer id
-//!        bit 4 marked
+//!        bit 3 has a producer,           48 u64 producer id, or the subscription of a relayed batch
+//!        bit 4 marked, bit 5 scheduled,
+//!        bit 6 relayed
 //!  6 u16 producer epoch                  56 u32 last timestamp - base timestamp, ms
 //!  8 u32 length of what follows at 64    60 u32 uncompressed length of the records
 //! 12 u32 CRC-32C of 0..12 and 16..40     64 the records, one behind the other, perhaps compressed
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{
     limits,
-    model::{LeaderEpoch, Offset, OffsetRange, Timestamp},
+    model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp},
 };
 
 /// The first bytes of every batch, `PSRB`.
@@ -44,7 +45,11 @@ const CODEC_MASK: u8 = 0b0000_0111;
 const FLAG_PRODUCER: u8 = 0b0000_1000;
 /// Some record has a priority of its own, a time to live or a time of delivery: who delivers has to look at the records.
 const FLAG_MARKED: u8 = 0b0001_0000;
-const FLAGS_KNOWN: u8 = CODEC_MASK | FLAG_PRODUCER | FLAG_MARKED;
+/// Some record has a time of delivery: who lists them, or lets go of them, has to look at the records.
+const FLAG_SCHEDULED: u8 = 0b0010_0000;
+/// The broker wrote it itself; a relayed batch has no producer.
+const FLAG_RELAYED: u8 = 0b0100_0000;
+const FLAGS_KNOWN: u8 = CODEC_MASK | FLAG_PRODUCER | FLAG_MARKED | FLAG_SCHEDULED | FLAG_RELAYED;
 
 /// How the records of a batch are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +74,17 @@ pub struct Producer {
     pub first_sequence: u32,
 }
 
+/// Whom the broker wrote a batch for by itself, of messages that it has had before: dead letters, and those sent back.
+///
+/// Their ids were looked up when they came first; they are no repeats, and nothing is a repeat of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relay {
+    /// For whoever reads the topic.
+    Everyone,
+    /// For one subscription; to all others the messages are as good as acked.
+    To(SubscriptionId),
+}
+
 /// The header of a batch, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchHeader {
@@ -78,6 +94,10 @@ pub struct BatchHeader {
     pub producer: Option<Producer>,
     /// Whether some record has a priority of its own, a time to live or a time of delivery.
     pub marked: bool,
+    /// Whether some record has a time of delivery.
+    pub scheduled: bool,
+    /// Whom the broker wrote it for, if it did so itself.
+    pub relay: Option<Relay>,
     /// The offset of the first record.
     pub base_offset: Offset,
     /// When the broker took the first record.
@@ -117,6 +137,7 @@ pub struct BatchBuilder {
     bytes: Vec<u8>,
     record_count: u32,
     marked: bool,
+    scheduled: bool,
     given_ids: GivenIds,
 }
 
@@ -152,6 +173,8 @@ pub enum BatchError {
     Timestamps,
     #[error("that a record has a priority or a time of its own stands in the header, or in a record, alone")]
     Marked,
+    #[error("the batch says that a broker has relayed it, which is not for a publisher to say")]
+    Relayed,
     #[error("{bytes} bytes follow the last record")]
     TrailingBytes { bytes: usize },
 }
@@ -162,7 +185,7 @@ impl BatchBuilder {
     pub fn new(capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + capacity);
         bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        Self { bytes, record_count: 0, marked: false, given_ids: GivenIds::default() }
+        Self { bytes, record_count: 0, marked: false, scheduled: false, given_ids: GivenIds::default() }
     }
 
     /// Adds a record; `payload` appends its payload bytes.
@@ -205,7 +228,24 @@ impl BatchBuilder {
     ///
     /// # Errors
     /// An empty batch, and one over its limits, are refused.
-    pub fn finish(mut self, codec: Codec, producer: Option<Producer>) -> Result<UnassignedBatch, BatchError> {
+    pub fn finish(self, codec: Codec, producer: Option<Producer>) -> Result<UnassignedBatch, BatchError> {
+        self.close(codec, producer, None)
+    }
+
+    /// Closes a batch of messages that the broker has had before.
+    ///
+    /// # Errors
+    /// An empty batch, and one over its limits, are refused.
+    pub fn finish_relayed(self, relay: Relay) -> Result<UnassignedBatch, BatchError> {
+        Self { given_ids: GivenIds::default(), ..self }.close(Codec::None, None, Some(relay))
+    }
+
+    fn close(
+        mut self,
+        codec: Codec,
+        producer: Option<Producer>,
+        relay: Option<Relay>,
+    ) -> Result<UnassignedBatch, BatchError> {
         check_count(self.record_count)?;
         check_size(self.bytes.len())?;
         let records = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
@@ -222,6 +262,8 @@ impl BatchBuilder {
             codec,
             producer,
             marked: self.marked,
+            scheduled: self.scheduled,
+            relay,
             base_offset: Offset::ZERO,
             base_timestamp: Timestamp::default(),
             leader_epoch: LeaderEpoch::default(),
@@ -240,6 +282,7 @@ impl BatchBuilder {
         self.given_ids.note(self.record_count, head.id);
         self.record_count += 1;
         self.marked |= head.is_marked();
+        self.scheduled |= head.deliver_at.is_some();
     }
 }
 
@@ -344,6 +387,19 @@ impl RecordBatch {
         if rest.is_empty() { Ok(()) } else { Err(BatchError::TrailingBytes { bytes: rest.len() }) }
     }
 
+    /// The latest time at which one of its records is to be delivered, if any has one; no later than the longest delay
+    /// allows, whatever a record says. Costs nothing for a batch without.
+    #[must_use]
+    pub fn latest_deliver_at(&self) -> Option<Timestamp> {
+        if !self.header.scheduled {
+            return None;
+        }
+        let mut latest = None;
+        // What can't be read is not delivered either.
+        let _ = self.for_each_record(|record| latest = latest.max(record.head.deliver_at));
+        latest.map(|latest| latest.min(self.header.last_timestamp().plus_millis(limits::DELAY_MS_MAX)))
+    }
+
     /// The records' bytes, decompressed where they are compressed.
     fn records_bytes(&self) -> Result<Cow<'_, [u8]>, BatchError> {
         let body = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
@@ -397,10 +453,8 @@ impl BatchHeader {
     /// Writes the header over the first bytes of a whole batch, and computes both checksums.
     fn encode(&self, batch: &mut [u8]) {
         let producer = self.producer.unwrap_or(Producer { id: 0, epoch: 0, first_sequence: 0 });
-        let producer_flag = if self.producer.is_some() { FLAG_PRODUCER } else { 0 };
-        let flags = producer_flag | if self.marked { FLAG_MARKED } else { 0 };
         put(batch, 0, &MAGIC.to_le_bytes());
-        put(batch, 4, &[VERSION, self.codec.to_bits() | flags]);
+        put(batch, 4, &[VERSION, self.attributes()]);
         put(batch, 6, &producer.epoch.to_le_bytes());
         put(batch, 8, &self.body_length.to_le_bytes());
         put(batch, 16, &self.base_offset.get().to_le_bytes());
@@ -408,12 +462,37 @@ impl BatchHeader {
         put(batch, 32, &self.leader_epoch.get().to_le_bytes());
         put(batch, 40, &self.record_count.to_le_bytes());
         put(batch, 44, &producer.first_sequence.to_le_bytes());
-        put(batch, 48, &producer.id.to_le_bytes());
+        put(batch, 48, &self.relay.map_or(producer.id, Relay::to_bits).to_le_bytes());
         put(batch, 56, &self.last_timestamp_delta.to_le_bytes());
         put(batch, 60, &self.uncompressed_length.to_le_bytes());
         let body_crc = crc32c(&[batch.get(40..).unwrap_or_default()]);
         put(batch, 36, &body_crc.to_le_bytes());
         seal_header(batch);
+    }
+
+    fn attributes(&self) -> u8 {
+        let flags = [
+            (self.producer.is_some(), FLAG_PRODUCER),
+            (self.marked, FLAG_MARKED),
+            (self.scheduled, FLAG_SCHEDULED),
+            (self.relay.is_some(), FLAG_RELAYED),
+        ];
+        let set = flags.into_iter().filter(|(is_set, _)| *is_set);
+        set.fold(self.codec.to_bits(), |attributes, (_, flag)| attributes | flag)
+    }
+}
+
+impl Relay {
+    /// The metadata gives no subscription the number 0.
+    const fn to_bits(self) -> u64 {
+        match self {
+            Self::Everyone => 0,
+            Self::To(subscription) => subscription.get(),
+        }
+    }
+
+    const fn from_bits(bits: u64) -> Self {
+        if bits == 0 { Self::Everyone } else { Self::To(SubscriptionId::new(bits)) }
     }
 }
 
@@ -452,16 +531,20 @@ fn decode_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
     if version != VERSION {
         return Err(BatchError::Version { found: version });
     }
-    let codec = Codec::from_bits(attributes & CODEC_MASK).filter(|_| attributes & !FLAGS_KNOWN == 0);
+    let (relayed, has_producer) = (attributes & FLAG_RELAYED != 0, attributes & FLAG_PRODUCER != 0);
+    let is_known = attributes & !FLAGS_KNOWN == 0 && !(relayed && has_producer);
+    let codec = Codec::from_bits(attributes & CODEC_MASK).filter(|_| is_known);
     let record_count = u32_at(header, 40);
     let header = BatchHeader {
         codec: codec.ok_or(BatchError::Attributes { attributes })?,
-        producer: (attributes & FLAG_PRODUCER != 0).then(|| Producer {
+        producer: has_producer.then(|| Producer {
             id: u64::from_le_bytes(array_at(header, 48)),
             epoch: u16::from_le_bytes(array_at(header, 6)),
             first_sequence: u32_at(header, 44),
         }),
         marked: attributes & FLAG_MARKED != 0,
+        scheduled: attributes & FLAG_SCHEDULED != 0,
+        relay: relayed.then(|| Relay::from_bits(u64::from_le_bytes(array_at(header, 48)))),
         base_offset: Offset::new(u64::from_le_bytes(array_at(header, 16))),
         base_timestamp: Timestamp::from_millis(i64::from_le_bytes(array_at(header, 24))),
         leader_epoch: LeaderEpoch::new(u32_at(header, 32)),

@@ -38,7 +38,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Whether what was taken at `taken` need not be kept any longer for its age.
+    /// Whether what was taken, or was last to be delivered, at `taken` need not be kept any longer for its age.
     #[must_use]
     pub fn has_passed(&self, taken: Timestamp, now: Timestamp) -> bool {
         self.age.is_some_and(|kept| {

@@ -11,6 +11,8 @@ pub(super) struct Flush {
     pub(super) offsets: OffsetRange,
     /// The newest time of a record in it.
     pub(super) newest: Timestamp,
+    /// The latest time at which one of its messages is to be delivered, if any has one.
+    pub(super) deliver_at: Option<Timestamp>,
     /// The epoch of its last batch.
     pub(super) epoch: LeaderEpoch,
     /// Without padding.
@@ -26,6 +28,7 @@ impl Flush {
         Some(Self {
             offsets: OffsetRange::new(first.offsets().start, last.offsets().end),
             newest: batches.iter().map(|batch| batch.header().last_timestamp()).max()?,
+            deliver_at: batches.iter().filter_map(RecordBatch::latest_deliver_at).max(),
             epoch: last.header().leader_epoch,
             bytes: batches.iter().map(length).sum(),
             first_bytes: length(first),

@@ -107,7 +107,7 @@ mod tests {
     fn index() -> OffsetIndexFile {
         let mut segment = Segment::new(Offset::ZERO, Timestamp::default());
         for offset in 0..4 {
-            segment.note(position(offset), batch_at(offset, 10).header());
+            segment.note(position(offset), batch_at(offset, 10).header(), None);
         }
         segment.end = position(3) + limits::BLOCK_BYTES;
         segment.to_index(HERE, Offset::new(4))

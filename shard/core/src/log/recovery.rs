@@ -265,7 +265,7 @@ impl LogRecovery {
             return Err(format!("a batch of leader epoch {epoch} follows one of {}", self.epoch));
         }
         let segment = self.segments.last_mut().expect("`begin` came first");
-        segment.note(position, batch.header());
+        segment.note(position, batch.header(), batch.latest_deliver_at());
         segment.end = (position + widen(batch.bytes().len())).next_multiple_of(limits::BLOCK_BYTES);
         (self.next, self.epoch) = (Some(offsets.end), epoch);
         Ok(())

@@ -19,6 +19,8 @@ pub struct Segment {
     pub end: u64,
     /// The newest time of a record in it.
     pub newest: Timestamp,
+    /// The latest time at which a message in it is to be delivered; the earliest there is if none has one.
+    pub deliver_at: Timestamp,
     /// When it was begun: none of its records is older.
     pub created: Timestamp,
     /// The epoch of its last batch.
@@ -33,9 +35,10 @@ impl Segment {
     /// A segment that holds its header alone.
     #[must_use]
     pub const fn new(base: Offset, created: Timestamp) -> Self {
-        let (newest, epoch) = (Timestamp::from_millis(i64::MIN), LeaderEpoch::new(0));
+        let (newest, deliver_at) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MIN));
+        let epoch = LeaderEpoch::new(0);
         let (end, interval) = (limits::BLOCK_BYTES, limits::INDEX_INTERVAL_BYTES);
-        Self { base, end, newest, created, epoch, index: Vec::new(), interval }
+        Self { base, end, newest, deliver_at, created, epoch, index: Vec::new(), interval }
     }
 
     /// A segment as its index file describes it.
@@ -45,6 +48,7 @@ impl Segment {
             base: file.base_offset,
             end: file.segment_bytes,
             newest: file.max_timestamp,
+            deliver_at: file.max_deliver_at,
             created,
             epoch: file.last_epoch,
             index: file.entries,
@@ -52,18 +56,20 @@ impl Segment {
         }
     }
 
-    /// Forgets the batches from `entry` on, to note them again.
+    /// Forgets the batches from `entry` on, to note them again. That one is delivered late may outlast it: then the segment
+    /// is kept for longer.
     pub(super) fn rewind(&mut self, entry: IndexEntry) {
         self.index.retain(|earlier| earlier.offset < entry.offset);
         (self.end, self.newest) = (entry.position, entry.max_timestamp_before);
     }
 
     /// Notes a batch that lies at `position`; batches come in order.
-    pub fn note(&mut self, position: u64, batch: &BatchHeader) {
+    pub fn note(&mut self, position: u64, batch: &BatchHeader, deliver_at: Option<Timestamp>) {
         if position.is_multiple_of(limits::BLOCK_BYTES) {
             self.index(batch.base_offset, position);
         }
         self.newest = self.newest.max(batch.last_timestamp());
+        self.note_delivery(deliver_at);
         self.epoch = batch.leader_epoch;
     }
 
@@ -71,8 +77,15 @@ impl Segment {
     pub(super) fn note_flush(&mut self, flush: &Flush, end: u64) {
         self.index(flush.offsets.start, self.end);
         self.newest = self.newest.max(flush.newest);
+        self.note_delivery(flush.deliver_at);
         self.epoch = flush.epoch;
         self.end = end;
+    }
+
+    /// From when on its age counts: when its last record was taken, or is to be delivered, whichever is later.
+    #[must_use]
+    pub fn ages_from(&self) -> Timestamp {
+        self.newest.max(self.deliver_at)
     }
 
     /// Whether it holds its header alone.
@@ -91,6 +104,7 @@ impl Segment {
             segment_bytes: self.end,
             last_epoch: self.epoch,
             max_timestamp: self.newest,
+            max_deliver_at: self.deliver_at,
             entries: self.index.clone(),
         }
     }
@@ -119,6 +133,10 @@ impl Segment {
         let after = self.index.partition_point(|entry| entry.max_timestamp_before < at);
         let entry = after.checked_sub(1).and_then(|at| self.index.get(at));
         entry.map_or(self.base, |entry| entry.offset)
+    }
+
+    fn note_delivery(&mut self, deliver_at: Option<Timestamp>) {
+        self.deliver_at = self.deliver_at.max(deliver_at.unwrap_or(self.deliver_at));
     }
 
     /// Takes an entry for what begins on a block at `position`, unless the last one is near.
@@ -155,8 +173,9 @@ mod tests {
         let mut segment = Segment::new(Offset::new(0), Timestamp::default());
         for flush in 0..64 {
             let position = 4096 + flush * 8192;
-            segment.note(position, batch_at(flush * 2, 10).header());
-            segment.note(position + 200, batch_at(flush * 2 + 1, 10).header());
+            segment.note(position, batch_at(flush * 2, 10).header(), None);
+            let deliver_at = (flush == 7).then(|| Timestamp::from_millis(9_000));
+            segment.note(position + 200, batch_at(flush * 2 + 1, 10).header(), deliver_at);
         }
         segment
     }
@@ -192,7 +211,7 @@ mod tests {
         let batch = batch_at(0, 10);
         for flush in 0..5_000 {
             let header = BatchHeader { base_offset: Offset::new(flush), ..*batch.header() };
-            segment.note(4096 + flush * limits::INDEX_INTERVAL_BYTES, &header);
+            segment.note(4096 + flush * limits::INDEX_INTERVAL_BYTES, &header, None);
             assert!(segment.index.len() <= limits::INDEX_ENTRIES_MAX);
         }
         for offset in 0..5_000 {

@@ -37,10 +37,11 @@ impl SpaceBudget {
     }
 
     /// Takes in how much room the disk has, for a write of `bytes`. No writer is given more than its share, nor so much
-    /// that all of them together could use up a quarter of the reserve unasked, but for a single larger write.
+    /// that all of them together could use up a quarter of the reserve unasked, but for a single larger write. Without a
+    /// reserve there is nothing to keep, and a write that finds no room tells.
     pub fn refill(&mut self, available: u64, bytes: u64) {
         let share = available.saturating_sub(self.reserve) / self.writers;
-        let unasked = self.reserve / 4 / self.writers;
+        let unasked = if self.reserve == 0 { u64::MAX } else { self.reserve / 4 / self.writers };
         self.left = share.min(unasked.max(bytes));
     }
 }
@@ -81,6 +82,13 @@ mod tests {
         assert!(budget.take(4_096) && !budget.take(1));
         budget.refill(10, 4_096);
         assert!(!budget.take(1));
+    }
+
+    #[test]
+    fn without_a_reserve_the_disk_is_asked_once() {
+        let mut budget = SpaceBudget::new(0, 2);
+        budget.refill(100 * MIB, 4_096);
+        assert!(budget.take(50 * MIB) && !budget.take(1), "a writer's share");
     }
 
     #[test]

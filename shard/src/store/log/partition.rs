@@ -109,6 +109,10 @@ impl MessageStore for LogPartition {
         Ok(end)
     }
 
+    fn scheduled_from(&self, from: Offset, at: Timestamp) -> Offset {
+        self.inner.log.borrow().scheduled_from(from, at)
+    }
+
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
         self.inner.truncate(to).await
     }

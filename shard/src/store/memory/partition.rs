@@ -93,6 +93,13 @@ impl MessageStore for MemoryPartition {
         Ok(found.unwrap_or(end))
     }
 
+    fn scheduled_from(&self, from: Offset, _at: Timestamp) -> Offset {
+        let log = self.inner.log.borrow();
+        let first = log.batches.partition_point(|batch| batch.offsets().end <= from);
+        let found = log.batches.range(first..).find(|batch| batch.header().scheduled);
+        found.map_or(log.extent.end, |batch| batch.offsets().start).max(from)
+    }
+
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
         let mut log = self.inner.log.borrow_mut();
         let start = log.extent.start;
@@ -109,7 +116,8 @@ impl MessageStore for MemoryPartition {
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
         let mut log = self.inner.log.borrow_mut();
         while let Some(oldest) = log.batches.front() {
-            let expired = keep.has_passed(oldest.header().last_timestamp(), now);
+            let ages_from = oldest.latest_deliver_at().max(Some(oldest.header().last_timestamp()));
+            let expired = ages_from.is_some_and(|from| keep.has_passed(from, now));
             let surplus = keep.bytes.is_some_and(|kept| log.bytes - length(oldest) >= kept);
             if !expired && !surplus {
                 break;

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use shard_core::{
-    delivery::{CursorState, replay_entries},
+    delivery::{CursorReplay, CursorState},
     format::durable_ends::DurableEnd,
     log::LogExtent,
     model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, TopicPartition},
@@ -180,14 +180,15 @@ async fn read_cursors(
     opened: &RedisPartition,
 ) -> Result<(BTreeMap<SubscriptionId, CursorState>, JournalSize), StoreError> {
     let writes: Vec<Bytes> = opened.cursors.load().await.map_err(StoreError::transient)?;
-    let mut cursors = BTreeMap::new();
+    let mut cursors = CursorReplay::default();
     let mut size = JournalSize::default();
     for entries in writes {
-        replay_entries(&mut cursors, &entries)
+        cursors
+            .take(&entries)
             .map_err(|error| StoreError::new(format_args!("the cursor journal in Redis is damaged: {error}")))?;
         size.on_appended(entries.len());
     }
-    Ok((cursors, size))
+    Ok((cursors.finish(), size))
 }
 
 impl From<OpenError> for StoreError {

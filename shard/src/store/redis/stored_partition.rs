@@ -9,13 +9,14 @@ use async_lock::Mutex;
 use bytes::Bytes;
 use shard_core::{
     format::{durable_ends::DurableEnd, record_batch::RecordBatch},
-    log::{Reached, Retention},
+    log::{DeliveryTimes, Reached, Retention},
     model::{LeaderEpoch, Offset, OffsetRange, Timestamp, TopicPartition},
     redis::{JournalSize, PageError, Peeked, Persistence},
 };
 
 use super::{
     CursorJournal, LogReader, LogWriter, OnLoss, ReadError, RedisPartition, WriteError,
+    late_batches::LateBatches,
     shard_store::{Shared, acknowledged},
     truncate,
 };
@@ -50,6 +51,9 @@ struct Inner {
     bytes: Cell<u64>,
     /// The oldest batch, once retention has looked at it.
     oldest: Cell<Option<(Offset, Peeked)>>,
+    /// What keeps what was there when it was opened, and what was appended since.
+    late_before: RefCell<LateBatches>,
+    late_since: RefCell<DeliveryTimes>,
 }
 
 impl StoredPartition {
@@ -63,6 +67,8 @@ impl StoredPartition {
             reader: RefCell::new(opened.reader),
             bytes: Cell::new(opened.bytes),
             oldest: Cell::new(None),
+            late_before: RefCell::new(LateBatches::of(opened.offsets)),
+            late_since: RefCell::new(DeliveryTimes::default()),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -76,6 +82,10 @@ impl MessageStore for StoredPartition {
         match writer.append(&batches).await {
             Ok(appended) => {
                 inner.bytes.set(inner.bytes.get() + added);
+                let mut late = inner.late_since.borrow_mut();
+                for batch in &batches {
+                    late.note(batch);
+                }
                 inner.note(writer.offsets());
                 Ok(match appended.persistence {
                     Persistence::Fsync => Reached::RedisFsync,
@@ -126,6 +136,7 @@ impl MessageStore for StoredPartition {
         *inner.cursors.lock().await = cut.cursors;
         inner.reader.replace(cut.reader);
         inner.bytes.set(cut.bytes);
+        inner.late_since.borrow_mut().truncate(end);
         inner.note(cut.offsets);
         Ok(end)
     }
@@ -209,17 +220,28 @@ impl Inner {
         let log = reader.offsets();
         let Some(oldest) = self.oldest(&reader).await? else { return Ok(None) };
         let surplus = keep.bytes.map_or(0, |kept| bytes.saturating_sub(kept));
-        let is_kept = |entry: Peeked| {
-            let goes_by_age = keep.has_passed(entry.id.latest(), now);
-            let goes_by_size = entry.position + entry.length - oldest.position <= surplus;
-            !goes_by_age && !goes_by_size
-        };
-        if is_kept(oldest) {
+        let is_young = |entry: Peeked| !keep.has_passed(entry.id.latest(), now);
+        let fits = |entry: Peeked| entry.position + entry.length - oldest.position > surplus;
+        let by_age = if is_young(oldest) { log.start } else { reader.find(log.end, is_young).await? };
+        let by_age = self.first_late((now, keep), OffsetRange::new(log.start, by_age)).await?;
+        let by_size = if fits(oldest) { log.start } else { reader.find(log.end, fits).await? };
+        let first = by_age.max(by_size);
+        if first <= log.start {
             return Ok(None);
         }
-        let first = reader.find(log.end, is_kept).await?;
         let position = reader.peek(first).await?.map(|entry| entry.position);
         Ok(Some((first, position.map_or(bytes, |position| position - oldest.position))))
+    }
+
+    /// The first batch of `old` that is kept since a message in it is delivered late; the end if there is none.
+    async fn first_late(&self, (now, keep): (Timestamp, Retention), old: OffsetRange) -> Result<Offset, ReadError> {
+        let since = self.late_since.borrow_mut().first_kept(keep, now);
+        let to = old.end.min(since.unwrap_or(old.end));
+        // Put back also when Redis could not be asked: what was looked at is known.
+        let mut before = self.late_before.take();
+        let first = before.first_kept(&self.reader(), (now, keep), OffsetRange::new(old.start, to)).await;
+        self.late_before.replace(before);
+        first
     }
 
     /// What the oldest batch is; asked of Redis only after the log's start has moved.

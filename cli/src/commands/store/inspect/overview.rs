@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use shard_core::log::KnownLog;
+use shard_core::model::SubscriptionId;
 
 use super::super::partition_files::PartitionFiles;
 use super::super::progress::Progress;
@@ -22,10 +23,12 @@ struct PartitionView {
     cursor_error: Option<String>,
 }
 
-/// How far a subscription has come.
+/// How far a subscription has come, or what is set apart of the partition.
 #[derive(Debug, Serialize)]
 struct CursorView {
-    subscription_id: u64,
+    kind: CursorKind,
+    /// None for cancelled messages.
+    subscription_id: Option<u64>,
     /// Everything below it is acked.
     ack_floor: u64,
     /// How many records above the floor are acked,
@@ -36,6 +39,18 @@ struct CursorView {
     attempted: usize,
     /// and how often the one that did so most.
     attempts_max: u32,
+}
+
+/// What a cursor is of.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum CursorKind {
+    /// What a subscription has acked.
+    Subscription,
+    /// What was sent back of the dead letters that a subscription has here.
+    RedrivenLetters,
+    /// Which scheduled messages were cancelled.
+    CancelledMessages,
 }
 
 /// Reads a partition through and shows it.
@@ -49,8 +64,10 @@ pub(super) fn show(
     let (cursors, _) = recover_cursors(files)?;
     let views = cursors.states.iter().map(|(subscription, state)| {
         let snapshot = state.snapshot();
+        let (kind, subscription_id) = kind_of(*subscription);
         CursorView {
-            subscription_id: subscription.get(),
+            kind,
+            subscription_id: subscription_id.map(SubscriptionId::get),
             ack_floor: snapshot.floor.get(),
             acked_above: snapshot.acked.iter().map(shard_core::model::OffsetRange::len).sum(),
             acked_ranges: snapshot.acked.len(),
@@ -105,9 +122,22 @@ fn add_segment(mut table: Table, segment: &SegmentSummary) -> Table {
     table
 }
 
+/// What a journal keeps under an id, and of which subscription.
+fn kind_of(id: SubscriptionId) -> (CursorKind, Option<SubscriptionId>) {
+    match id.of_redriven() {
+        Some(subscription) => (CursorKind::RedrivenLetters, Some(subscription)),
+        None if id == SubscriptionId::CANCELLED => (CursorKind::CancelledMessages, None),
+        None => (CursorKind::Subscription, Some(id)),
+    }
+}
+
 fn add_cursor(mut table: Table, cursor: &CursorView) -> Table {
     table.row([
-        cursor.subscription_id.to_string(),
+        match (cursor.kind, cursor.subscription_id) {
+            (CursorKind::RedrivenLetters, Some(id)) => format!("{id} redriven"),
+            (_, Some(id)) => id.to_string(),
+            (_, None) => "cancelled".to_owned(),
+        },
         cursor.ack_floor.to_string(),
         cursor.acked_above.to_string(),
         cursor.acked_ranges.to_string(),
@@ -156,7 +186,8 @@ mod tests {
             damaged: 0,
         };
         let cursor = CursorView {
-            subscription_id: 5,
+            kind: CursorKind::Subscription,
+            subscription_id: Some(5),
             ack_floor: 3,
             acked_above: 2,
             acked_ranges: 1,

@@ -89,6 +89,25 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
+    fn acks_together_are_as_acks_one_by_one(
+        start in 0..8_u64,
+        before in prop::collection::vec((0..OFFSETS, 1..3_u64), 0..40),
+        acks in prop::collection::vec((0..OFFSETS, 0..6_u64), 0..60),
+    ) {
+        let mut one_by_one = Cursor::new(Offset::new(start));
+        for (first, count) in before {
+            one_by_one.ack_range(range(first, first + count));
+        }
+        let mut together = one_by_one.clone();
+        let acks: Vec<_> = acks.into_iter().map(|(first, count)| range(first, first + count)).collect();
+        for &acked in &acks {
+            one_by_one.ack_range(acked);
+        }
+        together.ack_all(acks);
+        prop_assert_eq!(together, one_by_one);
+    }
+
+    #[test]
     fn a_cursor_is_a_set_of_offsets(start in 0..8_u64, steps in prop::collection::vec(step(), 0..60)) {
         let mut cursor = Cursor::new(Offset::new(start));
         let mut model: BTreeSet<u64> = (0..start).collect();

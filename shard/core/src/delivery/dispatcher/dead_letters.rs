@@ -38,7 +38,19 @@ impl Dispatcher {
     /// After a restart they are condemned again, when they are due.
     #[must_use]
     pub fn take_condemned(&mut self, count: usize) -> Vec<DeadLetter> {
-        self.condemned.drain(..count.min(self.condemned.len())).collect()
+        let (mut taken, mut seen) = (Vec::new(), 0);
+        for letter in &self.condemned {
+            if taken.len() == count {
+                break;
+            }
+            seen += 1;
+            // A late ack may have counted meanwhile.
+            if self.is_condemned(letter.offset) {
+                taken.push(*letter);
+            }
+        }
+        self.condemned.drain(..seen);
+        taken
     }
 
     /// A dead letter is where it belongs, as durable as that place makes anything: only now is it acked here. Returns whether

@@ -12,7 +12,7 @@ use crate::{
     format::{
         cursor_journal::CursorChange,
         record::Record,
-        record_batch::{BatchError, RecordBatch},
+        record_batch::{BatchError, RecordBatch, Relay},
     },
     limits,
     model::{Monotonic, Offset, OffsetRange, Timestamp},
@@ -29,13 +29,20 @@ impl Dispatcher {
 
     /// Looks at a batch; one that does not hold the offset that `scan_from` says is passed over. Only the records of marked
     /// batches are looked at, unless there is a filter or the order of keys matters. What the filter does not let through is
-    /// acked.
+    /// acked, and so is what the broker wrote for another subscription.
     ///
     /// # Errors
     /// The batch's records can't be read; nothing of it is delivered.
     pub fn scan(&mut self, batch: &RecordBatch) -> Result<(), BatchError> {
         let (offsets, from) = (batch.offsets(), self.lookahead.scanned_to());
         if !offsets.contains(from) {
+            return Ok(());
+        }
+        if let Some(Relay::To(subscription)) = batch.header().relay
+            && subscription != self.subscription
+        {
+            self.change(CursorChange::Acked(OffsetRange::new(from, offsets.end)));
+            self.lookahead.on_scanned(offsets.end);
             return Ok(());
         }
         if batch.header().marked || self.policy.ordering == DeliveryOrder::Key || self.filter.is_some() {

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use super::files::{JournalFiles, replace_at, widen};
 use crate::{
-    delivery::CursorState,
-    format::cursor_journal::{
-        self, BLOCK_BYTES, CursorChange, EntryError, Group, GroupError, HeaderError, JournalIdentity,
-    },
+    delivery::{CursorReplay, CursorState},
+    format::cursor_journal::{self, BLOCK_BYTES, EntryError, Group, GroupError, HeaderError, JournalIdentity},
     model::{SubscriptionId, TopicPartition},
 };
 
@@ -61,7 +59,7 @@ pub enum JournalError {
 /// A file whose snapshot is whole.
 #[derive(Debug)]
 struct Replayed {
-    cursors: BTreeMap<SubscriptionId, CursorState>,
+    cursors: CursorReplay,
     snapshot_bytes: u64,
     end: u64,
     next_sequence: u64,
@@ -98,7 +96,7 @@ pub fn recover(partition: TopicPartition, files: &[JournalFile<'_>]) -> Result<R
     // A torn end is left behind by starting a new file at once: no write ever goes over it.
     let replace_at = if replayed.torn.is_some() { 0 } else { replace_at(replayed.snapshot_bytes) };
     let files = JournalFiles::resume(identity, replayed.end, replayed.next_sequence, replace_at);
-    Ok(RecoveredJournal { cursors: replayed.cursors, files, obsolete, torn: replayed.torn })
+    Ok(RecoveredJournal { cursors: replayed.cursors.finish(), files, obsolete, torn: replayed.torn })
 }
 
 /// Replays one file; `None` if it was never finished.
@@ -128,17 +126,15 @@ fn replay(identity: JournalIdentity, bytes: &[u8], is_oldest: bool) -> Result<Op
 
 fn replay_groups(identity: JournalIdentity, bytes: &[u8]) -> Result<Replayed, JournalError> {
     let generation = identity.generation;
-    let mut replayed = Replayed { cursors: BTreeMap::new(), snapshot_bytes: 0, end: 0, next_sequence: 0, torn: None };
+    let mut replayed =
+        Replayed { cursors: CursorReplay::default(), snapshot_bytes: 0, end: 0, next_sequence: 0, torn: None };
     let mut at = BLOCK_BYTES;
     while at < bytes.len() {
         let position = widen(at);
         match group_at(bytes, at, identity) {
             Ok(group) if group.sequence == replayed.next_sequence => {
-                replay_entries(&mut replayed.cursors, group.entries).map_err(|error| JournalError::Entry {
-                    generation,
-                    position,
-                    error,
-                })?;
+                let taken = replayed.cursors.take(group.entries);
+                taken.map_err(|error| JournalError::Entry { generation, position, error })?;
                 at = at.saturating_add(group.padded_bytes);
                 replayed.next_sequence += 1;
             }
@@ -161,29 +157,6 @@ fn replay_groups(identity: JournalIdentity, bytes: &[u8]) -> Result<Replayed, Jo
     }
     replayed.end = widen(at);
     Ok(replayed)
-}
-
-/// Makes the changes that entries of a journal tell, in order; what is said of a subscription that was removed has no effect.
-///
-/// # Errors
-/// Bytes that are no entries; those before them were applied.
-pub fn replay_entries(cursors: &mut BTreeMap<SubscriptionId, CursorState>, entries: &[u8]) -> Result<(), EntryError> {
-    cursor_journal::decode_entries(entries, |subscription, change| match change {
-        CursorChange::Removed => {
-            cursors.remove(&subscription);
-        }
-        CursorChange::Opened { .. } | CursorChange::Snapshot(_) => {
-            cursors.entry(subscription).or_default().apply(&change);
-        }
-        CursorChange::Acked(_)
-        | CursorChange::AckedBelow { .. }
-        | CursorChange::Reset { .. }
-        | CursorChange::Attempted { .. } => {
-            if let Some(state) = cursors.get_mut(&subscription) {
-                state.apply(&change);
-            }
-        }
-    })
 }
 
 fn group_at(bytes: &[u8], at: usize, identity: JournalIdentity) -> Result<Group<'_>, GroupError> {

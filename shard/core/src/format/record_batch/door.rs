@@ -36,7 +36,10 @@ impl UnassignedBatch {
         if widen(uncompressed_length) > (bytes.len() - HEADER_BYTES).saturating_mul(RATIO_MAX) {
             return Err(BatchError::Compression { uncompressed_length });
         }
-        let (mut refused, mut marked, mut given_ids) = (None, false, GivenIds::default());
+        if header.relay.is_some() {
+            return Err(BatchError::Relayed);
+        }
+        let (mut refused, mut marked, mut scheduled, mut given_ids) = (None, false, false, GivenIds::default());
         let mut index = 0;
         batch.for_each_record(|record| {
             if refused.is_none() {
@@ -46,13 +49,14 @@ impl UnassignedBatch {
                 refused.get_or_insert(BatchError::Timestamps);
             }
             marked |= record.head.is_marked();
+            scheduled |= record.head.deliver_at.is_some();
             given_ids.note(index, record.head.id);
             each(record.head.id);
             index += 1;
         })?;
         match refused {
             Some(error) => Err(error),
-            None if marked != header.marked => Err(BatchError::Marked),
+            None if (marked, scheduled) != (header.marked, header.scheduled) => Err(BatchError::Marked),
             // When a record was taken is for the broker to say.
             None if header.last_timestamp_delta != 0 => Err(BatchError::Timestamps),
             None => {
@@ -99,9 +103,14 @@ fn is_text(text: &str, bytes_max: usize) -> bool {
 mod tests {
     use std::convert::Infallible;
 
-    use super::super::{BatchBuilder, Codec, crc32c, put, seal_header};
+    use super::super::{
+        BatchBuilder, Codec, FLAG_MARKED, FLAG_PRODUCER, FLAG_RELAYED, FLAG_SCHEDULED, crc32c, put, seal_header,
+    };
     use super::*;
-    use crate::format::record::{MessageId, RecordHead};
+    use crate::{
+        format::record::{MessageId, RecordHead},
+        model::Timestamp,
+    };
 
     const BYTES_MAX: usize = 20_000;
 
@@ -199,6 +208,19 @@ mod tests {
         assert_eq!(forged(Codec::Lz4, 56, &7_u32.to_le_bytes()), Err(BatchError::Timestamps));
         // The time of the first record lies 8 bytes behind the header; without compression it can be reached.
         assert_eq!(forged(Codec::None, HEADER_BYTES + 8, &7_u32.to_le_bytes()), Err(BatchError::Timestamps));
+    }
+
+    #[test]
+    fn a_batch_that_states_what_its_records_do_not_is_refused() {
+        let attributes = |flags: u8| forged(Codec::Lz4, 5, &[Codec::Lz4.to_bits() | flags]);
+        assert_eq!(attributes(0), Ok(()));
+        assert_eq!(attributes(FLAG_MARKED), Err(BatchError::Marked));
+        assert_eq!(attributes(FLAG_SCHEDULED), Err(BatchError::Marked));
+        assert_eq!(attributes(FLAG_RELAYED), Err(BatchError::Relayed));
+        let both = attributes(FLAG_RELAYED | FLAG_PRODUCER);
+        assert!(matches!(both, Err(BatchError::Attributes { .. })), "{both:?}");
+        let delayed = RecordHead { deliver_at: Some(Timestamp::from_millis(9)), ..head("k") };
+        assert_eq!(taken(built(Codec::Lz4, &delayed, &[])), Ok(()));
     }
 
     #[test]

@@ -167,3 +167,41 @@ proptest! {
         let _ = UnassignedBatch::from_publisher(bytes, usize::MAX, |_| {});
     }
 }
+
+#[test]
+fn a_relayed_batch_says_for_whom_it_is_and_gives_no_ids() {
+    let push = || {
+        let mut builder = BatchBuilder::new(0);
+        let (id, key, content_type) = (MessageId::Text("given"), None, "text/plain");
+        let head = RecordHead { id, key, content_type, priority: 4, ttl_ms: None, deliver_at: None };
+        let Ok(()) = builder.push(&head, &[], |_| Ok::<(), Infallible>(()));
+        builder
+    };
+    for relay in [Relay::Everyone, Relay::To(SubscriptionId::new(7))] {
+        let batch = push().finish_relayed(relay).unwrap();
+        assert!(batch.given_ids().is_empty());
+        let batch = batch.assign(Offset::new(5), LeaderEpoch::new(1), Timestamp::from_millis(9));
+        assert_eq!((batch.header().relay, batch.header().producer), (Some(relay), None));
+        assert_eq!(RecordBatch::parse(batch.bytes().clone()), Ok(batch));
+    }
+    assert_eq!(push().finish(Codec::None, None).unwrap().given_ids().len(), 1);
+}
+
+#[test]
+fn the_latest_time_of_delivery_is_bounded() {
+    let latest = |times: &[Option<i64>]| {
+        let mut builder = BatchBuilder::new(0);
+        for time in times {
+            let deliver_at = time.map(Timestamp::from_millis);
+            let (id, key, content_type) = (MessageId::Text("i"), None, "text/plain");
+            let head = RecordHead { id, key, content_type, priority: 4, ttl_ms: None, deliver_at };
+            let Ok(()) = builder.push(&head, &[], |_| Ok::<(), Infallible>(()));
+        }
+        let batch = builder.finish(Codec::Snappy, None).unwrap();
+        let batch = batch.assign(Offset::ZERO, LeaderEpoch::new(1), Timestamp::from_millis(100));
+        batch.latest_deliver_at().map(Timestamp::as_millis)
+    };
+    assert_eq!(latest(&[None, None]), None);
+    assert_eq!(latest(&[None, Some(7), Some(3)]), Some(7));
+    assert_eq!(latest(&[Some(i64::MAX)]), Some(100 + limits::DELAY_MS_MAX));
+}

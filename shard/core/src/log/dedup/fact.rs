@@ -32,9 +32,13 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// Adds what a batch tells. Ids of a batch with a producer are names only, here as when it was published.
+    /// Adds what a batch tells. Ids of a batch with a producer, and of one that the broker wrote itself, are names only,
+    /// here as when it was appended.
     pub fn of_batch(batch: &RecordBatch, facts: &mut Vec<Self>) {
         let header = batch.header();
+        if header.relay.is_some() {
+            return;
+        }
         if let Some(producer) = header.producer {
             let (record_count, base_offset) = (header.record_count, header.base_offset);
             facts.push(Self::Batch { producer, record_count, base_offset });

@@ -6,10 +6,10 @@ use super::*;
 use crate::{
     format::{
         record::{MessageId, RecordHead},
-        record_batch::{BatchBuilder, Codec, RecordBatch},
+        record_batch::{BatchBuilder, Codec, RecordBatch, Relay},
     },
     log::LogExtent,
-    model::{LeaderEpoch, OffsetRange},
+    model::{LeaderEpoch, OffsetRange, SubscriptionId},
 };
 
 const CONFIG: DedupConfig = DedupConfig { window_ms: 1_000, bytes_max: 1 << 20 };
@@ -54,6 +54,24 @@ fn the_oldest_ids_are_forgotten_when_there_are_too_many() {
     assert!((50..150).contains(&remembered), "{remembered}");
     assert!(is_repeat(&mut dedup, 999, at(1, 1_000)) && is_repeat(&mut dedup, 1_000 - remembered, at(1, 1_000)));
     assert!(!is_repeat(&mut dedup, 0, at(1, 1_000)));
+}
+
+#[test]
+fn what_the_broker_sends_on_is_no_repeat_and_nothing_repeats_it() {
+    let relayed = || {
+        let mut builder = BatchBuilder::new(0);
+        let (id, key, content_type) = (MessageId::Text("id-7"), None, "text/plain");
+        let head = RecordHead { id, key, content_type, priority: 4, ttl_ms: None, deliver_at: None };
+        let Ok(()) = builder.push(&head, &[], |_| Ok::<(), Infallible>(()));
+        builder.finish_relayed(Relay::To(SubscriptionId::new(1))).unwrap()
+    };
+    let mut dedup = Dedup::new(CONFIG, [0; 16]);
+    assert!(!is_repeat(&mut dedup, 7, at(1, 0)));
+    assert_eq!(dedup.admit(&relayed(), at(2, 1)), Ok(Admission::New));
+    let mut facts = Vec::new();
+    let stored = relayed().assign(Offset::new(1), LeaderEpoch::new(1), Timestamp::from_millis(2));
+    Fact::of_batch(&stored, &mut facts);
+    assert_eq!(facts, [], "after a restart it is the same");
 }
 
 #[test]

@@ -60,6 +60,16 @@ impl SegmentLog {
         }
     }
 
+    /// An offset at or after `from` before which, from `from` on, no message is to be delivered after `at`; the messages
+    /// themselves are found by reading on.
+    #[must_use]
+    pub fn scheduled_from(&self, from: Offset, at: Timestamp) -> Offset {
+        let following = self.segments.iter().skip(1).map(|next| next.base).chain([self.written_end]);
+        let holds = |(segment, end): &(&Segment, Offset)| segment.deliver_at > at && *end > from;
+        let found = self.segments.iter().zip(following).find(holds);
+        found.map_or(self.written_end, |(segment, _)| segment.base).max(from)
+    }
+
     /// An offset before which no record was taken at `at` or later; the record itself is found by reading on.
     #[must_use]
     pub fn offset_before(&self, at: Timestamp) -> Offset {

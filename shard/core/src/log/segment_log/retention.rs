@@ -116,7 +116,7 @@ impl SegmentLog {
         for oldest in self.segments.iter().take(candidates) {
             let without = bytes - oldest.end;
             let surplus = keep.bytes.is_some_and(|kept| without >= kept);
-            if !surplus && !keep.has_passed(oldest.newest, now) {
+            if !surplus && !keep.has_passed(oldest.ages_from(), now) {
                 break;
             }
             (bytes, count) = (without, count + 1);

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use super::*;
 use crate::format::{
     record::{MessageId, RecordHead},
-    record_batch::{BatchBuilder, Codec, RecordBatch},
+    record_batch::{BatchBuilder, Codec, RecordBatch, Relay},
 };
 use crate::{limits, model::LeaderEpoch};
 
@@ -334,4 +334,56 @@ fn exactly_once_takes_one_ack_by_the_live_lease() {
     dispatcher.on_deadline(START.plus(DEADLINE));
     assert_eq!(dispatcher.ack(leased[1].offset, leased[1].lease), AckOutcome::LeaseExpired, "it came too late");
     assert_eq!(dispatcher.state().cursor().floor(), Offset::new(1));
+}
+
+/// What the broker wrote for one subscription, at `base`.
+fn relayed(base: u64, to: u64) -> RecordBatch {
+    let mut builder = BatchBuilder::new(64);
+    for _ in 0..2 {
+        let Ok(()) = builder.push(&HEAD, &[], |_| Ok::<_, Infallible>(()));
+    }
+    let relay = Relay::To(SubscriptionId::new(to));
+    builder.finish_relayed(relay).unwrap().assign(Offset::new(base), EPOCH, PUBLISHED)
+}
+
+#[test]
+fn what_is_sent_to_one_subscription_is_acked_by_all_others() {
+    let log = [batch(0, &[HEAD]), relayed(1, 1), relayed(3, 9), batch(5, &[HEAD])];
+    let mut dispatcher = with(POLICY, &log);
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 10)), [0, 1, 2, 5]);
+    assert_eq!(dispatcher.status(Offset::new(6)).backlog, 4);
+    let acked = CursorChange::Acked(OffsetRange::new(Offset::new(3), Offset::new(5)));
+    assert!(dispatcher.take_changes().contains(&acked), "that is durable, as with what a filter keeps out");
+}
+
+#[test]
+fn a_cancelled_message_is_not_delivered_and_holds_up_no_key() {
+    let later = RecordHead { key: Some("k"), deliver_at: Some(ms(50)), ..HEAD };
+    let next = RecordHead { key: Some("k"), ..HEAD };
+    let policy = DeliveryPolicy { ordering: DeliveryOrder::Key, ..POLICY };
+    let log = [batch(0, &[later, next])];
+    let mut dispatcher = with(policy, &log);
+    let _ = dispatcher.take_changes();
+    assert_eq!(lease(&mut dispatcher, START, 10), []);
+    let cancelled = OffsetRange::new(Offset::ZERO, Offset::new(1));
+    dispatcher.on_cancelled(cancelled);
+    assert_eq!(dispatcher.take_changes(), [], "the partition remembers it for all");
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 10)), [1]);
+    dispatcher.on_clock(ms(50));
+    assert_eq!(lease(&mut dispatcher, START, 10), []);
+    // After a seek it is said again.
+    dispatcher.seek(Offset::ZERO);
+    dispatcher.on_cancelled(cancelled);
+    dispatcher.scan(&log[0]).unwrap();
+    assert_eq!(offsets(&lease(&mut dispatcher, START, 10)), [1]);
+}
+
+#[test]
+fn what_is_leased_when_it_is_cancelled_does_not_come_back() {
+    let mut dispatcher = with(POLICY, &[batch(0, &[HEAD])]);
+    let leased = lease(&mut dispatcher, START, 1);
+    dispatcher.on_cancelled(OffsetRange::new(Offset::ZERO, Offset::new(1)));
+    assert_eq!(dispatcher.ack(leased[0].offset, leased[0].lease), AckOutcome::Applied);
+    dispatcher.on_deadline(START.plus(DEADLINE * 2));
+    assert_eq!(lease(&mut dispatcher, START.plus(DEADLINE * 2), 10), []);
 }
