@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use raft::MetadataHandle;
+use raft::{GroupHandle, MetadataHandle};
 use shard::ShardHandle;
 
 use crate::{
@@ -26,6 +26,8 @@ pub struct Context {
     pub shards: ShardHandle,
     /// Topics and subscriptions.
     pub metadata: MetadataHandle,
+    /// The consumers of subscriptions whose partitions are assigned.
+    pub groups: GroupHandle,
     /// The settings.
     pub config: Rc<GatewayConfig>,
     /// This core's counts.

@@ -229,7 +229,7 @@ fn of_metadata(refusal: &metadata::Refusal) -> Failure {
         Refusal::TopicExists => Code::TopicExists,
         Refusal::TopicNotFound => Code::TopicNotFound,
         Refusal::SubscriptionExists => Code::SubscriptionExists,
-        Refusal::SubscriptionNotFound => Code::SubscriptionNotFound,
+        Refusal::SubscriptionNotFound | Refusal::GroupNotFound => Code::SubscriptionNotFound,
         Refusal::RevisionMismatch { .. } => Code::PreconditionFailed,
         Refusal::LimitReached { .. } => Code::LimitReached,
         Refusal::TextTooLong { .. }

@@ -9,7 +9,7 @@ use gateway::{
     shutdown::Shutdown,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
-use raft::MetadataHandle;
+use raft::{GroupHandle, MetadataHandle};
 use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
 use socket2::Socket;
 
@@ -40,6 +40,7 @@ pub(crate) struct CoresPlan {
     pub(crate) shard: ShardConfig,
     pub(crate) gateway: GatewayConfig,
     pub(crate) metadata: MetadataHandle,
+    pub(crate) groups: GroupHandle,
     pub(crate) push: PushBoard,
 }
 
@@ -82,6 +83,7 @@ struct CorePlan {
     shard: ShardConfig,
     gateway: GatewayConfig,
     metadata: MetadataHandle,
+    groups: GroupHandle,
     push_board: PushBoard,
     push: PortEnd,
     mesh: MeshPlan,
@@ -116,6 +118,7 @@ impl Cores {
                 shard: plan.shard.of_shard(index),
                 gateway: plan.gateway.clone(),
                 metadata: plan.metadata.clone(),
+                groups: plan.groups.clone(),
                 push_board: plan.push.clone(),
                 push: push_end,
                 mesh: mesh.clone(),
@@ -231,7 +234,8 @@ fn spawn(cpu: usize, core: CorePlan) -> Result<ExecutorJoinHandle<()>, String> {
 
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
-    let CorePlan { socket, shard, gateway, metadata, push_board, push, mesh, metrics, commands, stop, events } = core;
+    let CorePlan { socket, shard, gateway, metadata, groups, push_board, push, mesh, metrics, commands, stop, events } =
+        core;
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
     drop(events.try_send(CoreEvent::Running));
@@ -257,6 +261,7 @@ async fn run(core: CorePlan) {
     let context = Context {
         shards,
         metadata,
+        groups,
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),

@@ -157,7 +157,8 @@ impl Node {
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
         let gateway = settings::gateway_config(config, shard_count);
         let board = PushBoard::default();
-        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle.clone(), push: board.clone() };
+        let (groups, push) = (metadata.groups(), board.clone());
+        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle.clone(), groups, push };
         let cores = Cores::start(plan, &cpus).await?;
 
         let counters = Arc::new(PushCounters::default());

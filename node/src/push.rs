@@ -1,6 +1,6 @@
 //! Push subscriptions: sends their messages to webhooks, from the control thread.
 //!
-//! A task for each subscription leases what its gate allows from the shards, through a [`port`] to each core, and sends
+//! A task for each subscription leases what its gate allows from the shards, through a [`port`](mod@port) to each core, and sends
 //! each message as a request of its own. What it decides is in `shard_core::delivery`; here is what it does.
 
 mod budget;

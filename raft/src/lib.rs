@@ -11,6 +11,7 @@ mod checksum;
 mod coalesce;
 #[cfg(test)]
 mod golden;
+mod groups;
 mod handle;
 mod network;
 mod node;
@@ -22,6 +23,7 @@ mod store;
 mod type_config;
 mod updates;
 
+pub use groups::{GroupError, GroupHandle, MemberScope, MemberStatus, Membership};
 pub use handle::{MetadataHandle, ProposeError};
 pub use node::{MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
 pub use snapshots::{DamagedSnapshot, SnapshotError};

@@ -36,6 +36,35 @@ pub const BACKOFF_MIN_MS_DEFAULT: u64 = 100;
 pub const BACKOFF_MAX_MS_DEFAULT: u64 = 60_000;
 /// How long a consumer may be silent unless the subscription says otherwise.
 pub const SESSION_TIMEOUT_MS_DEFAULT: u64 = 10_000;
+/// The shortest time that a subscription may let its consumers be silent.
+pub const SESSION_TIMEOUT_MS_MIN: u64 = 500;
+/// The longest time that a subscription may let its consumers be silent: an hour.
+pub const SESSION_TIMEOUT_MS_MAX: u64 = 60 * 60 * 1_000;
+/// The most members of one group.
+pub const MEMBERS_PER_GROUP_MAX: usize = 1_000;
+/// The most members of all groups together.
+pub const MEMBERS_MAX: usize = 20_000;
+/// How many proposals about groups are on their way at most, one for each group.
+pub(crate) const GROUP_PROPOSALS_MAX: usize = 64;
+/// How long what happens to a group is gathered before it is proposed.
+pub const GROUP_WINDOW: Duration = Duration::from_millis(50);
+/// A group changes once in so long, over time.
+pub const GROUP_CHANGE_INTERVAL: Duration = Duration::from_millis(200);
+/// How many changes of a group may follow each other without keeping the interval.
+pub const GROUP_CHANGES_AHEAD_MAX: u32 = 4;
+/// The most bytes of changes in one command.
+pub(crate) const GROUP_COMMAND_BYTES_MAX: usize = 15 << 10;
+/// How many requests wait at most for the same consumer to come or go.
+pub(crate) const REQUESTS_PER_CONSUMER_MAX: usize = 8;
+/// How many requests of consumers wait at most for the coordinator.
+pub(crate) const GROUP_CALLS_WAITING_MAX: usize = 4_096;
+/// How many wait at most for a new generation of one group.
+pub(crate) const GROUP_WATCHES_MAX: usize = 2 * MEMBERS_PER_GROUP_MAX;
+/// Time that passes at once counts for sessions up to this. With the longest rest between two heartbeats it is less than
+/// the shortest session.
+pub(crate) const GROUP_CLOCK_STEP_MAX: Duration = Duration::from_millis(250);
+/// The longest id of a consumer.
+pub const CONSUMER_ID_BYTES_MAX: usize = 100;
 /// The longest filter.
 pub const FILTER_BYTES_MAX: usize = shard_core::limits::FILTER_BYTES_MAX;
 /// The longest address and secret of a push subscription together.
@@ -104,5 +133,6 @@ pub(crate) const ELECTION_MS_MIN: u64 = 400;
 pub(crate) const ELECTION_MS_MAX: u64 = 800;
 
 const _: () = assert!(BATCH_BYTES_MAX + (4 << 10) <= STORED_VALUE_BYTES_MAX, "a full batch fits a stored value");
+const _: () = assert!(GROUP_COMMAND_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX, "a group's changes fit a command");
 const _: () = assert!(COMMAND_BYTES_MAX <= BATCH_BYTES_MAX, "any command fits a batch");
 const _: () = assert!(COVERED_ENTRIES_KEPT > 2 * SNAPSHOT_AFTER_ENTRIES, "the log reaches back to the older snapshot");

@@ -7,6 +7,7 @@ mod apply;
 mod catalog;
 mod change;
 mod command;
+mod group;
 mod node;
 mod outcome;
 mod placement;
@@ -25,6 +26,7 @@ pub(crate) mod arbitrary;
 
 pub use change::{Change, SubscriptionPatch, TopicPatch};
 pub use command::Command;
+pub use group::{Group, GroupChange, Member, MemberId, PartitionAssignment};
 pub use node::{Node, NodeId};
 pub use outcome::{Outcome, Refusal};
 pub use push_config::{InvalidPushConfig, PushConfig, PushPatch, PushPause};

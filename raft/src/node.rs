@@ -10,7 +10,9 @@ use tokio::{
 };
 
 use crate::{
-    MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError, limits,
+    GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError,
+    groups::{GroupDriver, Wakers},
+    limits,
     metadata::{AckKey, ClusterState, Command, NodeId, Refusal},
     network::NoNetwork,
     proposer::{Proposer, answer_published},
@@ -34,6 +36,7 @@ pub struct MetadataConfig {
 /// The running metadata; `shutdown` stops it in order.
 pub struct MetadataNode {
     raft: Raft,
+    groups: GroupHandle,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -105,6 +108,12 @@ impl MetadataNode {
         }
     }
 
+    /// The way to the consumer groups.
+    #[must_use]
+    pub fn groups(&self) -> GroupHandle {
+        self.groups.clone()
+    }
+
     /// How it stands now.
     #[must_use]
     pub fn metrics(&self) -> MetadataMetrics {
@@ -142,12 +151,17 @@ async fn run(
     let (publications, unpublished) = mpsc::channel(limits::PUBLICATIONS_WAITING_MAX);
     let (stop, stopping) = watch::channel(false);
     let answers = answer_published(unpublished, published_version.subscribe(), stopping.clone());
-    let proposer = Proposer { raft: raft.clone(), proposals: waiting, publications, stopping };
-    let tasks = vec![task::spawn(proposer.run()), task::spawn(answers)];
+    let wakers_published = published_version.subscribe();
+    let proposer = Proposer { raft: raft.clone(), proposals: waiting, publications, stopping: stopping.clone() };
+    let mut tasks = vec![task::spawn(proposer.run()), task::spawn(answers)];
 
     let handle = MetadataHandle::new(Arc::clone(&published), proposals);
+    let (calls, called) = flume::bounded(limits::GROUP_CALLS_WAITING_MAX);
+    let wakers = Wakers { calls: called, published: wakers_published, stopping };
+    tasks.push(task::spawn(GroupDriver::new(handle.clone()).run(wakers)));
+    let groups = GroupHandle::new(calls);
     let updates = MetadataUpdates::new(applied, published, published_version);
-    Ok((handle, updates, MetadataNode { raft, stop, tasks }))
+    Ok((handle, updates, MetadataNode { raft, groups, stop, tasks }))
 }
 
 /// Opens what is on disk on a blocking thread. sled panics on some damage; there that is an error like any other.

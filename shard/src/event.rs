@@ -43,6 +43,8 @@ pub(crate) enum ShardEvent {
         read: Result<Vec<RecordBatch>, ReadError>,
         reply: Reply<Pulled, SubscriptionError>,
     },
+    /// The batches that a subscription is to look at were read.
+    LookedAt { cursor: PartitionSubscription, read: Result<Vec<RecordBatch>, ReadError> },
     /// A dead letter is where it belongs, or did not get there.
     DeadLetter { cursor: PartitionSubscription, letter: DeadLetter, arrived: bool },
     /// The batches that are to be searched were read.

@@ -14,6 +14,8 @@ pub(crate) const DEAD_LETTERS_UNDER_WAY_MAX: usize = 64;
 pub(crate) const DEAD_LETTER_PAUSE: Duration = Duration::from_secs(1);
 /// The most records that a subscription looks at before others have their turn.
 pub(crate) const SCAN_RECORDS_PER_TURN: u64 = 10_000;
+/// The most subscriptions of a shard that look at what is stored at the same time, each at `SCAN_BYTES`.
+pub(crate) const LOOKS_AT_ONCE_MAX: usize = 4;
 /// The bytes of batches that a subscription looks at together.
 pub(crate) const SCAN_BYTES: usize = 1 << 20;
 /// The longest wait for a time of day without a look at the clock, which may jump.

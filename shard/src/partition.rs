@@ -89,6 +89,8 @@ pub(crate) struct Subscribed {
     /// How many are on their way there.
     pub(crate) letters_under_way: usize,
     pub(crate) waiters: DeliverableWaiters,
+    /// Whether a part of the log is being read for it to look at.
+    pub(crate) looking: bool,
 }
 
 /// A publisher that waits for the store.

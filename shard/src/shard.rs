@@ -63,6 +63,8 @@ pub struct Shard {
     next_request: u64,
     checkpointing: bool,
     retaining: bool,
+    /// How many parts of logs are being read for subscriptions to look at.
+    looks: usize,
     /// Whether the last checkpoint of all was asked for.
     stop_noted: bool,
     stopping: Option<oneshot::Sender<()>>,
@@ -111,6 +113,7 @@ impl Shard {
             next_request: 0,
             checkpointing: false,
             retaining: false,
+            looks: 0,
             stop_noted: false,
             stopping: None,
             stopped,
@@ -152,6 +155,7 @@ impl Shard {
             ShardEvent::Reopened { partition, opened } => self.on_reopened(partition, *opened),
             ShardEvent::Stored { partition, opening, event } => self.on_stored(partition, opening, event),
             ShardEvent::PullRead { cursor, pull, read, reply } => self.on_pull_read(cursor, &pull, read, reply),
+            ShardEvent::LookedAt { cursor, read } => self.on_looked_at(cursor, read),
             ShardEvent::DeadLetter { cursor, letter, arrived } => self.on_dead_letter(cursor, letter, arrived),
             ShardEvent::Searched { partition, search, read } => self.on_searched(partition, search, read),
             ShardEvent::SentBack(end) => self.on_sent_back(*end),

@@ -168,6 +168,7 @@ mod tests {
             dead_letters: None,
             letters_under_way: 0,
             waiters: DeliverableWaiters::default(),
+            looking: false,
         }
     }
 

@@ -9,7 +9,7 @@ use gateway::{
 };
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
 use raft::{
-    MetadataHandle,
+    GroupHandle, MetadataHandle,
     metadata::{ClusterState, Command, NodeId, StartPosition, SubscriptionConfig, TopicConfig},
 };
 use shard::{
@@ -62,6 +62,7 @@ pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<B
         let context = Context {
             shards,
             metadata: MetadataHandle::detached(state),
+            groups: GroupHandle::detached(),
             config: Rc::new(gateway),
             metrics: Arc::new(GatewayMetrics::default()),
             core: Rc::new(CoreState::new()),

@@ -1,5 +1,7 @@
 //! How a command changes the state: total and deterministic, and a refused command changes nothing.
 
+mod groups;
+
 use std::sync::Arc;
 
 use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicId, TopicName};
@@ -33,6 +35,7 @@ impl ClusterState {
             Command::DeleteSubscription { name, expected_revision } => {
                 self.delete_subscription(&name, expected_revision)
             }
+            Command::ChangeGroup { subscription, changes, at } => self.change_group(subscription, changes, at),
         }
     }
 
@@ -113,6 +116,7 @@ impl ClusterState {
         changed.config = config;
         changed.revision = self.next_revision();
         self.partition_count += added;
+        self.grow_groups(changed.id, changed.config.partitions);
         let changed = Arc::new(changed);
         self.topics.put(Arc::clone(&changed));
         Ok(Outcome::TopicUpdated(changed))
@@ -122,9 +126,10 @@ impl ClusterState {
         let topic = self.topics.get(name.as_str()).ok_or(Refusal::TopicNotFound)?;
         check_revision(topic.revision, expected_revision)?;
         let topic = Arc::clone(topic);
-        let orphans: Vec<_> = self.subscriptions_of(topic.id).map(|orphan| orphan.name.clone()).collect();
+        let orphans: Vec<_> = self.subscriptions_of(topic.id).cloned().collect();
         for orphan in orphans {
-            self.subscriptions.remove(orphan.as_str());
+            self.subscriptions.remove(orphan.name.as_str());
+            self.remove_group(orphan.id);
         }
         self.topics.remove(name.as_str());
         self.partition_count -= topic.partitions.len();
@@ -160,6 +165,7 @@ impl ClusterState {
             revision: self.next_revision(),
             created_at,
         });
+        self.add_group(&subscription, topic.partitions.len());
         self.subscriptions.put(Arc::clone(&subscription));
         Ok(Outcome::SubscriptionCreated(subscription))
     }
@@ -194,6 +200,7 @@ impl ClusterState {
         check_revision(subscription.revision, expected_revision)?;
         let subscription = Arc::clone(subscription);
         self.subscriptions.remove(name.as_str());
+        self.remove_group(subscription.id);
         Ok(Outcome::SubscriptionDeleted(subscription))
     }
 

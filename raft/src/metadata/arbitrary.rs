@@ -1,7 +1,7 @@
 //! Commands for property tests: few names, so that they meet, and values on both sides of every rule.
 
 use proptest::prelude::*;
-use shard_core::model::{SubscriptionName, Timestamp, TopicName};
+use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
 use super::*;
 use crate::limits;
@@ -58,17 +58,52 @@ pub(crate) fn one_of_each() -> Vec<Command> {
         },
         Command::DeleteSubscription { name, expected_revision: None },
         Command::DeleteTopic { name: topic, expected_revision: Some(2) },
+        Command::ChangeGroup {
+            subscription: SubscriptionId::new(1),
+            changes: vec![
+                GroupChange::Leave { member: MemberId::new(1) },
+                GroupChange::Adopt { member: MemberId::new(2), generation: 300 },
+                GroupChange::Join { consumer_id: "pod-7".to_owned() },
+            ],
+            at: created_at,
+        },
     ]
 }
 
 /// The state after [`one_of_each`] but the deletions.
 pub(crate) fn small_state() -> ClusterState {
     let mut state = ClusterState::default();
-    for command in one_of_each().into_iter().take(6) {
+    for command in one_of_each().into_iter().take(6).chain(a_group_with_a_revoked_partition()) {
         state.apply(command).unwrap();
     }
     state.advance_to(42);
     state
+}
+
+/// A subscription whose second consumer came after the first.
+fn a_group_with_a_revoked_partition() -> impl Iterator<Item = Command> {
+    let created_at = Timestamp::from_millis(1_700_000_000_001);
+    let create = Command::CreateSubscription {
+        name: SubscriptionName::new("shipping").unwrap(),
+        topic: TopicName::new("orders").unwrap(),
+        config: SubscriptionConfig { consumption: Consumption::Assigned, ..SubscriptionConfig::default() },
+        created_at,
+    };
+    let joins = ["pod-1", "pod-2"].map(|consumer_id| Command::ChangeGroup {
+        subscription: SubscriptionId::new(2),
+        changes: vec![GroupChange::Join { consumer_id: consumer_id.to_owned() }],
+        at: created_at,
+    });
+    std::iter::once(create).chain(joins)
+}
+
+fn group_change() -> impl Strategy<Value = GroupChange> {
+    let member = || (1..20_u64).prop_map(MemberId::new);
+    prop_oneof![
+        4 => "[abcd]".prop_map(|consumer_id| GroupChange::Join { consumer_id }),
+        1 => member().prop_map(|member| GroupChange::Leave { member }),
+        2 => (member(), 0..20_u64).prop_map(|(member, generation)| GroupChange::Adopt { member, generation }),
+    ]
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -93,6 +128,11 @@ fn command() -> impl Strategy<Value = Command> {
         ),
         1 => (subscription_name(), revision())
             .prop_map(|(name, expected_revision)| Command::DeleteSubscription { name, expected_revision }),
+        6 => (1..8_u64, proptest::collection::vec(group_change(), 0..6), time()).prop_map(
+            |(subscription, changes, at)| Command::ChangeGroup {
+                subscription: SubscriptionId::new(subscription), changes, at
+            }
+        ),
     ]
 }
 
@@ -127,10 +167,11 @@ fn topic_patch() -> impl Strategy<Value = TopicPatch> {
 }
 
 fn subscription_config() -> impl Strategy<Value = SubscriptionConfig> {
-    (98..103_u64, any::<bool>(), prop::option::of(topic_name()), prop::option::of(".{0,20}")).prop_map(
-        |(ack_deadline_ms, push, dead_letter_topic, filter)| SubscriptionConfig {
+    (98..103_u64, 0..4_u8, prop::option::of(topic_name()), prop::option::of(".{0,20}")).prop_map(
+        |(ack_deadline_ms, kind, dead_letter_topic, filter)| SubscriptionConfig {
             ack_deadline_ms,
-            kind: if push { SubscriptionKind::Push } else { SubscriptionKind::Pull },
+            kind: if kind == 0 { SubscriptionKind::Push } else { SubscriptionKind::Pull },
+            consumption: if kind == 1 { Consumption::Shared } else { Consumption::Assigned },
             dead_letter_topic,
             filter,
             ..SubscriptionConfig::default()

@@ -1,9 +1,9 @@
 //! What can be asked of the metadata.
 
 use serde::{Deserialize, Serialize};
-use shard_core::model::{SubscriptionName, Timestamp, TopicName};
+use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
-use super::{AckKey, NodeId, SubscriptionConfig, SubscriptionPatch, TopicConfig, TopicPatch, wire};
+use super::{AckKey, GroupChange, NodeId, SubscriptionConfig, SubscriptionPatch, TopicConfig, TopicPatch, wire};
 
 /// A change of the metadata. It carries the time and the random bytes it needs, so that every node applies it alike.
 ///
@@ -85,5 +85,16 @@ pub enum Command {
         name: SubscriptionName,
         /// The revision that is to be deleted; `None` is whichever there is.
         expected_revision: Option<u64>,
+    },
+    /// Tells what happened to the consumers of a subscription, and assigns its partitions anew.
+    ChangeGroup {
+        /// The subscription.
+        #[serde(with = "wire::subscription_id")]
+        subscription: SubscriptionId,
+        /// What happened, in order.
+        changes: Vec<GroupChange>,
+        /// The proposer's time.
+        #[serde(with = "wire::timestamp")]
+        at: Timestamp,
     },
 }

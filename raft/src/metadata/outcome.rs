@@ -29,6 +29,13 @@ pub enum Outcome {
     SubscriptionUpdated(Arc<Subscription>),
     /// The subscription is gone, as it was.
     SubscriptionDeleted(Arc<Subscription>),
+    /// The group has other members or other partitions now.
+    GroupChanged {
+        /// The generation that it is of.
+        generation: u64,
+    },
+    /// Nothing of it fitted the group any more.
+    GroupUnchanged,
 }
 
 /// Why a command was refused; nothing was changed.
@@ -47,6 +54,8 @@ pub enum Refusal {
     SubscriptionExists,
     #[error("there is no subscription of this name")]
     SubscriptionNotFound,
+    #[error("there is no such subscription, or its partitions are not assigned to consumers")]
+    GroupNotFound,
     #[error("{0}")]
     InvalidTopicConfig(#[from] InvalidTopicConfig),
     #[error("{0}")]

@@ -1,12 +1,13 @@
 //! The whole state in the form in which it is stored and sent: lists, from which the lookups are made again.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AckKey, ClusterState, Node, Subscription, Topic,
+    AckKey, ClusterState, MemberId, Node, Subscription, Topic,
     catalog::{Catalog, Entry},
+    group::StoredGroup,
     state::Counters,
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct StoredState {
     last_topic_id: u64,
     last_subscription_id: u64,
     last_revision: u64,
+    groups: Vec<StoredGroup>,
+    last_member_id: u64,
 }
 
 /// Why a stored state is not a state; it was read whole, but contradicts itself.
@@ -36,6 +39,8 @@ pub enum RestoreError {
     Subscription { id: u64 },
     #[error("subscription {id} reads topic {topic}, which is not there")]
     SubscriptionTopic { id: u64, topic: u64 },
+    #[error("the group of subscription {id} is missing, not due, there twice, or contradicts itself")]
+    Group { id: u64 },
 }
 
 impl From<&ClusterState> for StoredState {
@@ -50,6 +55,8 @@ impl From<&ClusterState> for StoredState {
             last_topic_id: state.counters.topic,
             last_subscription_id: state.counters.subscription,
             last_revision: state.counters.revision,
+            groups: state.groups.values().map(|group| StoredGroup::from(&**group)).collect(),
+            last_member_id: state.counters.member,
         }
     }
 }
@@ -67,6 +74,7 @@ impl TryFrom<StoredState> for ClusterState {
                 topic: stored.last_topic_id,
                 subscription: stored.last_subscription_id,
                 revision: stored.last_revision,
+                member: stored.last_member_id,
             },
             ..Self::default()
         };
@@ -92,7 +100,35 @@ impl TryFrom<StoredState> for ClusterState {
             }
             state.subscriptions.put(subscription);
         }
+        restore_groups(&mut state, stored.groups)?;
         Ok(state)
+    }
+}
+
+fn restore_groups(state: &mut ClusterState, groups: Vec<StoredGroup>) -> Result<(), RestoreError> {
+    let mut members = BTreeSet::new();
+    for stored in groups {
+        let subscription = stored.subscription;
+        let contradiction = RestoreError::Group { id: subscription.get() };
+        let topic = state.subscriptions.get_by_id(subscription).and_then(|found| state.topics.get_by_id(found.topic));
+        let partitions = topic.map(|topic| topic.partitions.len());
+        let group = stored.restore().filter(|group| Some(group.partitions().len()) == partitions);
+        let group = Arc::new(group.ok_or(contradiction)?);
+        let known = |id: MemberId| id.get() <= state.counters.member;
+        if !group.members().all(|member| known(member.id) && members.insert(member.id)) {
+            return Err(contradiction);
+        }
+        state.member_count += group.members().len();
+        if state.groups.insert(subscription, group).is_some() {
+            return Err(contradiction);
+        }
+    }
+    let lacking = |subscription: &&Arc<Subscription>| {
+        subscription.config.has_group() != state.groups.contains_key(&subscription.id)
+    };
+    match state.subscriptions.iter().find(lacking) {
+        Some(subscription) => Err(RestoreError::Group { id: subscription.id.get() }),
+        None => Ok(()),
     }
 }
 

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use shard_core::model::{SubscriptionId, TopicId};
 
-use super::{AckKey, Node, NodeId, Subscription, Topic, catalog::Catalog};
+use super::{AckKey, Group, Node, NodeId, Subscription, Topic, catalog::Catalog};
 
-/// What the cluster had agreed on at one point of its log. Clones share topics and subscriptions.
+/// What the cluster had agreed on at one point of its log. Clones share topics, subscriptions and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterState {
     pub(super) version: u64,
@@ -15,7 +15,11 @@ pub struct ClusterState {
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) topics: Catalog<Topic>,
     pub(super) subscriptions: Catalog<Subscription>,
+    /// One for each subscription that has a group.
+    pub(super) groups: BTreeMap<SubscriptionId, Arc<Group>>,
     pub(super) partition_count: usize,
+    /// The members of all groups.
+    pub(super) member_count: usize,
     pub(super) counters: Counters,
 }
 
@@ -25,6 +29,7 @@ pub(super) struct Counters {
     pub(super) topic: u64,
     pub(super) subscription: u64,
     pub(super) revision: u64,
+    pub(super) member: u64,
 }
 
 impl ClusterState {
@@ -107,6 +112,25 @@ impl ClusterState {
     /// The subscriptions of a topic, by name; it looks at all there are.
     pub fn subscriptions_of(&self, topic: TopicId) -> impl Iterator<Item = &Arc<Subscription>> {
         self.subscriptions.iter().filter(move |subscription| subscription.topic == topic)
+    }
+
+    /// The consumers of a subscription; `None` if there is no such subscription, or if its partitions are not assigned to
+    /// consumers.
+    #[must_use]
+    pub fn group(&self, subscription: SubscriptionId) -> Option<&Arc<Group>> {
+        self.groups.get(&subscription)
+    }
+
+    /// Every group, by the id of its subscription.
+    #[must_use]
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &Arc<Group>> {
+        self.groups.values()
+    }
+
+    /// How many members all groups have together.
+    #[must_use]
+    pub const fn member_count(&self) -> usize {
+        self.member_count
     }
 
     /// How many partitions all topics have together.

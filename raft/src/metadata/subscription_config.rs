@@ -107,6 +107,10 @@ pub enum InvalidSubscriptionConfig {
     AckDeadline { ack_deadline_ms: u64, ack_deadline_ms_min: u64 },
     #[error("backoff: min_ms is {min_ms}, which is more than max_ms, {max_ms}")]
     Backoff { min_ms: u64, max_ms: u64 },
+    #[error("session_timeout_ms: it is {session_timeout_ms_min} to {session_timeout_ms_max}, not {session_timeout_ms}")]
+    SessionTimeout { session_timeout_ms: u64, session_timeout_ms_min: u64, session_timeout_ms_max: u64 },
+    #[error("consumption: a push subscription has no consumers that its partitions could be assigned to")]
+    PushConsumption,
     #[error("filter: it has {filter_bytes} bytes, at most {filter_bytes_max} are allowed")]
     Filter { filter_bytes: usize, filter_bytes_max: usize },
     #[error("push.{0}")]
@@ -116,6 +120,12 @@ pub enum InvalidSubscriptionConfig {
 }
 
 impl SubscriptionConfig {
+    /// Whether its partitions are assigned to consumers, which are a group then.
+    #[must_use]
+    pub fn has_group(&self) -> bool {
+        self.kind == SubscriptionKind::Pull && self.consumption == Consumption::Assigned
+    }
+
     /// Whether the values make sense by themselves.
     ///
     /// # Errors
@@ -135,6 +145,18 @@ impl SubscriptionConfig {
         if filter_bytes > limits::FILTER_BYTES_MAX {
             let filter_bytes_max = limits::FILTER_BYTES_MAX;
             return Err(InvalidSubscriptionConfig::Filter { filter_bytes, filter_bytes_max });
+        }
+        let (session_timeout_ms_min, session_timeout_ms_max) =
+            (limits::SESSION_TIMEOUT_MS_MIN, limits::SESSION_TIMEOUT_MS_MAX);
+        if !(session_timeout_ms_min..=session_timeout_ms_max).contains(&self.session_timeout_ms) {
+            return Err(InvalidSubscriptionConfig::SessionTimeout {
+                session_timeout_ms: self.session_timeout_ms,
+                session_timeout_ms_min,
+                session_timeout_ms_max,
+            });
+        }
+        if self.kind == SubscriptionKind::Push && self.consumption == Consumption::Assigned {
+            return Err(InvalidSubscriptionConfig::PushConsumption);
         }
         if (self.kind == SubscriptionKind::Push) != self.push.is_some() {
             return Err(InvalidSubscriptionConfig::PushKind);
@@ -194,6 +216,14 @@ mod tests {
         let backoff = Backoff { min_ms: 2, max_ms: 1 };
         let config = SubscriptionConfig { backoff, ..SubscriptionConfig::default() };
         assert_eq!(config.validate(), Err(InvalidSubscriptionConfig::Backoff { min_ms: 2, max_ms: 1 }));
+        for session_timeout_ms in [limits::SESSION_TIMEOUT_MS_MIN - 1, limits::SESSION_TIMEOUT_MS_MAX + 1] {
+            let config = SubscriptionConfig { session_timeout_ms, ..SubscriptionConfig::default() };
+            assert!(matches!(config.validate(), Err(InvalidSubscriptionConfig::SessionTimeout { .. })));
+        }
+        let push = Some(PushConfig::default());
+        let (kind, consumption) = (SubscriptionKind::Push, Consumption::Assigned);
+        let config = SubscriptionConfig { kind, consumption, push, ..SubscriptionConfig::default() };
+        assert_eq!(config.validate(), Err(InvalidSubscriptionConfig::PushConsumption));
         let filter = Some("x".repeat(limits::FILTER_BYTES_MAX + 1));
         let config = SubscriptionConfig { filter, ..SubscriptionConfig::default() };
         assert!(matches!(config.validate(), Err(InvalidSubscriptionConfig::Filter { .. })));

@@ -92,7 +92,14 @@ impl Shard {
             let waiters = DeliverableWaiters::default();
             subscriptions.insert(
                 id,
-                Subscribed { dispatcher, configured: false, dead_letters: None, letters_under_way: 0, waiters },
+                Subscribed {
+                    dispatcher,
+                    configured: false,
+                    dead_letters: None,
+                    letters_under_way: 0,
+                    waiters,
+                    looking: false,
+                },
             );
         }
         for cut in found.cut {
@@ -131,7 +138,8 @@ impl Shard {
         let mut dispatcher = Dispatcher::open(identity, policy(&settings), start);
         dispatcher.set_filter(settings.filter);
         let (dead_letters, waiters) = (settings.dead_letters, DeliverableWaiters::default());
-        let subscribed = Subscribed { dispatcher, configured: true, dead_letters, letters_under_way: 0, waiters };
+        let subscribed =
+            Subscribed { dispatcher, configured: true, dead_letters, letters_under_way: 0, waiters, looking: false };
         open.subscriptions.insert(settings.id, subscribed);
         open.pass_over_cancelled(settings.id);
         open.record_changes(settings.id);

@@ -59,7 +59,12 @@ impl Shard {
         }
         let Some(Slot::Open(open)) = self.partitions.get_mut(&cursor.partition) else { return };
         let who = Puller { subscription: cursor.subscription, pull: &pull, now };
-        match pull_cached(open, &self.cache, who) {
+        let pulled = pull_cached(open, &self.cache, who);
+        if matches!(pulled, Ok(Pull::Done(_) | Pull::Stored(_))) {
+            self.look_further(cursor);
+        }
+        let Some(Slot::Open(open)) = self.partitions.get_mut(&cursor.partition) else { return };
+        match pulled {
             Err(error) => drop(reply.send(Err(error))),
             Ok(Pull::Done(pulled)) => {
                 self.metrics.messages_leased.add(super::widen(pulled.leased.len()));

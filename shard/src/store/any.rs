@@ -119,6 +119,10 @@ impl MessageStore for AnyPartition {
         ask!(self, partition => partition.scheduled_from(from, at))
     }
 
+    fn plain_to(&self, from: Offset) -> Offset {
+        ask!(self, partition => partition.plain_to(from))
+    }
+
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
         ask!(self, partition => partition.truncate(to).await)
     }

@@ -97,6 +97,12 @@ pub trait MessageStore: Clone {
         from
     }
 
+    /// An offset at or after `from` before which, from `from` on, every batch is plain: nothing there goes before its turn, or waits.
+    /// A store that can't tell says `from`.
+    fn plain_to(&self, from: Offset) -> Offset {
+        from
+    }
+
     /// Removes the batches that hold offset `to` or a later one, and returns the log's new end: `to`, or a lower offset
     /// if `to` lies within a batch. Durable when it returns. Only while nothing else is under way. Whoever keeps batches
     /// besides the store, as a tail cache does, has to let go of those from there on.

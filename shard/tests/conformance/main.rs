@@ -45,6 +45,7 @@ macro_rules! stores {
                 retention: an_emptied_log_goes_on_at_its_end,
                 retention: a_message_that_is_delivered_late_is_kept_from_then_on,
                 reading: what_is_scheduled_is_never_passed_over,
+                reading: what_is_not_plain_is_never_passed_over,
                 cursors: what_was_stored_of_cursors_is_found,
                 cursors: a_snapshot_replaces_what_was_there,
                 cursors: a_store_that_asks_for_snapshots_is_content_with_one,

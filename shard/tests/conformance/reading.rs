@@ -85,6 +85,21 @@ pub(crate) async fn a_time_leads_to_the_first_batch_that_reaches_it(factory: imp
     assert_eq!(store.find_time(writer.batches[20].header().base_timestamp, early).await.unwrap(), early);
 }
 
+pub(crate) async fn what_is_not_plain_is_never_passed_over(factory: impl Factory) {
+    let opened = open(&factory.start().await).await;
+    let mut writer = Writer::behind(&opened.found);
+    for step in 0..30 {
+        writer.deliver_at = (step % 10 == 7).then_some(1_000);
+        writer.append(&opened.store, 1, 6_000).await;
+    }
+    for from in (0..=30).map(|step| writer.start.plus(step)) {
+        let found = opened.store.plain_to(from);
+        let special = |batch: &&RecordBatch| batch.offsets().start >= from && !batch.header().is_plain();
+        let special = writer.batches.iter().find(special).map_or(writer.end(), |batch| batch.offsets().start);
+        assert!(found >= from && found <= special, "{from}: {found}, and {special} is not plain");
+    }
+}
+
 pub(crate) async fn what_is_scheduled_is_never_passed_over(factory: impl Factory) {
     let opened = open(&factory.start().await).await;
     let mut writer = Writer::behind(&opened.found);

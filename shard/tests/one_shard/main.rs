@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod harness;
+mod looking;
 
 use std::{fs, time::Duration};
 

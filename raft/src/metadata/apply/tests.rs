@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::metadata::{Change, InvalidTopicConfig, PushConfig, PushPatch, PushPause, SubscriptionKind, arbitrary};
+use crate::metadata::{
+    Change, InvalidTopicConfig, MemberId, PartitionAssignment, PushConfig, PushPatch, PushPause, SubscriptionKind,
+    arbitrary,
+};
 
 const TIME: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -211,22 +214,49 @@ proptest! {
             for subscription in state.subscriptions() {
                 let topic = state.topic_by_id(subscription.topic).unwrap();
                 prop_assert_eq!(&topic.name, &subscription.topic_name);
+                let group = state.group(subscription.id);
+                prop_assert_eq!(group.is_some(), subscription.config.has_group());
+                prop_assert!(group.is_none_or(|group| group.partitions().len() == topic.partitions.len()));
             }
+            let members: usize = state.groups().map(|group| group.members().len()).sum();
+            prop_assert_eq!(state.member_count(), members);
+            prop_assert!(state.groups().all(|group| state.subscription_by_id(group.subscription()).is_some()));
         }
     }
 
     #[test]
     fn ids_are_never_given_out_twice(commands in arbitrary::commands()) {
         let mut state = ClusterState::default();
-        let (mut topics, mut subscriptions) = (Vec::new(), Vec::new());
+        let (mut topics, mut subscriptions, mut members) = (Vec::new(), Vec::new(), Vec::<MemberId>::new());
         for command in commands {
             match state.apply(command) {
                 Ok(Outcome::TopicCreated(topic)) => topics.push(topic.id),
                 Ok(Outcome::SubscriptionCreated(subscription)) => subscriptions.push(subscription.id),
+                Ok(Outcome::GroupChanged { .. }) => {
+                    let newest = members.last().copied();
+                    let ids = state.groups().flat_map(|group| group.members()).map(|member| member.id);
+                    let mut new: Vec<_> = ids.filter(|id| Some(*id) > newest).collect();
+                    new.sort_unstable();
+                    members.extend(new);
+                }
                 _ => {}
             }
         }
         prop_assert!(topics.is_sorted_by(|a, b| a < b) && subscriptions.is_sorted_by(|a, b| a < b));
+        prop_assert_eq!(state.counters.member, members.last().map_or(0, |member| member.get()));
+    }
+}
+
+impl ClusterState {
+    /// Puts other partitions into a group: what a broken implementation might do.
+    pub(crate) fn tamper_with_group(
+        &mut self,
+        subscription: SubscriptionId,
+        generation: u64,
+        partitions: Vec<PartitionAssignment>,
+    ) {
+        let group = self.groups.get_mut(&subscription).unwrap();
+        *group = Arc::new(group.tampered(generation, partitions));
     }
 }
 

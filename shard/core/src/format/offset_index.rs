@@ -4,12 +4,13 @@
 //!
 //! ```text
 //!  0 u32 magic "PSIX"                         40 u64 end offset: the first one after the segment
-//!  4 u8  version, 3 zero bytes                48 u64 length of the segment, whole blocks
-//!  8 u32 CRC-32C of 0..8 and 12..end          56 i64 latest timestamp in the segment, ms
-//! 12 u32 number of entries                    64 i64 latest time of delivery in the segment, ms
-//! 16 u64 topic                                72 the entries, 24 bytes each, in rising order:
-//! 24 u32 partition                               u64 offset, u64 position,
-//! 28 u32 last leader epoch in the segment        i64 latest timestamp before it in the segment, ms
+//!  4 u8  version                              48 u64 length of the segment, whole blocks
+//!  5 u8  1 if not all batches are plain,      56 i64 latest timestamp in the segment, ms
+//!        2 zero bytes                         64 i64 latest time of delivery in the segment, ms
+//!  8 u32 CRC-32C of 0..8 and 12..end          72 the entries, 24 bytes each, in rising order:
+//! 12 u32 number of entries                       u64 offset, u64 position,
+//! 16 u64 topic, 24 u32 partition                 i64 latest timestamp before it in the segment, ms
+//! 28 u32 last leader epoch in the segment
 //! 32 u64 base offset of the segment
 //! ```
 //! The latest timestamp *before* a batch finds a time although the clock may have jumped: whatever lies before an entry
@@ -51,6 +52,8 @@ pub struct OffsetIndexFile {
     pub max_timestamp: Timestamp,
     /// The latest time at which a message in the segment is to be delivered; the earliest there is if none has one.
     pub max_deliver_at: Timestamp,
+    /// Whether all batches of the segment are plain.
+    pub plain: bool,
     /// Some of its batches, in rising order.
     pub entries: Vec<IndexEntry>,
 }
@@ -96,7 +99,7 @@ impl OffsetIndexFile {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + self.entries.len() * ENTRY_BYTES);
         bytes.resize(HEADER_BYTES, 0);
         put(&mut bytes, 0, &MAGIC.to_le_bytes());
-        put(&mut bytes, 4, &[VERSION]);
+        put(&mut bytes, 4, &[VERSION, u8::from(!self.plain)]);
         put(&mut bytes, 12, &count.to_le_bytes());
         put(&mut bytes, 16, &self.partition.topic.get().to_le_bytes());
         put(&mut bytes, 24, &self.partition.partition.get().to_le_bytes());
@@ -128,7 +131,7 @@ impl OffsetIndexFile {
         if found != MAGIC {
             return Err(OffsetIndexError::Magic { found });
         }
-        let [_, _, _, _, version, ..] = *header;
+        let [_, _, _, _, version, not_plain, ..] = *header;
         if version != VERSION {
             return Err(OffsetIndexError::Version { found: version });
         }
@@ -153,6 +156,7 @@ impl OffsetIndexFile {
             last_epoch: LeaderEpoch::new(u32_at(header, 28)),
             max_timestamp: Timestamp::from_millis(i64_at(header, 56)),
             max_deliver_at: Timestamp::from_millis(i64_at(header, 64)),
+            plain: not_plain == 0,
             entries: entries.map(decode_entry).collect(),
         };
         index.check_order()?;
@@ -208,6 +212,7 @@ mod tests {
             last_epoch: LeaderEpoch::new(5),
             max_timestamp: Timestamp::from_millis(1_700_000_000_777),
             max_deliver_at: Timestamp::from_millis(1_700_000_500_000),
+            plain: false,
             entries: vec![entry(42, 4_096, i64::MIN), entry(300, 70_123, 1_700_000_000_001)],
         }
     }

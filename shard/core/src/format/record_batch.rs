@@ -444,6 +444,13 @@ impl BatchHeader {
         OffsetRange::new(self.base_offset, self.base_offset.plus(u64::from(self.record_count)))
     }
 
+    /// Whether its messages, delivered in their turn, are delivered as they should be: none has a priority or a time of its own,
+    /// and all subscriptions get them.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        !self.marked && self.relay.is_none()
+    }
+
     /// When the broker took the last record.
     #[must_use]
     pub fn last_timestamp(&self) -> Timestamp {

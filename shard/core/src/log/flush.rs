@@ -13,6 +13,8 @@ pub(super) struct Flush {
     pub(super) newest: Timestamp,
     /// The latest time at which one of its messages is to be delivered, if any has one.
     pub(super) deliver_at: Option<Timestamp>,
+    /// Whether all its batches are plain.
+    pub(super) plain: bool,
     /// The epoch of its last batch.
     pub(super) epoch: LeaderEpoch,
     /// Without padding.
@@ -29,6 +31,7 @@ impl Flush {
             offsets: OffsetRange::new(first.offsets().start, last.offsets().end),
             newest: batches.iter().map(|batch| batch.header().last_timestamp()).max()?,
             deliver_at: batches.iter().filter_map(RecordBatch::latest_deliver_at).max(),
+            plain: batches.iter().all(|batch| batch.header().is_plain()),
             epoch: last.header().leader_epoch,
             bytes: batches.iter().map(length).sum(),
             first_bytes: length(first),

@@ -14,6 +14,8 @@ pub struct IndexCheck {
     passed: usize,
     /// The latest time of a batch so far.
     newest: Timestamp,
+    /// A batch was not plain so far.
+    special: bool,
     /// A batch was damaged since the last whole one: an entry that leads there can't be judged.
     blind: bool,
     /// The walk has come to the offset at which the index ends.
@@ -34,7 +36,7 @@ impl IndexCheck {
         }
         let newest = Timestamp::from_millis(i64::MIN);
         let reached_end = file.end_offset == base;
-        Ok(Self { file, passed: 0, newest, blind: false, reached_end, astray: None })
+        Ok(Self { file, passed: 0, newest, special: false, blind: false, reached_end, astray: None })
     }
 
     /// The next whole batch of the segment lies at `position`.
@@ -51,6 +53,7 @@ impl IndexCheck {
         }
         self.blind = false;
         self.newest = self.newest.max(batch.last_timestamp());
+        self.special |= !batch.is_plain();
         let end_offset = batch.offsets().end;
         if end_offset == self.file.end_offset {
             self.reached_end = true;
@@ -61,6 +64,9 @@ impl IndexCheck {
             }
             if self.newest > self.file.max_timestamp || batch.leader_epoch != self.file.last_epoch {
                 self.blame("its latest time or epoch is not that of the segment".to_owned());
+            }
+            if self.file.plain && self.special {
+                self.blame("it has all batches for plain, and one is not".to_owned());
             }
         }
     }

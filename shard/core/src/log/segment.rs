@@ -21,6 +21,8 @@ pub struct Segment {
     pub newest: Timestamp,
     /// The latest time at which a message in it is to be delivered; the earliest there is if none has one.
     pub deliver_at: Timestamp,
+    /// Whether all its batches are plain.
+    pub plain: bool,
     /// When it was begun: none of its records is older.
     pub created: Timestamp,
     /// The epoch of its last batch.
@@ -38,7 +40,7 @@ impl Segment {
         let (newest, deliver_at) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MIN));
         let epoch = LeaderEpoch::new(0);
         let (end, interval) = (limits::BLOCK_BYTES, limits::INDEX_INTERVAL_BYTES);
-        Self { base, end, newest, deliver_at, created, epoch, index: Vec::new(), interval }
+        Self { base, end, newest, deliver_at, plain: true, created, epoch, index: Vec::new(), interval }
     }
 
     /// A segment as its index file describes it.
@@ -49,6 +51,7 @@ impl Segment {
             end: file.segment_bytes,
             newest: file.max_timestamp,
             deliver_at: file.max_deliver_at,
+            plain: file.plain,
             created,
             epoch: file.last_epoch,
             index: file.entries,
@@ -56,8 +59,8 @@ impl Segment {
         }
     }
 
-    /// Forgets the batches from `entry` on, to note them again. That one is delivered late may outlast it: then the segment
-    /// is kept for longer.
+    /// Forgets the batches from `entry` on, to note them again. That one is delivered late, or is not plain, may outlast it: then
+    /// the segment is kept for longer, or looked at in vain.
     pub(super) fn rewind(&mut self, entry: IndexEntry) {
         self.index.retain(|earlier| earlier.offset < entry.offset);
         (self.end, self.newest) = (entry.position, entry.max_timestamp_before);
@@ -70,6 +73,7 @@ impl Segment {
         }
         self.newest = self.newest.max(batch.last_timestamp());
         self.note_delivery(deliver_at);
+        self.plain &= batch.is_plain();
         self.epoch = batch.leader_epoch;
     }
 
@@ -78,6 +82,7 @@ impl Segment {
         self.index(flush.offsets.start, self.end);
         self.newest = self.newest.max(flush.newest);
         self.note_delivery(flush.deliver_at);
+        self.plain &= flush.plain;
         self.epoch = flush.epoch;
         self.end = end;
     }
@@ -105,6 +110,7 @@ impl Segment {
             last_epoch: self.epoch,
             max_timestamp: self.newest,
             max_deliver_at: self.deliver_at,
+            plain: self.plain,
             entries: self.index.clone(),
         }
     }

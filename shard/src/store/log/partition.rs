@@ -113,6 +113,10 @@ impl MessageStore for LogPartition {
         self.inner.log.borrow().scheduled_from(from, at)
     }
 
+    fn plain_to(&self, from: Offset) -> Offset {
+        self.inner.log.borrow().plain_to(from)
+    }
+
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
         self.inner.truncate(to).await
     }

@@ -100,6 +100,13 @@ impl MessageStore for MemoryPartition {
         found.map_or(log.extent.end, |batch| batch.offsets().start).max(from)
     }
 
+    fn plain_to(&self, from: Offset) -> Offset {
+        let log = self.inner.log.borrow();
+        let first = log.batches.partition_point(|batch| batch.offsets().end <= from);
+        let found = log.batches.range(first..).find(|batch| !batch.header().is_plain());
+        found.map_or(log.extent.end, |batch| batch.offsets().start).max(from)
+    }
+
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError> {
         let mut log = self.inner.log.borrow_mut();
         let start = log.extent.start;

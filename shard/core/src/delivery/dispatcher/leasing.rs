@@ -65,6 +65,12 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Whether only what is not plain has to be looked at.
+    #[must_use]
+    pub fn takes_plain_unseen(&self) -> bool {
+        self.filter.is_none() && self.policy.ordering == DeliveryOrder::None
+    }
+
     /// Takes it that everything below `to` is plain.
     pub fn scan_plain(&mut self, to: Offset) {
         self.lookahead.on_scanned(to);

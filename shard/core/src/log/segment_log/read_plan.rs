@@ -70,6 +70,14 @@ impl SegmentLog {
         found.map_or(self.written_end, |(segment, _)| segment.base).max(from)
     }
 
+    /// An offset at or after `from` before which, from `from` on, every batch is plain.
+    #[must_use]
+    pub fn plain_to(&self, from: Offset) -> Offset {
+        let after = self.segments.partition_point(|segment| segment.base <= from);
+        let special = self.segments.iter().skip(after.saturating_sub(1)).find(|segment| !segment.plain);
+        special.map_or(self.written_end, |segment| segment.base).max(from)
+    }
+
     /// An offset before which no record was taken at `at` or later; the record itself is found by reading on.
     #[must_use]
     pub fn offset_before(&self, at: Timestamp) -> Offset {

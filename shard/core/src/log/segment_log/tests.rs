@@ -595,3 +595,11 @@ fn what_is_scheduled_is_looked_for_where_it_may_be() {
     assert_eq!((from(2, 4_999), from(9, 4_999)), (5, 9), "no other segment has one");
     assert_eq!(from(0, 5_000), 5, "its time has come");
 }
+
+#[test]
+fn plain_segments_need_not_be_looked_at() {
+    let log = with_a_scheduled_message();
+    let to = |from: u64| log.plain_to(offset(from)).get();
+    assert_eq!((to(0), to(1)), (0, 1), "what is scheduled is in the first segment");
+    assert_eq!((to(2), to(5)), (5, 5), "all behind it is plain");
+}

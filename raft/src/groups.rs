@@ -1,0 +1,65 @@
+//! Consumer groups: who of a subscription's consumers lives, and so which of them has which partition.
+//!
+//! What members and partitions there are is metadata ([`Group`]). Here is what decides when it
+//! has to change: a pure `coordinator`, which knows the sessions, and around it a driver and the gateways' handle.
+
+mod coordinator;
+mod driver;
+mod error;
+mod handle;
+mod request;
+mod watches;
+
+use std::time::Duration;
+
+use shard_core::model::PartitionIndex;
+
+use crate::metadata::{Group, Member, MemberId};
+
+pub use error::{GroupError, MemberScope};
+pub use handle::GroupHandle;
+
+pub(crate) use driver::{GroupDriver, Wakers};
+
+/// What a consumer has to know of its place in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// What the consumer calls itself.
+    pub consumer_id: String,
+    /// Identifies this membership, for the shards.
+    pub member: MemberId,
+    /// The group's generation.
+    pub generation: u64,
+    /// The partitions that are the consumer's in it, in order.
+    pub partitions: Vec<PartitionIndex>,
+    /// How long the consumer may be silent.
+    pub session_timeout: Duration,
+}
+
+impl Membership {
+    fn of(group: &Group, member: &Member, session_timeout: Duration) -> Self {
+        Self {
+            consumer_id: member.consumer_id.to_string(),
+            member: member.id,
+            generation: group.generation(),
+            partitions: group.partitions_of(member.id).collect(),
+            session_timeout,
+        }
+    }
+}
+
+/// How a member stands, for display.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// What the consumer calls itself.
+    pub consumer_id: String,
+    /// Identifies this membership.
+    pub member: MemberId,
+    /// The partitions that are its, in order.
+    pub partitions: Vec<PartitionIndex>,
+    /// The time since its last sign of life.
+    pub silent_for: Duration,
+}
+
+#[cfg(test)]
+mod tests;
