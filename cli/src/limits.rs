@@ -27,3 +27,5 @@ pub(crate) const FRAMES_WAITING_MAX: usize = 2 * CREDIT as usize + 8;
 pub(crate) const SEGMENT_READ_BYTES: usize = 1 << 20;
 /// Damages that are listed of each partition; further ones are counted.
 pub(crate) const DAMAGES_LISTED_MAX: usize = 100;
+/// What is read of a file that holds a secret; more would be refused anyway.
+pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;

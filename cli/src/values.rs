@@ -51,6 +51,11 @@ pub(crate) fn text_or_none(text: &str) -> Result<Nullable<String>, String> {
     or_none(text, |text| Ok(text.to_owned()))
 }
 
+/// A number, or `none` for no limit.
+pub(crate) fn number_or_none(text: &str) -> Result<Nullable<u32>, String> {
+    or_none(text, |text| text.parse().map_err(|_| "expected a number or `none`".to_owned()))
+}
+
 /// A name and its value: `colour=red`.
 pub(crate) fn attribute(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

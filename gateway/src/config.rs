@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits;
+use crate::{limits, push::PushPolicy};
 
 /// The settings of the gateway on every core; [`GatewayConfig::default`] is what a node runs with when told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct GatewayConfig {
     pub shutdown_grace: Duration,
     /// The origins, beside the node's own, from which browsers may open a WebSocket: `https://app.example.com`.
     pub allowed_origins: Vec<String>,
+    /// Where push subscriptions may send to.
+    pub push: PushPolicy,
 }
 
 impl Default for GatewayConfig {
@@ -48,6 +50,7 @@ impl Default for GatewayConfig {
             ping_interval: limits::WEBSOCKET_PING_INTERVAL,
             shutdown_grace: limits::SHUTDOWN_GRACE,
             allowed_origins: Vec::new(),
+            push: PushPolicy::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     http::{request_id::RequestId, response::Response},
     metrics::GatewayMetrics,
     operations,
+    push::PushBoard,
     shutdown::Shutdown,
     websocket::{Upgraded, session},
 };
@@ -33,6 +34,8 @@ pub struct Context {
     pub metrics: Arc<GatewayMetrics>,
     /// What operations remember from call to call.
     pub core: Rc<CoreState>,
+    /// How the requests of push subscriptions go.
+    pub push: PushBoard,
     /// Says when the node stops.
     pub shutdown: Shutdown,
 }

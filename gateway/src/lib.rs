@@ -24,6 +24,7 @@ pub mod operations;
 pub mod partitioner;
 pub mod peer;
 pub mod publish_decode;
+pub mod push;
 pub mod server;
 mod server_state;
 pub mod shutdown;

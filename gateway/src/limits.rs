@@ -125,3 +125,6 @@ pub const WEBSOCKET_RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub const WEBSOCKET_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After so many events in a row a WebSocket lets the other tasks of its core run.
 pub const WEBSOCKET_EVENTS_PER_TURN: u32 = 32;
+
+/// The longest secret of a push subscription.
+pub const PUSH_SECRET_BYTES_MAX: usize = 1_024;

@@ -34,6 +34,7 @@ mod publish_one;
 mod publish_results;
 mod pull;
 mod pull_page;
+mod push_config;
 mod put_subscription;
 mod put_topic;
 mod query;
@@ -56,7 +57,7 @@ pub(crate) use consumers::check_consumer_id;
 pub(crate) use deliverable::await_deliverable;
 pub(crate) use publish::{PublishReport, publish, target};
 pub(crate) use pull_page::{PullBounds, PullPage};
-pub(crate) use resources::{cursors, find_subscription, find_topic, partitions};
+pub(crate) use resources::{cursors, find_pullable, find_subscription, find_topic, partitions};
 
 use crate::{
     call::Call,

@@ -31,13 +31,13 @@ pub(crate) struct Placement {
     pub(crate) settings: SettingsTranslation,
 }
 
-/// Brings every new state to the shards, until the metadata or a shard has ended. `ready` becomes true once the first
-/// state is in effect: everything that was on disk has been recovered.
+/// Brings every new state to the shards, until the metadata or a shard has ended, and says in `in_effect` which they have
+/// taken. Once there is one, everything that was on disk has been recovered.
 pub(crate) async fn run(
     mut updates: MetadataUpdates,
     shards: Vec<flume::Sender<ShardCommand>>,
     placement: Placement,
-    ready: watch::Sender<bool>,
+    in_effect: watch::Sender<Option<Arc<ClusterState>>>,
 ) {
     let mut current: Option<Arc<ClusterState>> = None;
     while let Some(state) = updates.next().await {
@@ -46,8 +46,8 @@ pub(crate) async fn run(
             return;
         }
         updates.published(state.version());
-        current = Some(state);
-        ready.send_replace(true);
+        current = Some(Arc::clone(&state));
+        in_effect.send_replace(Some(state));
     }
 }
 

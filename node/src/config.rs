@@ -2,6 +2,7 @@
 
 pub mod load;
 mod print;
+mod push;
 mod redis;
 mod schema;
 mod secret;
@@ -16,6 +17,7 @@ use std::{
 
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
+pub use push::PushSection;
 pub use redis::{OnLoss as RedisLoss, RedisSection};
 pub use schema::documentation_table;
 pub use secret::Secret;
@@ -33,6 +35,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// How Redis is reached, if it is the store.
     pub redis: RedisSection,
+    /// Where push subscriptions may send to.
+    pub push: PushSection,
     /// The metrics port.
     pub metrics: MetricsConfig,
     /// What is logged.

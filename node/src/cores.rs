@@ -5,14 +5,18 @@ use std::{rc::Rc, sync::Arc};
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use gateway::{
-    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, server, shutdown::Shutdown,
+    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, push::PushBoard, server,
+    shutdown::Shutdown,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
 use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
 use socket2::Socket;
 
-use crate::{limits, listener};
+use crate::{
+    limits, listener,
+    push::{self, PortEnd, PushPort},
+};
 
 /// The running cores, seen from the control thread.
 pub(crate) struct Cores {
@@ -37,6 +41,7 @@ pub(crate) struct CoresPlan {
     pub(crate) gateway: GatewayConfig,
     pub(crate) metadata: MetadataHandle,
     pub(crate) groups: GroupHandle,
+    pub(crate) push: PushBoard,
 }
 
 /// Why the cores did not start, or that one ended before it was told to.
@@ -67,6 +72,7 @@ enum CoreEvent {
 /// The control thread's ways to one core.
 struct CoreLink {
     commands: flume::Sender<ShardCommand>,
+    push: PushPort,
     stop: flume::Sender<()>,
     metrics: CoreMetrics,
 }
@@ -78,6 +84,8 @@ struct CorePlan {
     gateway: GatewayConfig,
     metadata: MetadataHandle,
     groups: GroupHandle,
+    push_board: PushBoard,
+    push: PortEnd,
     mesh: MeshPlan,
     metrics: CoreMetrics,
     commands: flume::Receiver<ShardCommand>,
@@ -102,6 +110,7 @@ impl Cores {
         let mut cores = Self { links: Vec::new(), events, handles: Vec::new() };
         for ((index, socket), cpu) in plan.sockets.into_iter().enumerate().zip(cpus.iter().cycle()) {
             let (commands, commands_in) = flume::bounded(limits::SHARD_COMMANDS_MAX);
+            let (push, push_end) = push::port();
             let (stop, stop_in) = flume::bounded(1);
             let metrics = CoreMetrics::default();
             let core = CorePlan {
@@ -110,13 +119,15 @@ impl Cores {
                 gateway: plan.gateway.clone(),
                 metadata: plan.metadata.clone(),
                 groups: plan.groups.clone(),
+                push_board: plan.push.clone(),
+                push: push_end,
                 mesh: mesh.clone(),
                 metrics: metrics.clone(),
                 commands: commands_in,
                 stop: stop_in,
                 events: sender.clone(),
             };
-            cores.links.push(CoreLink { commands, stop, metrics });
+            cores.links.push(CoreLink { commands, push, stop, metrics });
             cores.handles.push(spawn(*cpu, core).map_err(|reason| CoreError::Start { index, reason })?);
             // One after the other: the mesh numbers its members in the order in which their executors were made.
             cores.await_next(index).await?;
@@ -130,6 +141,11 @@ impl Cores {
     /// The queues by which shards are told of changes, in order of the shards.
     pub(crate) fn commands(&self) -> Vec<flume::Sender<ShardCommand>> {
         self.links.iter().map(|link| link.commands.clone()).collect()
+    }
+
+    /// The ways to the cores for pushing, in order of the shards.
+    pub(crate) fn push_ports(&self) -> Vec<PushPort> {
+        self.links.iter().map(|link| link.push.clone()).collect()
     }
 
     /// What the cores count, in order of the shards.
@@ -218,7 +234,8 @@ fn spawn(cpu: usize, core: CorePlan) -> Result<ExecutorJoinHandle<()>, String> {
 
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
-    let CorePlan { socket, shard, gateway, metadata, groups, mesh, metrics, commands, stop, events } = core;
+    let CorePlan { socket, shard, gateway, metadata, groups, push_board, push, mesh, metrics, commands, stop, events } =
+        core;
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
     drop(events.try_send(CoreEvent::Running));
@@ -238,6 +255,7 @@ async fn run(core: CorePlan) {
     };
     tracing::debug!(index, "the core has met the others and listens");
     let serving = glommio::spawn_local(shard.run());
+    glommio::spawn_local(push::serve_port(push, shards.clone())).detach();
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
     let context = Context {
@@ -247,6 +265,7 @@ async fn run(core: CorePlan) {
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),
+        push: push_board,
         shutdown,
     };
     glommio::spawn_local(async move {

@@ -16,6 +16,7 @@ mod limits;
 mod listener;
 mod metrics;
 pub mod preflight;
+mod push;
 pub mod ready_file;
 mod redis_store;
 mod settings;
@@ -29,7 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway::config::GatewayConfig;
+use gateway::{config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataConfig, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
@@ -53,6 +54,8 @@ use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
 use preflight::DataDirectoryLock;
+pub use push::TrustError;
+use push::{PushCounters, PushPlan, PushService};
 pub use redis_store::RedisStoreError;
 use settings::SettingsTranslation;
 
@@ -61,6 +64,7 @@ pub struct Node {
     cores: Cores,
     metadata: Arc<MetadataNode>,
     assignments: JoinHandle<()>,
+    push: PushService,
     metrics: Option<JoinHandle<()>>,
     addresses: Addresses,
     _lock: DataDirectoryLock,
@@ -88,6 +92,8 @@ pub enum StartError {
     MetadataEnded,
     #[error("metrics can't be registered: {0}")]
     Metrics(#[from] prometheus::Error),
+    #[error("{0}")]
+    Push(#[from] TrustError),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
 }
@@ -116,6 +122,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
+            Self::Push(_) => ExitCode::Configuration,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -148,17 +155,20 @@ impl Node {
         let (metadata_handle, updates, metadata) = raft::start(metadata_config).await?;
         let metadata = Arc::new(metadata);
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
-        let gateway = settings::gateway_config(&config.server, shard_count);
+        let gateway = settings::gateway_config(config, shard_count);
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
-        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle, groups: metadata.groups() };
+        let board = PushBoard::default();
+        let (groups, push) = (metadata.groups(), board.clone());
+        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle.clone(), groups, push };
         let cores = Cores::start(plan, &cpus).await?;
 
+        let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let metrics = match metrics_listener {
             Some(listener) => {
                 let running = Arc::downgrade(&metadata);
                 let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
-                let registry = metrics::registry(cores.metrics(), ask)?;
+                let registry = metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()))?;
                 Some(tokio::spawn(metrics::serve(listener, registry)))
             }
             None => None,
@@ -166,11 +176,21 @@ impl Node {
 
         let settings = SettingsTranslation { flush_interval: Duration::from_millis(config.storage.flush_interval_ms) };
         let placement = Placement { node: NodeId::new(config.cluster.node_id), shard_count, settings };
-        let (ready, opened) = watch::channel(false);
-        let assignments = tokio::spawn(assignments::run(updates, cores.commands(), placement, ready));
+        let (in_effect, states) = watch::channel(None);
+        let assignments = tokio::spawn(assignments::run(updates, cores.commands(), placement, in_effect));
         let addresses = Addresses { http, metrics: metrics_address };
-        let node = Self { cores, metadata, assignments, metrics, addresses, _lock: lock };
-        node.await_partitions(opened).await?;
+        let plan = PushPlan {
+            node: placement.node,
+            ports: cores.push_ports(),
+            metadata: metadata_handle,
+            states: states.clone(),
+            own: [Some(addresses.http), addresses.metrics].into_iter().flatten().collect(),
+            board,
+            counters,
+        };
+        let push = PushService::start(&config.push, plan)?;
+        let node = Self { cores, metadata, assignments, push, metrics, addresses, _lock: lock };
+        node.await_partitions(states).await?;
         Ok(node)
     }
 
@@ -193,8 +213,9 @@ impl Node {
     /// # Errors
     /// A core died meanwhile; what was acknowledged is on disk all the same.
     pub async fn stop(self) -> Result<(), NodeFailure> {
-        self.cores.drain().await?;
-        tracing::debug!("all connections have ended");
+        let ((), drained) = tokio::join!(self.push.stop(), self.cores.drain());
+        drained?;
+        tracing::debug!("all connections and push requests have ended");
         self.assignments.abort();
         self.cores.stop().await?;
         tracing::debug!("all shards have ended");
@@ -208,10 +229,10 @@ impl Node {
         Ok(())
     }
 
-    async fn await_partitions(&self, mut opened: watch::Receiver<bool>) -> Result<(), StartError> {
+    async fn await_partitions(&self, mut states: watch::Receiver<Option<Arc<ClusterState>>>) -> Result<(), StartError> {
         let began = Instant::now();
         tokio::select! {
-            all = opened.wait_for(|all| *all) => all.map(drop).map_err(|_| StartError::MetadataEnded)?,
+            first = states.wait_for(Option::is_some) => first.map(drop).map_err(|_| StartError::MetadataEnded)?,
             error = self.cores.died() => return Err(error.into()),
         }
         let recovery_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

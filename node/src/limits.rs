@@ -46,6 +46,49 @@ pub(crate) const RING_DEPTH: usize = 512;
 /// How long a node may take to stop before it exits without having finished.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Requests of the control thread to one core that it has not taken; beyond it pushing waits.
+pub(crate) const PUSH_REQUESTS_MAX: usize = 1_024;
+/// The bytes of batches one lease takes from a partition; one batch is taken however large.
+pub(crate) const PUSH_LEASE_BYTES: usize = 256 << 10;
+/// How much longer than its request may take a message is leased, for what comes before and after.
+pub(crate) const PUSH_LEASE_MARGIN: Duration = Duration::from_secs(10);
+/// The share of the memory for messages on their way that each takes at least: it bounds their number, too.
+pub(crate) const PUSH_SHARE_BYTES: u64 = 64 << 10;
+/// How long a subscription waits for messages before it looks all the same.
+pub(crate) const PUSH_LOOK_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a subscription rests when it could not lease.
+pub(crate) const PUSH_LEASE_RETRY: Duration = Duration::from_secs(1);
+/// How often it is tried to settle a message; after that its lease has to end.
+pub(crate) const PUSH_SETTLE_TRIES: u32 = 5;
+/// The pause after each of these tries.
+pub(crate) const PUSH_SETTLE_PAUSE: Duration = Duration::from_millis(200);
+/// How often it is tried to pause a subscription whose endpoint is gone.
+pub(crate) const PUSH_PAUSE_TRIES: u32 = 10;
+/// The pause after each of these tries.
+pub(crate) const PUSH_PAUSE_RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the task of a subscription has died.
+pub(crate) const PUSH_TASKS_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// Names that are resolved at a time.
+pub(crate) const PUSH_LOOKUPS_MAX: usize = 64;
+/// How many addresses of a host are tried.
+pub(crate) const PUSH_ADDRESSES_MAX: usize = 4;
+/// How long a connection to one address may take to stand.
+pub(crate) const PUSH_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection to an endpoint is kept without a request.
+pub(crate) const PUSH_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The largest head of an answer.
+pub(crate) const PUSH_ANSWER_HEAD_BYTES_MAX: usize = 64 << 10;
+/// What is read of an answer's body, to be able to use the connection again.
+pub(crate) const PUSH_ANSWER_BODY_BYTES_MAX: usize = 64 << 10;
+/// How long that may take.
+pub(crate) const PUSH_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much is told of an error.
+pub(crate) const PUSH_ERROR_CHARS_MAX: usize = 200;
+/// How long push requests may take to end when the node stops.
+pub(crate) const PUSH_GRACE: Duration = Duration::from_secs(5);
+/// How long giving back the messages of those that did not end may take.
+pub(crate) const PUSH_ABANDON_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Connections to the metrics port at a time.
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 32;
 /// How long a scraper may take for its request and to read the answer.

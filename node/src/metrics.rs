@@ -3,10 +3,12 @@
 mod cores;
 mod family;
 mod process;
+mod push;
 mod server;
 
 use std::sync::Arc;
 
+use gateway::push::PushBoard;
 use prometheus::{
     Registry,
     core::{Collector, Desc},
@@ -16,7 +18,7 @@ use raft::MetadataMetrics;
 
 pub(crate) use server::{bind, serve};
 
-use crate::cores::CoreMetrics;
+use crate::{cores::CoreMetrics, push::PushCounters};
 use family::{Kind, single};
 
 /// A way to ask how the metadata stands; `None` once it has been stopped.
@@ -26,6 +28,7 @@ pub(crate) type AskMetadata = Arc<dyn Fn() -> Option<MetadataMetrics> + Send + S
 struct NodeCollector {
     cores: Vec<CoreMetrics>,
     metadata: AskMetadata,
+    push: (Arc<PushCounters>, PushBoard),
     descriptions: Vec<Desc>,
 }
 
@@ -33,8 +36,12 @@ struct NodeCollector {
 ///
 /// # Errors
 /// Two metrics of one name, which a test rules out.
-pub(crate) fn registry(cores: Vec<CoreMetrics>, metadata: AskMetadata) -> Result<Registry, prometheus::Error> {
-    let mut collector = NodeCollector { cores, metadata, descriptions: Vec::new() };
+pub(crate) fn registry(
+    cores: Vec<CoreMetrics>,
+    metadata: AskMetadata,
+    push: (Arc<PushCounters>, PushBoard),
+) -> Result<Registry, prometheus::Error> {
+    let mut collector = NodeCollector { cores, metadata, push, descriptions: Vec::new() };
     for family in collector.collect() {
         let description = Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), [].into())?;
         collector.descriptions.push(description);
@@ -52,6 +59,7 @@ impl Collector for NodeCollector {
     fn collect(&self) -> Vec<MetricFamily> {
         let mut families = cores::collect(&self.cores);
         families.extend((self.metadata)().iter().flat_map(collect_metadata));
+        families.extend(push::collect(&self.push.0, &self.push.1));
         families.extend(process::collect());
         families
     }
@@ -86,13 +94,13 @@ mod tests {
     }
 
     fn scraped(cores: Vec<CoreMetrics>) -> String {
-        let registry = registry(cores, metadata()).unwrap();
+        let registry = registry(cores, metadata(), Default::default()).unwrap();
         TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
     }
 
     #[test]
     fn every_name_has_the_prefix_a_help_and_a_unit() {
-        let registry = registry(vec![CoreMetrics::default()], metadata()).unwrap();
+        let registry = registry(vec![CoreMetrics::default()], metadata(), Default::default()).unwrap();
         for family in registry.gather() {
             let name = family.name();
             assert!(name.starts_with("pubsub_") || name.starts_with("process_"), "{name}");
@@ -111,6 +119,7 @@ mod tests {
             "pubsub_active_connections_total",
             "pubsub_errors_total",
             "pubsub_shard_messages_appended_total",
+            "pubsub_push_requests_total",
             "process_resident_memory_bytes",
         ];
         for name in promised {

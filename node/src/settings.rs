@@ -16,7 +16,7 @@ use shard_core::{
 };
 
 use crate::{
-    config::{Config, ServerConfig, StorageConfig},
+    config::{Config, StorageConfig},
     limits::{OPEN_FILES_DEFAULT, OPEN_FILES_MIN, OTHER_FILES},
 };
 
@@ -96,7 +96,8 @@ fn filter(subscription: shard_core::model::SubscriptionId, text: &str) -> Option
 }
 
 /// What one core's gateway may use of what the whole node may.
-pub(crate) fn gateway_config(server: &ServerConfig, shard_count: usize) -> GatewayConfig {
+pub(crate) fn gateway_config(config: &Config, shard_count: usize) -> GatewayConfig {
+    let server = &config.server;
     GatewayConfig {
         request_head_bytes_max: server.head_bytes_max,
         body_bytes_max: server.body_bytes_max,
@@ -108,6 +109,7 @@ pub(crate) fn gateway_config(server: &ServerConfig, shard_count: usize) -> Gatew
         write_timeout: Duration::from_millis(server.write_timeout_ms),
         ping_interval: Duration::from_millis(server.ping_interval_ms),
         allowed_origins: server.allowed_origins.clone(),
+        push: config.push.policy(),
         ..GatewayConfig::default()
     }
 }
@@ -140,17 +142,19 @@ mod tests {
 
     #[test]
     fn the_cores_share_what_the_node_may_use() {
-        let server = ServerConfig { connections_max: 1001, ..ServerConfig::default() };
-        let core = gateway_config(&server, 2);
+        let mut config = Config::default();
+        config.server.connections_max = 1001;
+        let core = gateway_config(&config, 2);
         assert_eq!(core.connections_max, 501);
-        assert_eq!(core.body_bytes_max, server.body_bytes_max);
+        assert_eq!(core.body_bytes_max, config.server.body_bytes_max);
         assert_eq!(core.idle_timeout, Duration::from_secs(75));
     }
 
     #[test]
     fn a_core_can_always_take_one_whole_body() {
-        let server = ServerConfig { bodies_bytes_max: 1 << 20, ..ServerConfig::default() };
-        assert_eq!(gateway_config(&server, 4).bodies_bytes_max, server.body_bytes_max);
+        let mut config = Config::default();
+        config.server.bodies_bytes_max = 1 << 20;
+        assert_eq!(gateway_config(&config, 4).bodies_bytes_max, config.server.body_bytes_max);
     }
 
     #[test]

@@ -69,6 +69,18 @@ pub const CONSUMER_ID_BYTES_MAX: usize = 128;
 pub const FILTER_BYTES_MAX: usize = shard_core::limits::FILTER_BYTES_MAX;
 /// The longest address and secret of a push subscription together.
 pub const PUSH_BYTES_MAX: usize = 4 << 10;
+/// The most requests of a push subscription that may be under way.
+pub const PUSH_IN_FLIGHT_MAX: u32 = 1_000;
+/// How many may be if nothing is said.
+pub const PUSH_IN_FLIGHT_DEFAULT: u32 = 16;
+/// The highest rate that a push subscription can be held to.
+pub const PUSH_PER_SECOND_MAX: u32 = 100_000;
+/// The shortest time that a push request may be given.
+pub const PUSH_TIMEOUT_MS_MIN: u64 = 100;
+/// The longest.
+pub const PUSH_TIMEOUT_MS_MAX: u64 = 300_000;
+/// How long a push request may take if nothing is said.
+pub const PUSH_TIMEOUT_MS_DEFAULT: u64 = 10_000;
 /// The longest address of a node.
 pub const ADDRESS_BYTES_MAX: usize = 256;
 /// The longest id of a cluster.

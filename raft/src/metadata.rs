@@ -11,6 +11,7 @@ mod group;
 mod node;
 mod outcome;
 mod placement;
+mod push_config;
 mod secret;
 mod snapshot;
 mod state;
@@ -28,13 +29,14 @@ pub use command::Command;
 pub use group::{Group, GroupChange, Member, MemberId, PartitionAssignment};
 pub use node::{Node, NodeId};
 pub use outcome::{Outcome, Refusal};
+pub use push_config::{InvalidPushConfig, PushConfig, PushPatch, PushPause};
 pub use secret::{AckKey, PushSecret};
 pub use snapshot::RestoreError;
 pub use state::ClusterState;
 pub use subscription::Subscription;
 pub use subscription_config::{
-    Backoff, Consumption, DeliveryMode, InvalidSubscriptionConfig, Ordering, PushConfig, StartPosition,
-    SubscriptionConfig, SubscriptionKind,
+    Backoff, Consumption, DeliveryMode, InvalidSubscriptionConfig, Ordering, StartPosition, SubscriptionConfig,
+    SubscriptionKind,
 };
 pub use topic::{Partition, Topic};
 pub use topic_config::{Acks, Compression, FlushPolicy, InvalidTopicConfig, TopicConfig};

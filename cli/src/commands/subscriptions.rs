@@ -1,6 +1,7 @@
 //! `subscriptions`: list, create, describe, update, delete, and their dead letters.
 
 mod letters;
+mod push;
 pub(super) mod render;
 mod settings;
 

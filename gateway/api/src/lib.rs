@@ -19,6 +19,7 @@ pub mod limits;
 pub mod nullable;
 pub mod page;
 pub mod publish;
+pub mod push;
 pub mod rfc3339;
 pub mod scheduled;
 pub mod subscriptions;

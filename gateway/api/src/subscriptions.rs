@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::nullable::{Nullable, given};
+use crate::push::{Push, PushSettings};
 use crate::rfc3339::{Timestamp, TimestampError};
 
 /// The body of `PUT /v1/subscriptions/{subscription}` (what is not given takes its default) and of `PATCH` (what is not
@@ -52,7 +53,7 @@ pub struct SubscriptionSettings {
     pub session_timeout_ms: Option<u64>,
     /// Where the messages of a push subscription are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub push: Option<Push>,
+    pub push: Option<PushSettings>,
 }
 
 /// A subscription's configuration as it stands.
@@ -198,17 +199,6 @@ pub struct Backoff {
     pub min_ms: u64,
     /// The longest rest.
     pub max_ms: u64,
-}
-
-/// Where the messages of a push subscription are sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Push {
-    /// The address that takes the messages.
-    pub url: String,
-    /// Signs what is sent; never shown again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
 }
 
 /// A place in a topic, as text: `earliest`, `latest` or a time.

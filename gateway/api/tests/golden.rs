@@ -4,6 +4,7 @@ use gateway_api::consume::{AckRequest, AckResponse, ExtendRequest, NackRequest, 
 use gateway_api::groups::{HeartbeatRequest, JoinRequest, Membership};
 use gateway_api::health::Health;
 use gateway_api::publish::{PublishRequest, PublishResponse, Published};
+use gateway_api::push::Push;
 use gateway_api::subscriptions::{SeekRequest, SeekResponse, Subscription, SubscriptionSettings, SubscriptionSummary};
 use gateway_api::topics::{Topic, TopicSettings, TopicSummary};
 use gateway_api::{Page, Problem};
@@ -87,6 +88,19 @@ fn subscriptions() {
     check::<SubscriptionSettings>(&format!("{{{SUBSCRIPTION_CONFIG}}}"));
     check::<SubscriptionSettings>(
         r#"{"topic":"t","type":"push","start":"latest","filter":null,"push":{"url":"https://a.example","secret":"s"}}"#,
+    );
+    check::<SubscriptionSettings>(
+        r#"{"push":{"secret":null,"max_in_flight":1,"max_per_second":null,"timeout_ms":100,"paused":false}}"#,
+    );
+    check::<Push>(
+        r#"{"url":"https://a.example","signed":true,"max_in_flight":16,"max_per_second":5,"timeout_ms":10000,
+            "paused":true,"paused_reason":"gone"}"#,
+    );
+    check::<Push>(
+        r#"{"url":"https://a.example","signed":false,"max_in_flight":16,"timeout_ms":10000,"paused":false,
+            "state":"open_circuit","in_flight":1,"consecutive_failures":12,
+            "last_success_time":"2026-11-23T09:30:00.250Z","last_error":{"time":"2026-11-23T09:31:00.250Z",
+            "reason":"status","status":500,"detail":"the answer was 500"}}"#,
     );
     check::<SubscriptionSummary>(&format!(r#"{{"name":"s",{SUBSCRIPTION_CONFIG}}}"#));
     check::<Subscription>(&format!(

@@ -12,7 +12,7 @@ use raft::{
 use shard::{CursorStatus, PartitionSubscription};
 use shard_core::model::{PartitionIndex, SubscriptionId, Timestamp};
 
-use super::{cursors, deadline, find_subscription, json, preconditions, subscription_config};
+use super::{cursors, deadline, find_subscription, json, preconditions, push_config, subscription_config};
 use crate::{
     call::Call,
     context::Context,
@@ -42,10 +42,13 @@ pub(super) async fn answer(
         None => Vec::new(),
     };
     let now_millis = core_state::now_millis();
-    let body = api::Subscription {
+    let mut body = api::Subscription {
         consumers: consumers.into_iter().map(|member| consumer(context, member, now_millis)).collect(),
         ..describe(subscription, group, &statuses, now_millis)
     };
+    if let Some(push) = &mut body.config.push {
+        push.status = Some(push_config::status(push, context.push.status(subscription.id).as_deref()));
+    }
     Ok(json(status, &body)?.with_header("etag", preconditions::etag(subscription.revision)))
 }
 

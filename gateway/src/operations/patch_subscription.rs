@@ -15,7 +15,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let settings: SubscriptionSettings = decode(call.request.body()).map_err(error::of_decode)?;
     let state = context.metadata.state();
     let subscription = find_subscription(&state, call.route.name)?;
-    let patch = subscription_config::patch_of_settings(&settings, subscription)?;
+    let patch = subscription_config::patch_of_settings(&settings, subscription, context.config.push)?;
     if let Change::Set(Some(dead_letters)) = &patch.dead_letter_topic {
         find_topic(&state, dead_letters.as_str())?;
     }

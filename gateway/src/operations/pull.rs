@@ -12,7 +12,7 @@ use super::{
     consumers::{KnownConsumer, StatedConsumer, within_reach},
     deadline::{self, Ended},
     deliverable::{await_deliverable, pass_on},
-    find_subscription,
+    find_pullable,
     pull_page::{PullBounds, PullPage},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let request = read_body(call.request.body())?;
     let state = context.metadata.state();
-    let subscription = find_subscription(&state, call.route.name)?;
+    let subscription = find_pullable(&state, call.route.name)?;
     let consumer = stated(&request).find(&state, subscription)?;
     let mut cursors = within_reach(&state, subscription, consumer)?;
     if cursors.is_empty() && consumer.is_none() {

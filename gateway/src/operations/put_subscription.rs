@@ -17,7 +17,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let settings: SubscriptionSettings = decode(call.request.body()).map_err(error::of_decode)?;
     let topic = settings.topic.as_deref().ok_or_else(|| error::invalid("topic", "a subscription needs its topic"))?;
     let topic = TopicName::new(topic).map_err(error::of_name)?;
-    let config = subscription_config::of_settings(&settings)?;
+    let config = subscription_config::of_settings(&settings, context.config.push)?;
     if let Some(dead_letters) = &config.dead_letter_topic {
         find_topic(&context.metadata.state(), dead_letters.as_str())?;
     }

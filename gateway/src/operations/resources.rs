@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateway_api::Code;
-use raft::metadata::{ClusterState, Subscription, Topic};
+use raft::metadata::{ClusterState, Subscription, SubscriptionKind, Topic};
 use shard::PartitionSubscription;
 use shard_core::model::{PartitionIndex, TopicPartition};
 
@@ -18,6 +18,17 @@ pub(crate) fn find_topic<'s>(state: &'s ClusterState, name: &str) -> Result<&'s 
 pub(crate) fn find_subscription<'s>(state: &'s ClusterState, name: &str) -> Result<&'s Arc<Subscription>, Failure> {
     let missing = || error::of_code(Code::SubscriptionNotFound, "there is no subscription of this name");
     state.subscription(name).ok_or_else(missing)
+}
+
+/// The subscription of a name if its messages are there to be fetched.
+pub(crate) fn find_pullable<'s>(state: &'s ClusterState, name: &str) -> Result<&'s Arc<Subscription>, Failure> {
+    let subscription = find_subscription(state, name)?;
+    match subscription.config.kind {
+        SubscriptionKind::Pull => Ok(subscription),
+        SubscriptionKind::Push => {
+            Err(error::invalid("subscription", "its type is `push`: the node sends its messages, nobody fetches them"))
+        }
+    }
 }
 
 /// The partition of a topic by its number as text.

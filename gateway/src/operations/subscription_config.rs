@@ -2,6 +2,7 @@
 
 use gateway_api::{
     Nullable,
+    push::PushSettings,
     subscriptions::{self as api, Position, SubscriptionSettings},
 };
 use raft::metadata::{
@@ -13,26 +14,39 @@ use shard_core::{
     model::{Timestamp, TopicName},
 };
 
-use crate::error::{self, Failure};
+use super::push_config;
+use crate::{
+    error::{self, Failure},
+    push::PushPolicy,
+};
 
 /// The configuration of a new subscription: what is not given takes its default.
-pub(super) fn of_settings(settings: &SubscriptionSettings) -> Result<SubscriptionConfig, Failure> {
+pub(super) fn of_settings(settings: &SubscriptionSettings, policy: PushPolicy) -> Result<SubscriptionConfig, Failure> {
     let defaults = SubscriptionConfig::default();
-    check(settings)?;
+    check_filter(settings)?;
+    let kind = settings.kind.map_or(defaults.kind, kind);
+    let push = match (kind, &settings.push) {
+        (SubscriptionKind::Pull, None) => None,
+        (SubscriptionKind::Pull, Some(_)) => return Err(error::invalid("push", "only type `push` has it")),
+        (SubscriptionKind::Push, push) => {
+            Some(push_config::of_settings(push.as_ref().unwrap_or(&PushSettings::default()), policy)?)
+        }
+    };
     let start = settings.start.map_or(defaults.start, start);
     let ordering = settings.ordering.map_or(defaults.ordering, ordering);
     let consumption = settings.consumption.map_or(defaults.consumption, consumption);
-    let config = patch(settings)?.applied_to(&defaults);
+    let config = patch(settings, policy)?.applied_to(&defaults);
     check_dead_letters(&config, settings.topic.as_deref().unwrap_or_default())?;
-    Ok(SubscriptionConfig { start, ordering, consumption, ..config })
+    Ok(SubscriptionConfig { kind, start, ordering, consumption, push, ..config })
 }
 
 /// The change of a subscription: what is not given stays.
 pub(super) fn patch_of_settings(
     settings: &SubscriptionSettings,
     current: &Subscription,
+    policy: PushPolicy,
 ) -> Result<SubscriptionPatch, Failure> {
-    check(settings)?;
+    check_filter(settings)?;
     if settings.topic.as_deref().is_some_and(|topic| topic != current.topic_name.as_str()) {
         return Err(error::invalid("topic", "a subscription's topic can't be changed"));
     }
@@ -45,7 +59,13 @@ pub(super) fn patch_of_settings(
     if settings.consumption.is_some_and(|shared| consumption(shared) != current.config.consumption) {
         return Err(error::invalid("consumption", "a subscription's consumption can't be changed"));
     }
-    let patch = patch(settings)?;
+    if settings.kind.is_some_and(|wanted| kind(wanted) != current.config.kind) {
+        return Err(error::invalid("type", "a subscription's type can't be changed"));
+    }
+    if settings.push.is_some() && current.config.kind != SubscriptionKind::Push {
+        return Err(error::invalid("push", "only type `push` has it"));
+    }
+    let patch = patch(settings, policy)?;
     check_dead_letters(&patch.applied_to(&current.config), current.topic_name.as_str())?;
     Ok(patch)
 }
@@ -64,24 +84,16 @@ fn check_dead_letters(config: &SubscriptionConfig, topic: &str) -> Result<(), Fa
     }
 }
 
-/// Refuses what this version would accept without doing it.
-fn check(settings: &SubscriptionSettings) -> Result<(), Failure> {
+/// A filter that can't be parsed is refused with the place where it goes wrong.
+fn check_filter(settings: &SubscriptionSettings) -> Result<(), Failure> {
     if let Some(Nullable::Value(filter)) = &settings.filter {
-        // What is wrong with it is told all the same.
         Filter::parse(filter).map_err(|fault| error::invalid("filter", fault.to_string()))?;
     }
-    let refused = [
-        ("type", settings.kind.is_some_and(|kind| kind != api::SubscriptionKind::Pull)),
-        ("push", settings.push.is_some()),
-    ];
-    match refused.into_iter().find(|(_, refused)| *refused) {
-        Some((field, _)) => Err(error::unsupported(field)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-/// The settings that act; [`check`] has refused the others.
-fn patch(settings: &SubscriptionSettings) -> Result<SubscriptionPatch, Failure> {
+/// What the settings change.
+fn patch(settings: &SubscriptionSettings, policy: PushPolicy) -> Result<SubscriptionPatch, Failure> {
     let dead_letter_topic = match &settings.dead_letter_topic {
         None => None,
         Some(Nullable::Null) => Some(None),
@@ -91,7 +103,9 @@ fn patch(settings: &SubscriptionSettings) -> Result<SubscriptionPatch, Failure> 
         }
     };
     let backoff = settings.backoff.map(|api::Backoff { min_ms, max_ms }| Backoff { min_ms, max_ms });
+    let push = settings.push.as_ref().map(|push| push_config::patch(push, policy)).transpose()?;
     Ok(SubscriptionPatch {
+        push: push.unwrap_or_default(),
         ack_deadline_ms: Change::from_option(settings.ack_deadline_ms),
         max_delivery_attempts: Change::from_option(settings.max_delivery_attempts),
         dead_letter_topic: Change::from_option(dead_letter_topic),
@@ -99,8 +113,14 @@ fn patch(settings: &SubscriptionSettings) -> Result<SubscriptionPatch, Failure> 
         delivery: Change::from_option(settings.delivery.map(delivery)),
         filter: Change::from_option(settings.filter.clone().map(Nullable::into_option)),
         session_timeout_ms: Change::from_option(settings.session_timeout_ms),
-        ..SubscriptionPatch::default()
     })
+}
+
+const fn kind(kind: api::SubscriptionKind) -> SubscriptionKind {
+    match kind {
+        api::SubscriptionKind::Pull => SubscriptionKind::Pull,
+        api::SubscriptionKind::Push => SubscriptionKind::Push,
+    }
 }
 
 const fn ordering(ordering: api::Ordering) -> Ordering {
@@ -167,7 +187,7 @@ pub(super) fn to_api(subscription: &Subscription) -> api::SubscriptionConfig {
             StartPosition::Time(time) => Position::Time(gateway_api::Timestamp::from_unix_ms(time.as_millis())),
         },
         session_timeout_ms: config.session_timeout_ms,
-        push: config.push.as_ref().map(|push| api::Push { url: push.url.clone(), secret: None }),
+        push: config.push.as_ref().map(push_config::to_api),
     }
 }
 
@@ -179,7 +199,7 @@ mod tests {
     use super::*;
 
     fn created(body: &str) -> Result<SubscriptionConfig, Failure> {
-        of_settings(&decode(body.as_bytes()).unwrap())
+        of_settings(&decode(body.as_bytes()).unwrap(), PushPolicy::default())
     }
 
     fn subscription(config: SubscriptionConfig) -> Subscription {
@@ -225,7 +245,8 @@ mod tests {
     #[test]
     fn a_promise_that_would_not_be_kept_is_refused() {
         for (body, field) in [
-            (r#"{"type":"push"}"#, "type"),
+            (r#"{"type":"push"}"#, "push.url"),
+            (r#"{"type":"pull","push":{"url":"https://example.com"}}"#, "push"),
             (r#"{"max_delivery_attempts":3}"#, "max_delivery_attempts"),
             (r#"{"dead_letter_topic":"no such name!"}"#, "dead_letter_topic"),
             (r#"{"dead_letter_topic":"t","topic":"t"}"#, "dead_letter_topic"),
@@ -250,12 +271,16 @@ mod tests {
             (r#"{"start":"earliest"}"#, "start"),
             (r#"{"ordering":"key"}"#, "ordering"),
             (r#"{"consumption":"assigned"}"#, "consumption"),
+            (r#"{"type":"push"}"#, "type"),
+            (r#"{"push":{"paused":true}}"#, "push"),
         ] {
-            let refused = patch_of_settings(&decode(body.as_bytes()).unwrap(), &current).unwrap_err();
+            let refused =
+                patch_of_settings(&decode(body.as_bytes()).unwrap(), &current, PushPolicy::default()).unwrap_err();
             assert_eq!(refused.errors[0].field, field);
         }
         let settings = decode(br#"{"topic":"t","start":"latest","ack_deadline_ms":400}"#).unwrap();
-        let changed = patch_of_settings(&settings, &current).unwrap().applied_to(&current.config);
+        let changed =
+            patch_of_settings(&settings, &current, PushPolicy::default()).unwrap().applied_to(&current.config);
         assert_eq!(changed, SubscriptionConfig { ack_deadline_ms: 400, ..current.config });
     }
 }

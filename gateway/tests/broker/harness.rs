@@ -4,8 +4,8 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use futures_channel::oneshot;
 use gateway::{
-    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, server::serve,
-    shutdown::Shutdown,
+    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, push::PushBoard,
+    server::serve, shutdown::Shutdown,
 };
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
 use raft::{
@@ -66,6 +66,7 @@ pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<B
             config: Rc::new(gateway),
             metrics: Arc::new(GatewayMetrics::default()),
             core: Rc::new(CoreState::new()),
+            push: PushBoard::default(),
             shutdown: Shutdown::default(),
         };
         let broker = Rc::new(Broker { address, shutdown: context.shutdown.clone() });

@@ -142,6 +142,11 @@ impl TestNode {
         &self.running().http
     }
 
+    /// Where metrics are scraped.
+    pub(crate) fn metrics_address(&self) -> &str {
+        &self.running().metrics
+    }
+
     /// A client of the node as it runs now.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.endpoint(), None)

@@ -29,6 +29,7 @@ mod memory;
 mod power_cut;
 mod publish_consume;
 mod publish_twice;
+mod push;
 mod recovery;
 mod redis;
 mod scheduled;

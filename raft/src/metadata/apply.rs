@@ -144,7 +144,7 @@ impl ClusterState {
         created_at: Timestamp,
     ) -> Result<Outcome, Refusal> {
         if let Some(subscription) = self.subscriptions.get(name.as_str()) {
-            let same = subscription.config == config && subscription.topic_name == *topic;
+            let same = subscription.config.is_same_request(&config) && subscription.topic_name == *topic;
             return if same {
                 Ok(Outcome::SubscriptionUnchanged(Arc::clone(subscription)))
             } else {

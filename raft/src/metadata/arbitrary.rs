@@ -40,6 +40,8 @@ pub(crate) fn one_of_each() -> Vec<Command> {
                 push: Some(PushConfig {
                     url: "https://example.com/hook".to_owned(),
                     secret: Some(PushSecret::new("secret".to_owned())),
+                    max_per_second: Some(100),
+                    ..PushConfig::default()
                 }),
                 ..SubscriptionConfig::default()
             },
@@ -48,7 +50,11 @@ pub(crate) fn one_of_each() -> Vec<Command> {
         Command::UpdateSubscription {
             name: name.clone(),
             expected_revision: None,
-            patch: SubscriptionPatch { dead_letter_topic: Change::Set(None), ..SubscriptionPatch::default() },
+            patch: SubscriptionPatch {
+                dead_letter_topic: Change::Set(None),
+                push: PushPatch { paused: Change::Set(Some(PushPause::Gone)), ..PushPatch::default() },
+                ..SubscriptionPatch::default()
+            },
         },
         Command::DeleteSubscription { name, expected_revision: None },
         Command::DeleteTopic { name: topic, expected_revision: Some(2) },

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shard_core::model::TopicName;
 
-use super::{Acks, Backoff, Compression, DeliveryMode, FlushPolicy, PushConfig, SubscriptionConfig, TopicConfig, wire};
+use super::{Acks, Backoff, Compression, DeliveryMode, FlushPolicy, PushPatch, SubscriptionConfig, TopicConfig, wire};
 
 /// What a change does to one field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +57,8 @@ pub struct SubscriptionPatch {
     pub delivery: Change<DeliveryMode>,
     /// How long a consumer may be silent.
     pub session_timeout_ms: Change<u64>,
-    /// Where the messages of a push subscription are sent.
-    pub push: Change<Option<PushConfig>>,
+    /// Where the messages of a push subscription are sent, and how; of another one nothing is changed.
+    pub push: PushPatch,
 }
 
 impl<T> Change<T> {
@@ -68,7 +68,7 @@ impl<T> Change<T> {
         value.map_or(Self::Keep, Self::Set)
     }
 
-    fn apply_to(&self, field: &mut T)
+    pub(super) fn apply_to(&self, field: &mut T)
     where
         T: Clone,
     {
@@ -109,7 +109,9 @@ impl SubscriptionPatch {
         self.filter.apply_to(&mut config.filter);
         self.delivery.apply_to(&mut config.delivery);
         self.session_timeout_ms.apply_to(&mut config.session_timeout_ms);
-        self.push.apply_to(&mut config.push);
+        if let Some(push) = &mut config.push {
+            self.push.apply_to(push);
+        }
         config
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shard_core::model::{Timestamp, TopicName};
 
-use super::{PushSecret, wire};
+use super::{InvalidPushConfig, PushConfig, wire};
 use crate::limits;
 
 /// The configuration of a subscription. All of it is kept; what this version can't do yet, the gateway refuses.
@@ -99,15 +99,6 @@ pub enum StartPosition {
     Time(#[serde(with = "wire::timestamp")] Timestamp),
 }
 
-/// Where the messages of a push subscription are sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PushConfig {
-    /// The address that takes the messages.
-    pub url: String,
-    /// Signs what is sent.
-    pub secret: Option<PushSecret>,
-}
-
 /// Why a subscription's configuration was refused; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
@@ -122,8 +113,8 @@ pub enum InvalidSubscriptionConfig {
     PushConsumption,
     #[error("filter: it has {filter_bytes} bytes, at most {filter_bytes_max} are allowed")]
     Filter { filter_bytes: usize, filter_bytes_max: usize },
-    #[error("push: the address and the secret have {push_bytes} bytes, at most {push_bytes_max} are allowed")]
-    PushLength { push_bytes: usize, push_bytes_max: usize },
+    #[error("push.{0}")]
+    Push(InvalidPushConfig),
     #[error("push: a push subscription needs it, and no other has it")]
     PushKind,
 }
@@ -170,18 +161,17 @@ impl SubscriptionConfig {
         if (self.kind == SubscriptionKind::Push) != self.push.is_some() {
             return Err(InvalidSubscriptionConfig::PushKind);
         }
-        let push_bytes = self.push.as_ref().map_or(0, PushConfig::bytes);
-        if push_bytes > limits::PUSH_BYTES_MAX {
-            let push_bytes_max = limits::PUSH_BYTES_MAX;
-            return Err(InvalidSubscriptionConfig::PushLength { push_bytes, push_bytes_max });
-        }
-        Ok(())
+        self.push.as_ref().map_or(Ok(()), PushConfig::validate).map_err(InvalidSubscriptionConfig::Push)
     }
-}
 
-impl PushConfig {
-    fn bytes(&self) -> usize {
-        self.url.len().saturating_add(self.secret.as_ref().map_or(0, |secret| secret.expose().len()))
+    /// Whether creating a subscription with `other` where one with this is means to create the same again. That it was
+    /// paused meanwhile is what became of it, not what was asked for.
+    pub(crate) fn is_same_request(&self, other: &Self) -> bool {
+        let unpaused = |config: &Self| {
+            let push = config.push.as_ref().map(|push| PushConfig { paused: None, ..push.clone() });
+            Self { push, ..config.clone() }
+        };
+        self == other || unpaused(self) == unpaused(other)
     }
 }
 
@@ -230,7 +220,7 @@ mod tests {
             let config = SubscriptionConfig { session_timeout_ms, ..SubscriptionConfig::default() };
             assert!(matches!(config.validate(), Err(InvalidSubscriptionConfig::SessionTimeout { .. })));
         }
-        let push = Some(PushConfig { url: String::new(), secret: None });
+        let push = Some(PushConfig::default());
         let (kind, consumption) = (SubscriptionKind::Push, Consumption::Assigned);
         let config = SubscriptionConfig { kind, consumption, push, ..SubscriptionConfig::default() };
         assert_eq!(config.validate(), Err(InvalidSubscriptionConfig::PushConsumption));
@@ -239,8 +229,8 @@ mod tests {
         assert!(matches!(config.validate(), Err(InvalidSubscriptionConfig::Filter { .. })));
         let config = SubscriptionConfig { kind: SubscriptionKind::Push, ..SubscriptionConfig::default() };
         assert_eq!(config.validate(), Err(InvalidSubscriptionConfig::PushKind));
-        let push = Some(PushConfig { url: "x".repeat(limits::PUSH_BYTES_MAX + 1), secret: None });
+        let push = Some(PushConfig { url: "x".repeat(limits::PUSH_BYTES_MAX + 1), ..PushConfig::default() });
         let config = SubscriptionConfig { kind: SubscriptionKind::Push, push, ..SubscriptionConfig::default() };
-        assert!(matches!(config.validate(), Err(InvalidSubscriptionConfig::PushLength { .. })));
+        assert!(matches!(config.validate(), Err(InvalidSubscriptionConfig::Push(_))));
     }
 }

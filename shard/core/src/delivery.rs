@@ -17,6 +17,7 @@ mod letters;
 mod lookahead;
 mod outstanding;
 mod priority_set;
+mod push;
 mod scheduled;
 
 pub use backoff::Backoff;
@@ -34,4 +35,5 @@ pub use journal::{
 };
 pub use lease::{ClusterKey, ConsumerId, LeaseId, LeaseSigner};
 pub use letters::{FoundLetters, LetterOwner, LetterSearch, SentBack};
+pub use push::{PushAllowance, PushAnswer, PushGate, PushLimits, PushPhase, PushVerdict};
 pub use scheduled::{FoundScheduled, ScheduledMessage, ScheduledSearch};

@@ -1,5 +1,7 @@
 //! The bounds of the data plane in one place. Those a user may change are defaults here and settings in the node.
 
+use std::time::Duration;
+
 /// The longest name of a topic or subscription, in characters.
 pub const NAME_LENGTH_MAX: usize = 249;
 
@@ -27,6 +29,15 @@ pub const DELAY_MS_MAX: i64 = 365 * 86_400_000;
 pub const FILTER_BYTES_MAX: usize = 1 << 10;
 /// How deep a filter may be nested.
 pub const FILTER_DEPTH_MAX: usize = 32;
+
+/// After so many failures in a row a push subscription's endpoint is left alone.
+pub const PUSH_FAILURES_BEFORE_OPEN: u32 = 10;
+/// For how long at first; it doubles with each message that is tried in vain.
+pub const PUSH_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// For how long at most.
+pub const PUSH_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// How long an endpoint may ask to be left alone.
+pub const PUSH_RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 
 /// The largest batch, header included: what one segment write, one frame and one answer can hold.
 pub const BATCH_BYTES_MAX: usize = 32 << 20;

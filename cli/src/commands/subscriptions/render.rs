@@ -1,6 +1,7 @@
 //! Subscriptions as tables.
 
 use gateway_api::Page;
+use gateway_api::push::Push;
 use gateway_api::subscriptions::{PartitionCursor, SeekResponse, Subscription, SubscriptionSummary};
 use serde::Serialize;
 
@@ -39,7 +40,7 @@ impl Render for Described {
     fn table(&self) -> Table {
         let subscription = &self.value;
         let config = &subscription.config;
-        let table = Table::fields([
+        let mut table = Table::fields([
             ("Name", subscription.name.clone()),
             ("Topic", config.topic.clone()),
             ("Type", api_word(&config.kind)),
@@ -64,6 +65,9 @@ impl Render for Described {
             ("Consumers", subscription.consumers.len().to_string()),
             ("Etag", or_dash(self.etag.clone())),
         ]);
+        if let Some(push) = &config.push {
+            add_push(&mut table, push);
+        }
         subscription.cursors.iter().fold(table.then(CURSOR_HEADINGS), add_cursor)
     }
 }
@@ -72,6 +76,25 @@ impl Render for SeekResponse {
     fn table(&self) -> Table {
         self.cursors.iter().fold(Table::columns(CURSOR_HEADINGS), add_cursor)
     }
+}
+
+fn add_push(table: &mut Table, push: &Push) {
+    let rate = push.max_per_second.map_or_else(|| "any number".to_owned(), |rate| rate.to_string());
+    table.row(["Push to", &push.url]);
+    table.row(["Push signed", if push.signed { "yes" } else { "no" }]);
+    table.row(["Push limits", &format!("{} at a time, {rate} a second", push.max_in_flight)]);
+    table.row(["Push timeout", &duration(push.timeout_ms)]);
+    if let Some(reason) = &push.paused_reason {
+        table.row(["Push paused", &api_word(reason)]);
+    }
+    let Some(status) = &push.status else { return };
+    let last_success = status.last_success_time.map(|time| time.to_string());
+    let last_error = status.last_error.as_ref().map(|error| format!("{}: {}", error.time, error.detail));
+    table.row(["Push state", &api_word(&status.state)]);
+    table.row(["Push in flight", &status.in_flight.to_string()]);
+    table.row(["Push failures in a row", &status.consecutive_failures.to_string()]);
+    table.row(["Push last success", &or_dash(last_success)]);
+    table.row(["Push last error", &or_dash(last_error)]);
 }
 
 fn add_cursor(mut table: Table, cursor: &PartitionCursor) -> Table {
@@ -114,6 +137,17 @@ mod tests {
         assert!(table.contains("\nOldest unacked         1500ms\n"), "{table}");
         let last: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(last, ["0", "7", "3", "1", "1500ms", "2", "4", "-"], "{table}");
+    }
+
+    #[test]
+    fn a_push_subscription_says_how_it_goes() {
+        let push = r#"{"push":{"url":"https://a.example","signed":true,"max_in_flight":16,"timeout_ms":10000,
+            "paused":true,"paused_reason":"gone","state":"paused","in_flight":0,"consecutive_failures":1,
+            "last_error":{"time":"2026-11-23T09:30:00.250Z","reason":"status","status":410,"detail":"the answer was 410"}}"#;
+        let json = SUBSCRIPTION.replace(r#"{"name""#, &format!(r#"{push},"name""#));
+        let table = printed(Format::Table, &Described { value: serde_json::from_str(&json).unwrap(), etag: None });
+        assert!(table.contains("Push state              paused\n"), "{table}");
+        assert!(table.contains("Push last error         2026-11-23T09:30:00.250Z: the answer was 410\n"), "{table}");
     }
 
     #[test]

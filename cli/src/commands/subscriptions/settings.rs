@@ -2,8 +2,9 @@
 
 use gateway_api::Nullable;
 use gateway_api::subscriptions::SubscriptionSettings;
-use gateway_api::subscriptions::{Backoff, Consumption, Delivery, Ordering, Position, Push, SubscriptionKind};
+use gateway_api::subscriptions::{Backoff, Consumption, Delivery, Ordering, Position, SubscriptionKind};
 
+use super::push::PushArgs;
 use crate::error::CliError;
 use crate::values::{milliseconds, text_or_none, word};
 
@@ -55,12 +56,8 @@ pub(crate) struct SettingsArgs {
     /// How long a consumer may be silent before its partitions go to others
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     session_timeout: Option<u64>,
-    /// Where a push subscription sends its messages
-    #[arg(long, value_name = "URL")]
-    push_url: Option<String>,
-    /// What a push subscription signs its messages with
-    #[arg(long, value_name = "SECRET", env = "PUBSUB_PUSH_SECRET", hide_env_values = true)]
-    push_secret: Option<String>,
+    #[command(flatten)]
+    push: PushArgs,
 }
 
 impl StartArgs {
@@ -81,7 +78,6 @@ impl StartArgs {
 impl SettingsArgs {
     /// The settings as the API has them.
     fn settings(&self) -> SubscriptionSettings {
-        let push = self.push_url.clone().map(|url| Push { url, secret: self.push_secret.clone() });
         SubscriptionSettings {
             ack_deadline_ms: self.ack_deadline,
             max_delivery_attempts: self.max_delivery_attempts,
@@ -89,7 +85,7 @@ impl SettingsArgs {
             backoff: self.backoff_min.zip(self.backoff_max).map(|(min_ms, max_ms)| Backoff { min_ms, max_ms }),
             filter: self.filter.clone(),
             session_timeout_ms: self.session_timeout,
-            push,
+            push: self.push.settings(),
             ..SubscriptionSettings::default()
         }
     }

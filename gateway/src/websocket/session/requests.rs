@@ -13,7 +13,10 @@ use shard_core::delivery::Filter;
 use super::{Session, feeds::FeedName, frames};
 use crate::{
     error::{self, Failure},
-    operations::{acknowledge, check_consumer_id, extend, find_subscription, find_topic, nack, publish, retry, target},
+    operations::{
+        acknowledge, check_consumer_id, extend, find_pullable, find_subscription, find_topic, nack, publish, retry,
+        target,
+    },
     publish_decode::plan_messages,
 };
 
@@ -105,7 +108,7 @@ impl Session {
                 Err(error::invalid("filter", "a subscription has its own filter"))
             }
             FeedName::Subscription(name) => {
-                let subscription = find_subscription(&state, name)?;
+                let subscription = find_pullable(&state, name)?;
                 self.consume(subscription, credit, consumer_id.map(CowStr::into_owned), reference)
             }
             FeedName::Topic(_) if consumer_id.is_some() => {

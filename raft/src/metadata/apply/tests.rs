@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::metadata::{Change, InvalidTopicConfig, MemberId, PartitionAssignment, arbitrary};
+use crate::metadata::{
+    Change, InvalidTopicConfig, MemberId, PartitionAssignment, PushConfig, PushPatch, PushPause, SubscriptionKind,
+    arbitrary,
+};
 
 const TIME: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -255,4 +258,31 @@ impl ClusterState {
         let group = self.groups.get_mut(&subscription).unwrap();
         *group = Arc::new(group.tampered(generation, partitions));
     }
+}
+
+#[test]
+fn a_push_subscription_that_was_paused_is_still_the_one_that_was_asked_for() {
+    let mut state = state();
+    state.apply(create_topic("t", 1)).unwrap();
+    let push = PushConfig { url: "https://a.example".to_owned(), ..PushConfig::default() };
+    let config =
+        SubscriptionConfig { kind: SubscriptionKind::Push, push: Some(push.clone()), ..SubscriptionConfig::default() };
+    let create = |push: PushConfig| Command::CreateSubscription {
+        name: subscription_name("s"),
+        topic: topic_name("t"),
+        config: SubscriptionConfig { push: Some(push), ..config.clone() },
+        created_at: Timestamp::default(),
+    };
+    state.apply(create(push.clone())).unwrap();
+    let patch = SubscriptionPatch {
+        push: PushPatch { paused: Change::Set(Some(PushPause::Gone)), ..PushPatch::default() },
+        ..SubscriptionPatch::default()
+    };
+    state.apply(Command::UpdateSubscription { name: subscription_name("s"), expected_revision: None, patch }).unwrap();
+    let again = state.apply(create(push.clone())).unwrap();
+    let Outcome::SubscriptionUnchanged(subscription) = again else { panic!("{again:?}") };
+    let paused = subscription.config.push.as_ref().and_then(|push| push.paused);
+    assert_eq!(paused, Some(PushPause::Gone), "asking again does not resume it");
+    let other = PushConfig { max_in_flight: 1, ..push };
+    assert_eq!(state.apply(create(other)), Err(Refusal::SubscriptionExists));
 }
