@@ -20,7 +20,7 @@ use std::{
     task::{Poll, ready},
 };
 
-use futures_lite::future::{yield_now, zip};
+use futures_lite::future::yield_now;
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use glommio::timer::Timer;
 
@@ -240,7 +240,9 @@ impl Session {
 
     /// Lets answers that are on their way be finished if the client can still get them, and closes.
     async fn end(mut self, close: Close) {
-        let leaving = self.feeds.close(close == Close::ByClient { done: true });
+        // The answer to the client's close says that it has left.
+        let leaving = join_all(self.feeds.close(close == Close::ByClient { done: true }));
+        deadline::within(limits::WEBSOCKET_CLOSE_TIMEOUT, leaving).await;
         // Half of the grace that the node gives, so that the close itself has its time.
         let grace = self.context.config.shutdown_grace / 2;
         let finish = async {
@@ -255,7 +257,6 @@ impl Session {
             self.transport.close(code, reason);
         }
         let handshake = !matches!(close, Close::Lost | Close::ByClient { .. });
-        let finish = deadline::within(limits::WEBSOCKET_CLOSE_TIMEOUT, self.transport.finish(handshake));
-        zip(finish, join_all(leaving)).await;
+        deadline::within(limits::WEBSOCKET_CLOSE_TIMEOUT, self.transport.finish(handshake)).await;
     }
 }
