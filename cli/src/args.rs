@@ -8,6 +8,7 @@ use gateway_api::client::{ApiKey, Client, Endpoint};
 
 use crate::commands::acks::{AckArgs, ExtendArgs, NackArgs};
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::groups::GroupsCommand;
 use crate::commands::publish::PublishArgs;
 use crate::commands::pull::PullArgs;
 use crate::commands::seek::SeekArgs;
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     /// List, create, show, change and delete subscriptions
     #[command(subcommand)]
     Subscriptions(SubscriptionsCommand),
+    /// List and show the consumers that have partitions of their own
+    #[command(subcommand)]
+    Groups(GroupsCommand),
     /// Take messages of a subscription once
     Pull(PullArgs),
     /// Say that messages are done

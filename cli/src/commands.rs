@@ -2,6 +2,7 @@
 
 pub(crate) mod acks;
 pub(crate) mod completions;
+pub(crate) mod groups;
 pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod seek;
@@ -23,6 +24,7 @@ pub(crate) async fn run(args: Args, output: &mut Output<'_>) -> Result<(), CliEr
         Command::Publish(args) => publish::run(args, &client, output).await,
         Command::Subscribe(args) => subscribe::run(args, &global, output).await,
         Command::Subscriptions(command) => subscriptions::run(command, &client, output).await,
+        Command::Groups(command) => groups::run(command, &client, output).await,
         Command::Pull(args) => pull::run(args, &client, output).await,
         Command::Ack(args) => acks::ack(args, &client, output).await,
         Command::Nack(args) => acks::nack(args, &client, output).await,

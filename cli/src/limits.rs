@@ -8,6 +8,10 @@ pub(crate) const PUBLISH_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(crate) const CREDIT: u32 = 1_000;
 /// How long to wait for the last acks when a subscribe ends.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
+/// Seconds between two looks of `--watch` if none are given.
+pub(crate) const WATCH_SECONDS: &str = "2";
+/// The most seconds between them.
+pub(crate) const WATCH_SECONDS_MAX: f64 = 86_400.0;
 /// Pages that a list takes before it gives up.
 pub(crate) const PAGES_MAX: usize = 10_000;
 /// Characters of a payload in a table.

@@ -7,6 +7,7 @@ mod exit_code;
 mod limits;
 mod output;
 mod values;
+mod watch;
 
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;

@@ -1,9 +1,13 @@
 //! Values on the command line that are more than a word or a number.
 
+use std::time::Duration;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gateway_api::Nullable;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error, StrDeserializer};
+
+use crate::limits;
 
 /// A parser for one word of a fixed set, as the API writes them.
 pub(crate) fn word<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
@@ -17,6 +21,13 @@ where
 pub(crate) fn milliseconds(text: &str) -> Result<u64, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("", 1)];
     scaled(text, &units).ok_or_else(|| "expected a duration such as 500ms, 30s, 10m, 12h or 7d".to_owned())
+}
+
+/// A pause in seconds: `2` or `0.5`.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= limits::WATCH_SECONDS_MAX);
+    let pause = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    pause.ok_or_else(|| "expected seconds, such as 2 or 0.5, at most a day".to_owned())
 }
 
 /// A number of bytes: `1000`, `64KiB`, `16MiB` or `1GiB`.

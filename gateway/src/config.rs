@@ -7,6 +7,8 @@ use crate::limits;
 /// The settings of the gateway on every core; [`GatewayConfig::default`] is what a node runs with when told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayConfig {
+    /// The number of the node in its cluster.
+    pub node_id: u64,
     /// The largest request head, in bytes.
     pub request_head_bytes_max: usize,
     /// The largest request body and WebSocket message, in bytes.
@@ -34,6 +36,7 @@ pub struct GatewayConfig {
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
+            node_id: 1,
             request_head_bytes_max: limits::REQUEST_HEAD_BYTES_MAX,
             body_bytes_max: limits::BODY_BYTES_MAX,
             bodies_bytes_max: limits::BODIES_BYTES_MAX,

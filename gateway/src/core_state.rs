@@ -3,12 +3,18 @@
 use std::{
     cell::{Cell, RefCell},
     hash::{BuildHasher, RandomState},
-    time::SystemTime,
+    sync::LazyLock,
+    time::{Instant, SystemTime},
 };
 
 use shard::ConsumerId;
 
 use crate::{message_ids::MessageIds, sticky_turn::StickyTurn};
+
+/// The bits of a consumer's id that tell cores apart.
+const CONSUMER_SALT_BITS: u32 = 13;
+/// The time in consumers' ids is counted from about when the process began: what remembers them ends with it.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Small counters of one core; nothing in it lasts, nothing is shared with other cores.
 #[derive(Debug)]
@@ -16,23 +22,26 @@ pub struct CoreState {
     message_ids: RefCell<MessageIds>,
     turns: Cell<u32>,
     publish_turn: Cell<StickyTurn>,
-    consumers: Cell<u64>,
-    /// Keyed anew on each core, so that consumers of different cores don't meet.
-    keyed: RandomState,
+    last_consumer: Cell<u64>,
+    /// Tells connections of different cores apart that come in the same microsecond.
+    salt: u64,
 }
 
 impl CoreState {
     /// Starts at a random turn, so that cores don't all begin with the same partition.
     #[must_use]
     pub fn new() -> Self {
-        let keyed = RandomState::new();
-        let first_turn = u32::from_le_bytes(low_bytes(keyed.hash_one("turn")));
+        Self::salted(RandomState::new().hash_one("salt"))
+    }
+
+    fn salted(salt: u64) -> Self {
+        let first_turn = u32::from_le_bytes(low_bytes(salt));
         Self {
             message_ids: RefCell::new(MessageIds::new()),
             turns: Cell::new(first_turn),
             publish_turn: Cell::new(StickyTurn::new(first_turn)),
-            consumers: Cell::new(0),
-            keyed,
+            last_consumer: Cell::new(0),
+            salt: salt % (1 << CONSUMER_SALT_BITS),
         }
     }
 
@@ -60,11 +69,15 @@ impl CoreState {
         self.publish_turn.set(sticky);
     }
 
-    /// An id for a consumer that is connected now; never that of a pull without a connection.
+    /// An id for a consumer that is connected now; never that of a pull without a connection. It is above those of earlier
+    /// connections, of other cores too.
     #[must_use]
     pub fn next_consumer(&self) -> ConsumerId {
-        self.consumers.set(self.consumers.get() + 1);
-        ConsumerId(self.keyed.hash_one(self.consumers.get()).max(1))
+        // Not by the clock on the wall, which may go back.
+        let micros = u64::try_from(STARTED.elapsed().as_micros()).unwrap_or(u64::MAX >> CONSUMER_SALT_BITS);
+        let next = micros.max(self.last_consumer.get() + 1);
+        self.last_consumer.set(next);
+        ConsumerId(next << CONSUMER_SALT_BITS | self.salt)
     }
 
     /// Lends the generator of message ids.
@@ -108,9 +121,16 @@ mod tests {
 
     #[test]
     fn consumers_of_two_cores_are_all_different() {
-        let (one, other) = (CoreState::new(), CoreState::new());
+        let (one, other) = (CoreState::salted(1), CoreState::salted(2));
         let ids: HashSet<_> = (0..1_000).flat_map(|_| [one.next_consumer(), other.next_consumer()]).collect();
         assert_eq!(ids.len(), 2_000);
         assert!(!ids.contains(&ConsumerId::default()));
+    }
+
+    #[test]
+    fn a_later_consumer_has_a_higher_id() {
+        let core = CoreState::new();
+        let ids: Vec<_> = (0..1_000).map(|_| core.next_consumer()).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next));
     }
 }

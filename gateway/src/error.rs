@@ -8,9 +8,9 @@ use gateway_api::{
     error::{FieldError, PROBLEM_CONTENT_TYPE},
     publish::PublishFailure,
 };
-use raft::{ProposeError, metadata};
+use raft::{GroupError, ProposeError, metadata};
 use shard::{AckOutcome, PartitionUnavailable, ProducerRefusal, PublishError, ReadError, SubscriptionError};
-use shard_core::model::NameError;
+use shard_core::{delivery::ClaimRefused, model::NameError};
 
 use crate::{
     http::{refusal, request_id::RequestId, response::Response, router::RouteError},
@@ -192,6 +192,8 @@ pub(crate) fn of_subscription(error: &SubscriptionError) -> Failure {
     match error {
         SubscriptionError::Unavailable(unavailable) => of_unavailable(unavailable),
         SubscriptionError::NotHere(_) => of_code(Code::SubscriptionNotFound, error.to_string()),
+        SubscriptionError::Claim(ClaimRefused::Stale { .. }) => of_code(Code::StaleGeneration, error.to_string()),
+        SubscriptionError::Claim(ClaimRefused::Displaced) => of_code(Code::ConsumerDisplaced, error.to_string()),
         SubscriptionError::Read(read) => of_read(read),
         SubscriptionError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
     }
@@ -202,8 +204,24 @@ pub(crate) const fn of_ack(outcome: AckOutcome) -> Option<Code> {
     match outcome {
         AckOutcome::Applied => None,
         AckOutcome::LeaseExpired => Some(Code::LeaseExpired),
+        AckOutcome::StaleGeneration => Some(Code::StaleGeneration),
         AckOutcome::Unknown => Some(Code::InvalidAckId),
     }
+}
+
+/// A consumer whose wish was not done.
+pub(crate) fn of_group(error: &GroupError) -> Failure {
+    let code = match error {
+        GroupError::UnknownConsumer => Code::ConsumerNotFound,
+        GroupError::NotAssigned => return invalid("consumption", error.to_string()),
+        GroupError::SubscriptionNotFound => Code::SubscriptionNotFound,
+        GroupError::TooManyMembers { .. } => Code::LimitReached,
+        GroupError::InvalidConsumerId { .. } => return invalid("consumer_id", error.to_string()),
+        GroupError::Overloaded => Code::Overloaded,
+        GroupError::Stopping => Code::NodeUnavailable,
+        GroupError::Unknown { .. } => Code::Timeout,
+    };
+    of_code(code, error.to_string())
 }
 
 /// A change of the metadata that has no outcome.

@@ -94,6 +94,13 @@ pub const CANCEL_SEARCH_TIME: Duration = Duration::from_secs(20);
 /// The longest a nacked message may rest, and the longest an ack deadline may be: a day.
 pub const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
+/// How many heartbeats a consumer has in a session: some may be lost or late.
+pub const HEARTBEATS_PER_SESSION: u32 = 3;
+/// The first pause before it is looked whether a consumer has finished with what was taken from it; it doubles.
+pub const LET_GO_LOOK_MIN: Duration = Duration::from_millis(20);
+/// The longest pause before that is looked at again.
+pub const LET_GO_LOOK_MAX: Duration = Duration::from_millis(500);
+
 /// The answers that may be on their way on one WebSocket; while there are so many, nothing more is read.
 pub const WEBSOCKET_WORK_MAX: usize = 64;
 /// The subscriptions and topics one WebSocket may read at once.
@@ -106,6 +113,8 @@ pub const WEBSOCKET_FRAME_BYTES: usize = 256 << 10;
 pub const WEBSOCKET_FRAME_MESSAGES_MAX: u32 = 1_000;
 /// The bytes of batches one read for a WebSocket takes from the store; one batch is taken however large.
 pub const WEBSOCKET_READ_BATCH_BYTES: usize = 128 << 10;
+/// After so many messages that a filter has passed over, a client that reads a topic is sent a token all the same.
+pub const WEBSOCKET_PASSED_OVER_MAX: u64 = 10_000;
 /// How often the server pings; no sign of life, or no byte sent, from one ping to the next closes.
 pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How long a WebSocket waits for messages before it looks whether its topic has changed.

@@ -5,6 +5,7 @@ mod ack_groups;
 mod acknowledge;
 mod batch_json;
 mod cancel_scheduled;
+mod consumers;
 pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
@@ -13,6 +14,9 @@ pub(crate) mod extend;
 mod get_subscription;
 mod get_topic;
 mod healthz;
+mod heartbeat_consumer;
+mod join_consumer;
+mod leave_consumer;
 mod letters;
 mod list_dead_letters;
 mod list_scheduled;
@@ -48,6 +52,7 @@ use shard_core::model::Timestamp;
 
 pub(crate) use acknowledge::acknowledge;
 pub(crate) use batch_json::{ReadBounds, append_read};
+pub(crate) use consumers::check_consumer_id;
 pub(crate) use deliverable::await_deliverable;
 pub(crate) use publish::{PublishReport, publish, target};
 pub(crate) use pull_page::{PullBounds, PullPage};
@@ -94,6 +99,9 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::GetSubscription => Box::pin(get_subscription::handle(context, call)).await,
         Route::PatchSubscription => Box::pin(patch_subscription::handle(context, call)).await,
         Route::DeleteSubscription => Box::pin(delete_subscription::handle(context, call)).await,
+        Route::JoinConsumer => Box::pin(join_consumer::handle(context, call)).await,
+        Route::HeartbeatConsumer => Box::pin(heartbeat_consumer::handle(context, call)).await,
+        Route::LeaveConsumer => Box::pin(leave_consumer::handle(context, call)).await,
         Route::WebSocket => Err(error::of_code(Code::UpgradeRequired, "this path is for WebSocket")),
         Route::Healthz => Ok(healthz::handle()),
         Route::Readyz => Ok(Box::pin(readyz::handle(context)).await),

@@ -6,13 +6,16 @@ use futures_channel::oneshot;
 use futures_util::future::join_all;
 use raft::{
     MetadataUpdates,
-    metadata::{ClusterState, NodeId, Subscription, Topic},
+    metadata::{ClusterState, Group, NodeId, Subscription, Topic},
 };
 use shard::{
-    command::{PartitionChange, ShardCommand},
+    command::{PartitionChange, ShardCommand, SubscriptionSettings},
     shard_of,
 };
-use shard_core::model::{SubscriptionId, TopicPartition};
+use shard_core::{
+    delivery::{Assignee, ConsumerId, PartitionAssignment},
+    model::{SubscriptionId, TopicPartition},
+};
 use tokio::sync::watch;
 
 use crate::settings::{SettingsTranslation, dead_letters, subscription_settings};
@@ -158,8 +161,23 @@ impl Changes<'_> {
             Some(_) | None => Vec::new(),
         };
         let settings = subscription_settings(subscription, after);
-        for partition in self.owned(topic).into_iter().filter(|partition| !open.contains(partition)) {
-            self.push(PartitionChange::OpenSubscription { partition, settings: settings.clone() });
+        let group = after.group(subscription.id);
+        let known_group = before.and_then(|before| before.group(subscription.id));
+        let same_group = match (known_group, group) {
+            (Some(known), Some(group)) => Arc::ptr_eq(known, group),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        for partition in self.owned(topic) {
+            let assignment = group.map(|group| assignment(group, partition));
+            if !open.contains(&partition) {
+                let settings = SubscriptionSettings { assignment, ..settings.clone() };
+                self.push(PartitionChange::OpenSubscription { partition, settings });
+            } else if let (Some(assignment), false) = (assignment, same_group)
+                && known_group.map(|known| self::assignment(known, partition)) != Some(assignment)
+            {
+                self.push(PartitionChange::Assign { partition, subscription: subscription.id, assignment });
+            }
         }
     }
 
@@ -174,6 +192,13 @@ impl Changes<'_> {
         let ours = topic.placed_partitions().filter(|(_, placed)| placed.owner == Some(self.placement.node));
         ours.map(|(partition, _)| partition).collect()
     }
+}
+
+/// What a group says of one of its partitions.
+fn assignment(group: &Group, partition: TopicPartition) -> PartitionAssignment {
+    let owner = group.assignment(partition.partition);
+    let assignee = owner.map(|(member, since)| Assignee { consumer: ConsumerId(member.get()), since });
+    PartitionAssignment { generation: group.generation(), assignee }
 }
 
 #[cfg(test)]

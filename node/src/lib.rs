@@ -29,6 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gateway::config::GatewayConfig;
 use raft::{
     MetadataConfig, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
@@ -148,6 +149,7 @@ impl Node {
         let metadata = Arc::new(metadata);
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
         let gateway = settings::gateway_config(&config.server, shard_count);
+        let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle, groups: metadata.groups() };
         let cores = Cores::start(plan, &cpus).await?;
 

@@ -65,6 +65,8 @@ pub(crate) fn subscription_settings(subscription: &Subscription, state: &Cluster
         },
         dead_letters: dead_letters(subscription, state).map(Arc::new),
         filter: config.filter.as_deref().and_then(|text| filter(subscription.id, text)),
+        // That of each partition is put in for it.
+        assignment: None,
         start,
     }
 }

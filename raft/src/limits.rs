@@ -64,7 +64,7 @@ pub(crate) const GROUP_WATCHES_MAX: usize = 2 * MEMBERS_PER_GROUP_MAX;
 /// the shortest session.
 pub(crate) const GROUP_CLOCK_STEP_MAX: Duration = Duration::from_millis(250);
 /// The longest id of a consumer.
-pub const CONSUMER_ID_BYTES_MAX: usize = 100;
+pub const CONSUMER_ID_BYTES_MAX: usize = 128;
 /// The longest filter.
 pub const FILTER_BYTES_MAX: usize = shard_core::limits::FILTER_BYTES_MAX;
 /// The longest address and secret of a push subscription together.

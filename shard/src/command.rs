@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_channel::oneshot;
 use shard_core::{
-    delivery::{DeliveryMode, DeliveryOrder, Filter},
+    delivery::{DeliveryMode, DeliveryOrder, Filter, PartitionAssignment},
     log::FlushPolicy,
     model::{LeaderEpoch, SubscriptionId, TopicId, TopicPartition},
 };
@@ -59,6 +59,15 @@ pub enum PartitionChange {
         /// The subscription.
         settings: SubscriptionSettings,
     },
+    /// Who consumes the partition has changed, or only the generation in which that is said.
+    Assign {
+        /// The partition.
+        partition: TopicPartition,
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// What holds now.
+        assignment: PartitionAssignment,
+    },
     /// The subscription is gone for good: remove its cursor, and what is known of its dead letters if they are here.
     CloseSubscription {
         /// The partition.
@@ -100,6 +109,8 @@ pub struct SubscriptionSettings {
     pub filter: Option<Arc<Filter>>,
     /// What becomes of messages that nobody can take.
     pub dead_letters: Option<Arc<DeadLetterTarget>>,
+    /// Whom the partition is assigned to, where consumers have partitions of their own.
+    pub assignment: Option<PartitionAssignment>,
     /// Where it begins on a partition it has no cursor on.
     pub start: SeekTo,
 }
@@ -129,6 +140,7 @@ impl PartitionChange {
             | Self::Configure { partition, .. }
             | Self::Delete { partition }
             | Self::OpenSubscription { partition, .. }
+            | Self::Assign { partition, .. }
             | Self::CloseSubscription { partition, .. } => *partition,
         }
     }
@@ -146,6 +158,7 @@ impl SubscriptionSettings {
             mode: DeliveryMode::AtLeastOnce,
             filter: None,
             dead_letters: None,
+            assignment: None,
             start: SeekTo::Earliest,
         }
     }

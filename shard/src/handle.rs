@@ -16,7 +16,7 @@ use crate::{
     metrics::ShardMetrics,
     placement::shard_of,
     request::{
-        AckAction, AckOutcome, ConsumerId, CursorStatus, LeaseId, PartitionStatus, PartitionSubscription,
+        AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, LeaseId, PartitionStatus, PartitionSubscription,
         PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadReply, ReadRequest, Reply,
         Request, SeekTo, SubscriptionError,
     },
@@ -101,12 +101,18 @@ impl ShardHandle {
         self.ask(cursor.partition, |reply| Request::Acknowledge { cursor, action, leases, reply }).await
     }
 
-    /// Acks every offset up to and with `up_to`; durable when answered.
+    /// Acks every offset up to and with `up_to`; durable when answered. Where partitions are assigned, `claim` says why
+    /// the consumer may.
     ///
     /// # Errors
-    /// It is not known to hold.
-    pub async fn ack_up_to(&self, cursor: PartitionSubscription, up_to: Offset) -> Result<(), SubscriptionError> {
-        self.ask(cursor.partition, |reply| Request::AckUpTo { cursor, up_to, reply }).await
+    /// It is not known to hold, or the claim is not borne out and nothing was changed.
+    pub async fn ack_up_to(
+        &self,
+        cursor: PartitionSubscription,
+        up_to: Offset,
+        claim: Option<Claim>,
+    ) -> Result<(), SubscriptionError> {
+        self.ask(cursor.partition, |reply| Request::AckUpTo { cursor, up_to, claim, reply }).await
     }
 
     /// Sets the cursor; durable when answered, all leases are void.

@@ -27,7 +27,7 @@ pub use handle::ShardHandle;
 pub use mesh::MeshPlan;
 pub use placement::shard_of;
 pub use request::{
-    AckAction, AckOutcome, ConsumerId, CursorStatus, Durability, LeaseId, LeasedMessage, PartitionStatus,
+    AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, Durability, LeaseId, LeasedMessage, PartitionStatus,
     PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published, PullRequest, Pulled,
     ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo, SubscriptionError,
 };

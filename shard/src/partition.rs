@@ -169,6 +169,17 @@ impl Partition {
         self.subscriptions.get_mut(subscription).ok_or(SubscriptionError::NotHere(subscription))
     }
 
+    /// The subscription, once it is known how it delivers and to whom: before that no ack can be judged.
+    pub(crate) fn configured(&mut self, subscription: SubscriptionId) -> Result<&mut Subscribed, SubscriptionError> {
+        let partition = self.id;
+        let subscribed = self.subscribed(subscription)?;
+        if subscribed.configured {
+            return Ok(subscribed);
+        }
+        let reason = "the subscription is about to be opened".to_owned();
+        Err(PartitionUnavailable::StoreAway { partition, reason }.into())
+    }
+
     /// Takes down what a subscription's dispatcher changed, for the journal.
     pub(crate) fn record_changes(&mut self, subscription: SubscriptionId) {
         if let Some(subscribed) = self.subscriptions.get_mut(subscription) {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures_channel::oneshot;
-pub use shard_core::{
-    delivery::{AckOutcome, ConsumerId, LeaseId, LeasedMessage},
-    log::{Place, ProducerRefusal, Repeats},
-};
 use shard_core::{
+    delivery::ClaimRefused,
     format::record_batch::{RecordBatch, UnassignedBatch},
     model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
+};
+pub use shard_core::{
+    delivery::{AckOutcome, Claim, ConsumerId, LeaseId, LeasedMessage},
+    log::{Place, ProducerRefusal, Repeats},
 };
 
 use crate::{search::Search, store::ReadFault};
@@ -167,6 +168,8 @@ pub struct PullRequest {
     pub ack_deadline: Option<Duration>,
     /// Who pulls: what a consumer holds is released when it is gone.
     pub consumer: ConsumerId,
+    /// Why it may pull, where partitions are assigned to consumers.
+    pub claim: Option<Claim>,
 }
 
 /// Messages leased to a consumer.
@@ -205,6 +208,9 @@ pub enum SubscriptionError {
     Unavailable(#[from] PartitionUnavailable),
     #[error("subscription {0} is not on this partition")]
     NotHere(SubscriptionId),
+    /// Nothing was leased or acked.
+    #[error("{0}")]
+    Claim(#[from] ClaimRefused),
     #[error("{0}")]
     Read(#[from] ReadError),
     #[error("the cursor could not be stored: {reason}")]
@@ -249,6 +255,12 @@ pub struct CursorStatus {
     pub oldest_unacked: Option<Timestamp>,
     /// How many deliveries were not the first of their message, since the partition was opened.
     pub redeliveries: u64,
+    /// How many messages became dead letters, since the partition was opened.
+    pub dead_lettered: u64,
+    /// How many messages expired before they were acked, since the partition was opened.
+    pub expired: u64,
+    /// How many messages the filter kept out, since the partition was opened.
+    pub filtered: u64,
 }
 
 /// A subscription on a partition.
@@ -294,6 +306,7 @@ pub(crate) enum Request {
     AckUpTo {
         cursor: PartitionSubscription,
         up_to: Offset,
+        claim: Option<Claim>,
         reply: Reply<(), SubscriptionError>,
     },
     Seek {

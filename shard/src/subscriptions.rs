@@ -219,7 +219,7 @@ mod tests {
             let dispatcher = &mut subscriptions.get_mut(id).unwrap().dispatcher;
             dispatcher.scan_plain(Offset::new(10));
             let readable = OffsetRange::new(Offset::ZERO, Offset::new(10));
-            let request = LeaseRequest { readable, count: 1, consumer: ConsumerId(1), deadline: None };
+            let request = LeaseRequest { readable, count: 1, consumer: ConsumerId(1), deadline: None, claim: None };
             assert_eq!(dispatcher.lease(NOW, request).len(), 1);
         }
         settle_all(&mut subscriptions, NOW);

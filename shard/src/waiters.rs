@@ -70,6 +70,11 @@ impl DeliverableWaiters {
         false
     }
 
+    /// Wakes all.
+    pub(crate) fn wake_all(&mut self) {
+        while self.wake_one() {}
+    }
+
     /// Tells all that they wait in vain.
     pub(crate) fn refuse(&mut self, error: &PartitionUnavailable) {
         for waiter in self.waiting.drain(..) {

@@ -22,6 +22,12 @@ pub(crate) struct AckArgs {
     /// The last offset that is done
     #[arg(long, value_name = "OFFSET", requires = "partition", conflicts_with = "ack_ids")]
     up_to: Option<u64>,
+    /// The consumer that acks, where partitions are assigned (see `groups`)
+    #[arg(long, value_name = "ID", requires_all = ["generation", "up_to"])]
+    consumer_id: Option<String>,
+    /// The generation in which it got its partitions
+    #[arg(long, value_name = "N", requires = "consumer_id")]
+    generation: Option<u64>,
 }
 
 /// Which messages are to be delivered again.
@@ -59,7 +65,8 @@ pub(crate) async fn ack(args: AckArgs, client: &Client, output: &mut Output<'_>)
         ack_ids: borrowed(&args.ack_ids),
         partition: args.partition,
         up_to_offset: args.up_to,
-        ..AckRequest::default()
+        consumer_id: args.consumer_id.as_deref().map(CowStr::from),
+        generation: args.generation,
     };
     let answer = client.ack(&args.subscription, &request).await;
     print(&answer.doing(|| format!("ack messages of `{}`", args.subscription))?, "acks", output)

@@ -37,6 +37,10 @@ pub(crate) struct PublishArgs {
     /// Publish each line of standard input as a message
     #[arg(long, conflicts_with = "id")]
     stdin: bool,
+    /// Makes it safe to publish the message again, with the same key
+    // Lines would all be published under it, and all but the first batch taken for repeats.
+    #[arg(long, value_name = "KEY", conflicts_with = "stdin")]
+    idempotency_key: Option<String>,
     #[command(flatten)]
     options: MessageArgs,
     /// Publish at most so many messages per second
@@ -67,7 +71,11 @@ pub(crate) async fn run(args: PublishArgs, client: &Client, output: &mut Output<
     };
     // A file is bytes, whatever they look like; what was typed is text.
     let message = args.options.message(&payload, args.file.is_some());
-    let published = client.publish(&args.topic, &PublishRequest { messages: vec![message] }).await;
+    let request = PublishRequest { messages: vec![message] };
+    let published = match &args.idempotency_key {
+        None => client.publish(&args.topic, &request).await,
+        Some(key) => client.publish_once(&args.topic, &request, key).await,
+    };
     let response = published.doing(|| format!("publish to `{}`", args.topic))?;
     match response.results.first() {
         Some(PublishResult::Published(published)) => output.result(published),
@@ -115,6 +123,8 @@ mod tests {
         assert_eq!(parse("x orders hello").unwrap().message.unwrap(), "hello");
         assert!(parse("x orders --stdin --rate 100/s --batch 10").unwrap().stdin);
         assert!(parse("x orders --file a.png --content-type image/png").unwrap().file.is_some());
+        assert_eq!(parse("x orders hello --idempotency-key k").unwrap().idempotency_key.unwrap(), "k");
+        assert!(parse("x orders --stdin --idempotency-key k").is_err());
         for line in ["x orders", "x orders hello --stdin", "x orders --stdin --id a", "x orders hello --rate 5"] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -21,6 +21,12 @@ pub(crate) struct PullArgs {
     /// How long to wait for the first message, such as 5s
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = milliseconds)]
     wait: u64,
+    /// The consumer that pulls, where partitions are assigned (see `groups`)
+    #[arg(long, value_name = "ID", requires = "generation")]
+    consumer_id: Option<String>,
+    /// The generation in which it got its partitions
+    #[arg(long, value_name = "N", requires = "consumer_id")]
+    generation: Option<u64>,
     /// Ack the messages once they are printed
     #[arg(long)]
     ack: bool,
@@ -28,7 +34,9 @@ pub(crate) struct PullArgs {
 
 /// Takes messages, prints them, and acks them if it shall.
 pub(crate) async fn run(args: PullArgs, client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
-    let request = PullRequest { max_messages: args.max, wait_ms: args.wait, ..PullRequest::default() };
+    let PullArgs { consumer_id, generation, .. } = &args;
+    let (consumer_id, generation) = (consumer_id.clone(), *generation);
+    let request = PullRequest { max_messages: args.max, wait_ms: args.wait, consumer_id, generation };
     let pulled = client.pull(&args.subscription, &request).await;
     let pulled = pulled.doing(|| format!("pull from `{}`", args.subscription))?;
     if pulled.messages.is_empty() && output.format() == Format::Table {

@@ -26,6 +26,12 @@ pub(crate) struct SubscribeArgs {
     /// Where reading a topic starts: latest, earliest or a cursor
     #[arg(long, value_name = "WHERE", default_value = "latest", conflicts_with = "subscription")]
     from: SubscribeFrom,
+    /// Which messages of a topic to read, such as 'priority >= 5'
+    #[arg(long, value_name = "FILTER", conflicts_with = "subscription")]
+    filter: Option<String>,
+    /// The consumer that comes back, where partitions are assigned (see `groups`)
+    #[arg(long, value_name = "ID", conflicts_with = "topic")]
+    consumer_id: Option<String>,
     /// End after so many messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -54,8 +60,9 @@ pub(crate) async fn run(args: SubscribeArgs, global: &GlobalArgs, output: &mut O
         topic: source.topic().map(|topic| topic.to_owned().into()),
         subscription: source.subscription().map(|subscription| subscription.to_owned().into()),
         from: source.topic().is_some().then_some(args.from),
+        filter: args.filter.map(Into::into),
         credit: Some(quota.first_credit()),
-        ..Subscribe::default()
+        consumer_id: args.consumer_id.map(Into::into),
     };
     let socket = WebSocketClient::connect(&global.server, global.key.as_ref()).await;
     let socket = socket.doing(|| format!("subscribe to {source}"))?;
@@ -80,6 +87,11 @@ mod tests {
         let parse = |line: &str| Line::try_parse_from(line.split(' ')).map(|line| line.subscribe);
         assert_eq!(parse("x orders --from earliest --count 3").unwrap().from, SubscribeFrom::Earliest);
         assert!(parse("x --subscription s --no-ack").unwrap().no_ack);
+        assert_eq!(parse("x orders --filter attributes:a").unwrap().filter.unwrap(), "attributes:a");
+        assert_eq!(parse("x --subscription s --consumer-id ann").unwrap().consumer_id.unwrap(), "ann");
+        for line in ["x --subscription s --filter attributes:a", "x orders --consumer-id ann"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
         let bad = ["x", "x orders --subscription s", "x orders --no-ack", "x --subscription s --from earliest"];
         for line in bad {
             assert!(parse(line).is_err(), "{line}");

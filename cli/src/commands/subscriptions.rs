@@ -7,6 +7,7 @@ mod settings;
 use clap::Subcommand;
 use gateway_api::Page;
 use gateway_api::client::Client;
+use gateway_api::subscriptions::SubscriptionSummary;
 
 use self::letters::{DeadLettersArgs, RedriveArgs};
 use self::render::Described;
@@ -14,6 +15,7 @@ use self::settings::{SettingsArgs, StartArgs};
 use crate::error::{CliError, Doing as _};
 use crate::limits;
 use crate::output::{Format, Output};
+use crate::watch::{Watch, WatchArgs};
 
 /// What to do with subscriptions.
 #[derive(Debug, Subcommand)]
@@ -36,6 +38,8 @@ pub(crate) enum SubscriptionsCommand {
     Describe {
         /// The subscription's name
         subscription: String,
+        #[command(flatten)]
+        watch: WatchArgs,
     },
     /// Change the given settings of a subscription
     Update {
@@ -77,10 +81,14 @@ pub(crate) async fn run(
             output.note(&format!("{done}.\n"))?;
             output.result(&Described { value: created.value, etag: None })
         }
-        SubscriptionsCommand::Describe { subscription } => {
-            let action = || format!("describe subscription `{subscription}`");
-            let tagged = client.subscription(&subscription).await.doing(action)?;
-            output.result(&Described { value: tagged.value, etag: tagged.etag })
+        SubscriptionsCommand::Describe { subscription, watch } => {
+            let mut watch = Watch::new(watch)?;
+            while watch.next(output).await? {
+                let action = || format!("describe subscription `{subscription}`");
+                let tagged = client.subscription(&subscription).await.doing(action)?;
+                output.result(&Described { value: tagged.value, etag: tagged.etag })?;
+            }
+            Ok(())
         }
         SubscriptionsCommand::Update { subscription, settings, if_match } => {
             let settings = settings.some_settings()?;
@@ -98,7 +106,8 @@ pub(crate) async fn run(
     }
 }
 
-async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
+/// All subscriptions, page by page.
+pub(super) async fn all(client: &Client) -> Result<Page<SubscriptionSummary>, CliError> {
     let mut all = Page { items: Vec::new(), next_page_token: None };
     for _ in 0..limits::PAGES_MAX {
         let page = client.subscriptions(None, all.next_page_token.as_deref()).await;
@@ -109,6 +118,11 @@ async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> 
             break;
         }
     }
+    Ok(all)
+}
+
+async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
+    let all = all(client).await?;
     if all.items.is_empty() && output.format() == Format::Table {
         return output.note("There are no subscriptions; `pubsub-cli subscriptions create NAME --topic T` makes one.");
     }

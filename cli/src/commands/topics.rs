@@ -14,6 +14,7 @@ use self::settings::SettingsArgs;
 use crate::error::{CliError, Doing as _};
 use crate::limits;
 use crate::output::{Format, Output};
+use crate::watch::{Watch, WatchArgs};
 
 /// What to do with topics.
 #[derive(Debug, Subcommand)]
@@ -31,6 +32,8 @@ pub(crate) enum TopicsCommand {
     Describe {
         /// The topic's name
         topic: String,
+        #[command(flatten)]
+        watch: WatchArgs,
     },
     /// Change the given settings of a topic
     Update {
@@ -67,9 +70,13 @@ pub(crate) async fn run(command: TopicsCommand, client: &Client, output: &mut Ou
             output.note(&format!("{done}.\n"))?;
             output.result(&Described { value: created.value, etag: None })
         }
-        TopicsCommand::Describe { topic } => {
-            let tagged = client.topic(&topic).await.doing(|| format!("describe topic `{topic}`"))?;
-            output.result(&Described { value: tagged.value, etag: tagged.etag })
+        TopicsCommand::Describe { topic, watch } => {
+            let mut watch = Watch::new(watch)?;
+            while watch.next(output).await? {
+                let tagged = client.topic(&topic).await.doing(|| format!("describe topic `{topic}`"))?;
+                output.result(&Described { value: tagged.value, etag: tagged.etag })?;
+            }
+            Ok(())
         }
         TopicsCommand::Update { topic, settings, if_match } => {
             let settings = settings.some_settings()?;

@@ -4,6 +4,7 @@ mod connection;
 mod consuming;
 mod endpoint;
 mod error;
+mod groups;
 mod publishing;
 mod subscriptions;
 mod target;

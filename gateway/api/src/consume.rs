@@ -80,6 +80,9 @@ pub struct PullRequest {
 pub struct PullResponse {
     /// The messages, leased until they are acked or their ack deadline has passed.
     pub messages: Vec<DeliveredMessage>,
+    /// The newest generation, where partitions are assigned to consumers: who knows an older one has a heartbeat to send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
 }
 
 /// The body of `POST /v1/subscriptions/{subscription}/ack`: `ack_ids`, or `partition` with `up_to_offset`.

@@ -12,6 +12,7 @@ pub mod cursor;
 pub mod decode;
 pub mod error;
 pub mod frame;
+pub mod groups;
 pub mod health;
 pub mod letters;
 pub mod limits;

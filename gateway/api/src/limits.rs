@@ -16,6 +16,8 @@ pub const ATTRIBUTES_MAX: usize = 64;
 pub const ATTRIBUTE_BYTES_MAX: usize = 1024;
 /// Characters of a message id.
 pub const MESSAGE_ID_LENGTH_MAX: usize = 128;
+/// Characters of a consumer's id.
+pub const CONSUMER_ID_LENGTH_MAX: usize = 128;
 /// How deep JSON may be nested.
 pub const JSON_DEPTH_MAX: usize = 64;
 /// The highest priority of a message; the lowest is 0.

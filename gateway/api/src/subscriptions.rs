@@ -119,6 +119,12 @@ pub struct Subscription {
     pub redeliveries: u64,
     /// Messages that became dead letters since the node started.
     pub dead_letters: u64,
+    /// Messages that expired before they were acked, since the node started.
+    #[serde(default)]
+    pub expired: u64,
+    /// Messages that the filter kept out, since the node started.
+    #[serde(default)]
+    pub filtered: u64,
     /// Rises with each new assignment of partitions to consumers.
     pub generation: u64,
     /// The consumers that have joined.
@@ -151,6 +157,15 @@ pub struct PartitionCursor {
     pub backlog: u64,
     /// Messages in consumers' hands.
     pub leased: u64,
+    /// How old the oldest message is that is not acked; `None` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_unacked_ms: Option<u64>,
+    /// Messages that were delivered again since the node started.
+    #[serde(default)]
+    pub redeliveries: u64,
+    /// Messages that became dead letters since the node started.
+    #[serde(default)]
+    pub dead_letters: u64,
     /// The consumer that the partition is assigned to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumer_id: Option<String>,

@@ -1,6 +1,7 @@
 //! The JSON that clients rely on, word by word: each example is read, written again and compared.
 
 use gateway_api::consume::{AckRequest, AckResponse, ExtendRequest, NackRequest, PullRequest, PullResponse, ReadPage};
+use gateway_api::groups::{HeartbeatRequest, JoinRequest, Membership};
 use gateway_api::health::Health;
 use gateway_api::publish::{PublishRequest, PublishResponse, Published};
 use gateway_api::subscriptions::{SeekRequest, SeekResponse, Subscription, SubscriptionSettings, SubscriptionSummary};
@@ -25,8 +26,9 @@ const SUBSCRIPTION_CONFIG: &str = r#""topic":"orders","type":"pull","consumption
     "backoff":{"min_ms":100,"max_ms":60000},"filter":"priority >= 5","start":"2026-11-23T09:30:00.250Z",
     "session_timeout_ms":10000"#;
 
-const CURSORS: &str = r#"[{"partition":0,"ack_floor":4,"backlog":2,"leased":1},
-    {"partition":1,"ack_floor":0,"backlog":0,"leased":0,"consumer_id":"c"}]"#;
+const CURSORS: &str = r#"[{"partition":0,"ack_floor":4,"backlog":2,"leased":1,"oldest_unacked_ms":5,
+    "redeliveries":1,"dead_letters":2},
+    {"partition":1,"ack_floor":0,"backlog":0,"leased":0,"redeliveries":0,"dead_letters":0,"consumer_id":"c"}]"#;
 
 const MESSAGE: &str = r#"{"ack_id":"x","topic":"orders","partition":0,"offset":1,"id":"i","key":"k","data":"AP8=",
     "content_type":"application/octet-stream","attributes":{"a":"b"},"priority":4,
@@ -42,6 +44,15 @@ fn topics() {
     let layout = r#"[{"partition":0,"owner":{"node":1,"shard":0},"leader_epoch":1,"replicas":[1],"isr":[1],
         "start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,"state":"open"}]"#;
     check::<Topic>(&format!(r#"{{"name":"orders",{TOPIC_CONFIG},"layout":{layout}}}"#));
+}
+
+#[test]
+fn groups() {
+    check::<JoinRequest>("{}");
+    check::<JoinRequest>(r#"{"consumer_id":"c"}"#);
+    check::<HeartbeatRequest>("{}");
+    check::<HeartbeatRequest>(r#"{"generation":3}"#);
+    check::<Membership>(r#"{"consumer_id":"c","generation":3,"partitions":[0,2],"heartbeat_interval_ms":3333}"#);
 }
 
 #[test]
@@ -62,6 +73,7 @@ fn consuming() {
     check::<PullRequest>(r#"{"max_messages":100,"wait_ms":0}"#);
     check::<PullRequest>(r#"{"max_messages":1,"wait_ms":5,"consumer_id":"c","generation":3}"#);
     check::<PullResponse>(&format!(r#"{{"messages":[{MESSAGE}]}}"#));
+    check::<PullResponse>(r#"{"messages":[],"generation":3}"#);
     check::<ReadPage>(r#"{"messages":[],"next_offset":7,"next_cursor":"t"}"#);
     check::<AckRequest<'_>>(r#"{"ack_ids":["x"]}"#);
     check::<AckRequest<'_>>(r#"{"partition":0,"up_to_offset":9,"consumer_id":"c","generation":3}"#);
@@ -79,7 +91,7 @@ fn subscriptions() {
     check::<SubscriptionSummary>(&format!(r#"{{"name":"s",{SUBSCRIPTION_CONFIG}}}"#));
     check::<Subscription>(&format!(
         r#"{{"name":"s",{SUBSCRIPTION_CONFIG},"backlog":2,"leased":1,"oldest_unacked_ms":5,"redeliveries":0,
-            "dead_letters":0,"generation":0,"consumers":[{{"consumer_id":"c","node":1,"partitions":[1],
+            "dead_letters":0,"expired":3,"filtered":4,"generation":0,"consumers":[{{"consumer_id":"c","node":1,"partitions":[1],
             "last_heartbeat":"2026-11-23T09:30:00.250Z"}}],"cursors":{CURSORS}}}"#
     ));
     check::<SeekRequest>(r#"{"to":"earliest"}"#);

@@ -31,6 +31,9 @@ pub enum Route {
     GetSubscription,
     PatchSubscription,
     DeleteSubscription,
+    JoinConsumer,
+    HeartbeatConsumer,
+    LeaveConsumer,
     WebSocket,
     Healthz,
     Readyz,
@@ -66,7 +69,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 25;
+    pub const COUNT: usize = 28;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -100,6 +103,9 @@ impl Route {
             Self::GetSubscription => "get_subscription",
             Self::PatchSubscription => "patch_subscription",
             Self::DeleteSubscription => "delete_subscription",
+            Self::JoinConsumer => "join_consumer",
+            Self::HeartbeatConsumer => "heartbeat_consumer",
+            Self::LeaveConsumer => "leave_consumer",
             Self::WebSocket => "websocket",
             Self::Healthz => "healthz",
             Self::Readyz => "readyz",
@@ -177,6 +183,10 @@ const TABLE: &[Line] = &[
         routes: &[(Method::Get, Route::ReadPartition)],
     },
     Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("consumers"), Item, Text("heartbeat")],
+        routes: &[(Method::Put, Route::HeartbeatConsumer)],
+    },
+    Line {
         pattern: &[Text("v1"), Text("subscriptions"), Name, Text("dead-letters")],
         routes: &[(Method::Get, Route::ListDeadLetters)],
     },
@@ -204,6 +214,14 @@ const TABLE: &[Line] = &[
             (Method::Patch, Route::PatchTopic),
             (Method::Delete, Route::DeleteTopic),
         ],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("consumers")],
+        routes: &[(Method::Post, Route::JoinConsumer)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("subscriptions"), Name, Text("consumers"), Item],
+        routes: &[(Method::Delete, Route::LeaveConsumer)],
     },
     Line { pattern: &[Text("v1"), Text("subscriptions")], routes: &[(Method::Get, Route::ListSubscriptions)] },
     Line {

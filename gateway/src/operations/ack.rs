@@ -2,10 +2,10 @@
 
 use gateway_api::{Code, consume::AckRequest, consume::AckResponse, decode::decode};
 use raft::metadata::{ClusterState, Subscription};
-use shard::{AckAction, PartitionSubscription};
+use shard::{AckAction, Claim, PartitionSubscription};
 use shard_core::model::Offset;
 
-use super::{acknowledge, deadline, find_subscription, json, resources::partition_of};
+use super::{acknowledge, consumers::StatedConsumer, deadline, find_subscription, json, resources::partition_of};
 use crate::{
     call::Call,
     context::Context,
@@ -25,7 +25,9 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
             report.into_response(&request.ack_ids)
         }
         Way::UpTo { partition, offset } => {
-            ack_up_to(context, &state, subscription, partition, offset).await?;
+            let consumer = stated(&request).find(&state, subscription)?;
+            let claim = consumer.map(|consumer| consumer.claim);
+            ack_up_to(context, (&state, subscription), partition, (offset, claim)).await?;
             AckResponse { succeeded: 1, failed: Vec::new() }
         }
     };
@@ -41,11 +43,8 @@ enum Way {
 
 impl Way {
     fn of(request: &AckRequest<'_>) -> Result<Self, Failure> {
-        if request.consumer_id.is_some() {
-            return Err(error::unsupported("consumer_id"));
-        }
-        if request.generation.is_some() {
-            return Err(error::unsupported("generation"));
+        if request.up_to_offset.is_none() {
+            stated(request).expect_nobody::<()>("an ack id says by itself whose it is; up_to_offset needs it")?;
         }
         match (request.partition, request.up_to_offset) {
             (None, None) if request.ack_ids.is_empty() => {
@@ -62,18 +61,21 @@ impl Way {
     }
 }
 
+fn stated<'a>(request: &'a AckRequest<'_>) -> StatedConsumer<'a> {
+    StatedConsumer { consumer_id: request.consumer_id.as_deref(), generation: request.generation }
+}
+
 async fn ack_up_to(
     context: &Context,
-    state: &ClusterState,
-    subscription: &Subscription,
+    (state, subscription): (&ClusterState, &Subscription),
     partition: u32,
-    offset: Offset,
+    (offset, claim): (Offset, Option<Claim>),
 ) -> Result<(), Failure> {
     let topic = state.topic_by_id(subscription.topic);
     let partition = topic.and_then(|topic| partition_of(topic, partition));
     let partition = partition.ok_or_else(|| error::invalid("partition", "the topic has no such partition"))?;
     let cursor = PartitionSubscription { partition, subscription: subscription.id };
-    match deadline::within(limits::OPERATION_TIMEOUT, context.shards.ack_up_to(cursor, offset)).await {
+    match deadline::within(limits::OPERATION_TIMEOUT, context.shards.ack_up_to(cursor, offset, claim)).await {
         Some(acked) => acked.map_err(|error| error::of_subscription(&error)),
         None => Err(error::of_code(Code::Timeout, "the partition gave no answer in time")),
     }

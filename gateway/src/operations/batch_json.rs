@@ -2,6 +2,7 @@
 
 use shard::{PartitionSubscription, Pulled};
 use shard_core::{
+    delivery::{Filter, FilterSubject},
     format::record_batch::{BatchError, RecordBatch},
     model::Offset,
 };
@@ -54,11 +55,13 @@ pub(crate) fn append_leased(out: &mut Vec<u8>, leased: &Leased<'_>) -> Result<us
 
 /// What a read may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadBounds {
+pub(crate) struct ReadBounds<'a> {
     /// How many messages.
     pub(crate) messages: usize,
     /// How much JSON; one message is taken however large.
     pub(crate) json_bytes: usize,
+    /// Which messages; all if none.
+    pub(crate) filter: Option<&'a Filter>,
 }
 
 /// Where a read ended.
@@ -66,8 +69,10 @@ pub(crate) struct ReadBounds {
 pub(crate) struct ReadEnd {
     /// How many messages it gave.
     pub(crate) count: usize,
-    /// The first offset it did not give.
+    /// The first offset that it neither gave nor passed over.
     pub(crate) next: Offset,
+    /// How many messages it passed over.
+    pub(crate) passed_over: u64,
 }
 
 /// Appends the messages from `from` on, separated by commas, within `bounds`.
@@ -78,10 +83,10 @@ pub(crate) fn append_read(
     out: &mut Vec<u8>,
     source: Source<'_>,
     (batches, from): (&[RecordBatch], Offset),
-    bounds: ReadBounds,
+    bounds: ReadBounds<'_>,
 ) -> Result<ReadEnd, BatchError> {
     let start = out.len();
-    let mut end = ReadEnd { count: 0, next: from };
+    let mut end = ReadEnd { count: 0, next: from, passed_over: 0 };
     for batch in batches {
         batch.for_each_record(|record| {
             let full = end.count >= bounds.messages || (end.count > 0 && out.len() - start >= bounds.json_bytes);
@@ -89,9 +94,14 @@ pub(crate) fn append_read(
             if record.offset != end.next.max(from) || full {
                 return;
             }
-            separate(out);
-            message_json::append(out, source, &record, None);
-            end = ReadEnd { count: end.count + 1, next: record.offset.next() };
+            end.next = record.offset.next();
+            if bounds.filter.is_none_or(|filter| filter.matches(&FilterSubject::from(&record))) {
+                separate(out);
+                message_json::append(out, source, &record, None);
+                end.count += 1;
+            } else {
+                end.passed_over += 1;
+            }
         })?;
     }
     Ok(end)
@@ -120,7 +130,7 @@ mod tests {
     use super::*;
 
     const SOURCE: Source<'static> = Source { topic: "t", partition: PartitionIndex::new(1) };
-    const ALL: ReadBounds = ReadBounds { messages: usize::MAX, json_bytes: usize::MAX };
+    const ALL: ReadBounds<'static> = ReadBounds { messages: usize::MAX, json_bytes: usize::MAX, filter: None };
 
     /// Batches of `sizes` records, the first at `base`; a record's payload is its offset.
     fn batches(base: u64, sizes: &[u64]) -> Vec<RecordBatch> {
@@ -159,7 +169,7 @@ mod tests {
         messages.iter().map(|message| message.offset).collect()
     }
 
-    fn read(from: u64, bounds: ReadBounds) -> (Vec<u64>, u64) {
+    fn read(from: u64, bounds: ReadBounds<'_>) -> (Vec<u64>, u64) {
         let mut out = b"[".to_vec();
         let batches = batches(10, &[3, 1, 4]);
         let end = append_read(&mut out, SOURCE, (&batches, Offset::new(from)), bounds).unwrap();
@@ -180,6 +190,14 @@ mod tests {
         assert_eq!(read(11, ReadBounds { messages: 3, ..ALL }), (vec![11, 12, 13], 14));
         assert_eq!(read(11, ReadBounds { messages: 0, ..ALL }), (vec![], 11));
         assert_eq!(read(11, ReadBounds { json_bytes: 1, ..ALL }), (vec![11], 12), "one message, however large");
+    }
+
+    #[test]
+    fn a_filter_passes_over_what_it_does_not_want_and_the_read_goes_on_behind_it() {
+        let none = Filter::parse("priority > 4").unwrap();
+        assert_eq!(read(12, ReadBounds { filter: Some(&none), ..ALL }), (vec![], 18));
+        let all = Filter::parse("priority = 4").unwrap();
+        assert_eq!(read(12, ReadBounds { filter: Some(&all), messages: 2, ..ALL }), (vec![12, 13], 14));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use futures_lite::future;
 use gateway_api::{Code, consume::PullRequest, decode::decode, limits as api_limits};
-use shard::ConsumerId;
-use shard_core::model::TopicPartition;
+use raft::GroupError;
+use shard::{ConsumerId, PartitionSubscription};
+use shard_core::model::{SubscriptionId, TopicPartition};
 
 use super::{
-    cursors,
+    consumers::{KnownConsumer, StatedConsumer, within_reach},
     deadline::{self, Ended},
     deliverable::{await_deliverable, pass_on},
     find_subscription,
@@ -18,21 +20,27 @@ use crate::{
     context::Context,
     error::{self, Failure},
     http::response::Response,
-    limits,
+    json_write, limits,
 };
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let request = read_body(call.request.body())?;
     let state = context.metadata.state();
     let subscription = find_subscription(&state, call.route.name)?;
-    let mut cursors = cursors(&state, subscription);
-    if cursors.is_empty() {
+    let consumer = stated(&request).find(&state, subscription)?;
+    let mut cursors = within_reach(&state, subscription, consumer)?;
+    if cursors.is_empty() && consumer.is_none() {
         return Err(error::of_code(Code::SubscriptionNotFound, "the subscription's topic is gone"));
     }
-    let partitions: Vec<TopicPartition> = cursors.iter().map(|cursor| cursor.partition).collect();
+    let wait = Wait { context, call: &call, subscription: subscription.id, consumer };
     let until = Instant::now() + Duration::from_millis(request.wait_ms);
-    let (messages, bytes, consumer) = (request.max_messages, limits::DELIVERY_BYTES_MAX, ConsumerId::default());
-    let mut page = PullPage::new(b"{\"messages\":[".to_vec(), PullBounds { messages, bytes, consumer });
+    let bounds = PullBounds {
+        messages: request.max_messages,
+        bytes: limits::DELIVERY_BYTES_MAX,
+        consumer: ConsumerId::default(),
+        claim: consumer.map(|consumer| consumer.claim),
+    };
+    let mut page = PullPage::new(b"{\"messages\":[".to_vec(), bounds);
     loop {
         // The first partition is another one each time, so that none is left behind.
         let turn = usize::try_from(context.core.next_turn()).unwrap_or_default();
@@ -48,26 +56,79 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         if page.count > 0 || left.is_zero() || context.shutdown.requested() {
             break;
         }
-        let wait = await_deliverable(context, subscription.id, &partitions);
-        match deadline::while_wanted(context, &call, left, wait).await {
-            Ok(Ok(())) | Err(Ended::Elapsed | Ended::Stopping | Ended::Gone) => {}
-            Ok(Err(unavailable)) => return Err(error::of_unavailable(&unavailable)),
+        if wait.run(left, &cursors).await? == Woken::Reassigned {
+            break;
         }
     }
     context.metrics.messages_consumed.add(u64::from(page.count));
-    page.json.extend_from_slice(b"]}");
+    page.json.push(b']');
+    if consumer.is_some()
+        && let Some(group) = context.metadata.state().group(subscription.id)
+    {
+        page.json.extend_from_slice(b",\"generation\":");
+        json_write::number(&mut page.json, group.generation());
+    }
+    page.json.push(b'}');
     Ok(Response::json(200, page.json))
+}
+
+/// A pull that has found nothing yet.
+struct Wait<'a> {
+    context: &'a Context,
+    call: &'a Call<'a>,
+    subscription: SubscriptionId,
+    consumer: Option<KnownConsumer<'a>>,
+}
+
+/// Why a wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Woken {
+    /// There may be messages, or the time is up.
+    Look,
+    /// The partitions were assigned anew: the consumer should know.
+    Reassigned,
+}
+
+impl Wait<'_> {
+    /// Waits for messages, and where partitions are assigned for a new generation as well.
+    async fn run(&self, left: Duration, cursors: &[PartitionSubscription]) -> Result<Woken, Failure> {
+        let partitions: Vec<TopicPartition> = cursors.iter().map(|cursor| cursor.partition).collect();
+        let deliverable = async {
+            if partitions.is_empty() {
+                // A consumer without partitions waits for some.
+                return future::pending().await;
+            }
+            let waited = await_deliverable(self.context, self.subscription, &partitions).await;
+            waited.map(|()| Woken::Look)
+        };
+        let woken = future::or(deliverable, async {
+            self.reassigned().await;
+            Ok(Woken::Reassigned)
+        });
+        match deadline::while_wanted(self.context, self.call, left, woken).await {
+            Ok(Ok(woken)) => Ok(woken),
+            Ok(Err(unavailable)) => Err(error::of_unavailable(&unavailable)),
+            Err(Ended::Elapsed | Ended::Stopping | Ended::Gone) => Ok(Woken::Look),
+        }
+    }
+
+    /// Ends when there is a newer generation, or the consumer is no member any more.
+    async fn reassigned(&self) {
+        let Some(KnownConsumer { consumer_id, newest, .. }) = self.consumer else { return future::pending().await };
+        if self.context.groups.changed(self.subscription, consumer_id, newest).await == Err(GroupError::Overloaded) {
+            // Ending the pull would only make more of them.
+            future::pending::<()>().await;
+        }
+    }
+}
+
+fn stated(request: &PullRequest) -> StatedConsumer<'_> {
+    StatedConsumer { consumer_id: request.consumer_id.as_deref(), generation: request.generation }
 }
 
 /// The request; an empty body asks for the defaults.
 fn read_body(body: &[u8]) -> Result<PullRequest, Failure> {
     let request = if body.is_empty() { PullRequest::default() } else { decode(body).map_err(error::of_decode)? };
-    if request.consumer_id.is_some() {
-        return Err(error::unsupported("consumer_id"));
-    }
-    if request.generation.is_some() {
-        return Err(error::unsupported("generation"));
-    }
     if !(1..=api_limits::PULL_MESSAGES_MAX).contains(&request.max_messages) {
         let detail = format!("a pull takes 1 to {} messages", api_limits::PULL_MESSAGES_MAX);
         return Err(error::invalid("max_messages", detail));
@@ -89,8 +150,6 @@ mod tests {
             (r#"{"max_messages":10001}"#, "max_messages"),
             (r#"{"wait_ms":60001}"#, "wait_ms"),
             (r#"{"wait_ms":-1}"#, "wait_ms"),
-            (r#"{"consumer_id":"c"}"#, "consumer_id"),
-            (r#"{"generation":1}"#, "generation"),
             (r#"{"max":1}"#, "max"),
         ] {
             let failure = read_body(body.as_bytes()).unwrap_err();

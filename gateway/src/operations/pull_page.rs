@@ -1,7 +1,7 @@
 //! Messages pulled from one partition after the other, as one JSON list.
 
 use gateway_api::Code;
-use shard::{ConsumerId, PartitionSubscription, PullRequest};
+use shard::{Claim, ConsumerId, PartitionSubscription, PullRequest};
 
 use super::batch_json::{Leased, append_leased};
 use crate::{
@@ -18,6 +18,8 @@ pub(crate) struct PullBounds {
     pub(crate) bytes: usize,
     /// Who holds the leases.
     pub(crate) consumer: ConsumerId,
+    /// Why it may, where partitions are assigned.
+    pub(crate) claim: Option<Claim>,
 }
 
 /// What a pull has so far.
@@ -66,7 +68,8 @@ impl PullPage {
         bytes_max: usize,
     ) -> Result<(), Failure> {
         let messages_max = self.bounds.messages - self.count;
-        let request = PullRequest { messages_max, bytes_max, ack_deadline: None, consumer: self.bounds.consumer };
+        let PullBounds { consumer, claim, .. } = self.bounds;
+        let request = PullRequest { messages_max, bytes_max, ack_deadline: None, consumer, claim };
         let pulled = context.shards.pull(cursor, request).await.map_err(|error| error::of_subscription(&error))?;
         let before = self.json.len();
         match append_leased(&mut self.json, &Leased { topic, cursor, pulled: &pulled }) {

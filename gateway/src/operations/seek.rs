@@ -13,6 +13,7 @@ use super::{cursors, deadline, find_subscription, get_subscription, json};
 use crate::{
     call::Call,
     context::Context,
+    core_state,
     error::{self, Failure},
     http::response::Response,
     limits,
@@ -27,7 +28,9 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let seeks = plan(&request, &cursors)?;
     try_join_all(seeks.into_iter().map(|(cursor, to)| seek(context, cursor, to))).await?;
     let statuses = get_subscription::statuses(context, &cursors).await?;
-    json(200, &SeekResponse { cursors: get_subscription::partition_cursors(&statuses) })
+    let group = state.group(subscription.id).map(|group| &**group);
+    let cursors = get_subscription::partition_cursors(group, &statuses, core_state::now_millis());
+    json(200, &SeekResponse { cursors })
 }
 
 /// Where each partition goes; those that aren't named stay.

@@ -18,12 +18,13 @@ use crate::error::{self, Failure};
 /// The configuration of a new subscription: what is not given takes its default.
 pub(super) fn of_settings(settings: &SubscriptionSettings) -> Result<SubscriptionConfig, Failure> {
     let defaults = SubscriptionConfig::default();
-    check(settings, &defaults)?;
+    check(settings)?;
     let start = settings.start.map_or(defaults.start, start);
     let ordering = settings.ordering.map_or(defaults.ordering, ordering);
+    let consumption = settings.consumption.map_or(defaults.consumption, consumption);
     let config = patch(settings)?.applied_to(&defaults);
     check_dead_letters(&config, settings.topic.as_deref().unwrap_or_default())?;
-    Ok(SubscriptionConfig { start, ordering, ..config })
+    Ok(SubscriptionConfig { start, ordering, consumption, ..config })
 }
 
 /// The change of a subscription: what is not given stays.
@@ -31,7 +32,7 @@ pub(super) fn patch_of_settings(
     settings: &SubscriptionSettings,
     current: &Subscription,
 ) -> Result<SubscriptionPatch, Failure> {
-    check(settings, &current.config)?;
+    check(settings)?;
     if settings.topic.as_deref().is_some_and(|topic| topic != current.topic_name.as_str()) {
         return Err(error::invalid("topic", "a subscription's topic can't be changed"));
     }
@@ -40,6 +41,9 @@ pub(super) fn patch_of_settings(
     }
     if settings.ordering.is_some_and(|order| ordering(order) != current.config.ordering) {
         return Err(error::invalid("ordering", "a subscription's ordering can't be changed"));
+    }
+    if settings.consumption.is_some_and(|shared| consumption(shared) != current.config.consumption) {
+        return Err(error::invalid("consumption", "a subscription's consumption can't be changed"));
     }
     let patch = patch(settings)?;
     check_dead_letters(&patch.applied_to(&current.config), current.topic_name.as_str())?;
@@ -61,15 +65,13 @@ fn check_dead_letters(config: &SubscriptionConfig, topic: &str) -> Result<(), Fa
 }
 
 /// Refuses what this version would accept without doing it.
-fn check(settings: &SubscriptionSettings, stands: &SubscriptionConfig) -> Result<(), Failure> {
+fn check(settings: &SubscriptionSettings) -> Result<(), Failure> {
     if let Some(Nullable::Value(filter)) = &settings.filter {
         // What is wrong with it is told all the same.
         Filter::parse(filter).map_err(|fault| error::invalid("filter", fault.to_string()))?;
     }
     let refused = [
         ("type", settings.kind.is_some_and(|kind| kind != api::SubscriptionKind::Pull)),
-        ("consumption", settings.consumption.is_some_and(|consumption| consumption != api::Consumption::Shared)),
-        ("session_timeout_ms", settings.session_timeout_ms.is_some_and(|timeout| timeout != stands.session_timeout_ms)),
         ("push", settings.push.is_some()),
     ];
     match refused.into_iter().find(|(_, refused)| *refused) {
@@ -96,6 +98,7 @@ fn patch(settings: &SubscriptionSettings) -> Result<SubscriptionPatch, Failure> 
         backoff: Change::from_option(backoff),
         delivery: Change::from_option(settings.delivery.map(delivery)),
         filter: Change::from_option(settings.filter.clone().map(Nullable::into_option)),
+        session_timeout_ms: Change::from_option(settings.session_timeout_ms),
         ..SubscriptionPatch::default()
     })
 }
@@ -104,6 +107,13 @@ const fn ordering(ordering: api::Ordering) -> Ordering {
     match ordering {
         api::Ordering::None => Ordering::None,
         api::Ordering::Key => Ordering::Key,
+    }
+}
+
+const fn consumption(consumption: api::Consumption) -> Consumption {
+    match consumption {
+        api::Consumption::Shared => Consumption::Shared,
+        api::Consumption::Assigned => Consumption::Assigned,
     }
 }
 
@@ -204,6 +214,8 @@ mod tests {
             start: StartPosition::Time(Timestamp::from_millis(1_700_000_000_123)),
             ordering: Ordering::Key,
             delivery: DeliveryMode::ExactlyOnce,
+            consumption: Consumption::Assigned,
+            session_timeout_ms: 5_000,
             ..SubscriptionConfig::default()
         };
         let shown = serde_json::to_string(&to_api(&subscription(config.clone()))).unwrap();
@@ -214,11 +226,9 @@ mod tests {
     fn a_promise_that_would_not_be_kept_is_refused() {
         for (body, field) in [
             (r#"{"type":"push"}"#, "type"),
-            (r#"{"consumption":"assigned"}"#, "consumption"),
             (r#"{"max_delivery_attempts":3}"#, "max_delivery_attempts"),
             (r#"{"dead_letter_topic":"no such name!"}"#, "dead_letter_topic"),
             (r#"{"dead_letter_topic":"t","topic":"t"}"#, "dead_letter_topic"),
-            (r#"{"session_timeout_ms":1}"#, "session_timeout_ms"),
             (r#"{"push":{"url":"https://example.com"}}"#, "push"),
         ] {
             assert_eq!(created(body).unwrap_err().errors[0].field, field, "{body}");
@@ -239,6 +249,7 @@ mod tests {
             (r#"{"topic":"other"}"#, "topic"),
             (r#"{"start":"earliest"}"#, "start"),
             (r#"{"ordering":"key"}"#, "ordering"),
+            (r#"{"consumption":"assigned"}"#, "consumption"),
         ] {
             let refused = patch_of_settings(&decode(body.as_bytes()).unwrap(), &current).unwrap_err();
             assert_eq!(refused.errors[0].field, field);

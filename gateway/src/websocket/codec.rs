@@ -35,7 +35,10 @@ pub enum Incoming {
     /// A sign of life: a pong, or a ping that was answered.
     Alive,
     /// The closing handshake is over: send what is outbound, then close the socket.
-    Closed,
+    Closed {
+        /// Whether the client said that it is done: with code 1000, or without a code.
+        normal: bool,
+    },
 }
 
 /// What the client did against RFC 6455. The close frame is outbound: send it, then close the socket.
@@ -90,11 +93,12 @@ impl Codec {
                 Ok(Some(Incoming::Alive))
             }
             Ok(Message::Pong(_) | Message::Frame(_)) => Ok(Some(Incoming::Alive)),
-            Ok(Message::Close(_)) => {
+            Ok(Message::Close(frame)) => {
                 self.flush();
-                Ok(Some(Incoming::Closed))
+                let normal = frame.is_none_or(|frame| matches!(frame.code, CloseCode::Normal | CloseCode::Status));
+                Ok(Some(Incoming::Closed { normal }))
             }
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(Some(Incoming::Closed)),
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(Some(Incoming::Closed { normal: false })),
             Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(self.fail(&error)),
         }

@@ -9,6 +9,7 @@ mod feeds;
 mod frames;
 mod keepalive;
 mod requests;
+mod seat;
 mod topic_feed;
 mod transport;
 
@@ -19,8 +20,8 @@ use std::{
     task::{Poll, ready},
 };
 
-use futures_lite::future::yield_now;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_lite::future::{yield_now, zip};
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use glommio::timer::Timer;
 
 use self::{
@@ -84,8 +85,10 @@ enum Event {
 /// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Close {
-    /// The client is gone, or has had its close answered.
-    Done,
+    /// The client is gone.
+    Lost,
+    /// The client has closed, and has had its close answered; it said that it is done, or may come back.
+    ByClient { done: bool },
     /// With a code and a reason for the client.
     With(u16, &'static str),
     /// The codec has put its close frame out already.
@@ -135,6 +138,8 @@ impl Session {
         if Pin::new(&mut self.tick).poll(context).is_ready() {
             return Poll::Ready(Event::Tick);
         }
+        // A consumer lives as long as it is connected, however slowly it reads.
+        self.feeds.keep(context);
         if self.transport.is_congested() {
             return Poll::Pending;
         }
@@ -167,7 +172,7 @@ impl Session {
             Event::Feed(event) => self.deliver(event),
             Event::Tick => return self.on_tick(),
             Event::Stopping => return Some(Close::With(1001, "the node is stopping: reconnect elsewhere")),
-            Event::Disconnected => return Some(Close::Done),
+            Event::Disconnected => return Some(Close::Lost),
         }
         None
     }
@@ -186,7 +191,7 @@ impl Session {
                 Ok(Some(Incoming::Binary(_))) => {
                     return Some(Close::With(1003, "this subprotocol has text frames only"));
                 }
-                Ok(Some(Incoming::Closed)) => return Some(Close::Done),
+                Ok(Some(Incoming::Closed { normal })) => return Some(Close::ByClient { done: normal }),
                 Ok(None) => return self.reserve_arriving(),
                 Err(CodecError { .. }) => return Some(Close::Broken),
             }
@@ -235,7 +240,7 @@ impl Session {
 
     /// Lets answers that are on their way be finished if the client can still get them, and closes.
     async fn end(mut self, close: Close) {
-        self.feeds.close();
+        let leaving = self.feeds.close(close == Close::ByClient { done: true });
         // Half of the grace that the node gives, so that the close itself has its time.
         let grace = self.context.config.shutdown_grace / 2;
         let finish = async {
@@ -249,6 +254,8 @@ impl Session {
         if let Close::With(code, reason) = close {
             self.transport.close(code, reason);
         }
-        deadline::within(limits::WEBSOCKET_CLOSE_TIMEOUT, self.transport.finish(close != Close::Done)).await;
+        let handshake = !matches!(close, Close::Lost | Close::ByClient { .. });
+        let finish = deadline::within(limits::WEBSOCKET_CLOSE_TIMEOUT, self.transport.finish(handshake));
+        zip(finish, join_all(leaving)).await;
     }
 }

@@ -122,6 +122,7 @@ async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
                     mode: DeliveryMode::AtLeastOnce,
                     filter: None,
                     dead_letters: None,
+                    assignment: None,
                     id: subscription.id,
                     // So long that no test passes by a lease that ran out.
                     ack_deadline: Duration::from_hours(1),

@@ -184,6 +184,39 @@ fn a_token_goes_on_where_the_last_frame_ended() {
 }
 
 #[test]
+fn a_filter_lets_through_what_it_says_and_the_token_goes_on_behind_the_rest() {
+    with_broker(async |broker| {
+        let mut http = broker.http().await;
+        let line = format!("POST /v1/topics/{OTHER_TOPIC}/messages");
+        for third in 0..3 {
+            let message = |number: u32| json!({ "text": number.to_string(), "key": if number.is_multiple_of(1_000) { "want" } else { "pass" } });
+            let messages: Vec<_> = (1 + third * 6_000..=(1 + third) * 6_000).map(message).collect();
+            assert_eq!(http.request(&line, &json!({ "messages": messages }).to_string()).await.status, 200);
+        }
+        let filtered = |filter: &str, from: Value| json!({ "op": "subscribe", "topic": OTHER_TOPIC, "from": from, "filter": filter, "credit": 1 });
+        let mut client = broker.websocket().await;
+        subscribe(&mut client, filtered("key = \"want\"", json!("earliest"))).await;
+        let first = messages(&mut client).await;
+        assert_eq!(texts(&first.messages), ["1000"]);
+        assert_silent(&mut client).await;
+
+        let mut next = broker.websocket().await;
+        subscribe(&mut next, filtered("key = \"want\"", json!(first.token))).await;
+        assert_eq!(texts(&messages(&mut next).await.messages), ["2000"]);
+
+        // Who wants nothing of it is told how far it was looked through, once in a while.
+        let mut patient = broker.websocket().await;
+        subscribe(&mut patient, filtered("key = \"other\"", json!("earliest"))).await;
+        let token = messages(&mut patient).await;
+        assert_eq!(token.messages, []);
+        let mut last = broker.websocket().await;
+        subscribe(&mut last, filtered("key = \"want\"", json!(token.token))).await;
+        let wanted: u64 = texts(&messages(&mut last).await.messages)[0].parse().unwrap();
+        assert!(wanted > 10_000, "{wanted}");
+    });
+}
+
+#[test]
 fn latest_is_what_is_published_after_the_answer() {
     with_broker(async |broker| {
         publish(&broker, TOPIC, &["before", "before"]).await;
@@ -224,6 +257,7 @@ fn a_bad_frame_is_an_error_and_the_connection_goes_on() {
         (r#"{"op":"subscribe","ref":7}"#, Some(7), Code::InvalidArgument),
         (r#"{"op":"subscribe","ref":8,"subscription":"sub","from":"earliest"}"#, Some(8), Code::InvalidArgument),
         (r#"{"op":"subscribe","ref":9,"topic":"orders","filter":"x"}"#, Some(9), Code::InvalidArgument),
+        (r#"{"op":"subscribe","ref":14,"subscription":"sub","filter":"key = \"a\""}"#, Some(14), Code::InvalidArgument),
         (r#"{"op":"subscribe","ref":10,"topic":"orders","credit":100001}"#, Some(10), Code::InvalidArgument),
         (r#"{"op":"credit","subscription":"sub","add":1}"#, None, Code::InvalidArgument),
         (r#"{"op":"unsubscribe","ref":11,"topic":"orders"}"#, Some(11), Code::InvalidArgument),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use raft::metadata::{
-    AckKey, Change, Command, FlushPolicy as TopicFlush, StartPosition, SubscriptionConfig, SubscriptionPatch,
-    TopicConfig, TopicPatch,
+    AckKey, Change, Command, Consumption, FlushPolicy as TopicFlush, GroupChange, StartPosition, SubscriptionConfig,
+    SubscriptionPatch, TopicConfig, TopicPatch,
 };
 use shard_core::{
     log::FlushPolicy,
@@ -62,6 +62,7 @@ fn steps(before: &ClusterState, after: &ClusterState) -> Vec<String> {
             PartitionChange::Configure { .. } => "configure",
             PartitionChange::Delete { .. } => "delete",
             PartitionChange::OpenSubscription { .. } => "subscribe",
+            PartitionChange::Assign { .. } => "assign",
             PartitionChange::CloseSubscription { .. } => "unsubscribe",
         };
         format!("{verb} {}", change.partition())
@@ -160,6 +161,84 @@ fn a_deleted_subscription_is_closed_and_a_changed_one_opened_again() {
     assert_eq!(steps(&before, &cluster.0), ["subscribe 1/0"]);
     cluster.apply(Command::DeleteSubscription { name, expected_revision: None });
     assert_eq!(steps(&before, &cluster.0), ["unsubscribe 1/0"]);
+}
+
+/// A cluster with an assigned subscription of a topic with two partitions, and what its group is told.
+struct Assigned {
+    cluster: Cluster,
+    subscription: SubscriptionId,
+}
+
+impl Assigned {
+    fn new() -> Self {
+        let mut cluster = Cluster::new();
+        cluster.create_topic("orders", 2);
+        let config = SubscriptionConfig { consumption: Consumption::Assigned, ..SubscriptionConfig::default() };
+        let (name, topic) = (SubscriptionName::new("billing").unwrap(), topic_name("orders"));
+        cluster.apply(Command::CreateSubscription { name, topic, config, created_at: Timestamp::from_millis(1) });
+        let subscription = cluster.0.subscription("billing").unwrap().id;
+        Self { cluster, subscription }
+    }
+
+    fn change(&mut self, change: GroupChange) {
+        let (subscription, at) = (self.subscription, Timestamp::from_millis(1));
+        self.cluster.apply(Command::ChangeGroup { subscription, changes: vec![change], at });
+    }
+
+    fn join(&mut self, consumer_id: &str) {
+        self.change(GroupChange::Join { consumer_id: consumer_id.to_owned() });
+    }
+
+    fn adopt(&mut self, consumer_id: &str) {
+        let group = self.cluster.0.group(self.subscription).unwrap();
+        let (member, generation) = (group.member(consumer_id).unwrap().id, group.generation());
+        self.change(GroupChange::Adopt { member, generation });
+    }
+
+    /// What the shards are told of the group, and each partition's assignee, by its number.
+    fn told(&self, before: Option<&ClusterState>) -> Vec<(&'static str, Option<u64>)> {
+        let changes = diff(before, &self.cluster.0, &PLACEMENT);
+        let mut told: Vec<_> = changes.into_iter().flatten().filter_map(|change| assignment_in(&change)).collect();
+        told.sort_by_key(|(partition, ..)| *partition);
+        told.into_iter().map(|(_, verb, assignee)| (verb, assignee)).collect()
+    }
+}
+
+fn assignment_in(change: &PartitionChange) -> Option<(TopicPartition, &'static str, Option<u64>)> {
+    let consumer = |assignment: PartitionAssignment| assignment.assignee.map(|assignee| assignee.consumer.0);
+    match change {
+        PartitionChange::OpenSubscription { partition, settings } => {
+            Some((*partition, "subscribe", consumer(settings.assignment.expect("it is assigned"))))
+        }
+        PartitionChange::Assign { partition, assignment, .. } => Some((*partition, "assign", consumer(*assignment))),
+        PartitionChange::Open { .. }
+        | PartitionChange::Configure { .. }
+        | PartitionChange::Delete { .. }
+        | PartitionChange::CloseSubscription { .. } => None,
+    }
+}
+
+#[test]
+fn a_group_is_told_to_its_partitions_as_it_changes() {
+    let mut assigned = Assigned::new();
+    assert_eq!(assigned.told(None), [("subscribe", None), ("subscribe", None)]);
+    let mut before = assigned.cluster.0.clone();
+    assigned.join("ann");
+    assert_eq!(assigned.told(Some(&before)), [("assign", Some(1)), ("assign", Some(1))]);
+    before = assigned.cluster.0.clone();
+    assigned.join("bob");
+    let told = assigned.told(Some(&before));
+    assert_eq!(told.iter().filter(|told| **told == ("assign", None)).count(), 1, "one is on its way: {told:?}");
+    assert_eq!(told.iter().filter(|told| **told == ("assign", Some(1))).count(), 1, "{told:?}");
+    before = assigned.cluster.0.clone();
+    assigned.adopt("ann");
+    let told = assigned.told(Some(&before));
+    assert!(told.contains(&("assign", Some(1))) && told.contains(&("assign", Some(2))), "{told:?}");
+    assert_eq!(assigned.told(Some(&assigned.cluster.0)), []);
+    // A node that starts is told all of it at once.
+    let mut started = assigned.told(None);
+    started.sort_unstable();
+    assert_eq!(started, [("subscribe", Some(1)), ("subscribe", Some(2))]);
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! `pubsub-cli` against a real node.
 
 use std::{
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     process::{Output, Stdio},
 };
 
 use serde_json::Value;
 
-use crate::harness::{TestNode, tool_command};
+use crate::harness::{TestNode, tool_command, wait};
 
 fn cli(node: &TestNode, arguments: &[&str], input: &str) -> Output {
     let mut command = tool_command("pubsub-cli");
@@ -49,6 +49,52 @@ fn subscribe_prints_what_is_there_and_ends_after_its_count() {
     done(&node, &["publish", "orders", "--stdin", "--key", "k"], "one\ntwo\nthree\n");
     let printed = done(&node, &["subscribe", "orders", "--from", "earliest", "--count", "3"], "");
     assert!(printed.contains("one") && printed.contains("three"), "{printed}");
+}
+
+#[test]
+fn groups_are_listed_described_and_watched() {
+    let node = TestNode::start();
+    done(&node, &["topics", "create", "orders", "--partitions", "2"], "");
+    let create = ["subscriptions", "create", "billing", "--topic", "orders", "--start", "earliest"];
+    done(&node, &[&create[..], &["--consumption", "assigned", "--session-timeout", "1h"]].concat(), "");
+    done(&node, &["publish", "orders", "a", "--partition", "0"], "");
+    let subscribe = ["subscribe", "--subscription", "billing", "--consumer-id", "ann", "--no-ack", "--count", "1"];
+    assert!(done(&node, &subscribe, "").contains('a'));
+    let list = done(&node, &["groups", "list"], "");
+    let line: Vec<_> = list.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(
+        [line[0], line[1], line[3], line[4]],
+        ["billing", "orders", "0", "1"],
+        "it left when it was done: {list}"
+    );
+
+    // Shown anew until it is interrupted, one block after the other.
+    let mut command = tool_command("pubsub-cli");
+    command.arg("--server").arg(format!("http://{}", node.address()));
+    command.args(["groups", "describe", "billing", "--watch=0.01"]).stdout(Stdio::piped());
+    let mut watching = command.spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
+    for _ in 0..3 {
+        assert!(lines.any(|line| line.starts_with("Subscription") && line.ends_with("billing")));
+    }
+    let pid = rustix::process::Pid::from_child(&watching);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    for _ in lines {}
+    assert!(wait(&mut watching).success());
+}
+
+#[test]
+fn a_publish_can_be_repeated_and_a_topic_read_through_a_filter() {
+    let node = TestNode::start();
+    done(&node, &["topics", "create", "orders", "--partitions", "1"], "");
+    let publish = ["publish", "orders", "one", "--attribute", "colour=red", "--idempotency-key", "k", "-o", "json"];
+    let results = [(); 2].map(|()| serde_json::from_str::<Value>(&done(&node, &publish, "")).unwrap());
+    assert_eq!((&results[0]["duplicate"], &results[1]["duplicate"]), (&Value::Bool(false), &Value::Bool(true)));
+    done(&node, &["publish", "orders", "two"], "");
+    done(&node, &["publish", "orders", "three", "--attribute", "colour=red"], "");
+    let filter =
+        ["--from", "earliest", "--count", "2", "--filter", "attributes.colour = \"red\"", "--format", "{data}"];
+    assert_eq!(done(&node, &[&["subscribe", "orders"][..], &filter].concat(), ""), "one\nthree\n");
 }
 
 #[test]

@@ -69,6 +69,14 @@ impl RawWebSocket {
         pong
     }
 
+    /// Ends the connection in good order: sends the close and waits for the node's.
+    pub(crate) fn close(mut self, code: u16) {
+        let mut frame = header(0x8, 2);
+        frame.extend(code.to_be_bytes());
+        self.0.write_all(&frame).unwrap();
+        while matches!(self.next(), Frame::Text(_)) {}
+    }
+
     /// The next text or close; pings are passed over, not answered.
     pub(crate) fn next(&mut self) -> Frame {
         loop {

@@ -111,6 +111,7 @@ impl<R> Coordinator<R> {
         let answer = self.with(now, subscription, |sessions| match what {
             Wish::Join { consumer_id } => sessions.join(now, &consumer_id, room, reply),
             Wish::Heartbeat { consumer_id, adopted } => Some((reply, sessions.heartbeat(now, &consumer_id, adopted))),
+            Wish::Live { consumer_id } => Some((reply, sessions.live(now, &consumer_id))),
             Wish::Leave { consumer_id } => sessions.leave(now, &consumer_id, reply),
             Wish::Describe => Some((reply, Ok(sessions.describe(now)))),
         });

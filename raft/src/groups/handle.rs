@@ -57,6 +57,15 @@ impl GroupHandle {
         self.membership(subscription, Wish::Heartbeat { consumer_id: consumer_id.into(), adopted }).await
     }
 
+    /// The consumer lives, and has taken note of what it was answered last, by a join or by another sign of life: it uses
+    /// nothing any more that was missing from that. After a restart nobody knows what that was, and nothing is let go of.
+    ///
+    /// # Errors
+    /// `UnknownConsumer` if it is no member, or not any more.
+    pub async fn live(&self, subscription: SubscriptionId, consumer_id: &str) -> Result<Membership, GroupError> {
+        self.membership(subscription, Wish::Live { consumer_id: consumer_id.into() }).await
+    }
+
     /// Ends a membership; answers once that is durable, applied, and known to the shards of this node.
     ///
     /// # Errors

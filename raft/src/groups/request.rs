@@ -21,6 +21,8 @@ pub(crate) enum Wish {
     Join { consumer_id: Arc<str> },
     /// To stay a member. It has taken note of generation `adopted`.
     Heartbeat { consumer_id: Arc<str>, adopted: u64 },
+    /// To stay a member. It has taken note of what it was answered last.
+    Live { consumer_id: Arc<str> },
     /// To be a member no more.
     Leave { consumer_id: Arc<str> },
     /// To be told of every member.

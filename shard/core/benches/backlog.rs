@@ -50,6 +50,7 @@ fn lease_and_ack(backlog: u64, out: usize) -> u128 {
         count,
         consumer: ConsumerId::default(),
         deadline: None,
+        claim: None,
     };
     let mut held = dispatcher.lease(now, request(u32::try_from(out).unwrap()));
     let mut random = Random(7);

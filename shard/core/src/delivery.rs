@@ -8,6 +8,7 @@ mod backoff;
 mod cursor;
 mod cursor_state;
 mod dispatcher;
+mod fence;
 mod filter;
 mod journal;
 mod key_order;
@@ -25,6 +26,7 @@ pub use dispatcher::{
     AckOutcome, DeadLetter, DeadLetterPolicy, DeadLetterReason, DeliveryMode, DeliveryOrder, DeliveryPolicy,
     Dispatcher, DispatcherIdentity, DispatcherStatus, LeaseRequest, LeasedMessage,
 };
+pub use fence::{Assignee, Claim, ClaimRefused, PartitionAssignment};
 pub use filter::{Filter, FilterError, FilterSubject};
 pub use journal::{
     CursorReplay, JournalEffect, JournalError, JournalFile, JournalFiles, JournalWrite, JournalWriter,

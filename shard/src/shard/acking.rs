@@ -1,14 +1,18 @@
 //! Acks, nacks, extensions and seeks: applied at once, answered when durable.
 
-use shard_core::model::Offset;
+use shard_core::{
+    format::record_batch::RecordBatch,
+    model::{Offset, OffsetRange},
+};
 
 use super::Shard;
 use crate::{
     partition::{Partition, Slot, WaitingAck},
     request::{
-        AckAction, AckOutcome, CursorStatus, LeaseId, PartitionSubscription, PartitionUnavailable, ReadError, Reply,
-        SeekTo, SubscriptionError,
+        AckAction, AckOutcome, Claim, CursorStatus, LeaseId, PartitionSubscription, PartitionUnavailable, ReadError,
+        Reply, SeekTo, SubscriptionError,
     },
+    store::MessageStore as _,
 };
 
 impl Shard {
@@ -21,7 +25,7 @@ impl Shard {
     ) {
         let (request, now) = (self.new_request(), self.clock.monotonic());
         let applied = self.open_with_room(cursor).and_then(|open| {
-            let dispatcher = &mut open.subscribed(cursor.subscription)?.dispatcher;
+            let dispatcher = &mut open.configured(cursor.subscription)?.dispatcher;
             // A lease whose time is over is not live, even if no tick has said so yet.
             dispatcher.on_deadline(now);
             let one = |&(offset, lease): &(Offset, LeaseId)| match action {
@@ -50,12 +54,14 @@ impl Shard {
     pub(super) fn ack_up_to(
         &mut self,
         cursor: PartitionSubscription,
-        up_to: Offset,
+        (up_to, claim): (Offset, Option<Claim>),
         reply: Reply<(), SubscriptionError>,
     ) {
         self.change_cursor(cursor, reply, |open, subscription| {
             let high_watermark = open.log.high_watermark();
-            open.subscribed(subscription)?.dispatcher.ack_up_to(up_to, high_watermark);
+            let dispatcher = &mut open.configured(subscription)?.dispatcher;
+            dispatcher.check_commit(claim)?;
+            dispatcher.ack_up_to(up_to, high_watermark);
             Ok(())
         });
     }
@@ -102,21 +108,43 @@ impl Shard {
         }
     }
 
-    pub(super) fn cursor_status(&mut self, cursor: PartitionSubscription) -> Result<CursorStatus, SubscriptionError> {
-        let open = self.open(cursor.partition)?;
-        let high_watermark = open.log.high_watermark();
-        let status = open.subscribed(cursor.subscription)?.dispatcher.status(high_watermark);
-        let oldest = status.first_unacked.and_then(|first| {
-            let range = shard_core::model::OffsetRange::new(first, high_watermark);
-            self.cache.read(cursor.partition, range, 1)?.first().map(|batch| batch.header().base_timestamp)
+    /// Describes a cursor. The oldest message may have to be read for its age.
+    pub(super) fn cursor_status(
+        &mut self,
+        cursor: PartitionSubscription,
+        reply: Reply<CursorStatus, SubscriptionError>,
+    ) {
+        let found = self.open(cursor.partition).map_err(SubscriptionError::from).and_then(|open| {
+            let high_watermark = open.log.high_watermark();
+            let status = open.subscribed(cursor.subscription)?.dispatcher.status(high_watermark);
+            Ok((status, high_watermark, open.store.clone()))
         });
-        Ok(CursorStatus {
+        let (status, high_watermark, store) = match found {
+            Ok(found) => found,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let described = CursorStatus {
             ack_floor: status.ack_floor,
             backlog: status.backlog,
             leased: status.leased,
-            oldest_unacked: oldest,
+            oldest_unacked: None,
             redeliveries: status.redeliveries,
+            dead_lettered: status.dead_lettered,
+            expired: status.expired,
+            filtered: status.filtered,
+        };
+        let published = |batches: &[RecordBatch]| batches.first().map(|batch| batch.header().base_timestamp);
+        let Some(first) = status.first_unacked else { return drop(reply.send(Ok(described))) };
+        let range = OffsetRange::new(first, high_watermark);
+        if let Some(batches) = self.cache.read(cursor.partition, range, 1) {
+            return drop(reply.send(Ok(CursorStatus { oldest_unacked: published(&batches), ..described })));
+        }
+        glommio::spawn_local(async move {
+            // What can't be read has no age; reading it for a consumer says why.
+            let oldest_unacked = store.read(range, 1).await.ok().and_then(|batches| published(&batches));
+            drop(reply.send(Ok(CursorStatus { oldest_unacked, ..described })));
         })
+        .detach();
     }
 
     fn seek_to(&mut self, cursor: PartitionSubscription, to: Offset, reply: Reply<(), SubscriptionError>) {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use shard_core::{
-    delivery::{Backoff, ClusterKey, DeadLetterPolicy, DeliveryPolicy, Dispatcher, DispatcherIdentity, JournalWriter},
+    delivery::{
+        Backoff, ClusterKey, DeadLetterPolicy, DeliveryPolicy, Dispatcher, DispatcherIdentity, JournalWriter,
+        PartitionAssignment,
+    },
     format::cursor_journal::CursorChange,
     limits,
     log::{AppendConfig, Appender, Retention},
@@ -20,7 +23,7 @@ use crate::{
     event::{Applying, OpenedLog, ShardEvent},
     marks::Marks,
     partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
-    request::{PartitionUnavailable, SeekTo},
+    request::{PartitionSubscription, PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
     subscriptions::Subscriptions,
     waiters::{DeliverableWaiters, WaitingReads},
@@ -41,6 +44,9 @@ impl Shard {
             PartitionChange::Delete { partition } => self.delete(partition, applying),
             PartitionChange::OpenSubscription { partition, settings } => {
                 self.open_subscription(partition, settings, applying);
+            }
+            PartitionChange::Assign { partition, subscription, assignment } => {
+                self.assign(PartitionSubscription { partition, subscription }, assignment);
             }
             PartitionChange::CloseSubscription { partition, subscription } => {
                 self.close_subscription(partition, subscription, applying);
@@ -134,9 +140,11 @@ impl Shard {
         applying: Rc<Applying>,
     ) {
         let (request, identity) = (self.new_request(), self.identity(partition, settings.id));
+        let now = self.clock.monotonic();
         let Ok(open) = self.open(partition) else { return };
         let mut dispatcher = Dispatcher::open(identity, policy(&settings), start);
         dispatcher.set_filter(settings.filter);
+        dispatcher.assign(now, settings.assignment);
         let (dead_letters, waiters) = (settings.dead_letters, DeliverableWaiters::default());
         let subscribed =
             Subscribed { dispatcher, configured: true, dead_letters, letters_under_way: 0, waiters, looking: false };
@@ -148,10 +156,12 @@ impl Shard {
     }
 
     fn open_subscription(&mut self, partition: TopicPartition, settings: SubscriptionSettings, applying: Rc<Applying>) {
+        let now = self.clock.monotonic();
         let Ok(open) = self.open(partition) else { return };
         if let Some(subscribed) = open.subscriptions.get_mut(settings.id) {
             subscribed.dispatcher.set_policy(policy(&settings));
             subscribed.dispatcher.set_filter(settings.filter);
+            subscribed.dispatcher.assign(now, settings.assignment);
             subscribed.dead_letters = settings.dead_letters;
             subscribed.configured = true;
             return;
@@ -172,6 +182,17 @@ impl Shard {
             }
         };
         self.open_subscription_at(partition, settings, start, applying);
+    }
+
+    /// Who consumes a partition has changed: whoever waits at it looks whether that is still itself.
+    fn assign(&mut self, cursor: PartitionSubscription, assignment: PartitionAssignment) {
+        let now = self.clock.monotonic();
+        let Ok(open) = self.open(cursor.partition) else { return };
+        if let Ok(subscribed) = open.subscribed(cursor.subscription) {
+            subscribed.dispatcher.assign(now, Some(assignment));
+            subscribed.waiters.wake_all();
+        }
+        open.record_changes(cursor.subscription);
     }
 
     fn close_subscription(&mut self, partition: TopicPartition, subscription: SubscriptionId, applying: Rc<Applying>) {

@@ -23,11 +23,9 @@ impl Shard {
             }
             Request::Pull { cursor, pull, reply } => self.pull(cursor, pull, reply),
             Request::Acknowledge { cursor, action, leases, reply } => self.acknowledge(cursor, action, &leases, reply),
-            Request::AckUpTo { cursor, up_to, reply } => self.ack_up_to(cursor, up_to, reply),
+            Request::AckUpTo { cursor, up_to, claim, reply } => self.ack_up_to(cursor, (up_to, claim), reply),
             Request::Seek { cursor, to, reply } => self.seek(cursor, to, reply),
-            Request::CursorStatus { cursor, reply } => {
-                let _ = reply.send(self.cursor_status(cursor));
-            }
+            Request::CursorStatus { cursor, reply } => self.cursor_status(cursor, reply),
             Request::AwaitDeliverable { subscription, partitions, reply } => {
                 self.await_deliverable(subscription, &partitions, reply);
             }

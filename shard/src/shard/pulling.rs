@@ -208,9 +208,11 @@ fn pull_cached(open: &mut Partition, cache: &TailCache, who: Puller<'_>) -> Resu
     let Puller { subscription, pull, now } = who;
     let high_watermark = open.log.high_watermark();
     let mut pulled = Pulled::default();
-    if !open.subscribed(subscription)?.configured {
+    let subscribed = open.subscribed(subscription)?;
+    if !subscribed.configured {
         return Ok(Pull::Done(pulled));
     }
+    subscribed.dispatcher.admit(now, pull.claim, pull.consumer)?;
     let mut bytes = 0;
     let mut looked_at = look_ahead(open, cache, subscription)?;
     while pulled.leased.len() < count(pull) && bytes < pull.bytes_max {
@@ -256,6 +258,7 @@ fn lease(
         count: u32::try_from(left).unwrap_or(u32::MAX),
         consumer: pull.consumer,
         deadline: pull.ack_deadline,
+        claim: pull.claim,
     };
     let leased = open.subscribed(subscription)?.dispatcher.lease(now, request);
     open.record_changes(subscription);

@@ -128,6 +128,7 @@ async fn open(
         PartitionChange::Configure { .. }
         | PartitionChange::Delete { .. }
         | PartitionChange::OpenSubscription { .. }
+        | PartitionChange::Assign { .. }
         | PartitionChange::CloseSubscription { .. } => Err(StoreError::new("it is not to be opened")),
     };
     (change, opened)

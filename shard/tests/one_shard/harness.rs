@@ -5,8 +5,8 @@ use std::{convert::Infallible, path::Path, rc::Rc, sync::Arc, time::Duration};
 use futures_channel::oneshot;
 use glommio::{LocalExecutorBuilder, Placement};
 use shard::{
-    MeshPlan, PublishError, Published, PullRequest, Pulled, ReadFrom, ReadRequest, SeekTo, Shard, ShardConfig,
-    ShardHandle, StoreConfig,
+    Claim, MeshPlan, PublishError, Published, PullRequest, Pulled, ReadFrom, ReadRequest, SeekTo, Shard, ShardConfig,
+    ShardHandle, StoreConfig, SubscriptionError,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
     shard_of,
@@ -170,8 +170,18 @@ impl Running {
     }
 
     pub(crate) async fn pull(&self, index: u32, messages_max: u32) -> Pulled {
-        let pull = PullRequest { messages_max, bytes_max: 1 << 20, ack_deadline: None, consumer: shard::ConsumerId(0) };
-        self.handle.pull(cursor(index), pull).await.unwrap()
+        self.pull_by(index, messages_max, None).await.unwrap()
+    }
+
+    pub(crate) async fn pull_by(
+        &self,
+        index: u32,
+        messages_max: u32,
+        claim: Option<Claim>,
+    ) -> Result<Pulled, SubscriptionError> {
+        let consumer = shard::ConsumerId(0);
+        let pull = PullRequest { messages_max, bytes_max: 1 << 20, ack_deadline: None, consumer, claim };
+        self.handle.pull(cursor(index), pull).await
     }
 
     /// Reads all payloads from `from` on.
@@ -204,6 +214,7 @@ pub(crate) fn subscription() -> SubscriptionSettings {
         mode: DeliveryMode::AtLeastOnce,
         filter: None,
         dead_letters: None,
+        assignment: None,
         start: SeekTo::Earliest,
     }
 }

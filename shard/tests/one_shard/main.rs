@@ -1,6 +1,7 @@
 //! A shard on a real executor and a real disk: what it acknowledges is there after it is gone.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod assigned;
 mod harness;
 mod looking;
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::output::{Render, Table, api_word, duration, or_dash};
 
-const CURSOR_HEADINGS: &[&str] = &["PARTITION", "ACK FLOOR", "BACKLOG", "LEASED", "CONSUMER"];
+const CURSOR_HEADINGS: &[&str] =
+    &["PARTITION", "ACK FLOOR", "BACKLOG", "LEASED", "OLDEST UNACKED", "REDELIVERIES", "DEAD LETTERS", "CONSUMER"];
 
 /// A subscription and its tag; the tag is shown to people only, since it is no part of the API's object.
 #[derive(Serialize)]
@@ -56,6 +57,10 @@ impl Render for Described {
             ("Oldest unacked", or_dash(subscription.oldest_unacked_ms.map(duration))),
             ("Redeliveries", subscription.redeliveries.to_string()),
             ("Dead letters", subscription.dead_letters.to_string()),
+            ("Expired", subscription.expired.to_string()),
+            ("Filtered out", subscription.filtered.to_string()),
+            ("Session timeout", duration(config.session_timeout_ms)),
+            ("Generation", subscription.generation.to_string()),
             ("Consumers", subscription.consumers.len().to_string()),
             ("Etag", or_dash(self.etag.clone())),
         ]);
@@ -75,6 +80,9 @@ fn add_cursor(mut table: Table, cursor: &PartitionCursor) -> Table {
         cursor.ack_floor.to_string(),
         cursor.backlog.to_string(),
         cursor.leased.to_string(),
+        or_dash(cursor.oldest_unacked_ms.map(duration)),
+        cursor.redeliveries.to_string(),
+        cursor.dead_letters.to_string(),
         or_dash(cursor.consumer_id.clone()),
     ]);
     table
@@ -88,8 +96,9 @@ mod tests {
     const SUBSCRIPTION: &str = r#"{"name":"billing","topic":"orders","type":"pull","consumption":"shared",
         "ordering":"none","delivery":"at_least_once","ack_deadline_ms":30000,"max_delivery_attempts":0,
         "backoff":{"min_ms":100,"max_ms":60000},"start":"earliest","session_timeout_ms":10000,"backlog":3,"leased":1,
-        "oldest_unacked_ms":1500,"redeliveries":0,"dead_letters":0,"generation":0,"consumers":[],
-        "cursors":[{"partition":0,"ack_floor":7,"backlog":3,"leased":1}]}"#;
+        "oldest_unacked_ms":1500,"redeliveries":0,"dead_letters":0,"expired":0,"filtered":0,"generation":0,
+        "consumers":[],"cursors":[{"partition":0,"ack_floor":7,"backlog":3,"leased":1,"oldest_unacked_ms":1500,
+        "redeliveries":2,"dead_letters":4}]}"#;
 
     fn printed(format: Format, value: &impl Render) -> String {
         let mut bytes = Vec::new();
@@ -103,7 +112,8 @@ mod tests {
         let table = printed(Format::Table, &described);
         assert!(table.contains("\nAck deadline           30s\n"), "{table}");
         assert!(table.contains("\nOldest unacked         1500ms\n"), "{table}");
-        assert!(table.ends_with("0          7          3        1       -\n"), "{table}");
+        let last: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(last, ["0", "7", "3", "1", "1500ms", "2", "4", "-"], "{table}");
     }
 
     #[test]

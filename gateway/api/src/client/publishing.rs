@@ -39,6 +39,22 @@ impl Client {
         self.post(target, request, Duration::ZERO).await?.json()
     }
 
+    /// The same, safe to be called again with the same key: what was stored by an earlier call is not stored twice.
+    ///
+    /// # Errors
+    /// As those of [`Client::publish`]; or the key is refused.
+    pub async fn publish_once(
+        &self,
+        topic: &str,
+        request: &PublishRequest<'_>,
+        idempotency_key: &str,
+    ) -> Result<PublishResponse, ClientError> {
+        let target = Target::new("/v1/topics").segment(topic).segment("messages");
+        let request = Request::new(Method::POST, target.into_string()).with_json(request)?;
+        let request = request.with_header("idempotency-key", idempotency_key)?;
+        self.call(request, Duration::ZERO).await?.json()
+    }
+
     /// Publishes one message whose payload is sent as it is. Never repeated by the client.
     ///
     /// # Errors

@@ -83,6 +83,8 @@ codes! {
     NotScheduled = "not_scheduled", 404, "Not scheduled", final;
     /// There is no such subscription.
     SubscriptionNotFound = "subscription_not_found", 404, "Subscription not found", final;
+    /// There is no such consumer in the subscription's group, or its session has ended: it has to join again.
+    ConsumerNotFound = "consumer_not_found", 404, "Consumer not found", final;
     /// The path doesn't take this method; `Allow` says which it takes.
     MethodNotAllowed = "method_not_allowed", 405, "Method not allowed", final;
     /// None of the accepted content types can be given.
@@ -97,6 +99,8 @@ codes! {
     NoDeadLetterTopic = "no_dead_letter_topic", 409, "No dead-letter topic", final;
     /// The partitions have been assigned anew since.
     StaleGeneration = "stale_generation", 409, "Stale generation", final;
+    /// A newer connection consumes under this consumer's id.
+    ConsumerDisplaced = "consumer_displaced", 409, "Consumer displaced", final;
     /// The message has been leased again, or is no longer leased.
     LeaseExpired = "lease_expired", 409, "Lease expired", final;
     /// A newer epoch of this producer has begun.
@@ -228,6 +232,8 @@ mod tests {
             ("not_enough_replicas", 503),
             ("store_unavailable", 503),
             ("stale_generation", 409),
+            ("consumer_not_found", 404),
+            ("consumer_displaced", 409),
             ("lease_expired", 409),
             ("overloaded", 503),
             ("stale_producer", 409),

@@ -101,10 +101,10 @@ fn section_5_5_2_pings_are_answered() {
 #[test]
 fn section_5_5_1_a_close_is_answered_and_ends() {
     let mut codec = codec_with(&frame(0x88, &1000_u16.to_be_bytes()));
-    assert_eq!(codec.next_incoming(), Ok(Some(Incoming::Closed)));
+    assert_eq!(codec.next_incoming(), Ok(Some(Incoming::Closed { normal: true })));
     assert_eq!(*codec.outbound_mut(), [0x88, 2, 0x03, 0xe8]);
     assert!(!codec.can_send());
-    assert_eq!(codec.next_incoming(), Ok(Some(Incoming::Closed)));
+    assert_eq!(codec.next_incoming(), Ok(Some(Incoming::Closed { normal: false })));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn section_7_1_nothing_is_sent_behind_our_close() {
     codec.send_close(1011, "again");
     assert_eq!(*codec.outbound_mut(), [&[0x88, 10, 0x03, 0xe9][..], b"draining"].concat());
     codec.inbound_mut().extend_from_slice(&frame(0x88, &1001_u16.to_be_bytes()));
-    assert_eq!(codec.next_incoming(), Ok(Some(Incoming::Closed)));
+    assert_eq!(codec.next_incoming(), Ok(Some(Incoming::Closed { normal: false })));
 }
 
 #[test]
@@ -160,7 +160,7 @@ proptest! {
         let mut codec = codec_with(&bytes);
         for _ in 0..=bytes.len() {
             match codec.next_incoming() {
-                Ok(Some(Incoming::Closed) | None) | Err(_) => return Ok(()),
+                Ok(Some(Incoming::Closed { .. }) | None) | Err(_) => return Ok(()),
                 Ok(Some(Incoming::Text(_) | Incoming::Binary(_) | Incoming::Alive)) => {}
             }
         }

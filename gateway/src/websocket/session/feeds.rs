@@ -8,8 +8,9 @@ use std::{
 
 use gateway_api::{Code, frame::SubscribeFrom, limits as api_limits};
 use raft::metadata::{Subscription, Topic};
+use shard_core::delivery::Filter;
 
-use super::{durable_feed::DurableFeed, frames, topic_feed::TopicFeed};
+use super::{Local, durable_feed::DurableFeed, frames, topic_feed::TopicFeed};
 use crate::{
     context::Context,
     error::{self, Failure},
@@ -73,17 +74,32 @@ impl Feeds {
         Ok(())
     }
 
+    /// Joins a subscription's group and begins to deliver the messages of the partitions that it assigns; the subscribe is
+    /// answered when the consumer is a member.
+    pub(super) fn join(
+        &mut self,
+        subscription: &Arc<Subscription>,
+        credit: u32,
+        consumer_id: Option<String>,
+        reference: Option<u64>,
+    ) -> Result<(), Failure> {
+        self.check_new(FeedName::Subscription(subscription.name.as_str()), credit)?;
+        let feed = DurableFeed::new(Rc::clone(&self.context), Arc::clone(subscription), credit);
+        self.open.push(Feed::Durable(feed.joining(consumer_id, reference)));
+        Ok(())
+    }
+
     /// Begins to deliver a topic's messages from a position on; the subscribe is answered when that is known.
     pub(super) fn read(
         &mut self,
         topic: &Arc<Topic>,
         from: &SubscribeFrom,
-        credit: u32,
+        (credit, filter): (u32, Option<Filter>),
         reference: Option<u64>,
     ) -> Result<(), Failure> {
         self.check_new(FeedName::Topic(topic.name.as_str()), credit)?;
         let feed = TopicFeed::start(Rc::clone(&self.context), Arc::clone(topic), from, reference)?;
-        self.open.push(Feed::Topic(feed.with_credit(credit)));
+        self.open.push(Feed::Topic(feed.with(credit, filter)));
         Ok(())
     }
 
@@ -97,16 +113,32 @@ impl Feeds {
         Ok(())
     }
 
-    /// Stops a feed; what it leased is delivered again, to others.
-    pub(super) fn unsubscribe(&mut self, name: FeedName<'_>) -> Result<(), Failure> {
+    /// Stops a feed; what it leased is delivered again, to others. A consumer that is a member of a group leaves it, which
+    /// the future does.
+    pub(super) fn unsubscribe(&mut self, name: FeedName<'_>) -> Result<Option<Local<()>>, Failure> {
         let at = self.open.iter().position(|feed| feed.name() == name).ok_or_else(not_subscribed)?;
-        self.open.swap_remove(at).close();
-        Ok(())
+        let feed = self.open.swap_remove(at);
+        let leaving = feed.leave();
+        feed.close();
+        Ok(leaving)
     }
 
-    /// Stops all feeds.
-    pub(super) fn close(&mut self) {
+    /// Stops all feeds. If the client is `done`, it leaves the groups that it is a member of, which the futures do; else it
+    /// keeps its partitions for a while.
+    pub(super) fn close(&mut self, done: bool) -> Vec<Local<()>> {
+        let leaving = if done { self.open.iter().filter_map(Feed::leave).collect() } else { Vec::new() };
         self.open.drain(..).for_each(Feed::close);
+        leaving
+    }
+
+    /// Keeps the memberships of groups alive.
+    pub(super) fn keep(&mut self, context: &mut TaskContext<'_>) {
+        for feed in &mut self.open {
+            match feed {
+                Feed::Durable(feed) => feed.keep(context),
+                Feed::Topic(_) => {}
+            }
+        }
     }
 
     /// The next thing to send. A feed without credit has none until it gets some.
@@ -163,6 +195,13 @@ impl Feed {
         match self {
             Self::Durable(feed) => feed.poll(context),
             Self::Topic(feed) => feed.poll(context),
+        }
+    }
+
+    fn leave(&self) -> Option<Local<()>> {
+        match self {
+            Self::Durable(feed) => feed.leave(),
+            Self::Topic(_) => None,
         }
     }
 

@@ -2,8 +2,9 @@
 
 use gateway_api::{
     Problem,
-    frame::{Acked, ErrorFrame, Pong, ServerFrame, Subscribed, Unsubscribed},
+    frame::{Acked, Assigned, ErrorFrame, Pong, ServerFrame, Subscribed, Unsubscribed},
 };
+use raft::Membership;
 
 use crate::{json_write, operations::PublishReport};
 
@@ -33,6 +34,27 @@ pub(super) fn published(reference: Option<u64>, report: &PublishReport) -> Vec<u
 /// A subscribe that was taken.
 pub(super) fn subscribed(reference: Option<u64>) -> Vec<u8> {
     encode(&ServerFrame::Subscribed(Subscribed { reference, ..Subscribed::default() }))
+}
+
+/// A subscribe that made its consumer a member of a group.
+pub(super) fn joined(reference: Option<u64>, membership: &Membership) -> Vec<u8> {
+    encode(&ServerFrame::Subscribed(Subscribed {
+        reference,
+        consumer_id: Some(membership.consumer_id.clone()),
+        session_timeout_ms: u64::try_from(membership.session_timeout.as_millis()).ok(),
+        generation: Some(membership.generation),
+        partitions: Some(numbers(membership)),
+    }))
+}
+
+/// The partitions that a consumer has from now on.
+pub(super) fn assigned(subscription: &str, membership: &Membership) -> Vec<u8> {
+    let (subscription, generation) = (Some(subscription.to_owned()), membership.generation);
+    encode(&ServerFrame::Assigned(Assigned { subscription, generation, partitions: numbers(membership) }))
+}
+
+fn numbers(membership: &Membership) -> Vec<u32> {
+    membership.partitions.iter().map(|partition| partition.get()).collect()
 }
 
 /// An unsubscribe that was done.

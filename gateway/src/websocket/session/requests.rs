@@ -8,11 +8,12 @@ use gateway_api::{
 };
 use raft::metadata::Subscription;
 use shard::AckAction;
+use shard_core::delivery::Filter;
 
 use super::{Session, feeds::FeedName, frames};
 use crate::{
     error::{self, Failure},
-    operations::{acknowledge, extend, find_subscription, find_topic, nack, publish, retry, target},
+    operations::{acknowledge, check_consumer_id, extend, find_subscription, find_topic, nack, publish, retry, target},
     publish_decode::plan_messages,
 };
 
@@ -56,8 +57,13 @@ impl Session {
                 self.feeds.add_credit(feed_name(subscription.as_ref(), topic.as_ref())?, add)
             }
             ClientFrame::Unsubscribe(Unsubscribe { reference, subscription, topic }) => {
-                self.feeds.unsubscribe(feed_name(subscription.as_ref(), topic.as_ref())?)?;
-                self.transport.send(&frames::unsubscribed(reference));
+                match self.feeds.unsubscribe(feed_name(subscription.as_ref(), topic.as_ref())?)? {
+                    None => self.transport.send(&frames::unsubscribed(reference)),
+                    Some(leaving) => self.work.push(Box::pin(async move {
+                        leaving.await;
+                        Some(frames::unsubscribed(reference))
+                    })),
+                }
                 Ok(())
             }
             ClientFrame::Ping(ping) => {
@@ -89,28 +95,50 @@ impl Session {
 
     fn subscribe(&mut self, frame: Subscribe<'_>) -> Result<(), Failure> {
         let Subscribe { reference, subscription, topic, from, filter, credit, consumer_id } = frame;
-        if filter.is_some() {
-            return Err(error::unsupported("filter"));
-        }
-        if consumer_id.is_some() {
-            return Err(error::unsupported("consumer_id"));
-        }
         let credit = credit.unwrap_or_default();
         let state = self.context.metadata.state();
         match feed_name(subscription.as_ref(), topic.as_ref())? {
             FeedName::Subscription(_) if from.is_some() => {
                 Err(error::invalid("from", "a subscription has its own position: use seek"))
             }
+            FeedName::Subscription(_) if filter.is_some() => {
+                Err(error::invalid("filter", "a subscription has its own filter"))
+            }
             FeedName::Subscription(name) => {
-                self.feeds.subscribe(find_subscription(&state, name)?, credit)?;
-                self.transport.send(&frames::subscribed(reference));
-                Ok(())
+                let subscription = find_subscription(&state, name)?;
+                self.consume(subscription, credit, consumer_id.map(CowStr::into_owned), reference)
+            }
+            FeedName::Topic(_) if consumer_id.is_some() => {
+                Err(error::invalid("consumer_id", "a topic is read without being assigned"))
             }
             FeedName::Topic(name) => {
                 let from = from.unwrap_or(SubscribeFrom::Latest);
-                self.feeds.read(find_topic(&state, name)?, &from, credit, reference)
+                let filter = filter.as_deref().map(Filter::parse).transpose();
+                let filter = filter.map_err(|fault| error::invalid("filter", fault.to_string()))?;
+                self.feeds.read(find_topic(&state, name)?, &from, (credit, filter), reference)
             }
         }
+    }
+
+    /// Starts to deliver a subscription's messages, to a member of its group if it has one.
+    fn consume(
+        &mut self,
+        subscription: &Arc<Subscription>,
+        credit: u32,
+        consumer_id: Option<String>,
+        reference: Option<u64>,
+    ) -> Result<(), Failure> {
+        if subscription.config.has_group() {
+            consumer_id.as_deref().map_or(Ok(()), check_consumer_id)?;
+            return self.feeds.join(subscription, credit, consumer_id, reference);
+        }
+        if consumer_id.is_some() {
+            let why = "the subscription's partitions are not assigned to consumers";
+            return Err(error::invalid("consumer_id", why));
+        }
+        self.feeds.subscribe(subscription, credit)?;
+        self.transport.send(&frames::subscribed(reference));
+        Ok(())
     }
 
     fn subscription(&self, name: &str) -> Result<Arc<Subscription>, Failure> {

@@ -11,7 +11,10 @@ use gateway_api::{Code, CursorToken, frame::SubscribeFrom};
 use glommio::timer::Timer;
 use raft::metadata::Topic;
 use shard::{PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest};
-use shard_core::model::{Offset, PartitionIndex, TopicPartition};
+use shard_core::{
+    delivery::Filter,
+    model::{Offset, PartitionIndex, TopicPartition},
+};
 
 use super::{
     Local,
@@ -34,6 +37,10 @@ pub(super) struct TopicFeed {
     reference: Option<u64>,
     starting: Option<Local<Result<Vec<Offset>, Failure>>>,
     credit: u32,
+    /// Which messages are sent; all if none.
+    filter: Option<Filter>,
+    /// How many messages were passed over since a token was sent.
+    passed_over: u64,
     /// The next offset of each partition.
     positions: Vec<Offset>,
     /// Partitions that are not being read.
@@ -64,15 +71,18 @@ impl TopicFeed {
             reference,
             starting: Some(Box::pin(starting)),
             credit: 0,
+            filter: None,
+            passed_over: 0,
             positions: Vec::new(),
             idle: Vec::new(),
             reads: FuturesUnordered::new(),
         })
     }
 
-    /// The same with credit to begin with.
-    pub(super) const fn with_credit(mut self, credit: u32) -> Self {
+    /// The same with credit to begin with, and for the messages that a filter lets through.
+    pub(super) fn with(mut self, credit: u32, filter: Option<Filter>) -> Self {
         self.credit = credit;
+        self.filter = filter;
         self
     }
 
@@ -103,6 +113,11 @@ impl TopicFeed {
             self.idle.push(slot);
             if let Some(outcome) = self.on_read(slot, read) {
                 return Poll::Ready(outcome);
+            }
+            if self.filter.is_some() {
+                // What was read held nothing for the client: others have their turn before the next is looked through.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
     }
@@ -158,24 +173,28 @@ impl TopicFeed {
         }
     }
 
-    /// A frame of what was read, as far as credit goes; `None` if there is nothing.
+    /// A frame of what was read, as far as credit goes; `None` if there is nothing to say.
     fn encode(&mut self, slot: usize, reply: &ReadReply) -> Result<Option<FeedEvent>, Failure> {
         let source = Source { topic: self.topic.name.as_str(), partition: self.partition(slot).partition };
         let messages = self.credit.min(limits::WEBSOCKET_FRAME_MESSAGES_MAX);
         let bounds = ReadBounds {
             messages: usize::try_from(messages).unwrap_or_default(),
             json_bytes: limits::WEBSOCKET_FRAME_BYTES,
+            filter: self.filter.as_ref(),
         };
         let mut frame = frames::open_messages("topic", self.topic.name.as_str());
         let end = append_read(&mut frame, source, (&reply.batches, reply.from), bounds).map_err(|error| {
             error::of_code(Code::DataCorrupt, format!("a batch from offset {} on can't be read: {error}", reply.from))
         })?;
-        if end.count == 0 {
-            return Ok(None);
-        }
         if let Some(position) = self.positions.get_mut(slot) {
             *position = end.next;
         }
+        self.passed_over += end.passed_over;
+        // Who waits long for a message gets a token now and then, so as not to have it all looked through again.
+        if end.count == 0 && self.passed_over < limits::WEBSOCKET_PASSED_OVER_MAX {
+            return Ok(None);
+        }
+        self.passed_over = 0;
         let count = u32::try_from(end.count).unwrap_or(u32::MAX);
         self.credit = self.credit.saturating_sub(count);
         frames::close_messages(&mut frame, Some(&self.token()));

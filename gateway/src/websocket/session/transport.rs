@@ -146,7 +146,7 @@ impl Transport {
     fn look_for_close(&mut self) -> Option<Rest> {
         loop {
             match self.next_incoming() {
-                Ok(Some(Incoming::Closed)) => return Some(Rest::Nothing),
+                Ok(Some(Incoming::Closed { .. })) => return Some(Rest::Nothing),
                 Ok(Some(Incoming::Text(_) | Incoming::Binary(_) | Incoming::Alive)) => {}
                 Ok(None) => return None,
                 Err(_) => return Some(Rest::Unwanted),

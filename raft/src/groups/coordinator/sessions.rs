@@ -25,6 +25,8 @@ pub(super) struct Sessions<R> {
     timeout: Duration,
     /// When each member was last heard of.
     heard: BTreeMap<MemberId, Monotonic>,
+    /// The generation that each member was answered last.
+    answered: BTreeMap<MemberId, u64>,
     /// What was taken from members that have not let go of it, by the generation in which it was taken: since when.
     revoked: BTreeMap<(MemberId, u64), Monotonic>,
     pending: Waiting<R>,
@@ -44,6 +46,7 @@ impl<R> Sessions<R> {
             group: Arc::clone(&group),
             timeout,
             heard: BTreeMap::new(),
+            answered: BTreeMap::new(),
             revoked: BTreeMap::new(),
             pending: Waiting::default(),
             pending_since: Monotonic::default(),
@@ -61,6 +64,7 @@ impl<R> Sessions<R> {
     pub(super) fn observe(&mut self, now: Monotonic, group: Arc<Group>, timeout: Duration) {
         let heard = group.members().map(|member| (member.id, self.heard.get(&member.id).copied().unwrap_or(now)));
         self.heard = heard.collect();
+        self.answered.retain(|member, _| group.member_by_id(*member).is_some());
         let revoked = group.revoked().map(|key| (key, self.revoked.get(&key).copied().unwrap_or(now)));
         self.revoked = revoked.collect();
         self.pending.leaves.retain(|member, replies| !replies.is_empty() || group.member_by_id(*member).is_some());
@@ -99,6 +103,13 @@ impl<R> Sessions<R> {
 
     pub(super) fn heartbeat(&mut self, now: Monotonic, consumer_id: &str, adopted: u64) -> Answered {
         let member = self.living(consumer_id).map(|member| member.id).ok_or(GroupError::UnknownConsumer)?;
+        self.hear(now, member, adopted)
+    }
+
+    /// A sign of life of a member that does not say what it has taken note of: it is what it was answered last.
+    pub(super) fn live(&mut self, now: Monotonic, consumer_id: &str) -> Answered {
+        let member = self.living(consumer_id).map(|member| member.id).ok_or(GroupError::UnknownConsumer)?;
+        let adopted = self.answered.get(&member).copied().unwrap_or_default();
         self.hear(now, member, adopted)
     }
 
@@ -228,6 +239,7 @@ impl<R> Sessions<R> {
             let known = self.pending.adoptions.entry(member).or_insert(adopted);
             *known = adopted.max(*known);
         }
+        self.answered.insert(member, self.group.generation());
         let member = self.group.member_by_id(member).ok_or(GroupError::UnknownConsumer)?;
         Ok(Answer::Member(self.membership(member)))
     }

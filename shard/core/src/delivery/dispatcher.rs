@@ -1,6 +1,7 @@
 //! Delivers one partition to one subscription: leases, acks, redeliveries.
 
 mod answers;
+mod assigning;
 mod dead_letters;
 mod leasing;
 
@@ -9,7 +10,8 @@ use std::{sync::Arc, time::Duration};
 pub use dead_letters::{DeadLetter, DeadLetterReason};
 
 use super::{
-    Backoff, ClusterKey, ConsumerId, CursorState, LeaseId, LeaseSigner,
+    Backoff, Claim, ClusterKey, ConsumerId, CursorState, LeaseId, LeaseSigner,
+    fence::Fence,
     filter::Filter,
     lookahead::Lookahead,
     outstanding::{Message, Outstanding},
@@ -29,6 +31,8 @@ pub struct Dispatcher {
     signer: LeaseSigner,
     policy: DeliveryPolicy,
     filter: Option<Arc<Filter>>,
+    /// Where partitions are assigned to consumers.
+    fence: Option<Fence>,
     jitter_seed: u64,
     next_sequence: u64,
     state: CursorState,
@@ -45,6 +49,7 @@ pub struct Dispatcher {
     redeliveries: u64,
     fell_out: u64,
     expired: u64,
+    filtered: u64,
     dead_lettered: u64,
 }
 
@@ -120,6 +125,8 @@ pub struct LeaseRequest {
     pub consumer: ConsumerId,
     /// How long the consumer has until it must ack; the policy's deadline if none.
     pub deadline: Option<Duration>,
+    /// Why it may have messages, where partitions are assigned: without a good claim it is given none.
+    pub claim: Option<Claim>,
 }
 
 /// One message in a consumer's hands.
@@ -140,6 +147,8 @@ pub enum AckOutcome {
     Applied,
     /// The message was leased again, or acked, or the cursor was set elsewhere since. Nothing was changed.
     LeaseExpired,
+    /// The lease was given under an assignment of the partition that is over. Nothing was changed.
+    StaleGeneration,
     /// No such lease was ever given for this message. Nothing was changed.
     Unknown,
 }
@@ -163,6 +172,8 @@ pub struct DispatcherStatus {
     pub delayed: u64,
     /// How many messages expired before they were acked, since the partition was opened.
     pub expired: u64,
+    /// How many messages the filter kept out, since the partition was opened.
+    pub filtered: u64,
     /// How many became dead letters, since the partition was opened.
     pub dead_lettered: u64,
     /// How many messages retention took, or the store lost, before they were acked, since the partition was opened.
@@ -188,6 +199,7 @@ impl Dispatcher {
             signer: LeaseSigner::new(identity.key, identity.subscription, identity.partition),
             policy,
             filter: None,
+            fence: None,
             jitter_seed: identity.jitter_seed,
             next_sequence: identity.first_sequence.max(state.leases_from()),
             lookahead: Lookahead::new(state.cursor().floor()),
@@ -201,6 +213,7 @@ impl Dispatcher {
             redeliveries: 0,
             fell_out: 0,
             expired: 0,
+            filtered: 0,
             dead_lettered: 0,
         }
     }
@@ -314,6 +327,7 @@ impl Dispatcher {
             redeliveries: self.redeliveries,
             delayed: widen(self.lookahead.delayed_count()),
             expired: self.expired,
+            filtered: self.filtered,
             dead_lettered: self.dead_lettered,
             fell_out: self.fell_out,
         }
@@ -325,12 +339,15 @@ impl Dispatcher {
         &self.state
     }
 
-    /// Whether a lease was given by this subscription and not voided by a seek.
+    /// Whether a lease was given by this subscription, and voided neither by a seek nor by an assignment.
     fn check(&self, offset: Offset, lease: LeaseId) -> Result<(), AckOutcome> {
         if !self.signer.verify(offset, lease) {
             return Err(AckOutcome::Unknown);
         }
-        if lease.sequence < self.state.leases_from() { Err(AckOutcome::LeaseExpired) } else { Ok(()) }
+        if lease.sequence < self.state.leases_from() {
+            return Err(AckOutcome::LeaseExpired);
+        }
+        self.fence.as_ref().map_or(Ok(()), |fence| fence.check_lease(lease.sequence))
     }
 
     /// The message whose latest lease this is.

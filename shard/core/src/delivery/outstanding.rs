@@ -117,6 +117,11 @@ impl Outstanding {
         Some(Candidate { offset, priority })
     }
 
+    /// A message that a consumer holds, whoever it is.
+    pub(super) fn first_leased(&self) -> Option<Offset> {
+        self.leased.first().map(|&(_, offset)| offset)
+    }
+
     /// A lease whose deadline is `now` or before, with that deadline.
     pub(super) fn first_expired(&self, now: Monotonic) -> Option<(Monotonic, Offset)> {
         self.leased.first().copied().filter(|&(deadline, _)| deadline <= now)

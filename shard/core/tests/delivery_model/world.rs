@@ -97,7 +97,7 @@ impl World {
         assert!(from < self.high_watermark() && from.get() >= self.log_start, "{from} is not there");
         let end = from.plus(7).min(self.high_watermark());
         let readable = OffsetRange::new(from, end);
-        let request = LeaseRequest { readable, count, consumer: ConsumerId(consumer), deadline };
+        let request = LeaseRequest { readable, count, consumer: ConsumerId(consumer), deadline, claim: None };
         let leased = self.dispatcher.lease(self.now, request);
         assert!(!leased.is_empty(), "{from} was deliverable");
         assert!(leased.len() <= usize::try_from(count).unwrap());

@@ -136,7 +136,7 @@ impl World {
         // One by one, so that what was done with on the way is known to come before the delivery.
         for _ in 0..count {
             let next = self.dispatcher.next_deliverable(self.now, end);
-            let request = LeaseRequest { readable, count: 1, consumer: ConsumerId(consumer), deadline };
+            let request = LeaseRequest { readable, count: 1, consumer: ConsumerId(consumer), deadline, claim: None };
             let leased = self.dispatcher.lease(self.now, request).pop();
             assert_eq!(next, leased.map(|message| message.offset), "what is deliverable is leased");
             self.leased(leased, consumer, until);

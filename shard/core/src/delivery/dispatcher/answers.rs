@@ -101,10 +101,15 @@ impl Dispatcher {
     pub fn release_consumer(&mut self, now: Monotonic, consumer: ConsumerId) {
         self.on_deadline(now);
         while let Some(offset) = self.outstanding.first_held(consumer) {
-            let Some(message) = self.outstanding.get(offset) else { break };
-            if self.count_attempt(offset, message).is_some() {
-                self.outstanding.set(offset, Message { place: Place::Ready, ..message });
-            }
+            self.release(offset);
+        }
+    }
+
+    /// Makes everything that consumers hold deliverable at once.
+    pub(super) fn release_all(&mut self, now: Monotonic) {
+        self.on_deadline(now);
+        while let Some(offset) = self.outstanding.first_leased() {
+            self.release(offset);
         }
     }
 
@@ -119,6 +124,14 @@ impl Dispatcher {
         }
         while let Some(offset) = self.outstanding.first_due(now) {
             let Some(message) = self.outstanding.get(offset) else { break };
+            self.outstanding.set(offset, Message { place: Place::Ready, ..message });
+        }
+    }
+
+    /// Ends a lease: the message is deliverable, unless that was its last delivery.
+    fn release(&mut self, offset: Offset) {
+        let Some(message) = self.outstanding.get(offset) else { return };
+        if self.count_attempt(offset, message).is_some() {
             self.outstanding.set(offset, Message { place: Place::Ready, ..message });
         }
     }

@@ -55,9 +55,11 @@ impl Dispatcher {
                 }
             })?;
             for (offset, detail) in looked_at {
-                match detail {
-                    Some(detail) => self.lookahead.note(offset, detail, self.wall),
-                    None => self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next()))),
+                if let Some(detail) = detail {
+                    self.lookahead.note(offset, detail, self.wall);
+                } else {
+                    self.filtered += 1;
+                    self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next())));
                 }
             }
         }
@@ -88,6 +90,9 @@ impl Dispatcher {
     pub fn lease(&mut self, now: Monotonic, request: LeaseRequest) -> Vec<LeasedMessage> {
         self.on_deadline(now);
         let mut leased = Vec::new();
+        if self.admit(now, request.claim, request.consumer).is_err() {
+            return leased;
+        }
         while leased.len() < usize::try_from(request.count).unwrap_or(usize::MAX) {
             let Some(candidate) = self.candidate().filter(|next| request.readable.contains(next.offset)) else { break };
             leased.push(self.lease_one(now, candidate, &request));

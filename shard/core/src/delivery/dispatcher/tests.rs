@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod assigned;
 mod marked;
 use crate::model::{PartitionIndex, TopicId};
 
@@ -42,7 +43,7 @@ fn restarted(before: &Dispatcher) -> Dispatcher {
 
 fn request(count: u32) -> LeaseRequest {
     let readable = OffsetRange::new(Offset::ZERO, END);
-    LeaseRequest { readable, count, consumer: ConsumerId(1), deadline: None }
+    LeaseRequest { readable, count, consumer: ConsumerId(1), deadline: None, claim: None }
 }
 
 fn lease(dispatcher: &mut Dispatcher, now: Monotonic, count: u32) -> Vec<LeasedMessage> {
