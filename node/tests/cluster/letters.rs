@@ -300,8 +300,8 @@ fn a_kill_while_letters_are_sent_back_loses_none() {
 #[test]
 fn a_kill_while_letters_are_sent_back_loses_none_in_redis() {
     let server = RedisServer::start();
-    let twice = redrive_under_kills(Desk::new(node_on(&server), &["billing"]), (40, 6), 3);
-    println!("6 kills, {twice} of 40 messages came back twice");
+    let twice = redrive_under_kills(Desk::new(node_on(&server), &["billing"]), (60, 12), 3);
+    println!("12 kills, {twice} of 60 messages came back twice");
 }
 
 #[test]
