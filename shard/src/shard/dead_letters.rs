@@ -108,7 +108,7 @@ impl Journey {
     }
 
     fn encode(&self, record: &Record<'_>) -> Option<UnassignedBatch> {
-        let DeadLetter { offset, attempts, reason } = self.letter;
+        let DeadLetter { offset, attempts, reason, .. } = self.letter;
         let reason = match reason {
             DeadLetterReason::MaxAttempts => "max_attempts",
             DeadLetterReason::Rejected => "rejected",

@@ -46,6 +46,8 @@ pub struct Dispatcher {
     /// How many deliveries there were since the oldest message was given whatever its priority.
     since_oldest: u32,
     condemned: Vec<DeadLetter>,
+    /// How often the cursor was set since this process opened the partition.
+    seeks: u64,
     redeliveries: u64,
     fell_out: u64,
     expired: u64,
@@ -210,6 +212,7 @@ impl Dispatcher {
             wall: Timestamp::default(),
             since_oldest: 0,
             condemned: Vec::new(),
+            seeks: 0,
             redeliveries: 0,
             fell_out: 0,
             expired: 0,
@@ -250,6 +253,7 @@ impl Dispatcher {
     pub fn seek(&mut self, to: Offset) {
         self.outstanding = Outstanding::default();
         self.condemned.clear();
+        self.seeks += 1;
         self.change(CursorChange::Reset { to, leases_from: self.next_sequence });
         self.lookahead = Lookahead::new(to);
         self.revisited_to = Offset::ZERO;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::outstanding::{Message, Place},
-    AckOutcome, ConsumerId, DeadLetter, DeadLetterReason, DeliveryMode, Dispatcher, LeaseId,
+    AckOutcome, ConsumerId, DeadLetterReason, DeliveryMode, Dispatcher, LeaseId,
 };
 use crate::{
     format::cursor_journal::CursorChange,
@@ -74,7 +74,7 @@ impl Dispatcher {
             Ok(Message { place: Place::Condemned, .. }) => AckOutcome::Applied,
             Ok(message) => {
                 let attempts = self.state.attempts(offset).saturating_add(1);
-                self.condemn(offset, message, DeadLetter { offset, attempts, reason: DeadLetterReason::Rejected });
+                self.condemn(message, (offset, attempts, DeadLetterReason::Rejected));
                 AckOutcome::Applied
             }
             Err(outcome) => outcome,
@@ -147,7 +147,7 @@ impl Dispatcher {
         let attempts = self.state.attempts(offset).saturating_add(1);
         self.change(CursorChange::Attempted { offset, attempts });
         if self.is_exhausted(attempts) {
-            self.condemn(offset, message, DeadLetter { offset, attempts, reason: DeadLetterReason::MaxAttempts });
+            self.condemn(message, (offset, attempts, DeadLetterReason::MaxAttempts));
             return None;
         }
         Some(attempts)

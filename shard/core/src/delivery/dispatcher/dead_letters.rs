@@ -18,6 +18,8 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// Why it is one.
     pub reason: DeadLetterReason,
+    /// How often the cursor had been set before that.
+    pub seeks: u64,
 }
 
 /// Why a message is a dead letter.
@@ -67,7 +69,8 @@ impl Dispatcher {
 
     /// A dead letter could not be written: it is taken again, or delivered again if there are no dead letters any more.
     pub fn on_dead_letter_failed(&mut self, letter: DeadLetter) {
-        if !self.is_condemned(letter.offset) {
+        // After a seek it is another letter that may be waited for.
+        if letter.seeks != self.seeks || !self.is_condemned(letter.offset) {
             return;
         }
         if self.policy.dead_letters.is_some() {
@@ -99,8 +102,8 @@ impl Dispatcher {
         self.policy.dead_letters.is_some_and(|policy| policy.max_attempts > 0 && attempts >= policy.max_attempts)
     }
 
-    pub(super) fn condemn(&mut self, offset: Offset, message: Message, letter: DeadLetter) {
+    pub(super) fn condemn(&mut self, message: Message, (offset, attempts, reason): (Offset, u32, DeadLetterReason)) {
         self.outstanding.set(offset, Message { place: Place::Condemned, ..message });
-        self.condemned.push(letter);
+        self.condemned.push(DeadLetter { offset, attempts, reason, seeks: self.seeks });
     }
 }

@@ -6,7 +6,7 @@ use super::{
         lookahead::{Candidate, Detail},
         outstanding::{Message, Place},
     },
-    DeadLetter, DeadLetterReason, DeliveryMode, DeliveryOrder, Dispatcher, LeaseRequest, LeasedMessage,
+    DeadLetterReason, DeliveryMode, DeliveryOrder, Dispatcher, LeaseRequest, LeasedMessage,
 };
 use crate::{
     format::{
@@ -140,7 +140,7 @@ impl Dispatcher {
         if self.policy.dead_letters.is_some() {
             let reason = if expired { DeadLetterReason::Expired } else { DeadLetterReason::MaxAttempts };
             let message = Message { sequence: 0, priority, place: Place::Condemned };
-            self.condemn(offset, message, DeadLetter { offset, attempts, reason });
+            self.condemn(message, (offset, attempts, reason));
         } else {
             self.outstanding.remove(offset);
             self.change(CursorChange::Acked(OffsetRange::new(offset, offset.next())));

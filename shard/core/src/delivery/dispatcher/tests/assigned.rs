@@ -86,7 +86,7 @@ fn a_message_that_has_had_its_deliveries_is_a_dead_letter_when_its_consumer_goes
     dispatcher.set_policy(DeliveryPolicy { dead_letters, ..POLICY });
     lease_by(&mut dispatcher, claim(ANN, 1), 1);
     dispatcher.assign(START, assignment(2, Some((BOB, 2))));
-    let letter = DeadLetter { offset: Offset::ZERO, attempts: 1, reason: DeadLetterReason::MaxAttempts };
+    let letter = DeadLetter { offset: Offset::ZERO, attempts: 1, reason: DeadLetterReason::MaxAttempts, seeks: 0 };
     assert_eq!(dispatcher.take_condemned(9), [letter]);
 }
 

@@ -255,7 +255,7 @@ fn after_its_last_attempt_a_message_is_condemned_and_acked_once_that_is_durable(
         dispatcher.nack(START, offset, leased[0].lease, Some(Duration::ZERO));
     }
     assert_eq!(dispatcher.next_deliverable(START, END), None, "its key waits until it is among the dead letters");
-    let letter = DeadLetter { offset, attempts: 2, reason: DeadLetterReason::MaxAttempts };
+    let letter = DeadLetter { offset, attempts: 2, reason: DeadLetterReason::MaxAttempts, seeks: 0 };
     assert_eq!((dispatcher.take_condemned(10), dispatcher.take_condemned(10)), (vec![letter], vec![]));
     // A crash before it is durable: it is condemned again.
     let mut after_crash = Dispatcher::resume(identity(1, 2_000), policy, dispatcher.state().clone());
