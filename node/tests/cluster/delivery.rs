@@ -268,3 +268,33 @@ fn dead_letters_need_a_topic_of_their_own() {
     assert_eq!(refused(&json!({ "dead_letter_topic": "orders" })), invalid);
     assert_eq!(refused(&json!({ "dead_letter_topic": "nowhere" })), (404, "topic_not_found".to_owned()));
 }
+
+/// F58.
+#[test]
+fn a_topic_that_is_made_again_under_its_name_knows_nothing_of_the_former_one() {
+    let mut bench = Bench::new(&json!({}));
+    let messages = json!([{ "text": "first", "id": "one" }, { "text": "second", "id": "two" }]);
+    bench.publish(&messages);
+    let held = bench.pull(1, 0);
+    assert_eq!(bench.call("DELETE", "/v1/topics/orders", &json!({})).status, 204);
+    assert_eq!(bench.call("PUT", "/v1/topics/orders", &json!({ "partitions": 1 })).status, 201);
+    for restarted in [false, true] {
+        if restarted {
+            bench.kill_and_restart();
+        }
+        let described = bench.call("GET", "/v1/subscriptions/billing", &json!({}));
+        assert_eq!(described.status, 404, "{}", described.json());
+    }
+    // The ids are new ones here, and so are the offsets.
+    let published = bench.call("POST", "/v1/topics/orders/messages", &json!({ "messages": messages })).json();
+    let results = published["results"].as_array().unwrap();
+    assert!(results.iter().all(|result| result["duplicate"] == json!(false)), "{published}");
+    assert_eq!((&results[0]["offset"], &results[1]["offset"]), (&json!(0), &json!(1)));
+    let settings = json!({ "topic": "orders", "start": "earliest" });
+    assert_eq!(bench.call("PUT", "/v1/subscriptions/billing", &settings).status, 201);
+    let acked = bench.ack(&held);
+    assert_eq!((&acked["succeeded"], &acked["failed"][0]["code"]), (&json!(0), &json!("invalid_ack_id")), "{acked}");
+    let pulled = bench.pull(10, 0);
+    assert_eq!(pulled.len(), 2, "the former subscription's acks do not count");
+    assert!(pulled.iter().all(|message| message["delivery_attempt"] == json!(1)));
+}

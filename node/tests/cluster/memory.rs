@@ -40,6 +40,7 @@ fn settings() -> [(&'static str, &'static str); 6] {
     ]
 }
 
+/// F54.
 #[tokio::test]
 async fn slow_readers_are_not_buffered_and_disturb_nobody() {
     let node = TestNode::start_with(&settings());
