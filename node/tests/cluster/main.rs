@@ -18,6 +18,7 @@ mod both_cores;
 mod command_line;
 mod crash;
 mod delivery;
+mod delivery_over_websocket;
 mod encoded_batches;
 mod failing_system;
 mod full_disk;
