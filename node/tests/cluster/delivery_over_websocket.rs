@@ -25,7 +25,7 @@ impl Consumer {
     fn next(&mut self) -> Value {
         match self.0.next() {
             Frame::Text(text) => serde_json::from_str(&text).unwrap(),
-            ended => panic!("{ended:?}"),
+            ended @ (Frame::Close(_) | Frame::End) => panic!("{ended:?}"),
         }
     }
 
@@ -73,8 +73,8 @@ fn a_websocket_gets_messages_in_their_turn_and_their_time_also_after_a_kill() {
     ]);
     let mut publisher = RawWebSocket::open(node.address(), None);
     publisher.send_text(&json!({ "op": "publish", "ref": 1, "topic": "orders", "messages": messages }).to_string());
-    let Frame::Text(published) = publisher.next() else { panic!("no answer") };
-    assert!(published.contains(r#""durability":"leader""#), "{published}");
+    let Frame::Text(answer) = publisher.next() else { panic!("no answer") };
+    assert!(answer.contains(r#""durability":"leader""#), "{answer}");
 
     // One message's time to live passes.
     std::thread::sleep(Duration::from_millis(5));
