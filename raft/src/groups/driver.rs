@@ -8,7 +8,7 @@ use std::{
 use shard_core::model::{Monotonic, SubscriptionId, Timestamp};
 use tokio::{
     sync::{oneshot, watch},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{Instant, sleep_until},
 };
 
@@ -98,6 +98,8 @@ impl GroupDriver {
             }
             self.coordinator.on_deadline(self.now());
             self.perform();
+            // However many calls come, the metadata has its turn on this thread, and this loop hears of it.
+            yield_now().await;
         }
         for call in wakers.calls.drain() {
             refuse(call);
