@@ -11,11 +11,11 @@ mod transfer_encoding;
 use gateway::http::parser::Need;
 
 /// A name, what a client sends on a new connection, and what it comes to.
-pub(crate) type Case = (&'static str, String, Outcome);
+pub(super) type Case = (&'static str, String, Outcome);
 
 /// What some bytes on a new connection come to.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub(super) enum Outcome {
     /// Requests with these bodies, then nothing unread.
     Bodies(Vec<Vec<u8>>),
     /// A refusal with this status, which closes; requests before it were taken.
@@ -25,7 +25,7 @@ pub(crate) enum Outcome {
 }
 
 /// Every case there is.
-pub(crate) fn all() -> Vec<Case> {
+pub(super) fn all() -> Vec<Case> {
     [
         request_lines::cases(),
         header_fields::cases(),
@@ -39,12 +39,12 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 /// Requests with these bodies.
-pub(crate) fn bodies(bodies: &[&str]) -> Outcome {
+pub(super) fn bodies(bodies: &[&str]) -> Outcome {
     Outcome::Bodies(bodies.iter().map(|body| body.as_bytes().to_vec()).collect())
 }
 
 /// A POST with these header lines behind Host, and what follows them.
-pub(crate) fn post(lines: &str, rest: &str) -> String {
+pub(super) fn post(lines: &str, rest: &str) -> String {
     format!("POST /v1/topics/t/publish HTTP/1.1\r\nHost: a\r\n{lines}\r\n{rest}")
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Case,
     Outcome::{Refused, Waits},
-    bodies, post,
+    bodies,
 };
 use gateway::http::parser::Need;
 

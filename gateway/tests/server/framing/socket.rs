@@ -1,8 +1,5 @@
 //! The cases over a socket, against a front with all that belongs to it: what is answered, and when it closes.
 
-#[path = "../server/fixture.rs"]
-mod fixture;
-
 use std::{
     io::{Read, Write},
     net::Shutdown,
@@ -10,8 +7,8 @@ use std::{
 
 use gateway::config::GatewayConfig;
 
-use self::fixture::Front;
-use crate::cases::{self, Outcome};
+use super::cases::{self, Outcome};
+use crate::fixture::Front;
 
 /// One answer of the front.
 struct Answer {
@@ -35,7 +32,7 @@ fn each_case_is_answered_as_it_must_over_a_socket() {
                 }
             }
             Outcome::Refused(status) => {
-                let (last, before) = answers.split_last().unwrap_or_else(|| panic!("{name}: no answer"));
+                let (last, before) = answers.split_last().expect(name);
                 assert_eq!(last.status, status, "{name}");
                 assert!(last.closes && before.iter().all(|answer| !answer.closes), "{name}");
             }
@@ -76,15 +73,15 @@ fn answers(mut bytes: &[u8]) -> Vec<Answer> {
     let mut answers = Vec::new();
     while !bytes.is_empty() {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-        let head = std::str::from_utf8(&bytes[..end]).unwrap();
-        let status = head[9..12].parse().unwrap();
+        let head = std::str::from_utf8(bytes.get(..end).unwrap()).unwrap();
+        let status = head.get(9..12).unwrap().parse().unwrap();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length = length.map_or(0, |length| length.parse().unwrap());
         if status >= 200 {
-            let body = bytes[end..end + length].to_vec();
+            let body = bytes.get(end..end + length).unwrap().to_vec();
             answers.push(Answer { status, closes: head.contains("\r\nconnection: close\r\n"), body });
         }
-        bytes = &bytes[end + length..];
+        bytes = bytes.get(end + length..).unwrap();
     }
     answers
 }

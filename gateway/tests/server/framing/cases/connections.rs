@@ -57,7 +57,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("9110 §5.6.2 a name in brackets", get("[x]: y\r\n"), Refused(400)),
         ("9110 §5.5 DEL in a value", get("x: \x7f\r\n"), Refused(400)),
         ("9110 §5.5 a tab within a value", get("x: y\tz\r\n"), bodies(&[""])),
-        ("9110 §9.3.6 CONNECT", "CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), bodies(&[""])),
+        ("9110 §9.3.6 CONNECT", "CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), Refused(400)),
         ("9110 §9.3.8 TRACE", "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), bodies(&[""])),
     ]
 }

@@ -11,7 +11,7 @@ use gateway::{
 };
 use proptest::prelude::*;
 
-use crate::cases::{
+use super::cases::{
     self,
     Outcome::{self, Refused, Waits},
     bodies, post,

@@ -1,6 +1,6 @@
 //! Request lines (RFC 9112 §2 and §3).
 
-use super::{Case, Outcome::Refused, bodies, post};
+use super::{Case, Outcome::Refused, bodies};
 
 pub(super) fn cases() -> Vec<Case> {
     let line = |line: &str| format!("{line}\r\nHost: a\r\n\r\n");
