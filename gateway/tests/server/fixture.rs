@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::websocket_echo;
 use gateway::{
     application::{Application, Fault},
     call::Call,
@@ -74,6 +75,11 @@ impl Front {
             });
         });
         Self { address: address.recv().unwrap(), metrics, stop, executor }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -171,9 +177,8 @@ impl Application for Echo {
         }
     }
 
-    async fn upgraded(&self, mut connection: Upgraded) {
-        connection.socket.write_all(&connection.leftover).await.unwrap();
-        let _ = connection.socket.read(&mut connection.leftover).await;
+    async fn upgraded(&self, connection: Upgraded) {
+        websocket_echo::serve(connection, self.config.body_bytes_max).await;
     }
 
     fn fault(&self, fault: &Fault, _request: RequestId) -> Response {
