@@ -1,7 +1,5 @@
 //! What fuzzing found interesting, again: every file of the corpus goes through its target.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 #[expect(unreachable_pub, clippy::indexing_slicing, reason = "it is a crate of its own for the fuzzer")]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
