@@ -69,7 +69,7 @@ impl Front {
                     glommio::executor().spawn_blocking(move || stopped.recv()).await.ok();
                     requested.request();
                 });
-                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener).await;
+                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener, None).await;
                 waiting.await;
             });
         });
