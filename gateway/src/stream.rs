@@ -51,7 +51,14 @@ impl Stream {
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, into),
-            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_read(context, into),
+            Self::Tls(secured) => {
+                let read = Pin::new(&mut secured.stream).poll_read(context, into);
+                // What was read may want an answer of TLS itself, which nobody else would send before the next write.
+                if secured.stream.get_ref().1.wants_write() {
+                    let _ = Pin::new(&mut secured.stream).poll_flush(context);
+                }
+                read
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod fixture;
+mod tls;
 
 use std::{
     io::{Read, Write},
