@@ -1,6 +1,7 @@
 //! What others use to speak TLS: curl, Python, and a WebSocket; and bodies that don't fit into one record.
 
 use std::{
+    fs,
     io::{Read as _, Write as _},
     process::Command,
 };
@@ -8,7 +9,8 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use serde_json::{Value, json};
 
-use super::Bench;
+use super::{Authority, Bench};
+use crate::harness::{data_directory, tool_command};
 
 /// A request by Python's own TLS; it checks that the node takes its leave in words.
 const PYTHON: &str = "
@@ -64,6 +66,37 @@ fn curl_publishes_and_reads() {
     assert_eq!(published["results"].as_array().unwrap().len(), 2, "{published}");
     let read = curl(&[&url("/v1/topics/orders/partitions/0/messages?offset=0")]);
     assert_eq!(read["messages"][1]["data"], json!("Yg=="), "{read}");
+}
+
+/// The command-line tool, with a certificate of its own or without.
+#[test]
+fn the_command_line_tool_speaks_tls() {
+    let (clients, files) = (Authority::new("clients"), data_directory());
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let identity = clients.client("orders", false);
+    fs::write(path("issuer"), clients.pem()).unwrap();
+    fs::write(path("certificate"), identity.certificate).unwrap();
+    fs::write(path("key"), identity.key).unwrap();
+    let bench = Bench::start(&[("tls.client_auth", "required"), ("tls.client_ca_file", &path("issuer"))]);
+    let server = format!("https://localhost:{}", port(&bench));
+    let cli = |scheme: &str, trusts: Option<&str>, shows: bool| {
+        let mut cli = tool_command("pubsub-cli");
+        cli.args(["--server", &server.replace("https", scheme), "topics", "list", "--timeout", "10s"]);
+        cli.args(trusts.iter().flat_map(|file| ["--ca-file", file]));
+        if shows {
+            cli.env("PUBSUB_CLIENT_CERT", path("certificate")).env("PUBSUB_CLIENT_KEY", path("key"));
+        }
+        let output = cli.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let ca_file = bench.files.path().join("ca.crt").to_str().unwrap().to_owned();
+    assert_eq!(cli("https", Some(&ca_file), true), (Some(0), String::new()));
+    let (code, said) = cli("https", None, true);
+    assert!(code == Some(7) && said.contains("--ca-file"), "{code:?} {said}");
+    let (code, said) = cli("https", Some(&ca_file), false);
+    assert!(code != Some(0) && said.contains("ertificate"), "{code:?} {said}");
+    let (code, said) = cli("http", None, false);
+    assert!(code != Some(0) && said.contains("https://"), "{code:?} {said}");
 }
 
 /// Bodies of many records go in and out whole.
