@@ -18,6 +18,7 @@ use gateway::{
     metrics::GatewayMetrics,
     server,
     shutdown::Shutdown,
+    tls::TlsPort,
     websocket::Upgraded,
 };
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
@@ -55,6 +56,11 @@ struct Echo {
 
 impl Front {
     pub(crate) fn start(config: GatewayConfig) -> Self {
+        Self::start_with(config, None)
+    }
+
+    /// The same by TLS, if there is something to speak it with.
+    pub(crate) fn start_with(config: GatewayConfig, tls: Option<TlsPort>) -> Self {
         let metrics = Arc::new(GatewayMetrics::default());
         let (stop, stopped) = mpsc::channel::<()>();
         let (ready, address) = mpsc::channel();
@@ -70,7 +76,7 @@ impl Front {
                     glommio::executor().spawn_blocking(move || stopped.recv()).await.ok();
                     requested.request();
                 });
-                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener).await;
+                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener, tls).await;
                 waiting.await;
             });
         });
@@ -173,6 +179,7 @@ impl Application for Echo {
             }
             (Route::DeleteTopic, "panic") => panic!("asked to"),
             (Route::Readyz, _) => text("ready"),
+            (Route::ListTopics, _) => text(call.client.unwrap_or("nobody")),
             _ => Response::new(200, "application/octet-stream", call.request.body().to_vec()),
         }
     }

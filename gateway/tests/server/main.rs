@@ -4,6 +4,7 @@
 
 mod fixture;
 mod framing;
+mod tls;
 mod websocket_echo;
 
 use std::{
