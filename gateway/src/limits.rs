@@ -38,6 +38,8 @@ pub const READ_BYTES: usize = 64 << 10;
 pub const PIPELINED_ANSWER_BYTES: usize = 64 << 10;
 /// A body of at least this size is written on its own rather than copied behind its head.
 pub const BODY_WRITE_ALONE_BYTES: usize = 32 << 10;
+/// After so many pieces of a streaming answer in a row the other tasks of the core run.
+pub const STREAM_PIECES_PER_TURN: u32 = 16;
 /// What an idle connection keeps of its buffers.
 pub const IDLE_BUFFER_BYTES: usize = 4 << 10;
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod fixture;
+mod streaming;
+mod streams;
 
 use std::{
     io::{Read, Write},
