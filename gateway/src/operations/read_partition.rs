@@ -109,7 +109,7 @@ fn answer(
     let mut body = Vec::with_capacity(body_bytes(reply));
     body.extend_from_slice(b"{\"messages\":[");
     let source = Source { topic: topic.name.as_str(), partition: partition.partition };
-    let bounds = ReadBounds { messages: limit, json_bytes: limits::DELIVERY_JSON_BYTES_MAX, filter: None };
+    let bounds = ReadBounds { messages: limit, bytes: limits::DELIVERY_JSON_BYTES_MAX, filter: None };
     let end = append_read(&mut body, source, (&reply.batches, reply.from), bounds).map_err(|error| {
         error::of_code(Code::DataCorrupt, format!("a batch from offset {} on can't be read: {error}", reply.from))
     })?;
