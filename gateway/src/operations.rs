@@ -5,6 +5,7 @@ mod ack;
 mod ack_groups;
 mod acknowledge;
 mod batch_json;
+mod batch_read;
 mod cancel_scheduled;
 mod consumers;
 pub(crate) mod deadline;

@@ -133,7 +133,7 @@ fn separate(out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::convert::Infallible;
 
     use gateway_api::DeliveredMessage;
@@ -152,7 +152,7 @@ mod tests {
     const ALL: ReadBounds<'static> = ReadBounds { messages: usize::MAX, bytes: usize::MAX, filter: None };
 
     /// Batches of `sizes` records, the first at `base`; a record's payload is its offset.
-    fn batches(base: u64, sizes: &[u64]) -> Vec<RecordBatch> {
+    pub(in crate::operations) fn batches(base: u64, sizes: &[u64]) -> Vec<RecordBatch> {
         let mut next = base;
         let mut batches = Vec::new();
         for size in sizes {
