@@ -13,7 +13,9 @@ fn the_corpus_passes() {
         let packed = fs::read_to_string(corpus.join(format!("{name}.txt"))).unwrap();
         let inputs: Vec<_> = packed.lines().map(unescaped).collect();
         assert!(inputs.len() >= 10, "{name}: {}", inputs.len());
-        inputs.iter().for_each(|input| target(input));
+        for input in inputs {
+            target(&input);
+        }
     }
 }
 
@@ -23,7 +25,7 @@ fn unescaped(line: &str) -> Vec<u8> {
     while let Some((before, after)) = rest.split_once("\\x") {
         bytes.extend_from_slice(before.as_bytes());
         let (digits, behind) = after.split_at(2);
-        bytes.push(u8::from_str_radix(digits, 16).unwrap());
+        bytes.push(u8::from_str_radix(digits, 16).expect("two digits"));
         rest = behind;
     }
     bytes.extend_from_slice(rest.as_bytes());
