@@ -22,6 +22,8 @@ pub mod publish;
 pub mod push;
 pub mod rfc3339;
 pub mod scheduled;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod subscriptions;
 pub mod topics;
 

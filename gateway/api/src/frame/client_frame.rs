@@ -11,6 +11,7 @@ use crate::publish::PublishMessage;
 
 /// A frame from a client. `reference` is `ref` in JSON: the answer carries it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum ClientFrame<'a> {
     /// Publishes messages.
@@ -45,6 +46,7 @@ pub struct ClientFrameError {
 
 /// Publishes messages; answered by `published`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Publish<'a> {
     /// Comes back in the answer.
@@ -72,6 +74,7 @@ pub struct Publish<'a> {
 
 /// Starts a delivery from a durable subscription, or from a topic without one; answered by `subscribed`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe<'a> {
     /// Comes back in the answer.
@@ -99,6 +102,7 @@ pub struct Subscribe<'a> {
 
 /// Messages are done; answered by `acked` if there is a `ref`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ack<'a> {
     /// Comes back in the answer.
@@ -114,6 +118,7 @@ pub struct Ack<'a> {
 
 /// Messages are to be delivered again; answered by `acked` if there is a `ref`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Nack<'a> {
     /// Comes back in the answer.
@@ -135,6 +140,7 @@ pub struct Nack<'a> {
 
 /// Messages need more time; answered by `acked` if there is a `ref`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Extend<'a> {
     /// Comes back in the answer.
@@ -153,6 +159,7 @@ pub struct Extend<'a> {
 
 /// So many more messages may be sent; has no answer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Credit<'a> {
     /// The subscription; excludes `topic`.
@@ -167,6 +174,7 @@ pub struct Credit<'a> {
 
 /// Ends a delivery; what is still leased is delivered again at once. Answered by `unsubscribed`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Unsubscribe<'a> {
     /// Comes back in the answer.
@@ -182,6 +190,7 @@ pub struct Unsubscribe<'a> {
 
 /// Asks for a `pong`.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ping {
     /// Comes back in the answer.
