@@ -13,6 +13,7 @@ mod connection;
 mod connection_table;
 pub mod context;
 pub mod core_state;
+pub mod describe;
 pub mod error;
 pub mod http;
 mod json_write;

@@ -1,0 +1,1 @@
+//! schemathesis reads the description and sends what it can think of.
