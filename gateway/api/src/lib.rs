@@ -17,6 +17,7 @@ pub mod health;
 pub mod letters;
 pub mod limits;
 pub mod nullable;
+pub mod object;
 pub mod page;
 pub mod publish;
 pub mod push;

@@ -10,6 +10,7 @@ use crate::base64;
 use crate::cow_str::CowStr;
 use crate::error::{Code, Outcome};
 use crate::nullable::given;
+use crate::object;
 use crate::rfc3339::Timestamp;
 
 /// The body of `POST /v1/topics/{topic}/messages`.
@@ -18,7 +19,7 @@ use crate::rfc3339::Timestamp;
 #[serde(deny_unknown_fields)]
 pub struct PublishRequest<'a> {
     /// The messages, in order.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object::list")]
     pub messages: Vec<PublishMessage<'a>>,
 }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::nullable::{Nullable, given};
+use crate::object;
 use crate::push::{Push, PushSettings};
 use crate::rfc3339::{Timestamp, TimestampError};
 
@@ -41,7 +42,7 @@ pub struct SubscriptionSettings {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub dead_letter_topic: Option<Nullable<String>>,
     /// How long a message rests before it is delivered again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::optional")]
     pub backoff: Option<Backoff>,
     /// Which messages are delivered; `null` is all.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
@@ -53,7 +54,7 @@ pub struct SubscriptionSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_timeout_ms: Option<u64>,
     /// Where the messages of a push subscription are sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::optional")]
     pub push: Option<PushSettings>,
 }
 

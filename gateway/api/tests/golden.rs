@@ -33,7 +33,8 @@ impl<T: schemars::JsonSchema> Described for T {
         for settings in [settings().for_deserialize(), settings().for_serialize()] {
             let schema = settings.into_generator().into_root_schema_for::<T>();
             let validator = jsonschema::options().should_validate_formats(true).build(schema.as_value());
-            let faults = validator.expect("a schema").iter_errors(value).map(|fault| fault.to_string()).collect();
+            let faults: Vec<_> =
+                validator.expect("a schema").iter_errors(value).map(|fault| fault.to_string()).collect();
             assert_eq!(faults, Vec::<String>::new(), "{value}");
         }
     }

@@ -65,6 +65,8 @@ pub(super) fn fields(schema: &str) -> Vec<(&'static str, Value)> {
             ("partitions", within(1, raft::limits::PARTITIONS_PER_TOPIC_MAX.into())),
             ("replication_factor", json!({ "minimum": 1 })),
             ("min_insync", json!({ "minimum": 1 })),
+            // Known, and refused by this version.
+            ("acks", json!({ "not": { "const": "memory" } })),
             ("dedup_window_ms", within(0, raft::limits::DEDUP_WINDOW_MS_MAX)),
             ("max_message_bytes", within(1, raft::limits::MESSAGE_BYTES_MAX.into())),
         ],
@@ -171,6 +173,10 @@ fn whole(schema: &str) -> Value {
             ],
             "not": { "required": ["delay_ms", "deliver_at"], "properties": {
                 "delay_ms": { "type": "integer" }, "deliver_at": { "type": "string" } } },
+        }),
+        "NackRequest" | "nack" => json!({
+            "not": { "required": ["delay_ms", "dead_letter"], "properties": {
+                "delay_ms": { "type": "integer" }, "dead_letter": { "const": true } } },
         }),
         "SeekRequest" => json!({ "oneOf": one_of("to", "offsets") }),
         "subscribe" | "credit" | "unsubscribe" => json!({ "oneOf": one_of("topic", "subscription") }),

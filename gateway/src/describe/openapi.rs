@@ -46,7 +46,7 @@ pub(super) fn document() -> Value {
         },
         "servers": [{ "url": "/", "description": "The node that gave this description." }],
         "tags": Tag::ALL.map(tag),
-        "security": [{ "bearerAuth": [] }],
+        "security": [{ "bearerAuth": [] }, {}],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -54,7 +54,7 @@ pub(super) fn document() -> Value {
             "headers": { "RequestId": request_id() },
             "securitySchemes": { "bearerAuth": {
                 "type": "http", "scheme": "bearer",
-                "description": "An API key. A node that listens on its own machine only may ask for none.",
+                "description": "An API key. A node that listens on its own machine only may do without.",
             } },
         },
     })

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::tagged::{self, TaggedFrame};
 use crate::cow_str::CowStr;
 use crate::cursor::{CursorError, CursorToken};
+use crate::object;
 use crate::publish::PublishMessage;
 
 /// A frame from a client. `reference` is `ref` in JSON: the answer carries it.
@@ -56,7 +57,7 @@ pub struct Publish<'a> {
     #[serde(borrow)]
     pub topic: CowStr<'a>,
     /// The messages, in order.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object::list")]
     pub messages: Vec<PublishMessage<'a>>,
     /// Makes it safe to send the frame again; excludes a producer.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
