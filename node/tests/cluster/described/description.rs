@@ -109,9 +109,9 @@ impl Operation {
         statuses.filter(|status| matches!(status, 200..400)).collect()
     }
 
-    /// Whether its body may be JSON.
+    /// Whether its body is JSON of one type, not whatever a client likes.
     pub(super) fn takes_json(&self) -> bool {
-        self.text.pointer("/requestBody/content/application~1json").is_some()
+        self.text.pointer("/requestBody/content/application~1json/schema/$ref").is_some()
     }
 
     /// The requests of the description. What creates something creates each further example under a name of its own: the
