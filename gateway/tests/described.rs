@@ -1,5 +1,7 @@
 //! The descriptions are valid by the schemas that the makers of their formats publish.
 
+#![expect(clippy::unwrap_used, reason = "all of it is test code: a panic is a failed test")]
+
 use gateway::describe::{self, Document};
 use serde_json::Value;
 

@@ -22,7 +22,7 @@ fn all(value: &Value) -> Vec<&Value> {
     let below: Vec<_> = match value {
         Value::Object(object) => object.values().collect(),
         Value::Array(list) => list.iter().collect(),
-        _ => Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };
     std::iter::once(value).chain(below.into_iter().flat_map(all)).collect()
 }
