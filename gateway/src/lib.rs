@@ -31,4 +31,6 @@ mod server_state;
 pub mod shutdown;
 pub mod socket;
 pub mod sticky_turn;
+mod stream;
+pub mod tls;
 pub mod websocket;

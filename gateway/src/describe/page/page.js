@@ -8,7 +8,7 @@ const byId = (id) => document.getElementById(id);
 /** An element with properties and children; strings become text. */
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children.flat().filter((child) => child !== undefined && child !== null));
+  made.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null));
   return made;
 }
 
@@ -296,6 +296,7 @@ async function start() {
   byId("introduction").replaceChildren(...prose(http.info.description));
   byId("operations").append(...operationSections(http), frameSection(websocket), codeSection(http));
   byId("find").addEventListener("input", find);
+  byId("tools").addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", follow);
   follow();
   document.body.dataset.ready = "yes";
