@@ -29,6 +29,7 @@ pub(super) fn describe(route: Route) -> Operation {
         Route::PublishBatch => publishing::batch(),
         Route::PublishOne => publishing::one(),
         Route::ReadPartition => publishing::read(),
+        Route::Events => publishing::events(),
         Route::ListScheduled => publishing::list_scheduled(),
         Route::CancelScheduled => publishing::cancel_scheduled(),
         Route::ListSubscriptions => subscriptions::list(),

@@ -4,6 +4,8 @@
 
 mod fixture;
 mod framing;
+mod streaming;
+mod streams;
 mod tls;
 mod websocket_echo;
 

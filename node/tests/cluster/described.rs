@@ -146,5 +146,6 @@ fn rank(id: &str) -> usize {
 
 fn send(connection: &mut Connection, operation: &Operation, example: &Example) -> crate::http::Answer {
     let headers: Vec<_> = example.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    connection.request(&operation.method, &example.target, &headers, &example.body)
+    let mut own = operation.is_endless().then(|| connection.again());
+    own.as_mut().unwrap_or(connection).request(&operation.method, &example.target, &headers, &example.body)
 }

@@ -21,6 +21,7 @@ mod delivery;
 mod delivery_over_websocket;
 mod described;
 mod encoded_batches;
+mod events;
 mod failing_system;
 mod full_disk;
 mod groups;

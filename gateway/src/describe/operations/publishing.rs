@@ -8,13 +8,13 @@ use gateway_api::{
     scheduled::ScheduledMessage,
 };
 use serde_json::{Value, json};
-use shard_core::limits::KEY_BYTES_MAX;
+use shard_core::limits::{FILTER_BYTES_MAX, KEY_BYTES_MAX};
 
 use super::{BODY, CURSOR, PARTITION, QUERY, number, number_or, page};
 use crate::{
     describe::{
         bounds::{TOKEN_PATTERN, VISIBLE_PATTERN},
-        operation::{Answer, Content, Operation, Parameter, Tag},
+        operation::{Answer, Content, Operation, Parameter, SchemaOf, Tag},
         schemas::Schemas,
     },
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
@@ -96,11 +96,40 @@ pub(super) fn read() -> Operation {
             Parameter::query("wait_ms", number_or(0, 0, limits::WAIT_MS_MAX), "How long to wait for a message."),
         ])
         .answer(Answer::json(200, "Messages by offset, and where to go on.", Schemas::answer::<ReadPage>))
+        .answer(Answer { content: Some(("application/vnd.pubsub.batch", anything)), ..Answer::empty(200, "Batches.") })
         .problems(&[
             QUERY,
             PARTITION,
             &[Code::OffsetOutOfRange, Code::InvalidCursor, Code::TopicNotFound, Code::PartitionNotFound],
             &[Code::NotAcceptable, Code::OffsetExpired, Code::DataCorrupt],
+        ])
+}
+
+pub(super) fn events() -> Operation {
+    let description = "Server-Sent Events without an end: each has a message as JSON in its `data` and a cursor as its `id`. A \
+        browser that comes back says by itself how far it has read, and misses nothing. A comment keeps an idle stream alive; an \
+        event `error` carries a problem before the stream ends.";
+    let token = json!({ "type": "string", "pattern": TOKEN_PATTERN });
+    let place = json!({ "anyOf": [{ "enum": ["earliest", "latest"] }, { "type": "string", "format": "date-time" }] });
+    let filter = json!({ "type": "string", "maxLength": FILTER_BYTES_MAX });
+    let stream: SchemaOf = |_| json!({ "type": "string" });
+    Operation::new(Tag::Reading, "Follow a topic", description)
+        .parameters([
+            Parameter::query("from", place, "Where to begin; `latest` if nothing is said.").example("earliest"),
+            Parameter::query(
+                "cursor",
+                token.clone(),
+                "Begins there instead: a `next_cursor`, or the `id` of an event.",
+            ),
+            Parameter::query("filter", filter, "Which messages; all if it is not given."),
+            Parameter::header("Last-Event-ID", token, "The same as `cursor`, sent by browsers that come back."),
+        ])
+        .answer(Answer { content: Some(("text/event-stream", stream)), ..Answer::empty(200, "Events.") })
+        .problems(&[
+            QUERY,
+            PARTITION,
+            &[Code::OffsetOutOfRange, Code::InvalidCursor, Code::TopicNotFound, Code::PartitionNotFound],
+            &[Code::NotAcceptable, Code::OffsetExpired, Code::DataCorrupt, Code::Timeout],
         ])
 }
 

@@ -109,6 +109,11 @@ impl Operation {
         statuses.filter(|status| matches!(status, 200..400)).collect()
     }
 
+    /// Whether its answer has no end, so that nothing else can follow on the connection.
+    pub(super) fn is_endless(&self) -> bool {
+        self.text.pointer("/responses/200/content/text~1event-stream").is_some()
+    }
+
     /// Whether its body is JSON of one type, not whatever a client likes.
     pub(super) fn takes_json(&self) -> bool {
         self.text.pointer("/requestBody/content/application~1json/schema/$ref").is_some()

@@ -33,6 +33,8 @@ fn schemathesis_finds_nothing() {
         .arg(tool)
         .args(["--config-file", CONFIG, "--no-color", "run", "--continue-on-failure"])
         .args(["--max-examples", &setting("PUBSUB_TEST_API_EXAMPLES", EXAMPLES_DEFAULT)])
+        // Streams have no end that it could wait for.
+        .args(["--exclude-operation-id", "events"])
         .args(["--seed", &setting("PUBSUB_TEST_API_SEED", SEED_DEFAULT)])
         .arg(format!("http://{}/openapi.json", node.address()))
         .current_dir(place.path())
