@@ -7,6 +7,7 @@ pub mod ack_id;
 pub mod application;
 mod byte_budget;
 pub mod call;
+mod cloud_events;
 mod coarse_clock;
 pub mod config;
 mod connection;

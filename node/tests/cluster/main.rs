@@ -15,6 +15,7 @@ mod volatile_disk;
 mod bad_input;
 mod binary_payloads;
 mod both_cores;
+mod cloud_events;
 mod command_line;
 mod crash;
 mod delivery;
