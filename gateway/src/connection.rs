@@ -89,7 +89,7 @@ impl<A: Application> Connection<A> {
             Err(End::Socket(error)) => Err(error),
         };
         match ended {
-            Ok(()) => {}
+            Ok(()) => self.wire.socket.say_goodbye().await,
             Err(SocketError::TimedOut) => self.state.application.metrics().connection_timeouts.add(1),
             Err(SocketError::Failed(error)) => tracing::debug!(%error, "connection failed"),
         }

@@ -32,5 +32,7 @@ mod server_state;
 pub mod shutdown;
 pub mod socket;
 pub mod sticky_turn;
+mod stream;
+pub mod tls;
 mod topic_reader;
 pub mod websocket;

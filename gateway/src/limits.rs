@@ -19,6 +19,8 @@ pub const CONNECTIONS_MAX: usize = 20_000;
 
 /// How long a connection may be silent between requests.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a TLS handshake may take from the accepting of the connection.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request head may take from its first byte.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request body may be silent.
@@ -56,6 +58,9 @@ pub const TRAILER_BYTES_MAX: usize = 8 << 10;
 pub const LINGER_BYTES_MAX: usize = 1 << 20;
 /// How long that may take.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The longest name that a client's certificate gives it.
+pub const CLIENT_NAME_BYTES_MAX: usize = 255;
 
 /// The pause after the first failed accept; it doubles up to [`ACCEPT_BACKOFF_MAX`].
 pub const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(10);

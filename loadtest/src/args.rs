@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::template::PayloadEncoding;
 use crate::workload::{ConsumePlan, ConsumeProtocol, Kind, PublishPlan, PublishProtocol, Workload};
-use gateway_api::client::Endpoint;
+use gateway_api::client::{Endpoint, TlsError, TlsOptions};
 
 /// Load-tests a `PubSubRing` broker, with latency percentiles that can be believed.
 ///
@@ -126,6 +126,8 @@ pub struct CommonArgs {
     /// The broker; nothing else is connected to.
     #[arg(long, env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081")]
     pub server: Endpoint,
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Topic; created if missing.
     #[arg(long, default_value = "loadtest")]
     pub topic: String,
@@ -136,6 +138,34 @@ pub struct CommonArgs {
     pub timing: TimingArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// How TLS is spoken with an `https://` address.
+#[derive(Debug, ClapArgs)]
+pub struct TlsArgs {
+    /// Trust the issuers in this PEM file instead of those that this machine trusts.
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Show the certificate in this PEM file.
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_CERT")]
+    pub client_cert: Option<PathBuf>,
+    /// Its key, as PEM.
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_KEY")]
+    pub client_key: Option<PathBuf>,
+}
+
+impl CommonArgs {
+    /// The broker, spoken to as the arguments say.
+    ///
+    /// # Errors
+    ///
+    /// When a file that they name can't be used.
+    pub fn endpoint(&self) -> Result<Endpoint, TlsError> {
+        let TlsArgs { ca_file, client_cert, client_key } = &self.tls;
+        let options =
+            TlsOptions { ca_file: ca_file.clone(), client_cert: client_cert.clone(), client_key: client_key.clone() };
+        self.server.clone().with_tls(&options)
+    }
 }
 
 /// When a run begins to measure and when it ends.

@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 use futures_util::future::join_all;
 use gateway::{
     config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, push::PushBoard, server,
-    shutdown::Shutdown,
+    shutdown::Shutdown, tls::TlsPort,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
@@ -39,6 +39,8 @@ pub(crate) struct CoresPlan {
     /// `index` is set for each.
     pub(crate) shard: ShardConfig,
     pub(crate) gateway: GatewayConfig,
+    /// What clients are spoken to with; none for plain HTTP.
+    pub(crate) tls: Option<TlsPort>,
     pub(crate) metadata: MetadataHandle,
     pub(crate) groups: GroupHandle,
     pub(crate) push: PushBoard,
@@ -82,6 +84,7 @@ struct CorePlan {
     socket: Socket,
     shard: ShardConfig,
     gateway: GatewayConfig,
+    tls: Option<TlsPort>,
     metadata: MetadataHandle,
     groups: GroupHandle,
     push_board: PushBoard,
@@ -117,6 +120,7 @@ impl Cores {
                 socket,
                 shard: plan.shard.of_shard(index),
                 gateway: plan.gateway.clone(),
+                tls: plan.tls.clone(),
                 metadata: plan.metadata.clone(),
                 groups: plan.groups.clone(),
                 push_board: plan.push.clone(),
@@ -234,8 +238,21 @@ fn spawn(cpu: usize, core: CorePlan) -> Result<ExecutorJoinHandle<()>, String> {
 
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
-    let CorePlan { socket, shard, gateway, metadata, groups, push_board, push, mesh, metrics, commands, stop, events } =
-        core;
+    let CorePlan {
+        socket,
+        shard,
+        gateway,
+        tls,
+        metadata,
+        groups,
+        push_board,
+        push,
+        mesh,
+        metrics,
+        commands,
+        stop,
+        events,
+    } = core;
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
     drop(events.try_send(CoreEvent::Running));
@@ -275,7 +292,7 @@ async fn run(core: CorePlan) {
     })
     .detach();
     drop(events.try_send(CoreEvent::Serving));
-    server::serve(context, listener).await;
+    server::serve(context, listener, tls).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
 }

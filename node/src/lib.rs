@@ -22,6 +22,7 @@ mod redis_store;
 mod settings;
 mod shutdown;
 pub mod telemetry;
+mod tls;
 
 use std::{
     io,
@@ -58,6 +59,8 @@ pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
 pub use redis_store::RedisStoreError;
 use settings::SettingsTranslation;
+pub use tls::TlsFilesError;
+use tls::TlsService;
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
 pub struct Node {
@@ -65,6 +68,8 @@ pub struct Node {
     metadata: Arc<MetadataNode>,
     assignments: JoinHandle<()>,
     push: PushService,
+    /// Looks at the files of the certificate for as long as it is there.
+    _tls: Option<TlsService>,
     metrics: Option<JoinHandle<()>>,
     addresses: Addresses,
     _lock: DataDirectoryLock,
@@ -94,6 +99,8 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("{0}")]
     Push(#[from] TrustError),
+    #[error("{0}")]
+    Tls(#[from] TlsFilesError),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
 }
@@ -122,7 +129,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) => ExitCode::Configuration,
+            Self::Push(_) | Self::Tls(_) => ExitCode::Configuration,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -139,6 +146,7 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let unreachable = |address, setting| move |error| StartError::Address { address, setting, error };
+        let tls = TlsService::start(&config.tls)?;
         let data_address = config.data_address();
         let (http, sockets) =
             addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address, "server.port"))?;
@@ -159,7 +167,8 @@ impl Node {
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
         let (groups, push) = (metadata.groups(), board.clone());
-        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle.clone(), groups, push };
+        let port = tls.as_ref().map(TlsService::port);
+        let plan = CoresPlan { sockets, shard, gateway, tls: port, metadata: metadata_handle.clone(), groups, push };
         let cores = Cores::start(plan, &cpus).await?;
 
         let counters = Arc::new(PushCounters::default());
@@ -168,7 +177,9 @@ impl Node {
             Some(listener) => {
                 let running = Arc::downgrade(&metadata);
                 let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
-                let registry = metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()))?;
+                let certificate = tls.as_ref().map(TlsService::status);
+                let registry =
+                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), certificate)?;
                 Some(tokio::spawn(metrics::serve(listener, registry)))
             }
             None => None,
@@ -189,7 +200,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, metrics, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, _tls: tls, metrics, addresses, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }

@@ -89,6 +89,9 @@ pub(crate) const PUSH_GRACE: Duration = Duration::from_secs(5);
 /// How long giving back the messages of those that did not end may take.
 pub(crate) const PUSH_ABANDON_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The largest file with certificates or a key.
+pub(crate) const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
+
 /// Connections to the metrics port at a time.
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 32;
 /// How long a scraper may take for its request and to read the answer.

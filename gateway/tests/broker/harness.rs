@@ -70,7 +70,7 @@ pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<B
             shutdown: Shutdown::default(),
         };
         let broker = Rc::new(Broker { address, shutdown: context.shutdown.clone() });
-        glommio::spawn_local(serve(context, listener)).detach();
+        glommio::spawn_local(serve(context, listener, None)).detach();
         test(broker).await;
         drop(commands);
     });

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::websocket_echo;
 use gateway::{
     application::{Application, Fault},
     call::Call,
@@ -17,6 +18,7 @@ use gateway::{
     metrics::GatewayMetrics,
     server,
     shutdown::Shutdown,
+    tls::TlsPort,
     websocket::Upgraded,
 };
 
@@ -56,6 +58,11 @@ struct Echo {
 
 impl Front {
     pub(crate) fn start(config: GatewayConfig) -> Self {
+        Self::start_with(config, None)
+    }
+
+    /// The same by TLS, if there is something to speak it with.
+    pub(crate) fn start_with(config: GatewayConfig, tls: Option<TlsPort>) -> Self {
         let metrics = Arc::new(GatewayMetrics::default());
         let (stop, stopped) = mpsc::channel::<()>();
         let (ready, address) = mpsc::channel();
@@ -71,11 +78,16 @@ impl Front {
                     glommio::executor().spawn_blocking(move || stopped.recv()).await.ok();
                     requested.request();
                 });
-                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener).await;
+                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener, tls).await;
                 waiting.await;
             });
         });
         Self { address: address.recv().unwrap(), metrics, stop, executor }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -192,13 +204,13 @@ impl Application for Echo {
             (Route::PublishBatch, "refused") => text("no"),
             (Route::DeleteTopic, "panic") => panic!("asked to"),
             (Route::Readyz, _) => text("ready"),
+            (Route::ListTopics, _) => text(call.client.unwrap_or("nobody")),
             _ => Response::new(200, "application/octet-stream", call.request.body().to_vec()),
         }
     }
 
-    async fn upgraded(&self, mut connection: Upgraded) {
-        connection.socket.write_all(&connection.leftover).await.unwrap();
-        let _ = connection.socket.read(&mut connection.leftover).await;
+    async fn upgraded(&self, connection: Upgraded) {
+        websocket_echo::serve(connection, self.config.body_bytes_max).await;
     }
 
     fn fault(&self, fault: &Fault, _request: RequestId) -> Response {

@@ -40,5 +40,6 @@ mod startup;
 mod statistics;
 mod stopping;
 mod stuck_disk;
+mod tls;
 mod tour;
 mod websocket;
