@@ -75,7 +75,10 @@ fn publishes() {
         publish("", "content-type: application/cloudevents+json\r\n", 400, Code::InvalidJson, None),
         publish("", "content-type: application/cloudevents-batch+json\r\n", 415, Code::UnsupportedMediaType, None),
         publish("", "content-type: application/cloudevents+avro\r\n", 415, Code::UnsupportedMediaType, None),
-        publish("", "content-encoding: gzip\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "content-encoding: gzip\r\n", 400, INVALID, None),
+        publish("", "content-encoding: br\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "content-encoding: gzip, gzip\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "content-encoding: gzip\r\ncontent-encoding: gzip\r\n", 415, Code::UnsupportedMediaType, None),
     ]);
 }
 

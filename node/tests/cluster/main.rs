@@ -17,6 +17,7 @@ mod binary_payloads;
 mod both_cores;
 mod cloud_events;
 mod command_line;
+mod compressed_bodies;
 mod crash;
 mod delivery;
 mod delivery_over_websocket;
