@@ -64,6 +64,7 @@ fn requests(config: &GatewayConfig, bytes: &[u8], piece: usize) -> (Vec<(String,
                 Progress::Streamed => panic!("this parser takes bodies whole"),
                 Progress::Continue => {}
                 Progress::NeedMore(_) => break,
+                Progress::Streamed => panic!("this parser takes bodies whole"),
                 Progress::Refused(_) => return (found, true),
             }
         }

@@ -88,6 +88,7 @@ fn ours(bytes: &[u8]) -> Verdict {
             Progress::Streamed => panic!("this parser takes bodies whole"),
             Progress::Continue => {}
             Progress::NeedMore(_) => return Verdict { bodies, whole: parser.unread_bytes() == 0 },
+            Progress::Streamed => panic!("this parser takes bodies whole"),
             Progress::Refused(_) => return Verdict { bodies, whole: false },
         }
     }

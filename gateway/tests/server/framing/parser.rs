@@ -36,6 +36,7 @@ fn outcome_in_pieces(bytes: &[u8], piece: usize) -> Outcome {
                     need = wanted;
                     break;
                 }
+                Progress::Streamed => panic!("this parser takes bodies whole"),
                 Progress::Refused(refusal) => return Refused(refusal.status()),
             }
         }
