@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use crate::{
+    address_counts::AddressCounts,
     call::Call,
     config::GatewayConfig,
     http::{
@@ -21,6 +22,11 @@ pub trait Application: 'static {
 
     /// Where the front counts.
     fn metrics(&self) -> &Arc<GatewayMetrics>;
+
+    /// Where the connections of each address are counted; they are not bounded if it says none.
+    fn addresses(&self) -> Option<&Arc<AddressCounts>> {
+        None
+    }
 
     /// Says when the front is to stop.
     fn shutdown(&self) -> &Shutdown;

@@ -31,7 +31,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway::{config::GatewayConfig, push::PushBoard};
+use gateway::{address_counts::AddressCounts, config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataConfig, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
@@ -168,7 +168,17 @@ impl Node {
         let board = PushBoard::default();
         let (groups, push) = (metadata.groups(), board.clone());
         let port = tls.as_ref().map(TlsService::port);
-        let plan = CoresPlan { sockets, shard, gateway, tls: port, metadata: metadata_handle.clone(), groups, push };
+        let bound = config.server.connections_per_address_max;
+        let plan = CoresPlan {
+            sockets,
+            shard,
+            gateway,
+            tls: port,
+            metadata: metadata_handle.clone(),
+            groups,
+            addresses: (bound > 0).then(|| AddressCounts::new(bound)),
+            push,
+        };
         let cores = Cores::start(plan, &cpus).await?;
 
         let counters = Arc::new(PushCounters::default());
