@@ -61,7 +61,6 @@ fn requests(config: &GatewayConfig, bytes: &[u8], piece: usize) -> (Vec<(String,
                     let asked = format!("{:?}", router::route(request.method(), request.target()));
                     found.push((asked, request.body().to_vec()));
                 }
-                Progress::Streamed => panic!("this parser takes bodies whole"),
                 Progress::Continue => {}
                 Progress::NeedMore(_) => break,
                 Progress::Streamed => panic!("this parser takes bodies whole"),

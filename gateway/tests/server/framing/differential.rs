@@ -85,7 +85,6 @@ fn ours(bytes: &[u8]) -> Verdict {
                     return Verdict { bodies, whole: false };
                 }
             }
-            Progress::Streamed => panic!("this parser takes bodies whole"),
             Progress::Continue => {}
             Progress::NeedMore(_) => return Verdict { bodies, whole: parser.unread_bytes() == 0 },
             Progress::Streamed => panic!("this parser takes bodies whole"),

@@ -30,7 +30,6 @@ fn outcome_in_pieces(bytes: &[u8], piece: usize) -> Outcome {
         loop {
             match parser.advance(&mut request) {
                 Progress::Complete => bodies.push(request.body().to_vec()),
-                Progress::Streamed => panic!("this parser takes bodies whole"),
                 Progress::Continue => {}
                 Progress::NeedMore(wanted) => {
                     need = wanted;
