@@ -8,6 +8,7 @@ pub mod address_counts;
 pub mod application;
 mod byte_budget;
 pub mod call;
+mod cloud_events;
 mod coarse_clock;
 pub mod config;
 mod connection;

@@ -44,6 +44,12 @@ pub const PIPELINED_ANSWER_BYTES: usize = 64 << 10;
 pub const BODY_WRITE_ALONE_BYTES: usize = 32 << 10;
 /// After so many pieces of a streaming answer in a row the other tasks of the core run.
 pub const STREAM_PIECES_PER_TURN: u32 = 16;
+/// How much of a coded body is decoded before others have their turn.
+pub const GZIP_PART_BYTES: usize = 64 << 10;
+/// How many times larger a body may become when its gzip coding is undone.
+pub const GZIP_RATIO_MAX: usize = 200;
+/// Up to this size a body may become any times larger.
+pub const GZIP_RATIO_FREE_BYTES: usize = 1 << 20;
 /// What an idle connection keeps of its buffers.
 pub const IDLE_BUFFER_BYTES: usize = 4 << 10;
 
