@@ -5,6 +5,7 @@
 
 pub mod ack_id;
 pub mod application;
+pub mod auth;
 mod byte_budget;
 pub mod call;
 mod coarse_clock;
