@@ -12,6 +12,7 @@ pub mod control;
 mod cores;
 mod cpus;
 pub mod exit_code;
+mod jwt;
 mod limits;
 mod listener;
 mod metrics;
@@ -31,7 +32,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway::{config::GatewayConfig, push::PushBoard};
+use gateway::{auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataConfig, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
@@ -54,6 +55,9 @@ use assignments::Placement;
 use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
+use jwt::JwtService;
+pub use jwt::{FetchError, JwtError, KeySourceError};
+use metrics::SecurityStatus;
 use preflight::DataDirectoryLock;
 pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
@@ -70,6 +74,8 @@ pub struct Node {
     push: PushService,
     /// Looks at the files of the certificate for as long as it is there.
     _tls: Option<TlsService>,
+    /// Reads the keys for tokens, likewise.
+    jwt: Option<JwtService>,
     metrics: Option<JoinHandle<()>>,
     addresses: Addresses,
     _lock: DataDirectoryLock,
@@ -101,6 +107,8 @@ pub enum StartError {
     Push(#[from] TrustError),
     #[error("{0}")]
     Tls(#[from] TlsFilesError),
+    #[error("{0}")]
+    Jwt(#[from] JwtError),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
 }
@@ -129,7 +137,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) | Self::Tls(_) => ExitCode::Configuration,
+            Self::Push(_) | Self::Tls(_) | Self::Jwt(_) => ExitCode::Configuration,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -147,6 +155,7 @@ impl Node {
         let shard_count = cpus.len();
         let unreachable = |address, setting| move |error| StartError::Address { address, setting, error };
         let tls = TlsService::start(&config.tls)?;
+        let jwt = JwtService::start(&config.jwt).await?;
         let data_address = config.data_address();
         let (http, sockets) =
             addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address, "server.port"))?;
@@ -177,9 +186,12 @@ impl Node {
             Some(listener) => {
                 let running = Arc::downgrade(&metadata);
                 let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
-                let certificate = tls.as_ref().map(TlsService::status);
+                let security = SecurityStatus {
+                    tls: tls.as_ref().map(TlsService::status),
+                    jwt: jwt.as_ref().map(|jwt| Arc::clone(jwt.status())),
+                };
                 let registry =
-                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), certificate)?;
+                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), security)?;
                 Some(tokio::spawn(metrics::serve(listener, registry)))
             }
             None => None,
@@ -200,7 +212,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, _tls: tls, metrics, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, _tls: tls, jwt, metrics, addresses, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -209,6 +221,12 @@ impl Node {
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// What verifies the tokens of clients, if any are taken.
+    #[must_use]
+    pub fn jwt(&self) -> Option<&JwtVerifier> {
+        self.jwt.as_ref().map(|jwt| jwt.status().verifier())
     }
 
     /// Returns when a part of the node has ended by itself: then the rest must end too.
