@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use crate::{
     call::Call,
     config::GatewayConfig,
-    http::{refusal::Refusal, request_id::RequestId, response::Response, router::RouteError},
+    http::{refusal::Refusal, request::Request, request_id::RequestId, response::Response, router::RouteError},
     metrics::GatewayMetrics,
     shutdown::Shutdown,
     websocket::{Upgraded, handshake::HandshakeError},
@@ -21,6 +21,15 @@ pub trait Application: 'static {
 
     /// Says when the front is to stop.
     fn shutdown(&self) -> &Shutdown;
+
+    /// Whether the body of a request with this head is taken while it arrives: by the stream of its answer.
+    #[must_use]
+    fn streams_body(_head: &Request) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
 
     /// Answers one request. Dropped only when the connection is given up.
     fn handle(&self, call: Call<'_>) -> impl Future<Output = Response>;

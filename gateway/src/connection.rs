@@ -1,6 +1,7 @@
 //! Drives one connection: bytes to the parser, requests to the application, answers back, one after the other.
 
 mod answer;
+mod stream;
 mod wire;
 
 use std::rc::Rc;
@@ -67,7 +68,7 @@ impl From<SocketError> for End {
 
 impl<A: Application> Connection<A> {
     fn new(state: Rc<ServerState<A>>, socket: Socket) -> Self {
-        let parser = RequestParser::new(state.application.config());
+        let parser = RequestParser::new(state.application.config()).streaming(A::streams_body);
         let body_reservation = state.bodies.reservation();
         let wire = Wire { socket, parser, outbound: Vec::new() };
         Self { state, wire, request: Request::default(), body_reservation, awaited: None }
@@ -81,6 +82,8 @@ impl<A: Application> Connection<A> {
                 return Some(Upgraded { socket, leftover, request_id: self.request.id, bodies });
             }
             Ok(Next::Request | Next::Close) if self.wire.parser.unread_bytes() > 0 => self.wire.linger().await,
+            // The client may be sending a body that nobody takes.
+            Ok(Next::Request | Next::Close) if self.wire.parser.is_within_body() => self.wire.linger().await,
             Ok(Next::Request | Next::Close) | Err(End::Quiet) => Ok(()),
             Err(End::Refused(refusal)) => self.refuse(refusal).await,
             Err(End::Socket(error)) => Err(error),
@@ -97,7 +100,7 @@ impl<A: Application> Connection<A> {
     async fn converse(&mut self) -> Result<Next, End> {
         loop {
             match self.wire.parser.advance(&mut self.request) {
-                Progress::Complete => {
+                Progress::Complete | Progress::Streamed => {
                     self.awaited = None;
                     self.wire.socket.clear_deadline();
                     let next = self.answer().await?;

@@ -40,6 +40,8 @@ pub const READ_BYTES: usize = 64 << 10;
 pub const PIPELINED_ANSWER_BYTES: usize = 64 << 10;
 /// A body of at least this size is written on its own rather than copied behind its head.
 pub const BODY_WRITE_ALONE_BYTES: usize = 32 << 10;
+/// After so many pieces of a streaming answer in a row the other tasks of the core run.
+pub const STREAM_PIECES_PER_TURN: u32 = 16;
 /// What an idle connection keeps of its buffers.
 pub const IDLE_BUFFER_BYTES: usize = 4 << 10;
 
@@ -118,6 +120,23 @@ pub const LET_GO_LOOK_MIN: Duration = Duration::from_millis(20);
 /// The longest pause before that is looked at again.
 pub const LET_GO_LOOK_MAX: Duration = Duration::from_millis(500);
 
+/// The bytes of batches one read for a reader of a topic takes from the store; one batch is taken however large.
+pub const TOPIC_READ_BYTES: usize = 128 << 10;
+/// After so many messages that a filter has passed over, a reader of a topic is sent a token all the same.
+pub const TOPIC_PASSED_OVER_MAX: u64 = 10_000;
+/// How long a reader of a topic waits for messages before it looks whether the topic has changed.
+pub const TOPIC_REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a reader of a topic rests when a partition could not be asked, before it tries again.
+pub const TOPIC_RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// How often it is looked whether a partition that is gone belongs to a topic that is.
+pub const TOPIC_VANISHED_LOOKS: u32 = 25;
+/// The bytes of one piece of an event stream; one message is sent however large.
+pub const EVENTS_PIECE_BYTES: usize = 64 << 10;
+/// How often an event stream says that it is alive.
+pub const EVENTS_KEEPALIVE: Duration = Duration::from_secs(15);
+/// After how many milliseconds a client is to come back to an event stream that has ended.
+pub const EVENTS_RETRY_MS: u64 = 1_000;
+
 /// The answers that may be on their way on one WebSocket; while there are so many, nothing more is read.
 pub const WEBSOCKET_WORK_MAX: usize = 64;
 /// The subscriptions and topics one WebSocket may read at once.
@@ -128,10 +147,6 @@ pub const WEBSOCKET_OUTBOUND_BYTES: usize = 256 << 10;
 pub const WEBSOCKET_FRAME_BYTES: usize = 256 << 10;
 /// The messages in one frame.
 pub const WEBSOCKET_FRAME_MESSAGES_MAX: u32 = 1_000;
-/// The bytes of batches one read for a WebSocket takes from the store; one batch is taken however large.
-pub const WEBSOCKET_READ_BATCH_BYTES: usize = 128 << 10;
-/// After so many messages that a filter has passed over, a client that reads a topic is sent a token all the same.
-pub const WEBSOCKET_PASSED_OVER_MAX: u64 = 10_000;
 /// How often the server pings; no sign of life, or no byte sent, from one ping to the next closes.
 pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How long a WebSocket waits for messages before it looks whether its topic has changed.

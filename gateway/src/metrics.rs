@@ -30,7 +30,7 @@ pub struct GatewayMetrics {
     pub connection_panics: Counter,
     /// Connections closed because a deadline had passed.
     pub connection_timeouts: Counter,
-    /// WebSocket connections closed because their client did not read what it was sent.
+    /// Connections closed because their client did not read what WebSocket or a streaming answer sent it.
     pub slow_consumers: Counter,
     /// Requests that could not be read as HTTP.
     pub malformed_requests: Counter,

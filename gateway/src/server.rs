@@ -14,7 +14,7 @@ use glommio::{
 use crate::{
     application::{Application, Fault},
     connection,
-    http::{refusal::Refusal, response::Envelope},
+    http::{refusal::Refusal, request::Version, response::Envelope},
     limits::{ACCEPT_BACKOFF_MAX, ACCEPT_BACKOFF_MIN, DEADLINE_TICK},
     server_state::ServerState,
     shutdown::Shutdown,
@@ -120,7 +120,7 @@ async fn turn_away<A: Application>(state: &ServerState<A>, mut stream: TcpStream
     let response = state.application.fault(&Fault::Refused(Refusal::TooManyConnections), request_id);
     let mut bytes = Vec::new();
     let date = state.table.clock().date().to_owned();
-    let envelope = Envelope { request_id, date: &date, last: true, announce_keep_alive: false, head_only: false };
+    let envelope = Envelope { request_id, date: &date, last: true, version: Version::Http11, head_only: false };
     response.encode(&mut bytes, &envelope);
     poll_once(poll_fn(|context| Pin::new(&mut stream).poll_write(context, &bytes))).await;
 }

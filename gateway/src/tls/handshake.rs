@@ -14,6 +14,7 @@ use crate::{
     connection_table::Slot,
     http::{
         refusal::{Refusal, malformed},
+        request::Version,
         response::Envelope,
     },
     server_state::ServerState,
@@ -116,8 +117,7 @@ async fn part<A: Application>(state: &ServerState<A>, mut socket: Socket, failur
             let response = state.application.fault(&Fault::Refused(SPEAKS_TLS), request_id);
             let mut bytes = Vec::new();
             let date = state.table.clock().date().to_owned();
-            let envelope =
-                Envelope { request_id, date: &date, last: true, announce_keep_alive: false, head_only: false };
+            let envelope = Envelope { request_id, date: &date, last: true, version: Version::Http11, head_only: false };
             response.encode(&mut bytes, &envelope);
             socket.write_all(&bytes).await?;
         }

@@ -9,17 +9,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::websocket_echo;
 use gateway::{
     application::{Application, Fault},
     call::Call,
     config::GatewayConfig,
-    http::{request_id::RequestId, response::Response, router::Route},
+    http::{request::Request, request_id::RequestId, response::Response, router::Route},
     metrics::GatewayMetrics,
     server,
     shutdown::Shutdown,
     tls::TlsPort,
     websocket::Upgraded,
 };
+
+use crate::streams;
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
 
 /// How long a test waits for what must come, before it fails.
@@ -82,6 +85,11 @@ impl Front {
         Self { address: address.recv().unwrap(), metrics, stop, executor }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -134,6 +142,22 @@ impl Client {
         Answer { status, head, body }
     }
 
+    /// All until the server closes.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.reader.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// The next chunk of a chunked body; empty for the last.
+    pub(crate) fn chunk(&mut self) -> String {
+        let mut size = String::new();
+        assert!(self.reader.read_line(&mut size).unwrap() > 0, "closed where a chunk is due");
+        let size = usize::from_str_radix(size.trim_end(), 16).unwrap();
+        let chunk = self.bytes(size + 2);
+        String::from_utf8(chunk).unwrap().strip_suffix("\r\n").unwrap().to_owned()
+    }
+
     /// The next bytes, so many of them.
     pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
@@ -160,6 +184,10 @@ impl Application for Echo {
         &self.shutdown
     }
 
+    fn streams_body(head: &Request) -> bool {
+        head.content_type() == Some("test/stream")
+    }
+
     async fn handle(&self, call: Call<'_>) -> Response {
         let text = |text: &str| Response::new(200, "text/plain", text.as_bytes().to_vec());
         match (call.route.route, call.route.name) {
@@ -171,6 +199,9 @@ impl Application for Echo {
                 self.shutdown.wait().await;
                 text("stopped")
             }
+            (Route::GetTopic, name) if streams::is_known(name) => streams::answer(name),
+            (Route::PublishBatch, "upper") => Response::streaming("text/plain", streams::Upper::default()),
+            (Route::PublishBatch, "refused") => text("no"),
             (Route::DeleteTopic, "panic") => panic!("asked to"),
             (Route::Readyz, _) => text("ready"),
             (Route::ListTopics, _) => text(call.certificate.unwrap_or("nobody")),
@@ -178,9 +209,8 @@ impl Application for Echo {
         }
     }
 
-    async fn upgraded(&self, mut connection: Upgraded) {
-        connection.socket.write_all(&connection.leftover).await.unwrap();
-        let _ = connection.socket.read(&mut connection.leftover).await;
+    async fn upgraded(&self, connection: Upgraded) {
+        websocket_echo::serve(connection, self.config.body_bytes_max).await;
     }
 
     fn fault(&self, fault: &Fault, _request: RequestId) -> Response {

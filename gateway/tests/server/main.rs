@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod fixture;
+mod framing;
+mod streaming;
+mod streams;
 mod tls;
+mod websocket_echo;
 
 use std::{
     io::{Read, Write},
@@ -257,9 +261,11 @@ fn an_upgraded_connection_speaks_websocket_from_the_first_byte_behind_its_reques
     let mut client = front.connect();
     let upgrade = "GET /v1/ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    client.send(&format!("{upgrade}\u{1}\u{2}"));
+    // A text frame, masked with zeros, in the same packet as the handshake.
+    let frame = b"\x81\x82\0\0\0\0hi";
+    client.stream.write_all(&[upgrade.as_bytes(), frame].concat()).unwrap();
     assert!(client.head().starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
-    assert_eq!(client.bytes(2), [1, 2]);
+    assert_eq!(client.bytes(4), b"\x81\x02hi");
     assert_eq!(front.metrics.websocket_connections.get(), 1);
 }
 

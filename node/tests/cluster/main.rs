@@ -20,6 +20,7 @@ mod crash;
 mod delivery;
 mod delivery_over_websocket;
 mod encoded_batches;
+mod events;
 mod failing_system;
 mod full_disk;
 mod groups;
