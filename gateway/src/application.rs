@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use crate::{
+    address_counts::AddressCounts,
     call::Call,
     config::GatewayConfig,
     http::{refusal::Refusal, request::Request, request_id::RequestId, response::Response, router::RouteError},
@@ -18,6 +19,11 @@ pub trait Application: 'static {
 
     /// Where the front counts.
     fn metrics(&self) -> &Arc<GatewayMetrics>;
+
+    /// Where the connections of each address are counted; they are not bounded if it says none.
+    fn addresses(&self) -> Option<&Arc<AddressCounts>> {
+        None
+    }
 
     /// Says when the front is to stop.
     fn shutdown(&self) -> &Shutdown;

@@ -4,7 +4,10 @@ mod answer;
 mod stream;
 mod wire;
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use self::wire::{Wire, shrink_idle};
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
         refusal::Refusal,
         request::Request,
     },
-    limits::BODY_BYTES_FREE,
+    limits::{BODY_BYTES_FREE, BODY_RATE_MIN},
     server_state::ServerState,
     socket::{Socket, SocketError},
     websocket::Upgraded,
@@ -39,6 +42,8 @@ struct Connection<A> {
     wire: Wire,
     request: Request,
     body_reservation: Reservation,
+    /// When the client began to send the body.
+    body_began: Instant,
     /// What the last read waited for.
     awaited: Option<Need>,
 }
@@ -71,7 +76,8 @@ impl<A: Application> Connection<A> {
         let parser = RequestParser::new(state.application.config()).streaming(A::streams_body);
         let body_reservation = state.bodies.reservation();
         let wire = Wire { socket, parser, outbound: Vec::new() };
-        Self { state, wire, request: Request::default(), body_reservation, awaited: None }
+        let body_began = wire.socket.now();
+        Self { state, wire, request: Request::default(), body_reservation, body_began, awaited: None }
     }
 
     async fn run(mut self) -> Option<Upgraded> {
@@ -135,7 +141,8 @@ impl<A: Application> Connection<A> {
             Need::Body => {
                 let charged = self.request.bytes.len().saturating_sub(BODY_BYTES_FREE);
                 self.body_reservation.resize(charged).map_err(|_| End::Refused(Refusal::TooManyBodies))?;
-                self.wire.socket.set_deadline(self.state.application.config().body_timeout);
+                let left = self.time_left_for_body(is_new).ok_or(End::Refused(Refusal::TooSlow))?;
+                self.wire.socket.set_deadline(left);
                 self.wire.read().await
             }
         };
@@ -146,6 +153,19 @@ impl<A: Application> Connection<A> {
             Err(SocketError::TimedOut) => Err(End::Refused(Refusal::TooSlow)),
             Err(error @ SocketError::Failed(_)) => Err(End::Socket(error)),
         }
+    }
+
+    /// How long the next part of the body may take: no silence is long, and on average it must have a rate. `None` if it
+    /// has been too slow already.
+    fn time_left_for_body(&mut self, is_new: bool) -> Option<Duration> {
+        let (now, silence_max) = (self.wire.socket.now(), self.state.application.config().body_timeout);
+        if is_new {
+            self.body_began = now;
+        }
+        let received = u32::try_from(self.request.body().len()).unwrap_or(u32::MAX);
+        let allowed = silence_max + Duration::from_secs(1) * received / BODY_RATE_MIN;
+        let left = allowed.checked_sub(now.duration_since(self.body_began))?;
+        Some(left.min(silence_max))
     }
 
     async fn receive_request(&mut self, is_new: bool) -> Result<usize, SocketError> {

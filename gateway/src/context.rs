@@ -6,6 +6,7 @@ use raft::{GroupHandle, MetadataHandle};
 use shard::ShardHandle;
 
 use crate::{
+    address_counts::AddressCounts,
     application::{Application, Fault},
     call::Call,
     config::GatewayConfig,
@@ -34,6 +35,8 @@ pub struct Context {
     pub metrics: Arc<GatewayMetrics>,
     /// What operations remember from call to call.
     pub core: Rc<CoreState>,
+    /// The connections of each address, over all cores; not bounded if there is none.
+    pub addresses: Option<Arc<AddressCounts>>,
     /// How the requests of push subscriptions go.
     pub push: PushBoard,
     /// Says when the node stops.
@@ -47,6 +50,10 @@ impl Application for Context {
 
     fn metrics(&self) -> &Arc<GatewayMetrics> {
         &self.metrics
+    }
+
+    fn addresses(&self) -> Option<&Arc<AddressCounts>> {
+        self.addresses.as_ref()
     }
 
     fn shutdown(&self) -> &Shutdown {

@@ -4,6 +4,7 @@
 //! once upgraded, to [`websocket`].
 
 pub mod ack_id;
+pub mod address_counts;
 pub mod application;
 pub mod auth;
 mod byte_budget;

@@ -25,6 +25,8 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request body may be silent.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many bytes a second a body must have on average, beyond what [`BODY_TIMEOUT`] allows it: as Kestrel and IIS want.
+pub const BODY_RATE_MIN: u32 = 240;
 /// How long a client may take to read [`WRITE_PROGRESS_BYTES`] of an answer.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What must be taken within [`WRITE_TIMEOUT`], so that reading byte by byte doesn't hold an answer in memory for ever.

@@ -14,6 +14,7 @@ use glommio::{
 use crate::{
     application::{Application, Fault},
     connection,
+    connection_table::Slot,
     http::{refusal::Refusal, request::Version, response::Envelope},
     limits::{ACCEPT_BACKOFF_MAX, ACCEPT_BACKOFF_MIN, DEADLINE_TICK},
     server_state::ServerState,
@@ -80,15 +81,17 @@ fn welcome<A: Application>(state: &Rc<ServerState<A>>, stream: TcpStream, tls: O
         return;
     }
     let metrics = state.application.metrics();
-    let Some(slot) = state.table.open() else {
-        metrics.connections_refused.add(1);
-        if tls.is_some() {
-            // It can't be told anything before a handshake, and that is what there is too much of.
+    let slot = match admit(state, &stream) {
+        Ok(slot) => slot,
+        Err(refusal) => {
+            metrics.connections_refused.add(1);
+            // By TLS it can't be told anything before a handshake, and that is what there is too much of.
+            if tls.is_none() {
+                let state = Rc::clone(state);
+                glommio::spawn_local(async move { turn_away(&state, stream, refusal).await }).detach();
+            }
             return;
         }
-        let state = Rc::clone(state);
-        glommio::spawn_local(async move { turn_away(&state, stream).await }).detach();
-        return;
     };
     let state = Rc::clone(state);
     let Some(port) = tls.cloned() else {
@@ -106,6 +109,16 @@ fn welcome<A: Application>(state: &Rc<ServerState<A>>, stream: TcpStream, tls: O
     glommio::spawn_local(guarded(Rc::clone(&state), securing(state))).detach();
 }
 
+/// A place for a connection, if the node and its address have one left.
+fn admit<A: Application>(state: &ServerState<A>, stream: &TcpStream) -> Result<Slot, Refusal> {
+    let address = match (state.application.addresses(), stream.peer_addr()) {
+        (Some(addresses), Ok(peer)) => Some(addresses.open(peer.ip()).ok_or(Refusal::TooManyOfAddress)?),
+        // Who is gone already takes no place for long.
+        (None, _) | (_, Err(_)) => None,
+    };
+    state.table.open().map(|slot| slot.counted(address)).ok_or(Refusal::TooManyConnections)
+}
+
 /// Runs a connection's task. A panic in one would end the whole executor, and with it all partitions of the core.
 async fn guarded<A: Application>(state: Rc<ServerState<A>>, connection: impl Future<Output = ()>) {
     if AssertUnwindSafe(connection).catch_unwind().await.is_err() {
@@ -115,9 +128,9 @@ async fn guarded<A: Application>(state: Rc<ServerState<A>>, connection: impl Fut
 }
 
 /// Tells a client that there are too many, if that can be done without waiting.
-async fn turn_away<A: Application>(state: &ServerState<A>, mut stream: TcpStream) {
+async fn turn_away<A: Application>(state: &ServerState<A>, mut stream: TcpStream, refusal: Refusal) {
     let request_id = state.next_request_id();
-    let response = state.application.fault(&Fault::Refused(Refusal::TooManyConnections), request_id);
+    let response = state.application.fault(&Fault::Refused(refusal), request_id);
     let mut bytes = Vec::new();
     let date = state.table.clock().date().to_owned();
     let envelope = Envelope { request_id, date: &date, last: true, version: Version::Http11, head_only: false };

@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_lite::future::poll_once;
@@ -173,6 +173,11 @@ impl Socket {
         if self.stream.says_goodbye() {
             poll_once(poll_fn(|context| self.stream.poll_finish(context))).await;
         }
+    }
+
+    /// The time as of the last tick.
+    pub(crate) fn now(&self) -> Instant {
+        self.slot.now()
     }
 
     /// Reads end once `after` has passed from now; a write replaces and then clears it.

@@ -86,6 +86,8 @@ pub struct ServerConfig {
     pub shards: usize,
     /// The most connections at a time, over all shards.
     pub connections_max: usize,
+    /// The most connections of one address; 0 is no bound.
+    pub connections_per_address_max: u32,
     /// The largest request head, in bytes.
     pub head_bytes_max: usize,
     /// The largest request body, in bytes.
@@ -206,6 +208,7 @@ impl Default for ServerConfig {
             port: 8081,
             shards: 0,
             connections_max: 16_384,
+            connections_per_address_max: 8_192,
             head_bytes_max: 32 << 10,
             body_bytes_max: 16 << 20,
             bodies_bytes_max: 512 << 20,

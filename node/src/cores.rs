@@ -5,8 +5,8 @@ use std::{rc::Rc, sync::Arc};
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use gateway::{
-    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, push::PushBoard, server,
-    shutdown::Shutdown, tls::TlsPort,
+    address_counts::AddressCounts, config::GatewayConfig, context::Context, core_state::CoreState,
+    metrics::GatewayMetrics, push::PushBoard, server, shutdown::Shutdown, tls::TlsPort,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
@@ -43,6 +43,7 @@ pub(crate) struct CoresPlan {
     pub(crate) tls: Option<TlsPort>,
     pub(crate) metadata: MetadataHandle,
     pub(crate) groups: GroupHandle,
+    pub(crate) addresses: Option<Arc<AddressCounts>>,
     pub(crate) push: PushBoard,
 }
 
@@ -87,6 +88,7 @@ struct CorePlan {
     tls: Option<TlsPort>,
     metadata: MetadataHandle,
     groups: GroupHandle,
+    addresses: Option<Arc<AddressCounts>>,
     push_board: PushBoard,
     push: PortEnd,
     mesh: MeshPlan,
@@ -123,6 +125,7 @@ impl Cores {
                 tls: plan.tls.clone(),
                 metadata: plan.metadata.clone(),
                 groups: plan.groups.clone(),
+                addresses: plan.addresses.clone(),
                 push_board: plan.push.clone(),
                 push: push_end,
                 mesh: mesh.clone(),
@@ -245,6 +248,7 @@ async fn run(core: CorePlan) {
         tls,
         metadata,
         groups,
+        addresses,
         push_board,
         push,
         mesh,
@@ -282,6 +286,7 @@ async fn run(core: CorePlan) {
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),
+        addresses,
         push: push_board,
         shutdown,
     };

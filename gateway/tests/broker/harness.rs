@@ -66,6 +66,7 @@ pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<B
             config: Rc::new(gateway),
             metrics: Arc::new(GatewayMetrics::default()),
             core: Rc::new(CoreState::new()),
+            addresses: None,
             push: PushBoard::default(),
             shutdown: Shutdown::default(),
         };

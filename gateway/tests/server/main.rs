@@ -156,6 +156,23 @@ fn a_body_that_does_not_come_is_answered_408() {
 }
 
 #[test]
+fn a_body_that_trickles_in_for_ever_is_answered_408() {
+    let front = Front::start(GatewayConfig { body_timeout: Duration::from_secs(1), ..GatewayConfig::default() });
+    let mut client = front.connect();
+    client.send(post(&"x".repeat(100_000)).trim_end_matches('x'));
+    let mut writing = client.stream.try_clone().unwrap();
+    // Never silent for as long as a body may be, and never done.
+    let trickle = std::thread::spawn(move || {
+        while writing.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    assert_eq!(client.answer().status, 408);
+    drop(client);
+    trickle.join().unwrap();
+}
+
+#[test]
 fn an_idle_connection_is_closed_without_a_word() {
     let short = Duration::from_millis(1);
     let front = Front::start(GatewayConfig { idle_timeout: short, ..GatewayConfig::default() });

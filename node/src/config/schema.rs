@@ -65,6 +65,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.server.connections_max.show(),
     },
     Setting {
+        key: "server.connections_per_address_max",
+        purpose: "the most connections at a time from one address (of IPv6: one network of 64 bits); 0 is no bound: needed behind a proxy, whose address is that of all",
+        set: |config, raw| assign_within(&mut config.server.connections_per_address_max, raw, 0..=10_000_000),
+        get: |config| config.server.connections_per_address_max.show(),
+    },
+    Setting {
         key: "server.head_bytes_max",
         purpose: "the largest request head",
         set: |config, raw| assign_within(&mut config.server.head_bytes_max, raw, 1 << 10..=1 << 20),

@@ -210,7 +210,7 @@ macro_rules! number_settings {
         }
     )*};
 }
-number_settings!(u16, u64, usize);
+number_settings!(u16, u32, u64, usize);
 
 fn parse<T: FromStr>(raw: &Raw, expected: &str) -> Result<T, String> {
     let text = raw.as_scalar()?;

@@ -22,6 +22,7 @@ mod delivery_over_websocket;
 mod encoded_batches;
 mod events;
 mod failing_system;
+mod floods;
 mod full_disk;
 mod groups;
 mod idle_connections;
