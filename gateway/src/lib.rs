@@ -15,6 +15,7 @@ mod connection;
 mod connection_table;
 pub mod context;
 pub mod core_state;
+pub mod describe;
 pub mod error;
 mod events;
 pub mod http;

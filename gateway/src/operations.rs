@@ -12,6 +12,7 @@ pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
 mod deliverable;
+mod describe;
 mod events;
 pub(crate) mod extend;
 mod get_subscription;
@@ -110,6 +111,10 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::WebSocket => Err(error::of_code(Code::UpgradeRequired, "this path is for WebSocket")),
         Route::Healthz => Ok(healthz::handle()),
         Route::Readyz => Ok(Box::pin(readyz::handle(context)).await),
+        Route::OpenApi => Ok(describe::openapi(call)),
+        Route::AsyncApi => Ok(describe::asyncapi(call)),
+        Route::Home => Ok(describe::home()),
+        Route::Docs | Route::DocsFile => describe::docs(call),
     }
 }
 

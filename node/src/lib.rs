@@ -168,6 +168,8 @@ impl Node {
         let (metadata_handle, updates, metadata) = raft::start(metadata_config).await?;
         let metadata = Arc::new(metadata);
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
+        // Here rather than on a core, where it would hold up others.
+        gateway::describe::prepare();
         let gateway = settings::gateway_config(config, shard_count);
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();

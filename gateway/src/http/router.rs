@@ -38,6 +38,11 @@ pub enum Route {
     WebSocket,
     Healthz,
     Readyz,
+    OpenApi,
+    AsyncApi,
+    Home,
+    Docs,
+    DocsFile,
 }
 
 /// A route with the variable parts of its path.
@@ -70,7 +75,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 29;
+    pub const COUNT: usize = 34;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -111,6 +116,11 @@ impl Route {
             Self::WebSocket => "websocket",
             Self::Healthz => "healthz",
             Self::Readyz => "readyz",
+            Self::OpenApi => "openapi",
+            Self::AsyncApi => "asyncapi",
+            Self::Home => "home",
+            Self::Docs => "docs",
+            Self::DocsFile => "docs_file",
         }
     }
 
@@ -120,6 +130,12 @@ impl Route {
         routes.sort_by_key(|route| route.index());
         routes.into_iter()
     }
+}
+
+/// Every method and path that is taken, HEAD and OPTIONS aside, with the path as a template: `/v1/topics/{topic}`. What
+/// a variable part is called follows from the segment before it.
+pub fn paths() -> impl Iterator<Item = (Method, String, Route)> {
+    TABLE.iter().flat_map(|line| line.routes.iter().map(|(method, route)| (*method, line.template(), *route)))
 }
 
 /// Finds what a request asks for. HEAD is taken wherever GET is.
@@ -208,6 +224,11 @@ const TABLE: &[Line] = &[
     Line { pattern: &[Text("v1"), Text("ws")], routes: &[(Method::Get, Route::WebSocket)] },
     Line { pattern: &[Text("healthz")], routes: &[(Method::Get, Route::Healthz)] },
     Line { pattern: &[Text("readyz")], routes: &[(Method::Get, Route::Readyz)] },
+    Line { pattern: &[Text("openapi.json")], routes: &[(Method::Get, Route::OpenApi)] },
+    Line { pattern: &[Text("asyncapi.json")], routes: &[(Method::Get, Route::AsyncApi)] },
+    Line { pattern: &[Text("")], routes: &[(Method::Get, Route::Home)] },
+    Line { pattern: &[Text("docs")], routes: &[(Method::Get, Route::Docs)] },
+    Line { pattern: &[Text("docs"), Item], routes: &[(Method::Get, Route::DocsFile)] },
     Line { pattern: &[Text("v1"), Text("topics")], routes: &[(Method::Get, Route::ListTopics)] },
     Line {
         pattern: &[Text("v1"), Text("topics"), Name],
@@ -254,6 +275,23 @@ impl Line {
             }
         }
         Some((self, name, item))
+    }
+
+    fn template(&self) -> String {
+        let mut template = String::new();
+        let mut before = "";
+        for part in self.pattern {
+            template.push('/');
+            match part {
+                Text(text) => {
+                    template.push_str(text);
+                    before = text;
+                }
+                // `topics` have topics below them; what is not in the plural has things with an id.
+                Name | Item => template.extend(["{", before.strip_suffix('s').unwrap_or("id"), "}"]),
+            }
+        }
+        template
     }
 
     fn allow(&self) -> String {
@@ -317,6 +355,20 @@ mod tests {
         }
         assert_eq!(routed(Method::Get, "/v2/topics"), Err(RouteError::NotFound));
         assert_eq!(routed(Method::Get, "*"), Err(RouteError::NotFound));
+    }
+
+    #[test]
+    fn paths_are_templates_with_names() {
+        let paths: Vec<_> = paths().map(|(method, path, _)| format!("{} {path}", method.as_str())).collect();
+        assert_eq!(paths.len(), Route::COUNT);
+        for path in [
+            "GET /v1/topics/{topic}/partitions/{partition}/messages",
+            "DELETE /v1/topics/{topic}/scheduled/{id}",
+            "PUT /v1/subscriptions/{subscription}/consumers/{consumer}/heartbeat",
+            "GET /",
+        ] {
+            assert!(paths.iter().any(|candidate| candidate == path), "{path}: {paths:?}");
+        }
     }
 
     #[test]

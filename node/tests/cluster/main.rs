@@ -19,6 +19,7 @@ mod command_line;
 mod crash;
 mod delivery;
 mod delivery_over_websocket;
+mod described;
 mod encoded_batches;
 mod events;
 mod failing_system;

@@ -7,6 +7,8 @@ const PURE: &[&str] = &[
     "raft/src/metadata.rs",
     "raft/src/groups/coordinator/",
     "raft/src/groups/coordinator.rs",
+    "gateway/src/describe.rs",
+    "gateway/src/describe/",
     "gateway/src/http/",
     "gateway/api/src/",
 ];
