@@ -15,5 +15,5 @@ pub struct Call<'a> {
     /// Whether the client is still there; long waits end when it is not.
     pub peer: &'a Peer,
     /// The name on the client's certificate, which was verified; none if it showed none.
-    pub client: Option<&'a str>,
+    pub certificate: Option<&'a str>,
 }

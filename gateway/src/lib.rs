@@ -6,6 +6,7 @@
 pub mod ack_id;
 pub mod address_counts;
 pub mod application;
+pub mod auth;
 mod byte_budget;
 pub mod call;
 mod cloud_events;

@@ -67,7 +67,19 @@ pub const LINGER_BYTES_MAX: usize = 1 << 20;
 /// How long that may take.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest name that a client's certificate gives it.
+/// The longest JWT.
+pub const JWT_BYTES_MAX: usize = 8 << 10;
+/// How far the clocks of the issuer and of this node may be apart.
+pub const JWT_CLOCK_SKEW_SECONDS: i64 = 60;
+/// The largest set of keys for JWT.
+pub const JWKS_BYTES_MAX: usize = 256 << 10;
+/// The most keys in it.
+pub const JWKS_KEYS_MAX: usize = 100;
+/// How many keys of one id a token is tried with.
+pub const JWT_KEYS_TRIED_MAX: usize = 4;
+/// The shortest secret for JWT.
+pub const JWT_SECRET_BYTES_MIN: usize = 32;
+/// The longest name that a client's certificate or token gives it.
 pub const CLIENT_NAME_BYTES_MAX: usize = 255;
 
 /// The pause after the first failed accept; it doubles up to [`ACCEPT_BACKOFF_MAX`].

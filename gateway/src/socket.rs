@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     future::poll_fn,
     io,
+    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -63,10 +64,16 @@ impl Socket {
         Self { stream, slot, scratch, metrics, write_timeout }
     }
 
-    /// The name on the client's certificate; none if it showed none.
+    /// Where the client connected from.
     #[must_use]
-    pub fn client(&self) -> Option<&Arc<str>> {
-        self.stream.client()
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.stream.peer_address()
+    }
+
+    /// The name on the client's certificate, which was verified; none if it showed none.
+    #[must_use]
+    pub fn certificate_name(&self) -> Option<&Arc<str>> {
+        self.stream.certificate_name()
     }
 
     /// Appends what has arrived to `into`; zero bytes mean that the client sends no more. Never times out.

@@ -1,5 +1,6 @@
 //! The node's configuration: what each section holds. How it is read is in the modules below.
 
+mod jwt;
 pub mod load;
 mod print;
 mod push;
@@ -16,6 +17,7 @@ use std::{
     path::{self, PathBuf},
 };
 
+pub use jwt::JwtSection;
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
 pub use push::PushSection;
@@ -35,6 +37,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Whether and how clients are spoken to by TLS.
     pub tls: TlsSection,
+    /// Whose tokens are taken.
+    pub jwt: JwtSection,
     /// The data directory and the memory given to it.
     pub storage: StorageConfig,
     /// How Redis is reached, if it is the store.

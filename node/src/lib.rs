@@ -12,6 +12,7 @@ pub mod control;
 mod cores;
 mod cpus;
 pub mod exit_code;
+mod jwt;
 mod limits;
 mod listener;
 mod metrics;
@@ -19,6 +20,7 @@ pub mod preflight;
 mod push;
 pub mod ready_file;
 mod redis_store;
+mod security;
 mod settings;
 mod shutdown;
 pub mod telemetry;
@@ -31,7 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway::{address_counts::AddressCounts, config::GatewayConfig, push::PushBoard};
+use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataConfig, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
@@ -54,13 +56,14 @@ use assignments::Placement;
 use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
+pub use jwt::{FetchError, JwtError, KeySourceError};
 use preflight::DataDirectoryLock;
 pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
 pub use redis_store::RedisStoreError;
+use security::Security;
 use settings::SettingsTranslation;
 pub use tls::TlsFilesError;
-use tls::TlsService;
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
 pub struct Node {
@@ -68,8 +71,8 @@ pub struct Node {
     metadata: Arc<MetadataNode>,
     assignments: JoinHandle<()>,
     push: PushService,
-    /// Looks at the files of the certificate for as long as it is there.
-    _tls: Option<TlsService>,
+    /// Keeps certificate and keys fresh for as long as it is there.
+    security: Security,
     metrics: Option<JoinHandle<()>>,
     addresses: Addresses,
     _lock: DataDirectoryLock,
@@ -101,6 +104,8 @@ pub enum StartError {
     Push(#[from] TrustError),
     #[error("{0}")]
     Tls(#[from] TlsFilesError),
+    #[error("{0}")]
+    Jwt(#[from] JwtError),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
 }
@@ -129,7 +134,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) | Self::Tls(_) => ExitCode::Configuration,
+            Self::Push(_) | Self::Tls(_) | Self::Jwt(_) => ExitCode::Configuration,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -146,7 +151,7 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let unreachable = |address, setting| move |error| StartError::Address { address, setting, error };
-        let tls = TlsService::start(&config.tls)?;
+        let security = Security::start(config).await?;
         let data_address = config.data_address();
         let (http, sockets) =
             addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address, "server.port"))?;
@@ -169,13 +174,12 @@ impl Node {
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
         let (groups, push) = (metadata.groups(), board.clone());
-        let port = tls.as_ref().map(TlsService::port);
         let bound = config.server.connections_per_address_max;
         let plan = CoresPlan {
             sockets,
             shard,
             gateway,
-            tls: port,
+            tls: security.port(),
             metadata: metadata_handle.clone(),
             groups,
             addresses: (bound > 0).then(|| AddressCounts::new(bound)),
@@ -189,9 +193,8 @@ impl Node {
             Some(listener) => {
                 let running = Arc::downgrade(&metadata);
                 let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
-                let certificate = tls.as_ref().map(TlsService::status);
                 let registry =
-                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), certificate)?;
+                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), security.status())?;
                 Some(tokio::spawn(metrics::serve(listener, registry)))
             }
             None => None,
@@ -212,7 +215,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, _tls: tls, metrics, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, security, metrics, addresses, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -221,6 +224,12 @@ impl Node {
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// What verifies the tokens of clients, if any are taken.
+    #[must_use]
+    pub fn jwt(&self) -> Option<&JwtVerifier> {
+        self.security.verifier()
     }
 
     /// Returns when a part of the node has ended by itself: then the rest must end too.

@@ -113,10 +113,10 @@ async fn handled<A: Application>(
     request: &Request,
 ) -> Result<Response, SocketError> {
     let peer = Peer::default();
-    let client = wire.socket.client().cloned();
-    let client = client.as_deref();
+    let certificate = wire.socket.certificate_name().cloned();
+    let certificate = certificate.as_deref();
     // Boxed, so that the many connections that wait don't each hold the room that handling takes.
-    let mut handling = Box::pin(application.handle(Call { route, request, peer: &peer, client }));
+    let mut handling = Box::pin(application.handle(Call { route, request, peer: &peer, certificate }));
     if let Some(response) = poll_once(&mut handling).await {
         return Ok(response);
     }

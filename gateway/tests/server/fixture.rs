@@ -204,7 +204,7 @@ impl Application for Echo {
             (Route::PublishBatch, "refused") => text("no"),
             (Route::DeleteTopic, "panic") => panic!("asked to"),
             (Route::Readyz, _) => text("ready"),
-            (Route::ListTopics, _) => text(call.client.unwrap_or("nobody")),
+            (Route::ListTopics, _) => text(call.certificate.unwrap_or("nobody")),
             _ => Response::new(200, "application/octet-stream", call.request.body().to_vec()),
         }
     }

@@ -30,6 +30,7 @@ mod full_disk;
 mod groups;
 mod idle_connections;
 mod inspect;
+mod jwt;
 mod letters;
 mod memory;
 mod power_cut;
