@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use crate::{
+    auth::Caller,
     call::Call,
     config::GatewayConfig,
     http::{refusal::Refusal, request_id::RequestId, response::Response, router::RouteError},
@@ -21,6 +22,12 @@ pub trait Application: 'static {
 
     /// Says when the front is to stop.
     fn shutdown(&self) -> &Shutdown;
+
+    /// Finds out who wants to open a WebSocket; the answer if they may not.
+    ///
+    /// # Errors
+    /// They may not.
+    fn admit(&self, call: &Call<'_>) -> Result<Caller, Response>;
 
     /// Answers one request. Dropped only when the connection is given up.
     fn handle(&self, call: Call<'_>) -> impl Future<Output = Response>;

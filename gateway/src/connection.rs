@@ -8,7 +8,9 @@ use std::rc::Rc;
 use self::wire::{Wire, shrink_idle};
 use crate::{
     application::{Application, Fault},
+    auth::Caller,
     byte_budget::Reservation,
+    client::Client,
     http::{
         parser::{Need, Progress, RequestParser},
         refusal::Refusal,
@@ -37,7 +39,10 @@ struct Connection<A> {
     state: Rc<ServerState<A>>,
     wire: Wire,
     request: Request,
+    client: Client,
     body_reservation: Reservation,
+    /// Who opened the WebSocket that follows.
+    caller: Caller,
     /// What the last read waited for.
     awaited: Option<Need>,
 }
@@ -69,8 +74,17 @@ impl<A: Application> Connection<A> {
     fn new(state: Rc<ServerState<A>>, socket: Socket) -> Self {
         let parser = RequestParser::new(state.application.config());
         let body_reservation = state.bodies.reservation();
+        let client = Client::at(socket.peer_address());
         let wire = Wire { socket, parser, outbound: Vec::new() };
-        Self { state, wire, request: Request::default(), body_reservation, awaited: None }
+        Self {
+            state,
+            wire,
+            request: Request::default(),
+            client,
+            body_reservation,
+            caller: Caller::Nobody,
+            awaited: None,
+        }
     }
 
     async fn run(mut self) -> Option<Upgraded> {
@@ -78,7 +92,8 @@ impl<A: Application> Connection<A> {
             Ok(Next::WebSocket) => {
                 let Wire { socket, parser, .. } = self.wire;
                 let (leftover, bodies) = (parser.into_unread(), self.state.bodies.clone());
-                return Some(Upgraded { socket, leftover, request_id: self.request.id, bodies });
+                let (client, caller) = (self.client, self.caller);
+                return Some(Upgraded { socket, leftover, request_id: self.request.id, client, caller, bodies });
             }
             Ok(Next::Request | Next::Close) if self.wire.parser.unread_bytes() > 0 => self.wire.linger().await,
             Ok(Next::Request | Next::Close) | Err(End::Quiet) => Ok(()),

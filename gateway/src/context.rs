@@ -7,6 +7,7 @@ use shard::ShardHandle;
 
 use crate::{
     application::{Application, Fault},
+    auth::{self, Authenticator, Caller},
     call::Call,
     config::GatewayConfig,
     core_state::CoreState,
@@ -28,6 +29,8 @@ pub struct Context {
     pub metadata: MetadataHandle,
     /// The consumers of subscriptions whose partitions are assigned.
     pub groups: GroupHandle,
+    /// Finds out who asks.
+    pub authenticator: Rc<Authenticator>,
     /// The settings.
     pub config: Rc<GatewayConfig>,
     /// This core's counts.
@@ -51,6 +54,10 @@ impl Application for Context {
 
     fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+
+    fn admit(&self, call: &Call<'_>) -> Result<Caller, Response> {
+        auth::admit(self, call).map_err(|(_, denied)| error::denied_answer(&denied, call.request.id()))
     }
 
     async fn handle(&self, call: Call<'_>) -> Response {

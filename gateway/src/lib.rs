@@ -5,8 +5,10 @@
 
 pub mod ack_id;
 pub mod application;
+pub mod auth;
 mod byte_budget;
 pub mod call;
+pub mod client;
 mod coarse_clock;
 pub mod config;
 mod connection;

@@ -65,6 +65,13 @@ pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 1 << 10;
 /// The largest frame that may be waiting in the codec to be written.
 pub const WEBSOCKET_WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
 
+/// How many credentials a core remembers as good; then it begins anew.
+pub const VERIFIED_CREDENTIALS_MAX: usize = 4_096;
+/// How long a ticket opens a connection.
+pub const TICKET_LIFE: Duration = Duration::from_mins(1);
+/// How often it is looked whether a WebSocket's key still counts, while nothing is asked over it.
+pub const WEBSOCKET_RECHECK: Duration = Duration::from_secs(2);
+
 /// The longest `Idempotency-Key`: with the place of a message behind it, it is a message id.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 100;
 /// How many bytes of batches without a key or an id a core sends to one partition before it is the next one's turn.

@@ -46,14 +46,24 @@ pub struct GatewayMetrics {
     pub messages_consumed: Counter,
     /// From the last byte of a publish to its answer.
     pub publish_latency: Histogram,
-    requests: [[Counter; STATUS_CLASSES]; Route::COUNT],
+    requests: RouteCounts,
     unrouted: [Counter; STATUS_CLASSES],
+}
+
+/// Answers by route and class of status.
+#[derive(Debug)]
+struct RouteCounts([[Counter; STATUS_CLASSES]; Route::COUNT]);
+
+impl Default for RouteCounts {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Default::default()))
+    }
 }
 
 impl GatewayMetrics {
     /// Counts an answer; `route` is none for a request that asked for nothing known.
     pub fn count_answer(&self, route: Option<Route>, status: u16) {
-        let classes = route.and_then(|route| self.requests.get(route.index())).unwrap_or(&self.unrouted);
+        let classes = route.and_then(|route| self.requests.0.get(route.index())).unwrap_or(&self.unrouted);
         let class = usize::from(status / 100).saturating_sub(1);
         if let Some(counter) = classes.get(class) {
             counter.add(1);
@@ -62,7 +72,7 @@ impl GatewayMetrics {
 
     /// How often each route was answered with each class of status, 1xx first; the last row has no route.
     pub fn answers(&self) -> impl Iterator<Item = (Option<Route>, [u64; STATUS_CLASSES])> {
-        let routed = Route::all().filter_map(|route| Some((Some(route), self.requests.get(route.index())?)));
+        let routed = Route::all().filter_map(|route| Some((Some(route), self.requests.0.get(route.index())?)));
         let rows = routed.chain([(None, &self.unrouted)]);
         rows.map(|(route, classes)| (route, std::array::from_fn(|class| classes.get(class).map_or(0, Counter::get))))
     }

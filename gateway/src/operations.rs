@@ -1,11 +1,14 @@
 //! What clients can ask for: one file per operation, and the one place where routes find theirs.
 
+mod access_json;
 mod ack;
 mod ack_groups;
 mod acknowledge;
 mod batch_json;
 mod cancel_scheduled;
 mod consumers;
+mod create_key;
+mod create_ticket;
 pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
@@ -16,6 +19,7 @@ mod get_topic;
 mod healthz;
 mod heartbeat_consumer;
 mod join_consumer;
+mod keys;
 mod leave_consumer;
 mod letters;
 mod list_dead_letters;
@@ -28,6 +32,7 @@ mod page;
 mod patch_subscription;
 mod patch_topic;
 mod preconditions;
+mod principals;
 mod publish;
 mod publish_batch;
 mod publish_one;
@@ -47,6 +52,7 @@ mod seek;
 mod subscription_config;
 mod topic_config;
 mod walk;
+mod whoami;
 
 use gateway_api::Code;
 use shard_core::model::Timestamp;
@@ -60,6 +66,7 @@ pub(crate) use pull_page::{PullBounds, PullPage};
 pub(crate) use resources::{cursors, find_pullable, find_subscription, find_topic, partitions};
 
 use crate::{
+    auth,
     call::Call,
     context::Context,
     core_state,
@@ -69,6 +76,11 @@ use crate::{
 
 /// Answers one request; a WebSocket is opened by the connection itself.
 pub async fn handle(context: &Context, call: Call<'_>) -> Response {
+    let caller = match auth::admit(context, &call) {
+        Ok(caller) => caller,
+        Err((_, denied)) => return error::denied_answer(&denied, call.request.id()),
+    };
+    let call = Call { caller: &caller, ..call };
     let answered = match check_coding(&call) {
         Ok(()) => dispatch(context, call).await,
         Err(failure) => Err(failure),
@@ -90,6 +102,16 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::Redrive => Box::pin(redrive::handle(context, call)).await,
         Route::ListScheduled => Box::pin(list_scheduled::handle(context, call)).await,
         Route::CancelScheduled => Box::pin(cancel_scheduled::handle(context, call)).await,
+        Route::ListKeys => keys::list(context, call),
+        Route::CreateKey => Box::pin(create_key::handle(context, call)).await,
+        Route::GetKey => keys::get(context, call),
+        Route::DeleteKey => Box::pin(keys::delete(context, call)).await,
+        Route::ListPrincipals => principals::list(context, call),
+        Route::GetPrincipal => principals::get(context, call),
+        Route::PutPrincipal => Box::pin(principals::put(context, call)).await,
+        Route::DeletePrincipal => Box::pin(principals::delete(context, call)).await,
+        Route::Whoami => whoami::handle(call),
+        Route::CreateTicket => create_ticket::handle(context, call),
         Route::ListTopics => list_topics::handle(context, call),
         Route::PutTopic => Box::pin(put_topic::handle(context, call)).await,
         Route::GetTopic => Box::pin(get_topic::handle(context, call)).await,
@@ -105,7 +127,7 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::LeaveConsumer => Box::pin(leave_consumer::handle(context, call)).await,
         Route::WebSocket => Err(error::of_code(Code::UpgradeRequired, "this path is for WebSocket")),
         Route::Healthz => Ok(healthz::handle()),
-        Route::Readyz => Ok(Box::pin(readyz::handle(context)).await),
+        Route::Readyz => Ok(Box::pin(readyz::handle(context, call.caller)).await),
     }
 }
 

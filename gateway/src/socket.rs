@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     future::poll_fn,
     io,
-    net::Shutdown as Half,
+    net::{Shutdown as Half, SocketAddr},
     pin::Pin,
     rc::Rc,
     sync::Arc,
@@ -63,6 +63,12 @@ impl Socket {
         write_timeout: Duration,
     ) -> Self {
         Self { stream, slot, scratch, metrics, write_timeout }
+    }
+
+    /// Where the client connected from.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
     }
 
     /// Appends what has arrived to `into`; zero bytes mean that the client sends no more. Never times out.

@@ -5,8 +5,8 @@ use std::{rc::Rc, sync::Arc};
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use gateway::{
-    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, push::PushBoard, server,
-    shutdown::Shutdown,
+    auth::Authenticator, config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics,
+    push::PushBoard, server, shutdown::Shutdown,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
@@ -262,6 +262,7 @@ async fn run(core: CorePlan) {
         shards,
         metadata,
         groups,
+        authenticator: Rc::new(Authenticator::new(gateway.auth)),
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),

@@ -34,6 +34,16 @@ pub enum Route {
     JoinConsumer,
     HeartbeatConsumer,
     LeaveConsumer,
+    ListKeys,
+    CreateKey,
+    GetKey,
+    DeleteKey,
+    ListPrincipals,
+    GetPrincipal,
+    PutPrincipal,
+    DeletePrincipal,
+    Whoami,
+    CreateTicket,
     WebSocket,
     Healthz,
     Readyz,
@@ -69,7 +79,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 28;
+    pub const COUNT: usize = 38;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -106,10 +116,30 @@ impl Route {
             Self::JoinConsumer => "join_consumer",
             Self::HeartbeatConsumer => "heartbeat_consumer",
             Self::LeaveConsumer => "leave_consumer",
+            Self::ListKeys => "list_keys",
+            Self::CreateKey => "create_key",
+            Self::GetKey => "get_key",
+            Self::DeleteKey => "delete_key",
+            Self::ListPrincipals => "list_principals",
+            Self::GetPrincipal => "get_principal",
+            Self::PutPrincipal => "put_principal",
+            Self::DeletePrincipal => "delete_principal",
+            Self::Whoami => "whoami",
+            Self::CreateTicket => "create_ticket",
             Self::WebSocket => "websocket",
             Self::Healthz => "healthz",
             Self::Readyz => "readyz",
         }
+    }
+
+    /// The method and the path that ask for it, for people: `GET /v1/topics/{topic}`.
+    #[must_use]
+    pub fn request_line(self) -> String {
+        let found = TABLE.iter().find_map(|line| {
+            let (method, _) = line.routes.iter().find(|(_, route)| *route == self)?;
+            Some(format!("{} {}", method.as_str(), line.path()))
+        });
+        found.unwrap_or_default()
     }
 
     /// Every route, in the order of [`Route::index`].
@@ -202,6 +232,25 @@ const TABLE: &[Line] = &[
         pattern: &[Text("v1"), Text("topics"), Name, Text("scheduled"), Item],
         routes: &[(Method::Delete, Route::CancelScheduled)],
     },
+    Line {
+        pattern: &[Text("v1"), Text("keys")],
+        routes: &[(Method::Get, Route::ListKeys), (Method::Post, Route::CreateKey)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("keys"), Name],
+        routes: &[(Method::Get, Route::GetKey), (Method::Delete, Route::DeleteKey)],
+    },
+    Line { pattern: &[Text("v1"), Text("principals")], routes: &[(Method::Get, Route::ListPrincipals)] },
+    Line {
+        pattern: &[Text("v1"), Text("principals"), Name],
+        routes: &[
+            (Method::Get, Route::GetPrincipal),
+            (Method::Put, Route::PutPrincipal),
+            (Method::Delete, Route::DeletePrincipal),
+        ],
+    },
+    Line { pattern: &[Text("v1"), Text("whoami")], routes: &[(Method::Get, Route::Whoami)] },
+    Line { pattern: &[Text("v1"), Text("tickets")], routes: &[(Method::Post, Route::CreateTicket)] },
     Line { pattern: &[Text("v1"), Text("ws")], routes: &[(Method::Get, Route::WebSocket)] },
     Line { pattern: &[Text("healthz")], routes: &[(Method::Get, Route::Healthz)] },
     Line { pattern: &[Text("readyz")], routes: &[(Method::Get, Route::Readyz)] },
@@ -251,6 +300,23 @@ impl Line {
             }
         }
         Some((self, name, item))
+    }
+
+    /// The pattern as people write it; what varies is called like the collection before it.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        let mut before = "";
+        for part in self.pattern {
+            path.push('/');
+            match part {
+                Text(text) => {
+                    path.push_str(text);
+                    before = text;
+                }
+                Name | Item => path.extend(["{", before.strip_suffix('s').unwrap_or("id"), "}"]),
+            }
+        }
+        path
     }
 
     fn allow(&self) -> String {

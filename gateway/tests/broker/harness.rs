@@ -4,8 +4,8 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use futures_channel::oneshot;
 use gateway::{
-    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, push::PushBoard,
-    server::serve, shutdown::Shutdown,
+    auth::Authenticator, config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics,
+    push::PushBoard, server::serve, shutdown::Shutdown,
 };
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
 use raft::{
@@ -63,6 +63,7 @@ pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<B
             shards,
             metadata: MetadataHandle::detached(state),
             groups: GroupHandle::detached(),
+            authenticator: Rc::new(Authenticator::new(gateway.auth)),
             config: Rc::new(gateway),
             metrics: Arc::new(GatewayMetrics::default()),
             core: Rc::new(CoreState::new()),

@@ -11,6 +11,7 @@ use std::{
 
 use gateway::{
     application::{Application, Fault},
+    auth::Caller,
     call::Call,
     config::GatewayConfig,
     http::{request_id::RequestId, response::Response, router::Route},
@@ -152,6 +153,10 @@ impl Application for Echo {
 
     fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+
+    fn admit(&self, _call: &Call<'_>) -> Result<Caller, Response> {
+        Ok(Caller::Anyone)
     }
 
     async fn handle(&self, call: Call<'_>) -> Response {

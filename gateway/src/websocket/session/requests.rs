@@ -12,6 +12,7 @@ use shard_core::delivery::Filter;
 
 use super::{Session, feeds::FeedName, frames};
 use crate::{
+    auth::policy::Verb,
     error::{self, Failure},
     operations::{
         acknowledge, check_consumer_id, extend, find_pullable, find_subscription, find_topic, nack, publish, retry,
@@ -36,6 +37,8 @@ impl Session {
     }
 
     fn handle_frame(&mut self, frame: ClientFrame<'_>, bytes: usize) -> Result<(), Failure> {
+        let admitted = self.guard.check(Verb::of(&frame), &self.context.metadata.state());
+        admitted.map_err(|denied| error::of_denied(&denied))?;
         match frame {
             ClientFrame::Publish(publish) => self.publish(&publish, bytes),
             ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe),
