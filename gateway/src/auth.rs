@@ -13,12 +13,14 @@ pub mod ticket;
 
 use std::sync::Arc;
 
-use raft::metadata::ClusterState;
+use raft::{limits::KEY_ID_LENGTH, metadata::ClusterState};
+use ring::rand::{SecureRandom, SystemRandom};
 use shard_core::model::Timestamp;
 
 pub use authenticator::{AuthMode, Authenticator, TokenVerifier};
 pub use caller::{Caller, Identity, Proof, Unproved};
 pub use enforce::Denied;
+pub use secret_key::NewKey;
 
 use self::{
     credential::Credential,
@@ -74,7 +76,16 @@ fn identify(authenticator: &Authenticator, state: &ClusterState, call: &Call<'_>
     }
 }
 
+/// A new key, of the system's random bytes; `None` if it gives none.
+#[must_use]
+pub fn draw_key() -> Option<NewKey> {
+    let mut bytes = [0; KEY_ID_LENGTH + 32];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    NewKey::of_random(&bytes)
+}
+
 /// The time by which keys and tickets end.
-pub(crate) fn now() -> Timestamp {
+#[must_use]
+pub fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(core_state::now_millis()).unwrap_or(i64::MAX))
 }

@@ -7,7 +7,8 @@ use shard::ShardHandle;
 
 use crate::{
     application::{Application, Fault},
-    auth::{self, Authenticator, Caller},
+    audit::AuditLog,
+    auth::{Authenticator, Caller},
     call::Call,
     config::GatewayConfig,
     core_state::CoreState,
@@ -31,6 +32,8 @@ pub struct Context {
     pub groups: GroupHandle,
     /// Finds out who asks.
     pub authenticator: Rc<Authenticator>,
+    /// Where it is written down what was done and refused.
+    pub audit: Rc<AuditLog>,
     /// The settings.
     pub config: Rc<GatewayConfig>,
     /// This core's counts.
@@ -57,7 +60,7 @@ impl Application for Context {
     }
 
     fn admit(&self, call: &Call<'_>) -> Result<Caller, Response> {
-        auth::admit(self, call).map_err(|(_, denied)| error::denied_answer(&denied, call.request.id()))
+        operations::admitted(self, call)
     }
 
     async fn handle(&self, call: Call<'_>) -> Response {

@@ -5,6 +5,7 @@
 
 pub mod ack_id;
 pub mod application;
+pub mod audit;
 pub mod auth;
 mod byte_budget;
 pub mod call;
@@ -27,6 +28,7 @@ pub mod partitioner;
 pub mod peer;
 pub mod publish_decode;
 pub mod push;
+pub mod quota;
 pub mod server;
 mod server_state;
 pub mod shutdown;

@@ -65,6 +65,12 @@ pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 1 << 10;
 /// The largest frame that may be waiting in the codec to be written.
 pub const WEBSOCKET_WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
 
+/// How many refusals a core writes to the audit log in a second, over time; the others are counted.
+pub const AUDIT_REFUSALS_PER_SECOND: u64 = 1;
+/// How many of them it writes at once.
+pub const AUDIT_REFUSALS_AT_ONCE: u64 = 20;
+/// How much of a name that was refused is written.
+pub const AUDIT_NAME_CHARS_MAX: usize = 250;
 /// How many credentials a core remembers as good; then it begins anew.
 pub const VERIFIED_CREDENTIALS_MAX: usize = 4_096;
 /// How long a ticket opens a connection.

@@ -36,6 +36,8 @@ pub struct GatewayMetrics {
     pub malformed_requests: Counter,
     /// Answers that tell of a failure, by its code.
     pub errors: ErrorCounts,
+    /// Events of the audit log that were lost because its queue was full.
+    pub audit_events_lost: Counter,
     /// Bytes received.
     pub received_bytes: Counter,
     /// Bytes sent.

@@ -66,7 +66,7 @@ pub(crate) use pull_page::{PullBounds, PullPage};
 pub(crate) use resources::{cursors, find_pullable, find_subscription, find_topic, partitions};
 
 use crate::{
-    auth,
+    auth::{self, Caller},
     call::Call,
     context::Context,
     core_state,
@@ -76,16 +76,26 @@ use crate::{
 
 /// Answers one request; a WebSocket is opened by the connection itself.
 pub async fn handle(context: &Context, call: Call<'_>) -> Response {
-    let caller = match auth::admit(context, &call) {
+    let caller = match admitted(context, &call) {
         Ok(caller) => caller,
-        Err((_, denied)) => return error::denied_answer(&denied, call.request.id()),
+        Err(refused) => return refused,
     };
     let call = Call { caller: &caller, ..call };
     let answered = match check_coding(&call) {
         Ok(()) => dispatch(context, call).await,
         Err(failure) => Err(failure),
     };
-    answered.unwrap_or_else(|problem| error::answer(problem.into_problem(), call.request.id()))
+    let response = answered.unwrap_or_else(|problem| error::answer(problem.into_problem(), call.request.id()));
+    context.audit.answered(&call, &response);
+    response
+}
+
+/// Who sends a request, if they may; else the answer, which is written down.
+pub(crate) fn admitted(context: &Context, call: &Call<'_>) -> Result<Caller, Response> {
+    auth::admit(context, call).map_err(|(caller, denied)| {
+        context.audit.refused(call, &caller, &denied);
+        error::denied_answer(&denied, call.request.id())
+    })
 }
 
 async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure> {

@@ -24,6 +24,12 @@ pub struct Args {
     /// Check the configuration and exit
     #[arg(long)]
     pub check_config: bool,
+    /// Make a key that may do everything, print it once, and exit; the node must not run
+    #[arg(long, value_name = "PRINCIPAL", num_args = 0..=1, default_missing_value = "admin")]
+    pub bootstrap_key: Option<String>,
+    /// With --bootstrap-key: make one although there is one
+    #[arg(long, requires = "bootstrap_key")]
+    pub force: bool,
     /// Print the effective configuration as YAML and exit
     #[arg(long)]
     pub print_config: bool,

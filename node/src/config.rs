@@ -1,5 +1,6 @@
 //! The node's configuration: what each section holds. How it is read is in the modules below.
 
+mod audit;
 pub mod load;
 mod print;
 mod push;
@@ -15,6 +16,7 @@ use std::{
     path::{self, PathBuf},
 };
 
+pub use audit::AuditSection;
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
 pub use push::PushSection;
@@ -39,6 +41,8 @@ pub struct Config {
     pub push: PushSection,
     /// The metrics port.
     pub metrics: MetricsConfig,
+    /// What is written down of who did what.
+    pub audit: AuditSection,
     /// What is logged.
     pub log: LogConfig,
     /// This node's place in its cluster.
@@ -48,11 +52,13 @@ pub struct Config {
 /// Who may reach the node without a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Auth {
-    /// Whoever is on this machine; any other address is refused at start.
+    /// Whoever is on this machine; on any other address, whoever has a key.
     #[default]
     Loopback,
     /// Whoever can reach the address: chosen by the operator in so many words.
     None,
+    /// Whoever has a key, on this machine too.
+    Required,
 }
 
 /// Where messages are kept.
@@ -163,6 +169,16 @@ pub struct ClusterConfig {
 }
 
 impl Config {
+    /// Whether clients have to prove who they are.
+    #[must_use]
+    pub const fn asks_for_keys(&self) -> bool {
+        match self.auth {
+            Auth::None => false,
+            Auth::Required => true,
+            Auth::Loopback => !self.server.host.is_loopback(),
+        }
+    }
+
     /// Where clients connect to.
     #[must_use]
     pub const fn data_address(&self) -> SocketAddr {

@@ -1,12 +1,22 @@
 //! The executors: one per shard, pinned, each with a shard and a gateway; how they start, end and are told to stop.
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    rc::Rc,
+    sync::{Arc, mpsc::SyncSender},
+};
 
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use gateway::{
-    auth::Authenticator, config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics,
-    push::PushBoard, server, shutdown::Shutdown,
+    audit::{AuditEvent, AuditLog},
+    auth::Authenticator,
+    config::GatewayConfig,
+    context::Context,
+    core_state::CoreState,
+    metrics::GatewayMetrics,
+    push::PushBoard,
+    server,
+    shutdown::Shutdown,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
@@ -42,6 +52,8 @@ pub(crate) struct CoresPlan {
     pub(crate) metadata: MetadataHandle,
     pub(crate) groups: GroupHandle,
     pub(crate) push: PushBoard,
+    /// Where events of the audit log go, if anywhere.
+    pub(crate) audit: Option<SyncSender<AuditEvent>>,
 }
 
 /// Why the cores did not start, or that one ended before it was told to.
@@ -85,6 +97,7 @@ struct CorePlan {
     metadata: MetadataHandle,
     groups: GroupHandle,
     push_board: PushBoard,
+    audit: Option<SyncSender<AuditEvent>>,
     push: PortEnd,
     mesh: MeshPlan,
     metrics: CoreMetrics,
@@ -120,6 +133,7 @@ impl Cores {
                 metadata: plan.metadata.clone(),
                 groups: plan.groups.clone(),
                 push_board: plan.push.clone(),
+                audit: plan.audit.clone(),
                 push: push_end,
                 mesh: mesh.clone(),
                 metrics: metrics.clone(),
@@ -234,8 +248,21 @@ fn spawn(cpu: usize, core: CorePlan) -> Result<ExecutorJoinHandle<()>, String> {
 
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
-    let CorePlan { socket, shard, gateway, metadata, groups, push_board, push, mesh, metrics, commands, stop, events } =
-        core;
+    let CorePlan {
+        socket,
+        shard,
+        gateway,
+        metadata,
+        groups,
+        push_board,
+        audit,
+        push,
+        mesh,
+        metrics,
+        commands,
+        stop,
+        events,
+    } = core;
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
     drop(events.try_send(CoreEvent::Running));
@@ -262,6 +289,7 @@ async fn run(core: CorePlan) {
         shards,
         metadata,
         groups,
+        audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
         authenticator: Rc::new(Authenticator::new(gateway.auth)),
         config: Rc::new(gateway),
         metrics: metrics.gateway,

@@ -7,6 +7,8 @@
 mod addresses;
 pub mod args;
 mod assignments;
+mod audit;
+pub mod bootstrap;
 pub mod config;
 pub mod control;
 mod cores;
@@ -50,6 +52,7 @@ pub use addresses::Addresses;
 pub use cores::CoreError;
 
 use assignments::Placement;
+use audit::AuditWriter;
 use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
@@ -66,6 +69,7 @@ pub struct Node {
     assignments: JoinHandle<()>,
     push: PushService,
     metrics: Option<JoinHandle<()>>,
+    audit: Option<AuditWriter>,
     addresses: Addresses,
     _lock: DataDirectoryLock,
 }
@@ -94,6 +98,13 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("{0}")]
     Push(#[from] TrustError),
+    #[error(
+        "clients have to prove who they are, and there is no key: make one with `pubsub-node --bootstrap-key` and this \
+         configuration, or let everyone in who can reach the node with `auth: none` (PUBSUB_AUTH=none)"
+    )]
+    NoKeys,
+    #[error("the audit log can't be begun: {0}")]
+    Audit(io::Error),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
 }
@@ -122,7 +133,8 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) => ExitCode::Configuration,
+            Self::Push(_) | Self::NoKeys => ExitCode::Configuration,
+            Self::Audit(_) => ExitCode::DataDirectory,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -153,13 +165,19 @@ impl Node {
             address: data_address.to_string(),
         };
         let (metadata_handle, updates, metadata) = raft::start(metadata_config).await?;
+        if config.asks_for_keys() && !metadata_handle.state().access().has_keys() {
+            return Err(StartError::NoKeys);
+        }
+        let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
+        let (audit, audit_queue) = audit.unzip();
         let metadata = Arc::new(metadata);
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
         let gateway = settings::gateway_config(config, shard_count);
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
         let (groups, push) = (metadata.groups(), board.clone());
-        let plan = CoresPlan { sockets, shard, gateway, metadata: metadata_handle.clone(), groups, push };
+        let plan =
+            CoresPlan { sockets, shard, gateway, metadata: metadata_handle.clone(), groups, push, audit: audit_queue };
         let cores = Cores::start(plan, &cpus).await?;
 
         let counters = Arc::new(PushCounters::default());
@@ -189,7 +207,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, metrics, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, metrics, audit, addresses, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -219,6 +237,9 @@ impl Node {
         self.assignments.abort();
         self.cores.stop().await?;
         tracing::debug!("all shards have ended");
+        if let Some(audit) = self.audit {
+            audit.finish();
+        }
         if let Some(metrics) = self.metrics {
             metrics.abort();
         }

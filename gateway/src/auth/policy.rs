@@ -183,6 +183,21 @@ impl Verb {
         }
     }
 
+    /// Its name in the audit log.
+    #[must_use]
+    pub const fn audited_as(self) -> &'static str {
+        match self {
+            Self::Publish => "websocket_publish",
+            Self::SubscribeSubscription | Self::SubscribeTopic => "websocket_subscribe",
+            Self::Ack => "websocket_ack",
+            Self::Nack => "websocket_nack",
+            Self::Extend => "websocket_extend",
+            Self::Credit => "websocket_credit",
+            Self::Unsubscribe => "websocket_unsubscribe",
+            Self::Ping => "websocket_ping",
+        }
+    }
+
     const fn label(self) -> &'static str {
         match self {
             Self::Publish => "publish",

@@ -20,6 +20,7 @@ pub struct Response {
     body: Vec<u8>,
     close: bool,
     failure: Option<Code>,
+    subject: Option<String>,
 }
 
 /// What the connection adds to a response when it is written.
@@ -41,7 +42,15 @@ impl Response {
     /// An answer without a body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: None, headers: Vec::new(), body: Vec::new(), close: false, failure: None }
+        Self {
+            status,
+            content_type: None,
+            headers: Vec::new(),
+            body: Vec::new(),
+            close: false,
+            failure: None,
+            subject: None,
+        }
     }
 
     /// An answer with a body of that media type.
@@ -81,6 +90,19 @@ impl Response {
     #[must_use]
     pub fn failure(&self) -> Option<Code> {
         self.failure
+    }
+
+    /// Notes what it is about where the path does not say, for the audit log; the bytes stay the same.
+    #[must_use]
+    pub fn concerning(mut self, subject: String) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// What it is about, where the path does not say.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
     }
 
     /// The status code.

@@ -5,16 +5,12 @@ use gateway_api::{
     access::{CreatedKey, KeyRequest, SecretText},
     decode::decode,
 };
-use raft::{
-    limits::KEY_ID_LENGTH,
-    metadata::{ApiKey, Command},
-};
-use ring::rand::{SecureRandom, SystemRandom};
+use raft::metadata::{ApiKey, Command};
 use shard_core::model::Timestamp;
 
 use super::{access_json, created_at, json, outcomes};
 use crate::{
-    auth::secret_key::NewKey,
+    auth,
     call::Call,
     context::Context,
     error::{self, Failure},
@@ -36,7 +32,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     if expires_at.is_some_and(|end| end <= created_at) {
         return Err(error::invalid("expires_at", "that time has passed"));
     }
-    let new = new_key()?;
+    let new = auth::draw_key().ok_or_else(|| error::of_code(Code::Internal, "the system gives no random bytes"))?;
     let key = ApiKey { id: new.id.clone(), principal, hash: new.hash, created_at, expires_at };
     let body = CreatedKey {
         key_id: new.id.as_str().to_owned(),
@@ -46,12 +42,8 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         expires_at: expires_at.map(access_json::time),
     };
     outcomes::propose(context, Command::CreateKey { key, principal: config }).await?;
-    Ok(json(201, &body)?.with_header("cache-control", "no-store"))
-}
-
-/// A key of the system's random bytes.
-fn new_key() -> Result<NewKey, Failure> {
-    let mut bytes = [0; KEY_ID_LENGTH + 32];
-    let drawn = SystemRandom::new().fill(&mut bytes).ok().and_then(|()| NewKey::of_random(&bytes));
-    drawn.ok_or_else(|| error::of_code(Code::Internal, "the system gives no random bytes"))
+    let subject = format!("{} of {}", body.key_id, body.principal);
+    let location = format!("/v1/keys/{}", body.key_id);
+    let answer = json(201, &body)?.with_header("cache-control", "no-store").with_header("location", location);
+    Ok(answer.concerning(subject))
 }

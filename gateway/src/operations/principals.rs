@@ -29,12 +29,13 @@ pub(super) async fn put(context: &Context, call: Call<'_>) -> Result<Response, F
     let config = access_json::config(&settings.grants, &settings.limits)?;
     let expected_revision = expected_revision(context, call)?;
     let command = Command::PutPrincipal { name, config, expected_revision, at: created_at() };
+    let subject = format!("{} {}", call.route.name, serde_json::to_string(&settings).unwrap_or_default());
     let outcome = outcomes::propose(context, command).await?;
     if let Outcome::PrincipalCreated(principal) = outcome {
-        return answer(&principal, 201);
+        return Ok(answer(&principal, 201)?.concerning(subject));
     }
     if let Outcome::PrincipalUnchanged(principal) | Outcome::PrincipalUpdated(principal) = outcome {
-        return answer(&principal, 200);
+        return Ok(answer(&principal, 200)?.concerning(subject));
     }
     Err(outcomes::unexpected(&outcome))
 }

@@ -36,10 +36,12 @@ use super::{
     codec::{CodecError, Incoming},
 };
 use crate::{
+    audit::Source,
     auth::Caller,
     byte_budget::{ByteBudget, Reservation},
     client::Client,
     context::Context,
+    http::request_id::RequestId,
     limits,
     operations::deadline,
 };
@@ -50,7 +52,7 @@ type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 /// Speaks `pubsub.v1.json` on a connection that has just been upgraded, until it ends.
 pub(crate) async fn run(context: Context, connection: Upgraded) {
     let Upgraded { socket, leftover, request_id, client, caller, bodies } = connection;
-    let opened_by = (client, caller);
+    let opened_by = (request_id, client, caller);
     let context = Rc::new(context);
     let transport = Transport::new(socket, context.config.body_bytes_max, &leftover);
     drop(leftover);
@@ -64,6 +66,8 @@ pub(crate) async fn run(context: Context, connection: Upgraded) {
 struct Session {
     context: Rc<Context>,
     client: Client,
+    /// The request that opened it.
+    request_id: RequestId,
     transport: Transport,
     /// Answers on their way: each ends as a frame, if the client wants one.
     work: FuturesUnordered<Local<Option<Vec<u8>>>>,
@@ -104,7 +108,12 @@ enum Close {
 }
 
 impl Session {
-    fn new(context: Rc<Context>, transport: Transport, (client, caller): (Client, Caller), bodies: ByteBudget) -> Self {
+    fn new(
+        context: Rc<Context>,
+        transport: Transport,
+        (request_id, client, caller): (RequestId, Client, Caller),
+        bodies: ByteBudget,
+    ) -> Self {
         let shutdown = context.shutdown.clone();
         let pulse = Pulse::new(context.config.ping_interval, &caller);
         Self {
@@ -114,6 +123,7 @@ impl Session {
             keepalive: Keepalive::default(),
             guard: Guard::new(caller),
             client,
+            request_id,
             tick: Timer::new(pulse.every()),
             pulse,
             arriving: bodies.reservation(),
@@ -218,12 +228,19 @@ impl Session {
     /// Ends the session once what opened it counts no more, or may not read any longer what it reads.
     fn look(&mut self) -> Option<Close> {
         let state = self.context.metadata.state();
-        match self.guard.look(&state) {
-            Ok(false) => None,
-            Ok(true) if self.feeds.names().all(|name| self.guard.check(name.verb(), &state).is_ok()) => None,
-            Ok(true) => Some(Close::With(1008, "it may no longer be read what is read over this connection")),
-            Err(_) => Some(Close::With(1008, "the key that opened this connection is not valid any more")),
-        }
+        let reason = match self.guard.look(&state) {
+            Ok(false) => return None,
+            Ok(true) if self.feeds.names().all(|name| self.guard.check(name.verb(), &state).is_ok()) => return None,
+            Ok(true) => "it may no longer be read what is read over this connection",
+            Err(_) => "the key that opened this connection is not valid any more",
+        };
+        self.context.audit.revoked(&self.source(), reason);
+        Some(Close::With(1008, reason))
+    }
+
+    /// Where what is asked over this connection comes from.
+    fn source(&self) -> Source<'_> {
+        Source { request: self.request_id, caller: self.guard.caller(), from: self.client.address }
     }
 
     /// Accounts for what is held of the next message.

@@ -115,12 +115,13 @@ impl SettingValue for Vec<String> {
 
 impl SettingValue for Auth {
     fn read(raw: &Raw) -> Result<Self, String> {
-        one_of(raw, &[("loopback", Self::Loopback), ("none", Self::None)])
+        one_of(raw, &[("loopback", Self::Loopback), ("none", Self::None), ("required", Self::Required)])
     }
     fn show(&self) -> Yaml {
         Yaml::from(match self {
             Self::Loopback => "loopback",
             Self::None => "none",
+            Self::Required => "required",
         })
     }
 }
@@ -184,7 +185,7 @@ macro_rules! number_settings {
         }
     )*};
 }
-number_settings!(u16, u64, usize);
+number_settings!(u16, u32, u64, usize);
 
 fn parse<T: FromStr>(raw: &Raw, expected: &str) -> Result<T, String> {
     let text = raw.as_scalar()?;

@@ -12,6 +12,7 @@ mod harness;
 mod http;
 mod volatile_disk;
 
+mod access;
 mod bad_input;
 mod binary_payloads;
 mod both_cores;

@@ -37,8 +37,11 @@ impl Session {
     }
 
     fn handle_frame(&mut self, frame: ClientFrame<'_>, bytes: usize) -> Result<(), Failure> {
-        let admitted = self.guard.check(Verb::of(&frame), &self.context.metadata.state());
-        admitted.map_err(|denied| error::of_denied(&denied))?;
+        let (verb, name) = Verb::of(&frame);
+        if let Err(denied) = self.guard.check((verb, name), &self.context.metadata.state()) {
+            self.context.audit.refusal(&self.source(), (verb.audited_as(), name), &denied);
+            return Err(error::of_denied(&denied));
+        }
         match frame {
             ClientFrame::Publish(publish) => self.publish(&publish, bytes),
             ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe),

@@ -142,7 +142,7 @@ mod tests {
             .unwrap();
         assert!(state.access().key("key000000001").is_none() && state.access().key("key000000002").is_some());
         state.apply(Command::DeleteKey { id: KeyId::new("key000000002").unwrap() }).unwrap();
-        assert!(!state.access().has_live_key(time(0)));
+        assert!(!state.access().has_keys());
     }
 
     #[test]

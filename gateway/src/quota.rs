@@ -1,0 +1,3 @@
+//! How much each principal may use.
+
+pub mod rate;
