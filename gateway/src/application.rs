@@ -8,6 +8,7 @@ use crate::{
     config::GatewayConfig,
     http::{refusal::Refusal, request_id::RequestId, response::Response, router::RouteError},
     metrics::GatewayMetrics,
+    quota::usage::Hold,
     shutdown::Shutdown,
     websocket::{Upgraded, handshake::HandshakeError},
 };
@@ -27,7 +28,7 @@ pub trait Application: 'static {
     ///
     /// # Errors
     /// They may not.
-    fn admit(&self, call: &Call<'_>) -> Result<Caller, Response>;
+    fn admit(&self, call: &Call<'_>) -> Result<Admitted, Response>;
 
     /// Answers one request. Dropped only when the connection is given up.
     fn handle(&self, call: Call<'_>) -> impl Future<Output = Response>;
@@ -37,6 +38,15 @@ pub trait Application: 'static {
 
     /// The answer to a request that was not given to [`Application::handle`].
     fn fault(&self, fault: &Fault, request: RequestId) -> Response;
+}
+
+/// Who may open a connection that stays.
+#[derive(Debug, Default)]
+pub struct Admitted {
+    /// Who it is.
+    pub caller: Caller,
+    /// Counts the connection as theirs, if they may have only so many.
+    pub hold: Option<Hold>,
 }
 
 /// What keeps a request from its operation.

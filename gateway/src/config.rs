@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use raft::metadata::PrincipalLimits;
+
 use crate::{auth::AuthMode, limits, push::PushPolicy};
 
 /// The settings of the gateway on every core; [`GatewayConfig::default`] is what a node runs with when told nothing.
@@ -11,6 +13,8 @@ pub struct GatewayConfig {
     pub node_id: u64,
     /// Whether keys are asked for.
     pub auth: AuthMode,
+    /// How much a principal may use of which nothing is said.
+    pub limits: PrincipalLimits,
     /// The largest request head, in bytes.
     pub request_head_bytes_max: usize,
     /// The largest request body and WebSocket message, in bytes.
@@ -42,6 +46,7 @@ impl Default for GatewayConfig {
         Self {
             node_id: 1,
             auth: AuthMode::Open,
+            limits: PrincipalLimits::default(),
             request_head_bytes_max: limits::REQUEST_HEAD_BYTES_MAX,
             body_bytes_max: limits::BODY_BYTES_MAX,
             bodies_bytes_max: limits::BODIES_BYTES_MAX,

@@ -7,8 +7,7 @@ use std::rc::Rc;
 
 use self::wire::{Wire, shrink_idle};
 use crate::{
-    application::{Application, Fault},
-    auth::Caller,
+    application::{Admitted, Application, Fault},
     byte_budget::Reservation,
     client::Client,
     http::{
@@ -42,7 +41,7 @@ struct Connection<A> {
     client: Client,
     body_reservation: Reservation,
     /// Who opened the WebSocket that follows.
-    caller: Caller,
+    admitted: Admitted,
     /// What the last read waited for.
     awaited: Option<Need>,
 }
@@ -82,7 +81,7 @@ impl<A: Application> Connection<A> {
             request: Request::default(),
             client,
             body_reservation,
-            caller: Caller::Nobody,
+            admitted: Admitted::default(),
             awaited: None,
         }
     }
@@ -92,8 +91,8 @@ impl<A: Application> Connection<A> {
             Ok(Next::WebSocket) => {
                 let Wire { socket, parser, .. } = self.wire;
                 let (leftover, bodies) = (parser.into_unread(), self.state.bodies.clone());
-                let (client, caller) = (self.client, self.caller);
-                return Some(Upgraded { socket, leftover, request_id: self.request.id, client, caller, bodies });
+                let (client, admitted) = (self.client, self.admitted);
+                return Some(Upgraded { socket, leftover, request_id: self.request.id, client, admitted, bodies });
             }
             Ok(Next::Request | Next::Close) if self.wire.parser.unread_bytes() > 0 => self.wire.linger().await,
             Ok(Next::Request | Next::Close) | Err(End::Quiet) => Ok(()),

@@ -6,9 +6,9 @@ use raft::{GroupHandle, MetadataHandle};
 use shard::ShardHandle;
 
 use crate::{
-    application::{Application, Fault},
+    application::{Admitted, Application, Fault},
     audit::AuditLog,
-    auth::{Authenticator, Caller},
+    auth::Authenticator,
     call::Call,
     config::GatewayConfig,
     core_state::CoreState,
@@ -17,6 +17,7 @@ use crate::{
     metrics::GatewayMetrics,
     operations,
     push::PushBoard,
+    quota,
     shutdown::Shutdown,
     websocket::{Upgraded, session},
 };
@@ -59,8 +60,12 @@ impl Application for Context {
         &self.shutdown
     }
 
-    fn admit(&self, call: &Call<'_>) -> Result<Caller, Response> {
-        operations::admitted(self, call)
+    fn admit(&self, call: &Call<'_>) -> Result<Admitted, Response> {
+        let caller = operations::admitted(self, call)?;
+        match quota::connect(self, &caller) {
+            Ok(hold) => Ok(Admitted { caller, hold }),
+            Err(failure) => Err(error::answer(failure.into_problem(), call.request.id())),
+        }
     }
 
     async fn handle(&self, call: Call<'_>) -> Response {

@@ -54,7 +54,13 @@ pub fn answer(mut problem: Problem, request: RequestId) -> Response {
     request.as_str().clone_into(&mut problem.instance);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let answer = Response::new(problem.status, PROBLEM_CONTENT_TYPE, body).failing(problem.code);
-    if matches!(problem.status, 429 | 503) { answer.with_header("retry-after", RETRY_AFTER_SECONDS) } else { answer }
+    if !matches!(problem.status, 429 | 503) {
+        return answer;
+    }
+    match problem.retry_after_ms {
+        Some(millis) => answer.with_header("retry-after", millis.div_ceil(1_000).max(1).to_string()),
+        None => answer.with_header("retry-after", RETRY_AFTER_SECONDS),
+    }
 }
 
 /// The answer to bytes that were not taken as a request; the connection closes behind it.

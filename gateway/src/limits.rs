@@ -71,6 +71,8 @@ pub const AUDIT_REFUSALS_PER_SECOND: u64 = 1;
 pub const AUDIT_REFUSALS_AT_ONCE: u64 = 20;
 /// How much of a name that was refused is written.
 pub const AUDIT_NAME_CHARS_MAX: usize = 250;
+/// How many principals' usage is remembered before that of those who are not here is forgotten.
+pub const USAGES_MAX: usize = 20_000;
 /// How many credentials a core remembers as good; then it begins anew.
 pub const VERIFIED_CREDENTIALS_MAX: usize = 4_096;
 /// How long a ticket opens a connection.

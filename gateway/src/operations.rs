@@ -72,6 +72,7 @@ use crate::{
     core_state,
     error::{self, Failure},
     http::{response::Response, router::Route},
+    quota,
 };
 
 /// Answers one request; a WebSocket is opened by the connection itself.
@@ -81,13 +82,14 @@ pub async fn handle(context: &Context, call: Call<'_>) -> Response {
         Err(refused) => return refused,
     };
     let call = Call { caller: &caller, ..call };
-    let answered = match check_coding(&call) {
-        Ok(()) => dispatch(context, call).await,
+    let sent = call.request.size();
+    let answered = match quota::begin(context, &caller, sent).and_then(|held| check_coding(&call).map(|()| held)) {
+        Ok(_held) => dispatch(context, call).await,
         Err(failure) => Err(failure),
     };
     let response = answered.unwrap_or_else(|problem| error::answer(problem.into_problem(), call.request.id()));
     context.audit.answered(&call, &response);
-    response
+    quota::told(context, &caller, response)
 }
 
 /// Who sends a request, if they may; else the answer, which is written down.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::server::{BearerKey, Server};
 use crate::template::PayloadEncoding;
 use crate::workload::{ConsumePlan, ConsumeProtocol, Kind, PublishPlan, PublishProtocol, Workload};
-use gateway_api::client::Endpoint;
 
 /// Load-tests a `PubSubRing` broker, with latency percentiles that can be believed.
 ///
@@ -125,7 +125,10 @@ pub struct CeilingCommand {
 pub struct CommonArgs {
     /// The broker; nothing else is connected to.
     #[arg(long, env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081")]
-    pub server: Endpoint,
+    pub server: Server,
+    /// The key that the broker knows us by.
+    #[arg(id = "api_key", long = "key", env = "PUBSUB_KEY", hide_env_values = true)]
+    pub key: Option<BearerKey>,
     /// Topic; created if missing.
     #[arg(long, default_value = "loadtest")]
     pub topic: String,
@@ -352,6 +355,14 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         "s" => Ok(Duration::from_secs(number)),
         "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
         unit => Err(format!("`{unit}` is not a unit of time: use ms, s or m")),
+    }
+}
+
+impl CommonArgs {
+    /// The broker, with the key that it knows us by.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        self.server.clone().with_key(self.key.clone())
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use gateway_api::client::Endpoint;
 use loadtest::args::{Args, Command, Output, OutputArgs};
 use loadtest::machine::Machine;
 use loadtest::progress::{Bar, Progress, Silent};
 use loadtest::report::{Origin, Report, json, text};
+use loadtest::server::{Server, without_key};
 use loadtest::workload::Workload;
 use loadtest::{responder, run};
 
@@ -22,17 +22,17 @@ const UNSOUND: u8 = 3;
 fn main() -> ExitCode {
     let args = Args::parse();
     let (server, workload, output) = match &args.command {
-        Command::Publish(command) => (Some(&command.common.server), command.workload(), &command.common.output),
-        Command::Consume(command) => (Some(&command.common.server), command.workload(), &command.common.output),
-        Command::EndToEnd(command) => (Some(&command.common.server), command.workload(), &command.common.output),
-        Command::Read(command) => (Some(&command.common.server), command.workload(), &command.common.output),
+        Command::Publish(command) => (Some(command.common.server()), command.workload(), &command.common.output),
+        Command::Consume(command) => (Some(command.common.server()), command.workload(), &command.common.output),
+        Command::EndToEnd(command) => (Some(command.common.server()), command.workload(), &command.common.output),
+        Command::Read(command) => (Some(command.common.server()), command.workload(), &command.common.output),
         Command::Ceiling(command) => (None, command.workload(), &command.output),
     };
     if let Err(error) = workload.check() {
         let _ = writeln!(io::stderr(), "error: {error}");
         return ExitCode::from(USAGE);
     }
-    match perform(server, &workload, output) {
+    match perform(server.as_ref(), &workload, output) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(UNSOUND),
         Err(error) => {
@@ -43,9 +43,9 @@ fn main() -> ExitCode {
 }
 
 /// Runs and reports; whether the result is sound.
-fn perform(server: Option<&Endpoint>, workload: &Workload, output: &OutputArgs) -> anyhow::Result<bool> {
+fn perform(server: Option<&Server>, workload: &Workload, output: &OutputArgs) -> anyhow::Result<bool> {
     let origin = Origin {
-        command: std::env::args().collect(),
+        command: without_key(std::env::args()),
         started_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?,
         machine: Machine::this(),
     };

@@ -1,6 +1,7 @@
 //! The node's configuration: what each section holds. How it is read is in the modules below.
 
 mod audit;
+mod limits;
 pub mod load;
 mod print;
 mod push;
@@ -17,6 +18,7 @@ use std::{
 };
 
 pub use audit::AuditSection;
+pub use limits::LimitsSection;
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
 pub use push::PushSection;
@@ -41,6 +43,8 @@ pub struct Config {
     pub push: PushSection,
     /// The metrics port.
     pub metrics: MetricsConfig,
+    /// How much a principal may use of which nothing is said.
+    pub limits: LimitsSection,
     /// What is written down of who did what.
     pub audit: AuditSection,
     /// What is logged.

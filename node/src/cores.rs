@@ -15,6 +15,7 @@ use gateway::{
     core_state::CoreState,
     metrics::GatewayMetrics,
     push::PushBoard,
+    quota::usage::Usages,
     server,
     shutdown::Shutdown,
 };
@@ -54,6 +55,8 @@ pub(crate) struct CoresPlan {
     pub(crate) push: PushBoard,
     /// Where events of the audit log go, if anywhere.
     pub(crate) audit: Option<SyncSender<AuditEvent>>,
+    /// What the principals use of all cores together.
+    pub(crate) usages: Arc<Usages>,
 }
 
 /// Why the cores did not start, or that one ended before it was told to.
@@ -98,6 +101,7 @@ struct CorePlan {
     groups: GroupHandle,
     push_board: PushBoard,
     audit: Option<SyncSender<AuditEvent>>,
+    usages: Arc<Usages>,
     push: PortEnd,
     mesh: MeshPlan,
     metrics: CoreMetrics,
@@ -134,6 +138,7 @@ impl Cores {
                 groups: plan.groups.clone(),
                 push_board: plan.push.clone(),
                 audit: plan.audit.clone(),
+                usages: Arc::clone(&plan.usages),
                 push: push_end,
                 mesh: mesh.clone(),
                 metrics: metrics.clone(),
@@ -256,6 +261,7 @@ async fn run(core: CorePlan) {
         groups,
         push_board,
         audit,
+        usages,
         push,
         mesh,
         metrics,
@@ -290,7 +296,7 @@ async fn run(core: CorePlan) {
         metadata,
         groups,
         audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
-        authenticator: Rc::new(Authenticator::new(gateway.auth)),
+        authenticator: Rc::new(Authenticator::new(gateway.auth).with_usages(usages)),
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),

@@ -176,8 +176,16 @@ impl Node {
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
         let (groups, push) = (metadata.groups(), board.clone());
-        let plan =
-            CoresPlan { sockets, shard, gateway, metadata: metadata_handle.clone(), groups, push, audit: audit_queue };
+        let plan = CoresPlan {
+            sockets,
+            shard,
+            gateway,
+            metadata: metadata_handle.clone(),
+            groups,
+            push,
+            audit: audit_queue,
+            usages: Arc::default(),
+        };
         let cores = Cores::start(plan, &cpus).await?;
 
         let counters = Arc::new(PushCounters::default());

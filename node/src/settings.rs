@@ -101,6 +101,7 @@ pub(crate) fn gateway_config(config: &Config, shard_count: usize) -> GatewayConf
     let auth = if config.asks_for_keys() { AuthMode::Required } else { AuthMode::Open };
     GatewayConfig {
         auth,
+        limits: config.limits.of_everyone(),
         request_head_bytes_max: server.head_bytes_max,
         body_bytes_max: server.body_bytes_max,
         bodies_bytes_max: share(server.bodies_bytes_max, shard_count).max(server.body_bytes_max),

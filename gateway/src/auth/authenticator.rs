@@ -12,7 +12,7 @@ use super::{
     secret_key::PresentedKey,
     ticket::{Ticket, TicketSeal},
 };
-use crate::limits;
+use crate::{limits, quota::usage::Usages};
 
 /// Whether keys are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub trait TokenVerifier: fmt::Debug + Send + Sync {
 pub struct Authenticator {
     mode: AuthMode,
     tokens: Option<Arc<dyn TokenVerifier>>,
+    usages: Arc<Usages>,
     verified: RefCell<Verified>,
 }
 
@@ -62,6 +63,13 @@ impl Authenticator {
         self
     }
 
+    /// The same, that counts what principals use together with others.
+    #[must_use]
+    pub fn with_usages(mut self, usages: Arc<Usages>) -> Self {
+        self.usages = usages;
+        self
+    }
+
     /// Whether keys are asked for.
     #[must_use]
     pub const fn mode(&self) -> AuthMode {
@@ -80,10 +88,10 @@ impl Authenticator {
     ) -> Result<Arc<Identity>, Unproved> {
         match *credential {
             Credential::Bearer(text) => self.of_bearer(state.access(), text, now),
-            Credential::Ticket(text) => of_ticket(state, text, now),
+            Credential::Ticket(text) => self.of_ticket(state, text, now),
             Credential::Certificate(name) => {
                 let name = PrincipalName::new(name).map_err(|_| Unproved::Invalid)?;
-                Ok(Arc::new(identity(state.access(), name, Proof::Bearer, None)))
+                Ok(Arc::new(self.identity(state.access(), name, (Proof::Bearer, None))))
             }
         }
     }
@@ -110,31 +118,41 @@ impl Authenticator {
     fn verify(&self, access: &Access, text: &str, now: Timestamp) -> Result<Identity, Unproved> {
         if PresentedKey::is_meant(text) {
             let key = PresentedKey::parse(text).ok_or(Unproved::Invalid)?.proves(access).ok_or(Unproved::Invalid)?;
-            return of_key(access, key, now);
+            return self.of_key(access, key, now);
         }
         let tokens = self.tokens.as_ref().ok_or(Unproved::Invalid)?;
         let (name, expires_at) = tokens.verify(text, now)?;
-        Ok(identity(access, name, Proof::Bearer, Some(expires_at)))
+        Ok(self.identity(access, name, (Proof::Bearer, Some(expires_at))))
     }
-}
 
-fn of_key(access: &Access, key: &ApiKey, now: Timestamp) -> Result<Identity, Unproved> {
-    if !key.is_live(now) {
-        return Err(Unproved::Expired);
+    fn of_key(&self, access: &Access, key: &ApiKey, now: Timestamp) -> Result<Identity, Unproved> {
+        if !key.is_live(now) {
+            return Err(Unproved::Expired);
+        }
+        Ok(self.identity(access, key.principal.clone(), (Proof::Key(key.id.clone()), key.expires_at)))
     }
-    Ok(identity(access, key.principal.clone(), Proof::Key(key.id.clone()), key.expires_at))
-}
 
-fn of_ticket(state: &ClusterState, text: &str, now: Timestamp) -> Result<Arc<Identity>, Unproved> {
-    let ticket = TicketSeal::new(state.ack_key()).open(text).ok_or(Unproved::Invalid)?;
-    if ticket.expires_at <= now {
-        return Err(Unproved::Expired);
+    fn of_ticket(&self, state: &ClusterState, text: &str, now: Timestamp) -> Result<Arc<Identity>, Unproved> {
+        let ticket = TicketSeal::new(state.ack_key()).open(text).ok_or(Unproved::Invalid)?;
+        if ticket.expires_at <= now {
+            return Err(Unproved::Expired);
+        }
+        let access = state.access();
+        let proof = ticket.key.map_or(Proof::Bearer, Proof::Key);
+        let there = self.identity(access, ticket.principal, (proof, ticket.session_ends));
+        // The key may have been deleted since.
+        Caller::Known(Arc::new(there)).renewed(access, now)?.identity().cloned().ok_or(Unproved::Invalid)
     }
-    let access = state.access();
-    let proof = ticket.key.map_or(Proof::Bearer, Proof::Key);
-    let there = Caller::Known(Arc::new(identity(access, ticket.principal, proof, ticket.session_ends)));
-    // The key may have been deleted since.
-    there.renewed(access, now)?.identity().cloned().ok_or(Unproved::Invalid)
+
+    fn identity(
+        &self,
+        access: &Access,
+        name: PrincipalName,
+        (proof, expires_at): (Proof, Option<Timestamp>),
+    ) -> Identity {
+        let usage = self.usages.of(&name);
+        Identity { principal: access.principal(name.as_str()).cloned(), name, proof, expires_at, usage }
+    }
 }
 
 /// A ticket in the caller's name; nobody without a name gets one.
@@ -154,10 +172,6 @@ fn key_of(identity: &Identity) -> Option<&KeyId> {
         Proof::Key(id) => Some(id),
         Proof::Bearer => None,
     }
-}
-
-fn identity(access: &Access, name: PrincipalName, proof: Proof, expires_at: Option<Timestamp>) -> Identity {
-    Identity { principal: access.principal(name.as_str()).cloned(), name, proof, expires_at }
 }
 
 #[cfg(test)]

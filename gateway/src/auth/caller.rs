@@ -5,6 +5,8 @@ use std::sync::Arc;
 use raft::metadata::{Access, Action, Grant, KeyId, Principal, PrincipalName, Resource};
 use shard_core::model::Timestamp;
 
+use crate::quota::usage::Usage;
+
 /// Who asks.
 #[derive(Clone, Debug, Default)]
 pub enum Caller {
@@ -28,6 +30,8 @@ pub struct Identity {
     pub proof: Proof,
     /// When the proof ends.
     pub expires_at: Option<Timestamp>,
+    /// What it uses of this node.
+    pub usage: Arc<Usage>,
 }
 
 /// What proves a principal.

@@ -114,7 +114,13 @@ mod tests {
         let config = PrincipalConfig { grants, ..PrincipalConfig::default() };
         let created_at = Timestamp::default();
         let principal = Some(Arc::new(Principal { name: name.clone(), config, revision: 1, created_at }));
-        Caller::Known(Arc::new(Identity { name, principal, proof: Proof::Bearer, expires_at: None }))
+        Caller::Known(Arc::new(Identity {
+            name,
+            principal,
+            proof: Proof::Bearer,
+            expires_at: None,
+            usage: Arc::default(),
+        }))
     }
 
     fn topics(pattern: &str, action: Action) -> Grant {

@@ -4,7 +4,7 @@ use futures_lite::future::poll_once;
 
 use super::{Connection, Next, wire::Wire};
 use crate::{
-    application::{Application, Fault},
+    application::{Admitted, Application, Fault},
     auth::Caller,
     call::Call,
     client::Client,
@@ -72,7 +72,7 @@ impl<A: Application> Connection<A> {
         let (request, client) = (&self.request, &self.client);
         let call = Call { route, request, peer: &peer, client, caller: &Caller::Nobody };
         match self.state.application.admit(&call) {
-            Ok(caller) => self.caller = caller,
+            Ok(admitted) => self.admitted = admitted,
             Err(response) => {
                 self.push_answer(Some(Route::WebSocket), &response).await?;
                 return Ok(self.next_after(&response));
@@ -84,6 +84,7 @@ impl<A: Application> Connection<A> {
                 Ok(Next::WebSocket)
             }
             Err(error) => {
+                self.admitted = Admitted::default();
                 let response = self.state.application.fault(&Fault::Handshake(error), self.request.id);
                 self.push_answer(Some(Route::WebSocket), &response).await?;
                 Ok(self.next_after(&response))

@@ -88,6 +88,12 @@ impl Request {
         self.bytes.get(self.head_bytes..).unwrap_or_default()
     }
 
+    /// How many bytes head and body have.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The id its answer carries.
     #[must_use]
     pub fn id(&self) -> RequestId {

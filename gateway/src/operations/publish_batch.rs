@@ -11,6 +11,7 @@ use crate::{
     error::{self, Failure},
     http::response::Response,
     publish_decode::{decode_request, plan_encoded},
+    quota,
 };
 
 /// The media type of a batch as it is stored (`docs/formats.md`).
@@ -38,6 +39,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     };
     let plan = plan.map_err(error::of_publish_refused)?;
     let count = plan.messages().len();
+    quota::publish(context, call.caller, plan.messages().len())?;
     let report = publish::publish(context, topic, plan).await;
     if let Some(problem) = report.failure() {
         return Err(problem.into());

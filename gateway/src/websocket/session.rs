@@ -36,6 +36,7 @@ use super::{
     codec::{CodecError, Incoming},
 };
 use crate::{
+    application::Admitted,
     audit::Source,
     auth::Caller,
     byte_budget::{ByteBudget, Reservation},
@@ -51,7 +52,8 @@ type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Speaks `pubsub.v1.json` on a connection that has just been upgraded, until it ends.
 pub(crate) async fn run(context: Context, connection: Upgraded) {
-    let Upgraded { socket, leftover, request_id, client, caller, bodies } = connection;
+    let Upgraded { socket, leftover, request_id, client, admitted, bodies } = connection;
+    let Admitted { caller, hold: _hold } = admitted;
     let opened_by = (request_id, client, caller);
     let context = Rc::new(context);
     let transport = Transport::new(socket, context.config.body_bytes_max, &leftover);

@@ -10,8 +10,7 @@ use std::{
 };
 
 use gateway::{
-    application::{Application, Fault},
-    auth::Caller,
+    application::{Admitted, Application, Fault},
     call::Call,
     config::GatewayConfig,
     http::{request_id::RequestId, response::Response, router::Route},
@@ -155,8 +154,8 @@ impl Application for Echo {
         &self.shutdown
     }
 
-    fn admit(&self, _call: &Call<'_>) -> Result<Caller, Response> {
-        Ok(Caller::Anyone)
+    fn admit(&self, _call: &Call<'_>) -> Result<Admitted, Response> {
+        Ok(Admitted::default())
     }
 
     async fn handle(&self, call: Call<'_>) -> Response {

@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt as _, Interest};
 use tokio::net::TcpStream;
 
 use crate::limits::{ANSWER_BYTES_MAX, CONNECT_TIME_MAX, READ_BYTES};
+use crate::server::Server;
 use crate::targets::TargetError;
-use gateway_api::client::Endpoint;
 
 /// One connection's socket and buffers.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Wire {
     /// # Errors
     ///
     /// When no connection is made within `CONNECT_TIME_MAX`.
-    pub async fn connect(server: &Endpoint) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server) -> Result<Self, TargetError> {
         let failed = |source| TargetError::Connect { authority: server.authority(), source };
         let connecting = TcpStream::connect(server.authority());
         let stream = match tokio::time::timeout(CONNECT_TIME_MAX, connecting).await {

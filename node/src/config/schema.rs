@@ -329,6 +329,48 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.metrics.port.show(),
     },
     Setting {
+        key: "limits.messages_per_s",
+        purpose: "messages published in a second, of each principal that has no such limit of its own; 0 is any number",
+        set: |config, raw| assign_within(&mut config.limits.messages_per_s, raw, 0..=1 << 50),
+        get: |config| config.limits.messages_per_s.show(),
+    },
+    Setting {
+        key: "limits.bytes_per_s",
+        purpose: "bytes of requests in a second, of each principal that has no such limit of its own; 0 is any number",
+        set: |config, raw| assign_within(&mut config.limits.bytes_per_s, raw, 0..=1 << 50),
+        get: |config| config.limits.bytes_per_s.show(),
+    },
+    Setting {
+        key: "limits.requests_per_s",
+        purpose: "requests, and frames over WebSocket, in a second, of each principal that has no such limit of its own; 0 is any number",
+        set: |config, raw| assign_within(&mut config.limits.requests_per_s, raw, 0..=1 << 50),
+        get: |config| config.limits.requests_per_s.show(),
+    },
+    Setting {
+        key: "limits.connections",
+        purpose: "WebSockets at a time, of each principal that has no such limit of its own; 0 is any number",
+        set: |config, raw| assign_within(&mut config.limits.connections, raw, 0..=1 << 50),
+        get: |config| config.limits.connections.show(),
+    },
+    Setting {
+        key: "limits.topics",
+        purpose: "topics that it manages, of each principal that has no such limit of its own; 0 is any number",
+        set: |config, raw| assign_within(&mut config.limits.topics, raw, 0..=1 << 50),
+        get: |config| config.limits.topics.show(),
+    },
+    Setting {
+        key: "limits.subscriptions",
+        purpose: "subscriptions that it manages, of each principal that has no such limit of its own; 0 is any number",
+        set: |config, raw| assign_within(&mut config.limits.subscriptions, raw, 0..=1 << 50),
+        get: |config| config.limits.subscriptions.show(),
+    },
+    Setting {
+        key: "limits.in_flight",
+        purpose: "requests under way at a time, of each principal that has no such limit of its own; 0 is any number",
+        set: |config, raw| assign_within(&mut config.limits.in_flight, raw, 0..=1 << 50),
+        get: |config| config.limits.in_flight.show(),
+    },
+    Setting {
         key: "audit.enabled",
         purpose: "whether `audit.log` in the data directory says who did what",
         set: |config, raw| assign(&mut config.audit.enabled, raw),

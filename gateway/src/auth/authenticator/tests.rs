@@ -116,6 +116,7 @@ fn what_is_remembered_has_a_bound() {
         principal: None,
         proof: Proof::Bearer,
         expires_at: None,
+        usage: Arc::default(),
     });
     {
         let mut verified = authenticator.verified.borrow_mut();

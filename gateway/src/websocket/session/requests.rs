@@ -19,6 +19,7 @@ use crate::{
         target,
     },
     publish_decode::plan_messages,
+    quota,
 };
 
 impl Session {
@@ -42,6 +43,7 @@ impl Session {
             self.context.audit.refusal(&self.source(), (verb.audited_as(), name), &denied);
             return Err(error::of_denied(&denied));
         }
+        let _held = quota::begin(&self.context, self.guard.caller(), bytes)?;
         match frame {
             ClientFrame::Publish(publish) => self.publish(&publish, bytes),
             ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe),
@@ -93,6 +95,7 @@ impl Session {
         let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?);
         let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
         let plan = plan.map_err(error::of_publish_refused)?;
+        quota::publish(&self.context, self.guard.caller(), plan.messages().len())?;
         let (context, reference) = (Rc::clone(&self.context), frame.reference);
         self.work.push(Box::pin(async move {
             let report = publish(&context, &topic, plan).await;
