@@ -69,7 +69,7 @@ pub(crate) struct LimitsArgs {
     /// Requests and frames in a second
     #[arg(long, value_name = "NUMBER")]
     requests_per_s: Option<u64>,
-    /// WebSockets at a time
+    /// Connections of WebSocket at a time
     #[arg(long, value_name = "NUMBER")]
     connections: Option<u64>,
     /// Topics within its grants to manage

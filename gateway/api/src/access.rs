@@ -47,7 +47,7 @@ pub struct Limits {
     /// Requests, and frames over WebSocket, in a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_s: Option<u64>,
-    /// WebSockets and streams of events at a time.
+    /// Connections of WebSocket, and streams of events, at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
     /// Topics that its grants to manage cover.

@@ -23,12 +23,12 @@ use crate::{
     harness::{Broker, OTHER_TOPIC, SUBSCRIPTION, TOPIC, with_broker_knowing},
 };
 
-fn required() -> GatewayConfig {
+pub(crate) fn required() -> GatewayConfig {
     GatewayConfig { auth: AuthMode::Required, ..GatewayConfig::default() }
 }
 
 /// A key that is always the same for its number.
-fn new_key(number: u16) -> NewKey {
+pub(crate) fn new_key(number: u16) -> NewKey {
     let [low, high] = number.to_le_bytes();
     // The first bytes become letters of the id by their lowest five bits.
     NewKey::of_random(&std::array::from_fn(|at| match at {
@@ -57,7 +57,7 @@ fn on_subscriptions(pattern: &str, actions: &[Action]) -> Grant {
     Grant { scope: Scope::Subscriptions(NamePattern::new(pattern.to_owned())), actions: actions.to_vec() }
 }
 
-fn authorization(number: u16) -> String {
+pub(crate) fn authorization(number: u16) -> String {
     format!("authorization: Bearer {}\r\n", new_key(number).expose())
 }
 
@@ -208,7 +208,7 @@ fn a_websocket_ends_when_its_key_does() {
     });
 }
 
-/// Reads and writes of another tenant's topic are refused although both are there.
+/// F69: reads and writes of another tenant's topic are refused although both are there.
 #[test]
 fn one_tenant_does_not_reach_the_other() {
     let one = vec![on_topics(TOPIC, &[Action::Publish, Action::Consume, Action::Manage])];

@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod client;
 mod harness;
+mod limits;
 mod publish_and_read;
 mod pull_and_ack;
 mod websocket;

@@ -11,7 +11,7 @@ pub struct LimitsSection {
     pub bytes_per_s: u64,
     /// Requests, and frames over WebSocket, in a second.
     pub requests_per_s: u64,
-    /// WebSockets at a time.
+    /// Connections of WebSocket at a time.
     pub connections: u64,
     /// Topics that it manages.
     pub topics: u64,

@@ -15,14 +15,14 @@ use node::exit_code::ExitCode;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{TestNode, data_directory, node_command, wait},
+    harness::{TestNode, data_directory, node_command, tool_command, wait},
     http::{Answer, Connection},
     startup::assert_refused,
     websocket::{Frame, RawWebSocket},
 };
 
 /// Runs `--bootstrap-key` where a node's data is to be; gives the exit code and what it printed.
-fn bootstrap(home: &std::path::Path, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn bootstrap(home: &std::path::Path, arguments: &[&str]) -> (i32, String) {
     let mut command = node_command();
     command.current_dir(home).args(["--set", "server.port=0", "--set", "metrics.port=0", "--bootstrap-key"]);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -160,6 +160,7 @@ fn the_audit_log_says_who_did_what() {
     assert_eq!(lines[2]["key"], json!(id));
 }
 
+/// F79.
 #[test]
 fn a_flood_of_refusals_takes_little_of_the_disk() {
     let (mut node, _) = guarded_node(&[("audit.file_bytes_max", "4096"), ("audit.files_kept", "1")]);
@@ -171,6 +172,39 @@ fn a_flood_of_refusals_takes_little_of_the_disk() {
     assert!(node.terminate().success());
     let size = |name: &str| fs::metadata(node.data_dir().join(name)).map_or(0, |metadata| metadata.len());
     assert!(size("audit.log") + size("audit.log.1") < 16 << 10);
+}
+
+/// The tools' way to all of it.
+#[test]
+fn the_command_line_makes_keys_and_shows_who_may_do_what() {
+    let (node, admin) = guarded_node(&[]);
+    let server = format!("http://{}", node.address());
+    let run = |key: &str, arguments: &[&str]| {
+        let mut command = tool_command("pubsub-cli");
+        command.env("PUBSUB_KEY", key).args(["--server", &server, "-o", "json"]).args(arguments);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code().unwrap(), serde_json::from_str::<Value>(&said).unwrap_or_default())
+    };
+    let grants = ["--topics", "orders=publish,manage", "--subscriptions", "billing*=consume"];
+    let (code, made) =
+        run(&admin, &[&["keys", "create", "ci/deploy"][..], &grants, &["--messages-per-s", "5"]].concat());
+    assert_eq!(code, 0);
+    let key = made["key"].as_str().unwrap();
+    let (_, me) = run(key, &["whoami"]);
+    assert_eq!((&me["principal"], &me["limits"]["messages_per_s"]), (&json!("ci/deploy"), &json!(5)));
+    assert_eq!(run(key, &["topics", "create", "orders"]).0, 0);
+    assert_ne!(run(key, &["topics", "create", "bills"]).0, 0);
+    let (_, principals) = run(&admin, &["principals", "list"]);
+    assert_eq!(principals["items"][1]["name"], "ci/deploy");
+    let (_, shown) = run(&admin, &["principals", "put", "ci/deploy", "--topics", "bills=publish"]);
+    assert_eq!(shown["grants"], json!([{ "topic_prefix": "bills", "actions": ["publish"] }]));
+    assert_eq!(run(&admin, &["principals", "describe", "ci/deploy"]).1, shown);
+    let (_, keys) = run(&admin, &["keys", "list"]);
+    assert_eq!(keys["items"].as_array().unwrap().len(), 2);
+    assert_eq!(run(&admin, &["keys", "delete", made["key_id"].as_str().unwrap()]).0, 0);
+    assert_ne!(run(key, &["whoami"]).0, 0);
+    assert_eq!(run(&admin, &["principals", "delete", "ci/deploy"]).0, 0);
 }
 
 /// The typed client says whose fault it is.

@@ -16,6 +16,7 @@ mod access;
 mod bad_input;
 mod binary_payloads;
 mod both_cores;
+mod canary;
 mod command_line;
 mod crash;
 mod delivery;

@@ -185,6 +185,7 @@ fn bearer(key: u16) -> String {
     format!("authorization: Bearer {}\r\n", new_key(key).expose())
 }
 
+/// F69.
 #[test]
 fn every_route_lets_in_whom_its_rule_says_and_nobody_else() {
     let mut generated = generated();
@@ -243,6 +244,7 @@ async fn check_verb(broker: &Broker, verb: Verb, (what, key): (&str, u16), expec
     }
 }
 
+/// F69.
 #[test]
 fn every_websocket_verb_lets_in_whom_its_rule_says_and_nobody_else() {
     let mut generated = generated();
