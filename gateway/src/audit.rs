@@ -112,12 +112,11 @@ impl AuditLog {
 
     fn put(&self, event: AuditEvent) {
         let Some(queue) = &self.queue else { return };
-        match queue.try_send(AuditEvent { lost: self.lost.get(), ..event }) {
-            Ok(()) => self.lost.set(0),
-            Err(_) => {
-                self.lost.set(self.lost.get().saturating_add(1));
-                self.metrics.audit_events_lost.add(1);
-            }
+        if queue.try_send(AuditEvent { lost: self.lost.get(), ..event }).is_ok() {
+            self.lost.set(0);
+        } else {
+            self.lost.set(self.lost.get().saturating_add(1));
+            self.metrics.audit_events_lost.add(1);
         }
     }
 }
@@ -125,16 +124,12 @@ impl AuditLog {
 impl Refusals {
     fn admit(&mut self, now: u64) -> Option<u64> {
         let rate = Rate::per_second(limits::AUDIT_REFUSALS_PER_SECOND).with_burst(limits::AUDIT_REFUSALS_AT_ONCE);
-        match rate.take(self.paid_until, now, 1) {
-            Ok(passed) => {
-                self.paid_until = passed.paid_until;
-                Some(std::mem::take(&mut self.collapsed))
-            }
-            Err(_) => {
-                self.collapsed = self.collapsed.saturating_add(1);
-                None
-            }
-        }
+        let Ok(passed) = rate.take(self.paid_until, now, 1) else {
+            self.collapsed = self.collapsed.saturating_add(1);
+            return None;
+        };
+        self.paid_until = passed.paid_until;
+        Some(std::mem::take(&mut self.collapsed))
     }
 }
 

@@ -45,8 +45,8 @@ pub(crate) fn begin(context: &Context, caller: &Caller, bytes: usize) -> Result<
         None => None,
         Some(max) => Some(meter.usage.hold(Held::InFlight, max).ok_or_else(|| too_many("requests under way", max))?),
     };
-    meter.take(meter.requests(), 1)?;
-    meter.take(meter.bytes(), u64::try_from(bytes).unwrap_or(u64::MAX))?;
+    take(meter.requests().as_ref(), 1)?;
+    take(meter.bytes().as_ref(), u64::try_from(bytes).unwrap_or(u64::MAX))?;
     Ok(held)
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn begin(context: &Context, caller: &Caller, bytes: usize) -> Result<
 /// The caller has published as many as it may for now.
 pub(crate) fn publish(context: &Context, caller: &Caller, messages: usize) -> Result<(), Failure> {
     let Some(meter) = Meter::of(context, caller) else { return Ok(()) };
-    meter.take(meter.messages(), u64::try_from(messages).unwrap_or(u64::MAX))
+    take(meter.messages().as_ref(), u64::try_from(messages).unwrap_or(u64::MAX))
 }
 
 /// Lets a connection be opened that stays.
@@ -140,14 +140,15 @@ impl<'a> Meter<'a> {
     fn messages(&self) -> Option<Window<'a>> {
         window("messages", self.limits.messages_per_s, &self.usage.messages)
     }
+}
 
-    fn take(&self, window: Option<Window<'_>>, units: u64) -> Result<(), Failure> {
-        let Some(Window { name, rate, spent }) = window else { return Ok(()) };
-        spent.take(rate, monotonic_nanos(), units).map(drop).map_err(|wait| {
-            let detail = format!("at most {} {name} in a second are allowed", rate.limit());
-            rate_limited(detail, wait)
-        })
-    }
+/// Lets so many units pass, if there is such a rate.
+fn take(window: Option<&Window<'_>>, units: u64) -> Result<(), Failure> {
+    let Some(Window { name, rate, spent }) = window else { return Ok(()) };
+    spent.take(*rate, monotonic_nanos(), units).map(drop).map_err(|wait| {
+        let detail = format!("at most {} {name} in a second are allowed", rate.limit());
+        rate_limited(detail, wait)
+    })
 }
 
 fn window<'a>(name: &'static str, per_second: Option<u64>, spent: &'a Spent) -> Option<Window<'a>> {

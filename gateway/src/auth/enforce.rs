@@ -34,13 +34,12 @@ pub enum Denied {
 /// The first thing that it lacks.
 pub fn check(rule: Rule, caller: &Caller, subject: Subject<'_>, state: &ClusterState) -> Result<(), Denied> {
     let needs = match (rule, caller) {
-        (Rule::Public, _) | (_, Caller::Anyone) => return Ok(()),
+        (Rule::Public, _) | (_, Caller::Anyone) | (Rule::Authenticated, Caller::Known(_)) => return Ok(()),
         (Rule::Authenticated | Rule::Needs(_), Caller::Nobody) => return Err(Unproved::Missing.into()),
-        (Rule::Authenticated, Caller::Known(_)) => return Ok(()),
         (Rule::Needs(needs), Caller::Known(_)) => needs,
     };
     let body = Body::of(needs, subject);
-    match needs.iter().find(|need| !is_met(need, caller, (subject.name, &body), state)) {
+    match needs.iter().find(|need| !is_met(**need, caller, (subject.name, &body), state)) {
         None => Ok(()),
         Some(lacking) => {
             let principal = caller.identity().map_or_else(String::new, |identity| identity.name.to_string());
@@ -67,7 +66,7 @@ impl Body {
     }
 }
 
-fn is_met(need: &Need, caller: &Caller, (name, body): (&str, &Body), state: &ClusterState) -> bool {
+fn is_met(need: Need, caller: &Caller, (name, body): (&str, &Body), state: &ClusterState) -> bool {
     match need.on {
         On::Topic => is_allowed(need.action, caller, Resource::Topic(name)),
         On::Subscription => is_allowed(need.action, caller, Resource::Subscription(name)),

@@ -173,12 +173,10 @@ mod tests {
     #[test]
     fn a_key_may_bring_its_principal_but_not_change_it() {
         let mut state = ClusterState::default();
-        let with = |id, grants: Vec<Grant>| match create(id, "ci", 0, None) {
-            Command::CreateKey { key, .. } => {
-                let limits = PrincipalLimits::default();
-                Command::CreateKey { key, principal: Some(PrincipalConfig { grants, limits }) }
-            }
-            other => other,
+        let with = |id, grants: Vec<Grant>| {
+            let Command::CreateKey { key, .. } = create(id, "ci", 0, None) else { panic!("another command") };
+            let limits = PrincipalLimits::default();
+            Command::CreateKey { key, principal: Some(PrincipalConfig { grants, limits }) }
         };
         state.apply(with(1, vec![Grant::admin()])).unwrap();
         assert!(state.access().has_admin_key(time(0)));
