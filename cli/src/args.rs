@@ -1,10 +1,11 @@
 //! The command line: what every command takes, and which commands there are.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
-use gateway_api::client::{ApiKey, Client, Endpoint};
+use gateway_api::client::{ApiKey, Client, Endpoint, TlsError, TlsOptions};
 
 use crate::commands::acks::{AckArgs, ExtendArgs, NackArgs};
 use crate::commands::completions::CompletionsArgs;
@@ -48,12 +49,29 @@ pub(crate) struct GlobalArgs {
     // Not behind it, where `publish` has a `--key` of its own: that of the message.
     #[arg(id = "api_key", long = "key", value_name = "KEY", env = "PUBSUB_KEY", hide_env_values = true)]
     pub(crate) key: Option<ApiKey>,
+    /// How TLS is spoken with an https:// address
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     /// How to print results
     #[arg(long, short, value_enum, default_value_t = Format::Table, global = true)]
     pub(crate) output: Format,
     /// How long to wait for each answer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::milliseconds, global = true)]
     pub(crate) timeout: u64,
+}
+
+/// How TLS is spoken with an https:// address.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TlsArgs {
+    /// Trust the issuers in this PEM file instead of those that this machine trusts
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CA_FILE", global = true)]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Show the certificate in this PEM file
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_CERT", global = true)]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// Its key, as PEM
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_KEY", global = true)]
+    pub(crate) client_key: Option<PathBuf>,
 }
 
 /// What to do.
@@ -98,6 +116,15 @@ pub(crate) enum Command {
 }
 
 impl GlobalArgs {
+    /// Reads the files that the arguments name, so that the server is spoken to by them.
+    pub(crate) fn prepare(&mut self) -> Result<(), TlsError> {
+        let TlsArgs { ca_file, client_cert, client_key } = &self.tls;
+        let options =
+            TlsOptions { ca_file: ca_file.clone(), client_cert: client_cert.clone(), client_key: client_key.clone() };
+        self.server = self.server.clone().with_tls(&options)?;
+        Ok(())
+    }
+
     /// The client that the arguments ask for.
     pub(crate) fn client(&self) -> Client {
         let answer_timeout = Duration::from_millis(self.timeout);
@@ -136,8 +163,17 @@ mod tests {
     #[test]
     fn a_server_that_cannot_be_used_is_refused_with_its_reason() {
         let parse = |server| Args::try_parse_from(["pubsub-cli", "--server", server, "topics", "list"]).unwrap_err();
-        assert!(parse("https://broker").to_string().contains("TLS is not supported"));
+        assert!(parse("https://broker/v1").to_string().contains("has no path"));
         assert!(parse("broker:8081").to_string().contains("is not the address of a node"));
+    }
+
+    #[test]
+    fn a_file_for_tls_that_is_not_there_is_named() {
+        let words = ["pubsub-cli", "--server", "https://broker", "topics", "list", "--ca-file", "/nonexistent/ca.pem"];
+        let mut args = Args::try_parse_from(words).unwrap();
+        assert!(args.global.prepare().unwrap_err().to_string().contains("/nonexistent/ca.pem"));
+        args.global.server = "http://broker".parse().unwrap();
+        assert!(args.global.prepare().is_ok(), "it is not needed");
     }
 
     #[test]

@@ -98,6 +98,10 @@ impl CliError {
             ClientError::Connect { server, .. } => hints.push(format!(
                 "is pubsub-node running at {server}? Name another address with --server or PUBSUB_SERVER"
             )),
+            ClientError::Tls { .. } => hints.push(
+                "does it speak TLS, and is its certificate by an issuer that you trust? Name that with --ca-file"
+                    .to_owned(),
+            ),
             ClientError::Lost { .. } | ClientError::Timeout { .. } => {
                 hints.push("it is not known whether the request took effect; look before you repeat it".to_owned());
             }
@@ -116,7 +120,7 @@ impl CliError {
 
 fn of_client_error(error: &ClientError) -> ExitKind {
     match error {
-        ClientError::Connect { .. } => ExitKind::CannotConnect,
+        ClientError::Connect { .. } | ClientError::Tls { .. } => ExitKind::CannotConnect,
         ClientError::Timeout { .. }
         | ClientError::Lost { .. }
         | ClientError::WebSocketClosed { code: 1001 | 1013, .. } => ExitKind::Unavailable,

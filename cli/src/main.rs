@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> Result<(), CliError> {
+fn run(mut args: Args) -> Result<(), CliError> {
+    args.global.prepare().map_err(|error| CliError::Usage { detail: error.to_string() })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

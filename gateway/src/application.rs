@@ -3,10 +3,11 @@
 use std::{future::Future, sync::Arc};
 
 use crate::{
+    address_counts::AddressCounts,
     auth::Caller,
     call::Call,
     config::GatewayConfig,
-    http::{refusal::Refusal, request_id::RequestId, response::Response, router::RouteError},
+    http::{refusal::Refusal, request::Request, request_id::RequestId, response::Response, router::RouteError},
     metrics::GatewayMetrics,
     quota::usage::Hold,
     shutdown::Shutdown,
@@ -21,6 +22,11 @@ pub trait Application: 'static {
     /// Where the front counts.
     fn metrics(&self) -> &Arc<GatewayMetrics>;
 
+    /// Where the connections of each address are counted; they are not bounded if it says none.
+    fn addresses(&self) -> Option<&Arc<AddressCounts>> {
+        None
+    }
+
     /// Says when the front is to stop.
     fn shutdown(&self) -> &Shutdown;
 
@@ -29,6 +35,15 @@ pub trait Application: 'static {
     /// # Errors
     /// They may not.
     fn admit(&self, call: &Call<'_>) -> Result<Admitted, Response>;
+
+    /// Whether the body of a request with this head is taken while it arrives: by the stream of its answer.
+    #[must_use]
+    fn streams_body(_head: &Request) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
 
     /// Answers one request. Dropped only when the connection is given up.
     fn handle(&self, call: Call<'_>) -> impl Future<Output = Response>;

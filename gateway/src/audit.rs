@@ -184,6 +184,7 @@ const fn is_audited(route: Route) -> bool {
         Route::PublishBatch
         | Route::PublishOne
         | Route::ReadPartition
+        | Route::Events
         | Route::Pull
         | Route::Ack
         | Route::Nack

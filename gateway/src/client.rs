@@ -13,7 +13,7 @@ pub struct Client {
     /// Where it connected from.
     pub address: Option<SocketAddr>,
     /// The principal that its certificate names, if TLS has proved one.
-    pub certificate: Option<Box<str>>,
+    pub certificate: Option<Arc<str>>,
     known: RefCell<Option<Box<Known>>>,
 }
 
@@ -26,10 +26,10 @@ struct Known {
 }
 
 impl Client {
-    /// A client that connected from there.
+    /// A client that connected from there, perhaps with a certificate of this name.
     #[must_use]
-    pub fn at(address: Option<SocketAddr>) -> Self {
-        Self { address, ..Self::default() }
+    pub fn at(address: Option<SocketAddr>, certificate: Option<Arc<str>>) -> Self {
+        Self { address, certificate, ..Self::default() }
     }
 
     /// Whom this credential proved on this connection, while principals and keys were as they are.

@@ -25,6 +25,8 @@ pub struct GatewayConfig {
     pub connections_max: usize,
     /// How long a connection may be silent between requests.
     pub idle_timeout: Duration,
+    /// How long a TLS handshake may take from the accepting of the connection.
+    pub handshake_timeout: Duration,
     /// How long a request head may take from its first byte.
     pub head_timeout: Duration,
     /// How long a request body may be silent.
@@ -52,6 +54,7 @@ impl Default for GatewayConfig {
             bodies_bytes_max: limits::BODIES_BYTES_MAX,
             connections_max: limits::CONNECTIONS_MAX,
             idle_timeout: limits::IDLE_TIMEOUT,
+            handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,

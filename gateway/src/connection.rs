@@ -1,9 +1,13 @@
 //! Drives one connection: bytes to the parser, requests to the application, answers back, one after the other.
 
 mod answer;
+mod stream;
 mod wire;
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use self::wire::{Wire, shrink_idle};
 use crate::{
@@ -15,7 +19,7 @@ use crate::{
         refusal::Refusal,
         request::Request,
     },
-    limits::BODY_BYTES_FREE,
+    limits::{BODY_BYTES_FREE, BODY_RATE_MIN},
     server_state::ServerState,
     socket::{Socket, SocketError},
     websocket::Upgraded,
@@ -42,6 +46,8 @@ struct Connection<A> {
     body_reservation: Reservation,
     /// Who opened the WebSocket that follows.
     admitted: Admitted,
+    /// When the client began to send the body.
+    body_began: Instant,
     /// What the last read waited for.
     awaited: Option<Need>,
 }
@@ -71,10 +77,11 @@ impl From<SocketError> for End {
 
 impl<A: Application> Connection<A> {
     fn new(state: Rc<ServerState<A>>, socket: Socket) -> Self {
-        let parser = RequestParser::new(state.application.config());
+        let parser = RequestParser::new(state.application.config()).streaming(A::streams_body);
         let body_reservation = state.bodies.reservation();
-        let client = Client::at(socket.peer_address());
+        let client = Client::at(socket.peer_address(), socket.client().cloned());
         let wire = Wire { socket, parser, outbound: Vec::new() };
+        let body_began = wire.socket.now();
         Self {
             state,
             wire,
@@ -82,6 +89,7 @@ impl<A: Application> Connection<A> {
             client,
             body_reservation,
             admitted: Admitted::default(),
+            body_began,
             awaited: None,
         }
     }
@@ -95,12 +103,14 @@ impl<A: Application> Connection<A> {
                 return Some(Upgraded { socket, leftover, request_id: self.request.id, client, admitted, bodies });
             }
             Ok(Next::Request | Next::Close) if self.wire.parser.unread_bytes() > 0 => self.wire.linger().await,
+            // The client may be sending a body that nobody takes.
+            Ok(Next::Request | Next::Close) if self.wire.parser.is_within_body() => self.wire.linger().await,
             Ok(Next::Request | Next::Close) | Err(End::Quiet) => Ok(()),
             Err(End::Refused(refusal)) => self.refuse(refusal).await,
             Err(End::Socket(error)) => Err(error),
         };
         match ended {
-            Ok(()) => {}
+            Ok(()) => self.wire.socket.say_goodbye().await,
             Err(SocketError::TimedOut) => self.state.application.metrics().connection_timeouts.add(1),
             Err(SocketError::Failed(error)) => tracing::debug!(%error, "connection failed"),
         }
@@ -111,7 +121,7 @@ impl<A: Application> Connection<A> {
     async fn converse(&mut self) -> Result<Next, End> {
         loop {
             match self.wire.parser.advance(&mut self.request) {
-                Progress::Complete => {
+                Progress::Complete | Progress::Streamed => {
                     self.awaited = None;
                     self.wire.socket.clear_deadline();
                     let next = self.answer().await?;
@@ -146,7 +156,8 @@ impl<A: Application> Connection<A> {
             Need::Body => {
                 let charged = self.request.bytes.len().saturating_sub(BODY_BYTES_FREE);
                 self.body_reservation.resize(charged).map_err(|_| End::Refused(Refusal::TooManyBodies))?;
-                self.wire.socket.set_deadline(self.state.application.config().body_timeout);
+                let left = self.time_left_for_body(is_new).ok_or(End::Refused(Refusal::TooSlow))?;
+                self.wire.socket.set_deadline(left);
                 self.wire.read().await
             }
         };
@@ -157,6 +168,19 @@ impl<A: Application> Connection<A> {
             Err(SocketError::TimedOut) => Err(End::Refused(Refusal::TooSlow)),
             Err(error @ SocketError::Failed(_)) => Err(End::Socket(error)),
         }
+    }
+
+    /// How long the next part of the body may take: no silence is long, and on average it must have a rate. `None` if it
+    /// has been too slow already.
+    fn time_left_for_body(&mut self, is_new: bool) -> Option<Duration> {
+        let (now, silence_max) = (self.wire.socket.now(), self.state.application.config().body_timeout);
+        if is_new {
+            self.body_began = now;
+        }
+        let received = u32::try_from(self.request.body().len()).unwrap_or(u32::MAX);
+        let allowed = silence_max + Duration::from_secs(1) * received / BODY_RATE_MIN;
+        let left = allowed.checked_sub(now.duration_since(self.body_began))?;
+        Some(left.min(silence_max))
     }
 
     async fn receive_request(&mut self, is_new: bool) -> Result<usize, SocketError> {

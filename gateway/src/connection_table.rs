@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::coarse_clock::CoarseClock;
+use crate::{address_counts::AddressHold, coarse_clock::CoarseClock};
 
 /// All connections of one core. Clones share them.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Slot {
     shared: Rc<Shared>,
     state: Rc<SlotState>,
     index: usize,
+    /// Counts the connection for its address.
+    address: Option<AddressHold>,
 }
 
 #[derive(Debug)]
@@ -87,7 +89,7 @@ impl ConnectionTable {
             Some(place) => *place = Some(Rc::clone(&state)),
             None => slots.states.push(Some(Rc::clone(&state))),
         }
-        Some(Slot { shared: Rc::clone(shared), state, index })
+        Some(Slot { shared: Rc::clone(shared), state, index, address: None })
     }
 
     /// Reads the clock and ends the waits whose deadline has passed.
@@ -137,6 +139,17 @@ impl ConnectionTable {
 }
 
 impl Slot {
+    /// Has the connection count for its address as long as it lasts.
+    pub(crate) fn counted(mut self, address: Option<AddressHold>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// The time as of the last tick.
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.clock.now()
+    }
+
     /// Ends waits once `after` has passed from now, at most a tick late; replaces the deadline before.
     pub(crate) fn set_deadline(&self, after: Duration) {
         self.state.expired.set(false);

@@ -6,6 +6,7 @@ use raft::{GroupHandle, MetadataHandle};
 use shard::ShardHandle;
 
 use crate::{
+    address_counts::AddressCounts,
     application::{Admitted, Application, Fault},
     audit::AuditLog,
     auth::Authenticator,
@@ -41,6 +42,8 @@ pub struct Context {
     pub metrics: Arc<GatewayMetrics>,
     /// What operations remember from call to call.
     pub core: Rc<CoreState>,
+    /// The connections of each address, over all cores; not bounded if there is none.
+    pub addresses: Option<Arc<AddressCounts>>,
     /// How the requests of push subscriptions go.
     pub push: PushBoard,
     /// Says when the node stops.
@@ -54,6 +57,10 @@ impl Application for Context {
 
     fn metrics(&self) -> &Arc<GatewayMetrics> {
         &self.metrics
+    }
+
+    fn addresses(&self) -> Option<&Arc<AddressCounts>> {
+        self.addresses.as_ref()
     }
 
     fn shutdown(&self) -> &Shutdown {

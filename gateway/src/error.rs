@@ -77,6 +77,7 @@ pub fn refusal_answer(refused: &refusal::Refusal, request: RequestId) -> Respons
         Refusal::UnknownExpectation => Code::ExpectationFailed,
         Refusal::TooSlow => Code::RequestTimeout,
         Refusal::TooManyBodies | Refusal::TooManyConnections => Code::Overloaded,
+        Refusal::TooManyOfAddress => Code::RateLimited,
     };
     answer(Problem::new(code, refused.to_string()), request).closing()
 }
@@ -441,6 +442,7 @@ mod tests {
             Refusal::TooSlow,
             Refusal::TooManyBodies,
             Refusal::TooManyConnections,
+            Refusal::TooManyOfAddress,
         ] {
             let response = refusal_answer(&refused, RequestId::default());
             assert_eq!(response.status(), refused.status(), "{refused}");

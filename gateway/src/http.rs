@@ -1,5 +1,6 @@
 //! HTTP/1.1 by RFC 9110 and RFC 9112 without any I/O: bytes to requests, requests to routes, responses to bytes.
 
+pub mod answer_stream;
 pub mod chunked;
 mod framing;
 mod head;

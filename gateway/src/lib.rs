@@ -4,6 +4,7 @@
 //! once upgraded, to [`websocket`].
 
 pub mod ack_id;
+pub mod address_counts;
 pub mod application;
 pub mod audit;
 pub mod auth;
@@ -17,6 +18,8 @@ mod connection_table;
 pub mod context;
 pub mod core_state;
 pub mod error;
+mod events;
+mod guard;
 pub mod http;
 mod json_write;
 pub mod limits;
@@ -34,4 +37,7 @@ mod server_state;
 pub mod shutdown;
 pub mod socket;
 pub mod sticky_turn;
+mod stream;
+pub mod tls;
+mod topic_reader;
 pub mod websocket;

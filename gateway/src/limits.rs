@@ -19,10 +19,14 @@ pub const CONNECTIONS_MAX: usize = 20_000;
 
 /// How long a connection may be silent between requests.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a TLS handshake may take from the accepting of the connection.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request head may take from its first byte.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request body may be silent.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many bytes a second a body must have on average, beyond what [`BODY_TIMEOUT`] allows it: as Kestrel and IIS want.
+pub const BODY_RATE_MIN: u32 = 240;
 /// How long a client may take to read [`WRITE_PROGRESS_BYTES`] of an answer.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What must be taken within [`WRITE_TIMEOUT`], so that reading byte by byte doesn't hold an answer in memory for ever.
@@ -38,6 +42,8 @@ pub const READ_BYTES: usize = 64 << 10;
 pub const PIPELINED_ANSWER_BYTES: usize = 64 << 10;
 /// A body of at least this size is written on its own rather than copied behind its head.
 pub const BODY_WRITE_ALONE_BYTES: usize = 32 << 10;
+/// After so many pieces of a streaming answer in a row the other tasks of the core run.
+pub const STREAM_PIECES_PER_TURN: u32 = 16;
 /// What an idle connection keeps of its buffers.
 pub const IDLE_BUFFER_BYTES: usize = 4 << 10;
 
@@ -54,6 +60,9 @@ pub const TRAILER_BYTES_MAX: usize = 8 << 10;
 pub const LINGER_BYTES_MAX: usize = 1 << 20;
 /// How long that may take.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The longest name that a client's certificate gives it.
+pub const CLIENT_NAME_BYTES_MAX: usize = 255;
 
 /// The pause after the first failed accept; it doubles up to [`ACCEPT_BACKOFF_MAX`].
 pub const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(10);
@@ -77,8 +86,8 @@ pub const USAGES_MAX: usize = 20_000;
 pub const VERIFIED_CREDENTIALS_MAX: usize = 4_096;
 /// How long a ticket opens a connection.
 pub const TICKET_LIFE: Duration = Duration::from_mins(1);
-/// How often it is looked whether a WebSocket's key still counts, while nothing is asked over it.
-pub const WEBSOCKET_RECHECK: Duration = Duration::from_secs(2);
+/// How often it is looked whether the key of a connection that stays still counts, while nothing is asked over it.
+pub const CALLER_RECHECK: Duration = Duration::from_secs(2);
 
 /// The longest `Idempotency-Key`: with the place of a message behind it, it is a message id.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 100;
@@ -116,6 +125,23 @@ pub const LET_GO_LOOK_MIN: Duration = Duration::from_millis(20);
 /// The longest pause before that is looked at again.
 pub const LET_GO_LOOK_MAX: Duration = Duration::from_millis(500);
 
+/// The bytes of batches one read for a reader of a topic takes from the store; one batch is taken however large.
+pub const TOPIC_READ_BYTES: usize = 128 << 10;
+/// After so many messages that a filter has passed over, a reader of a topic is sent a token all the same.
+pub const TOPIC_PASSED_OVER_MAX: u64 = 10_000;
+/// How long a reader of a topic waits for messages before it looks whether the topic has changed.
+pub const TOPIC_REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a reader of a topic rests when a partition could not be asked, before it tries again.
+pub const TOPIC_RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// How often it is looked whether a partition that is gone belongs to a topic that is.
+pub const TOPIC_VANISHED_LOOKS: u32 = 25;
+/// The bytes of one piece of an event stream; one message is sent however large.
+pub const EVENTS_PIECE_BYTES: usize = 64 << 10;
+/// How often an event stream says that it is alive.
+pub const EVENTS_KEEPALIVE: Duration = Duration::from_secs(15);
+/// After how many milliseconds a client is to come back to an event stream that has ended.
+pub const EVENTS_RETRY_MS: u64 = 1_000;
+
 /// The answers that may be on their way on one WebSocket; while there are so many, nothing more is read.
 pub const WEBSOCKET_WORK_MAX: usize = 64;
 /// The subscriptions and topics one WebSocket may read at once.
@@ -126,10 +152,6 @@ pub const WEBSOCKET_OUTBOUND_BYTES: usize = 256 << 10;
 pub const WEBSOCKET_FRAME_BYTES: usize = 256 << 10;
 /// The messages in one frame.
 pub const WEBSOCKET_FRAME_MESSAGES_MAX: u32 = 1_000;
-/// The bytes of batches one read for a WebSocket takes from the store; one batch is taken however large.
-pub const WEBSOCKET_READ_BATCH_BYTES: usize = 128 << 10;
-/// After so many messages that a filter has passed over, a client that reads a topic is sent a token all the same.
-pub const WEBSOCKET_PASSED_OVER_MAX: u64 = 10_000;
 /// How often the server pings; no sign of life, or no byte sent, from one ping to the next closes.
 pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How long a WebSocket waits for messages before it looks whether its topic has changed.

@@ -4,7 +4,7 @@ mod counter;
 mod error_counts;
 mod histogram;
 
-use crate::http::router::Route;
+use crate::{http::router::Route, tls::HandshakeFailure};
 
 pub use counter::{Counter, Gauge, GaugeHold};
 pub use error_counts::ErrorCounts;
@@ -30,7 +30,7 @@ pub struct GatewayMetrics {
     pub connection_panics: Counter,
     /// Connections closed because a deadline had passed.
     pub connection_timeouts: Counter,
-    /// WebSocket connections closed because their client did not read what it was sent.
+    /// Connections closed because their client did not read what WebSocket or a streaming answer sent it.
     pub slow_consumers: Counter,
     /// Requests that could not be read as HTTP.
     pub malformed_requests: Counter,
@@ -38,6 +38,8 @@ pub struct GatewayMetrics {
     pub errors: ErrorCounts,
     /// Events of the audit log that were lost because its queue was full.
     pub audit_events_lost: Counter,
+    /// TLS handshakes that succeeded.
+    pub tls_handshakes: Counter,
     /// Bytes received.
     pub received_bytes: Counter,
     /// Bytes sent.
@@ -48,6 +50,7 @@ pub struct GatewayMetrics {
     pub messages_consumed: Counter,
     /// From the last byte of a publish to its answer.
     pub publish_latency: Histogram,
+    tls_handshake_failures: [Counter; HandshakeFailure::COUNT],
     requests: RouteCounts,
     unrouted: [Counter; STATUS_CLASSES],
 }
@@ -70,6 +73,18 @@ impl GatewayMetrics {
         if let Some(counter) = classes.get(class) {
             counter.add(1);
         }
+    }
+
+    /// Counts a TLS handshake that came to nothing.
+    pub fn count_handshake_failure(&self, failure: HandshakeFailure) {
+        if let Some(counter) = self.tls_handshake_failures.get(failure as usize) {
+            counter.add(1);
+        }
+    }
+
+    /// How often TLS handshakes came to nothing, by kind.
+    pub fn handshake_failures(&self) -> impl Iterator<Item = (HandshakeFailure, u64)> {
+        HandshakeFailure::ALL.into_iter().zip(self.tls_handshake_failures.iter().map(Counter::get))
     }
 
     /// How often each route was answered with each class of status, 1xx first; the last row has no route.

@@ -1,10 +1,12 @@
 //! What clients can ask for: one file per operation, and the one place where routes find theirs.
 
+mod accept;
 mod access_json;
 mod ack;
 mod ack_groups;
 mod acknowledge;
 mod batch_json;
+mod batch_read;
 mod cancel_scheduled;
 mod consumers;
 mod create_key;
@@ -13,6 +15,7 @@ pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
 mod deliverable;
+mod events;
 pub(crate) mod extend;
 mod get_subscription;
 mod get_topic;
@@ -58,7 +61,7 @@ use gateway_api::Code;
 use shard_core::model::Timestamp;
 
 pub(crate) use acknowledge::acknowledge;
-pub(crate) use batch_json::{ReadBounds, append_read};
+pub(crate) use batch_json::{ReadBounds, append_read, for_each_read};
 pub(crate) use consumers::check_consumer_id;
 pub(crate) use deliverable::await_deliverable;
 pub(crate) use publish::{PublishReport, publish, target};
@@ -110,6 +113,7 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::PublishBatch => publish_batch::handle(context, call).await,
         Route::PublishOne => publish_one::handle(context, call).await,
         Route::ReadPartition => Box::pin(read_partition::handle(context, call)).await,
+        Route::Events => Box::pin(events::handle(context, call)).await,
         Route::Pull => Box::pin(pull::handle(context, call)).await,
         Route::Ack => Box::pin(ack::handle(context, call)).await,
         Route::Nack => Box::pin(nack::handle(context, call)).await,

@@ -9,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use crate::server::{BearerKey, Server};
 use crate::template::PayloadEncoding;
 use crate::workload::{ConsumePlan, ConsumeProtocol, Kind, PublishPlan, PublishProtocol, Workload};
+use gateway_api::client::{Endpoint, TlsError, TlsOptions};
 
 /// Load-tests a `PubSubRing` broker, with latency percentiles that can be believed.
 ///
@@ -125,10 +126,12 @@ pub struct CeilingCommand {
 pub struct CommonArgs {
     /// The broker; nothing else is connected to.
     #[arg(long, env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081")]
-    pub server: Server,
+    pub server: Endpoint,
     /// The key that the broker knows us by.
     #[arg(id = "api_key", long = "key", env = "PUBSUB_KEY", hide_env_values = true)]
     pub key: Option<BearerKey>,
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Topic; created if missing.
     #[arg(long, default_value = "loadtest")]
     pub topic: String,
@@ -139,6 +142,34 @@ pub struct CommonArgs {
     pub timing: TimingArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// How TLS is spoken with an `https://` address.
+#[derive(Debug, ClapArgs)]
+pub struct TlsArgs {
+    /// Trust the issuers in this PEM file instead of those that this machine trusts.
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Show the certificate in this PEM file.
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_CERT")]
+    pub client_cert: Option<PathBuf>,
+    /// Its key, as PEM.
+    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_KEY")]
+    pub client_key: Option<PathBuf>,
+}
+
+impl CommonArgs {
+    /// The broker, spoken to as the arguments say, with the key that it knows us by.
+    ///
+    /// # Errors
+    ///
+    /// When a file that they name can't be used.
+    pub fn server(&self) -> Result<Server, TlsError> {
+        let TlsArgs { ca_file, client_cert, client_key } = &self.tls;
+        let options =
+            TlsOptions { ca_file: ca_file.clone(), client_cert: client_cert.clone(), client_key: client_key.clone() };
+        Ok(Server::new(self.server.clone().with_tls(&options)?).with_key(self.key.clone()))
+    }
 }
 
 /// When a run begins to measure and when it ends.
@@ -355,14 +386,6 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         "s" => Ok(Duration::from_secs(number)),
         "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
         unit => Err(format!("`{unit}` is not a unit of time: use ms, s or m")),
-    }
-}
-
-impl CommonArgs {
-    /// The broker, with the key that it knows us by.
-    #[must_use]
-    pub fn server(&self) -> Server {
-        self.server.clone().with_key(self.key.clone())
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use loadtest::args::{Args, Command, Output, OutputArgs};
+use loadtest::args::{Args, Command, CommonArgs, Output, OutputArgs};
 use loadtest::machine::Machine;
 use loadtest::progress::{Bar, Progress, Silent};
 use loadtest::report::{Origin, Report, json, text};
-use loadtest::server::{Server, without_key};
+use loadtest::server::without_key;
 use loadtest::workload::Workload;
 use loadtest::{responder, run};
 
@@ -21,18 +21,18 @@ const UNSOUND: u8 = 3;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let (server, workload, output) = match &args.command {
-        Command::Publish(command) => (Some(command.common.server()), command.workload(), &command.common.output),
-        Command::Consume(command) => (Some(command.common.server()), command.workload(), &command.common.output),
-        Command::EndToEnd(command) => (Some(command.common.server()), command.workload(), &command.common.output),
-        Command::Read(command) => (Some(command.common.server()), command.workload(), &command.common.output),
+    let (common, workload, output) = match &args.command {
+        Command::Publish(command) => (Some(&command.common), command.workload(), &command.common.output),
+        Command::Consume(command) => (Some(&command.common), command.workload(), &command.common.output),
+        Command::EndToEnd(command) => (Some(&command.common), command.workload(), &command.common.output),
+        Command::Read(command) => (Some(&command.common), command.workload(), &command.common.output),
         Command::Ceiling(command) => (None, command.workload(), &command.output),
     };
     if let Err(error) = workload.check() {
         let _ = writeln!(io::stderr(), "error: {error}");
         return ExitCode::from(USAGE);
     }
-    match perform(server.as_ref(), &workload, output) {
+    match perform(common, &workload, output) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(UNSOUND),
         Err(error) => {
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs and reports; whether the result is sound.
-fn perform(server: Option<&Server>, workload: &Workload, output: &OutputArgs) -> anyhow::Result<bool> {
+fn perform(common: Option<&CommonArgs>, workload: &Workload, output: &OutputArgs) -> anyhow::Result<bool> {
     let origin = Origin {
         command: without_key(std::env::args()),
         started_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?,
@@ -51,8 +51,8 @@ fn perform(server: Option<&Server>, workload: &Workload, output: &OutputArgs) ->
     };
     let mut progress: Box<dyn Progress> =
         if io::stderr().is_terminal() { Box::new(Bar::new()) } else { Box::new(Silent) };
-    let result = if let Some(server) = server {
-        run::run(server, workload, progress.as_mut())?
+    let result = if let Some(common) = common {
+        run::run(&common.server()?, workload, progress.as_mut())?
     } else {
         let address = responder::start().context("cannot start the responder")?;
         let server = format!("http://{address}").parse()?;

@@ -20,6 +20,12 @@ pub struct BearerKey {
 }
 
 impl Server {
+    /// A broker that asks for no key.
+    #[must_use]
+    pub const fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, key: None }
+    }
+
     /// The same, asked with a key.
     #[must_use]
     pub fn with_key(self, key: Option<BearerKey>) -> Self {
@@ -59,7 +65,7 @@ impl FromStr for Server {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        Ok(Self { endpoint: text.parse()?, key: None })
+        text.parse().map(Self::new)
     }
 }
 

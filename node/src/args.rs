@@ -21,6 +21,9 @@ pub struct Args {
     /// Set any setting of the configuration, such as server.port=8082; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub settings: Vec<(String, String)>,
+    /// Take keys without TLS from other machines: something in front of the node ends it; the same as `--set server.insecure=true`
+    #[arg(long)]
+    pub insecure: bool,
     /// Check the configuration and exit
     #[arg(long)]
     pub check_config: bool,
@@ -45,7 +48,8 @@ impl Args {
         let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
         let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
         let data_dir = self.data_dir.iter().map(|directory| ("storage.data_dir".to_owned(), directory.clone()));
-        let flags = self.settings.iter().cloned().chain(data_dir).collect();
+        let insecure = self.insecure.then(|| ("server.insecure".to_owned(), "true".to_owned()));
+        let flags = self.settings.iter().cloned().chain(data_dir).chain(insecure).collect();
         Sources { file: self.config.clone(), environment, flags }
     }
 }
@@ -64,6 +68,12 @@ mod tests {
         let args = Args::parse_from(["pubsub-node", "--set", "server.port=0", "--data-dir", "/srv/pubsub"]);
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(args.sources().flags, [pair("server.port", "0"), pair("storage.data_dir", "/srv/pubsub")]);
+    }
+
+    #[test]
+    fn going_without_tls_has_a_flag_of_its_own() {
+        let flags = Args::parse_from(["pubsub-node", "--insecure"]).sources().flags;
+        assert_eq!(flags, [("server.insecure".to_owned(), "true".to_owned())]);
     }
 
     #[test]

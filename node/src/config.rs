@@ -8,6 +8,7 @@ mod push;
 mod redis;
 mod schema;
 mod secret;
+mod tls;
 mod validate;
 mod value;
 
@@ -25,6 +26,7 @@ pub use push::PushSection;
 pub use redis::{OnLoss as RedisLoss, RedisSection};
 pub use schema::documentation_table;
 pub use secret::Secret;
+pub use tls::TlsSection;
 
 /// Everything a node can be told, after all layers: defaults, file, environment, flags.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub store: Store,
     /// The data port and its limits.
     pub server: ServerConfig,
+    /// Whether and how clients are spoken to by TLS.
+    pub tls: TlsSection,
     /// The data directory and the memory given to it.
     pub storage: StorageConfig,
     /// How Redis is reached, if it is the store.
@@ -88,6 +92,8 @@ pub struct ServerConfig {
     pub shards: usize,
     /// The most connections at a time, over all shards.
     pub connections_max: usize,
+    /// The most connections of one address; 0 is no bound.
+    pub connections_per_address_max: u32,
     /// The largest request head, in bytes.
     pub head_bytes_max: usize,
     /// The largest request body, in bytes.
@@ -96,6 +102,8 @@ pub struct ServerConfig {
     pub bodies_bytes_max: usize,
     /// How long a connection may be idle.
     pub idle_timeout_ms: u64,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout_ms: u64,
     /// How long a request head may take to arrive.
     pub head_timeout_ms: u64,
     /// How long a request body may pause.
@@ -106,6 +114,8 @@ pub struct ServerConfig {
     pub ping_interval_ms: u64,
     /// Origins besides the node's own from which browsers may open a WebSocket.
     pub allowed_origins: Vec<String>,
+    /// Whether keys may come in without TLS from other machines: something in front of the node ends it.
+    pub insecure: bool,
 }
 
 /// The data directory and the memory given to it.
@@ -214,15 +224,18 @@ impl Default for ServerConfig {
             port: 8081,
             shards: 0,
             connections_max: 16_384,
+            connections_per_address_max: 8_192,
             head_bytes_max: 32 << 10,
             body_bytes_max: 16 << 20,
             bodies_bytes_max: 512 << 20,
             idle_timeout_ms: 75_000,
+            handshake_timeout_ms: 10_000,
             head_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
             write_timeout_ms: 30_000,
             ping_interval_ms: 20_000,
             allowed_origins: Vec::new(),
+            insecure: false,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use gateway::{
+    address_counts::AddressCounts,
     audit::{AuditEvent, AuditLog},
     auth::Authenticator,
     config::GatewayConfig,
@@ -18,6 +19,7 @@ use gateway::{
     quota::usage::Usages,
     server,
     shutdown::Shutdown,
+    tls::TlsPort,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
@@ -50,8 +52,11 @@ pub(crate) struct CoresPlan {
     /// `index` is set for each.
     pub(crate) shard: ShardConfig,
     pub(crate) gateway: GatewayConfig,
+    /// What clients are spoken to with; none for plain HTTP.
+    pub(crate) tls: Option<TlsPort>,
     pub(crate) metadata: MetadataHandle,
     pub(crate) groups: GroupHandle,
+    pub(crate) addresses: Option<Arc<AddressCounts>>,
     pub(crate) push: PushBoard,
     /// Where events of the audit log go, if anywhere.
     pub(crate) audit: Option<SyncSender<AuditEvent>>,
@@ -97,8 +102,10 @@ struct CorePlan {
     socket: Socket,
     shard: ShardConfig,
     gateway: GatewayConfig,
+    tls: Option<TlsPort>,
     metadata: MetadataHandle,
     groups: GroupHandle,
+    addresses: Option<Arc<AddressCounts>>,
     push_board: PushBoard,
     audit: Option<SyncSender<AuditEvent>>,
     usages: Arc<Usages>,
@@ -134,8 +141,10 @@ impl Cores {
                 socket,
                 shard: plan.shard.of_shard(index),
                 gateway: plan.gateway.clone(),
+                tls: plan.tls.clone(),
                 metadata: plan.metadata.clone(),
                 groups: plan.groups.clone(),
+                addresses: plan.addresses.clone(),
                 push_board: plan.push.clone(),
                 audit: plan.audit.clone(),
                 usages: Arc::clone(&plan.usages),
@@ -257,8 +266,10 @@ async fn run(core: CorePlan) {
         socket,
         shard,
         gateway,
+        tls,
         metadata,
         groups,
+        addresses,
         push_board,
         audit,
         usages,
@@ -300,6 +311,7 @@ async fn run(core: CorePlan) {
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),
+        addresses,
         push: push_board,
         shutdown,
     };
@@ -310,7 +322,7 @@ async fn run(core: CorePlan) {
     })
     .detach();
     drop(events.try_send(CoreEvent::Serving));
-    server::serve(context, listener).await;
+    server::serve(context, listener, tls).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
 }

@@ -24,6 +24,7 @@ mod redis_store;
 mod settings;
 mod shutdown;
 pub mod telemetry;
+mod tls;
 
 use std::{
     io,
@@ -32,7 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway::{config::GatewayConfig, push::PushBoard};
+use gateway::{address_counts::AddressCounts, config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataConfig, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
@@ -61,6 +62,8 @@ pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
 pub use redis_store::RedisStoreError;
 use settings::SettingsTranslation;
+pub use tls::TlsFilesError;
+use tls::TlsService;
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
 pub struct Node {
@@ -68,6 +71,8 @@ pub struct Node {
     metadata: Arc<MetadataNode>,
     assignments: JoinHandle<()>,
     push: PushService,
+    /// Looks at the files of the certificate for as long as it is there.
+    _tls: Option<TlsService>,
     metrics: Option<JoinHandle<()>>,
     audit: Option<AuditWriter>,
     addresses: Addresses,
@@ -105,6 +110,8 @@ pub enum StartError {
     NoKeys,
     #[error("the audit log can't be begun: {0}")]
     Audit(io::Error),
+    #[error("{0}")]
+    Tls(#[from] TlsFilesError),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
 }
@@ -133,7 +140,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) | Self::NoKeys => ExitCode::Configuration,
+            Self::Push(_) | Self::Tls(_) | Self::NoKeys => ExitCode::Configuration,
             Self::Audit(_) => ExitCode::DataDirectory,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
@@ -151,6 +158,7 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let unreachable = |address, setting| move |error| StartError::Address { address, setting, error };
+        let tls = TlsService::start(&config.tls)?;
         let data_address = config.data_address();
         let (http, sockets) =
             addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address, "server.port"))?;
@@ -176,12 +184,16 @@ impl Node {
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
         let (groups, push) = (metadata.groups(), board.clone());
+        let port = tls.as_ref().map(TlsService::port);
+        let bound = config.server.connections_per_address_max;
         let plan = CoresPlan {
             sockets,
             shard,
             gateway,
+            tls: port,
             metadata: metadata_handle.clone(),
             groups,
+            addresses: (bound > 0).then(|| AddressCounts::new(bound)),
             push,
             audit: audit_queue,
             usages: Arc::default(),
@@ -194,7 +206,9 @@ impl Node {
             Some(listener) => {
                 let running = Arc::downgrade(&metadata);
                 let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
-                let registry = metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()))?;
+                let certificate = tls.as_ref().map(TlsService::status);
+                let registry =
+                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), certificate)?;
                 Some(tokio::spawn(metrics::serve(listener, registry)))
             }
             None => None,
@@ -215,7 +229,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, metrics, audit, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, _tls: tls, metrics, audit, addresses, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }

@@ -94,6 +94,9 @@ pub(crate) const AUDIT_EVENTS_MAX: usize = 4_096;
 /// How much of the audit log is written at once.
 pub(crate) const AUDIT_WRITE_BYTES: usize = 64 << 10;
 
+/// The largest file with certificates or a key.
+pub(crate) const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
+
 /// Connections to the metrics port at a time.
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 32;
 /// How long a scraper may take for its request and to read the answer.

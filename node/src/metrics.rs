@@ -5,6 +5,7 @@ mod family;
 mod process;
 mod push;
 mod server;
+mod tls;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use raft::MetadataMetrics;
 
 pub(crate) use server::{bind, serve};
 
-use crate::{cores::CoreMetrics, push::PushCounters};
+use crate::{cores::CoreMetrics, push::PushCounters, tls::TlsStatus};
 use family::{Kind, single};
 
 /// A way to ask how the metadata stands; `None` once it has been stopped.
@@ -29,6 +30,7 @@ struct NodeCollector {
     cores: Vec<CoreMetrics>,
     metadata: AskMetadata,
     push: (Arc<PushCounters>, PushBoard),
+    tls: Option<Arc<TlsStatus>>,
     descriptions: Vec<Desc>,
 }
 
@@ -40,8 +42,9 @@ pub(crate) fn registry(
     cores: Vec<CoreMetrics>,
     metadata: AskMetadata,
     push: (Arc<PushCounters>, PushBoard),
+    tls: Option<Arc<TlsStatus>>,
 ) -> Result<Registry, prometheus::Error> {
-    let mut collector = NodeCollector { cores, metadata, push, descriptions: Vec::new() };
+    let mut collector = NodeCollector { cores, metadata, push, tls, descriptions: Vec::new() };
     for family in collector.collect() {
         let description = Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), [].into())?;
         collector.descriptions.push(description);
@@ -60,6 +63,7 @@ impl Collector for NodeCollector {
         let mut families = cores::collect(&self.cores);
         families.extend((self.metadata)().iter().flat_map(collect_metadata));
         families.extend(push::collect(&self.push.0, &self.push.1));
+        families.extend(self.tls.iter().flat_map(|status| tls::collect(status, &self.cores)));
         families.extend(process::collect());
         families
     }
@@ -94,13 +98,13 @@ mod tests {
     }
 
     fn scraped(cores: Vec<CoreMetrics>) -> String {
-        let registry = registry(cores, metadata(), Default::default()).unwrap();
+        let registry = registry(cores, metadata(), Default::default(), None).unwrap();
         TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
     }
 
     #[test]
     fn every_name_has_the_prefix_a_help_and_a_unit() {
-        let registry = registry(vec![CoreMetrics::default()], metadata(), Default::default()).unwrap();
+        let registry = registry(vec![CoreMetrics::default()], metadata(), Default::default(), None).unwrap();
         for family in registry.gather() {
             let name = family.name();
             assert!(name.starts_with("pubsub_") || name.starts_with("process_"), "{name}");

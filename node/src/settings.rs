@@ -107,6 +107,7 @@ pub(crate) fn gateway_config(config: &Config, shard_count: usize) -> GatewayConf
         bodies_bytes_max: share(server.bodies_bytes_max, shard_count).max(server.body_bytes_max),
         connections_max: share(server.connections_max, shard_count),
         idle_timeout: Duration::from_millis(server.idle_timeout_ms),
+        handshake_timeout: Duration::from_millis(server.handshake_timeout_ms),
         head_timeout: Duration::from_millis(server.head_timeout_ms),
         body_timeout: Duration::from_millis(server.body_timeout_ms),
         write_timeout: Duration::from_millis(server.write_timeout_ms),

@@ -102,7 +102,7 @@ pub const fn rule(route: Route) -> Rule {
         }
         // Cancelling takes back what was published.
         Route::PublishBatch | Route::PublishOne | Route::CancelScheduled => PUBLISH,
-        Route::ReadPartition | Route::ListScheduled => READ,
+        Route::ReadPartition | Route::Events | Route::ListScheduled => READ,
         Route::Pull
         | Route::Ack
         | Route::Nack
@@ -148,7 +148,7 @@ pub const fn verb_rule(verb: Verb) -> Rule {
 /// Whether browsers open this, which can't set `Authorization` there: then a credential may come otherwise.
 #[must_use]
 pub const fn takes_tickets(route: Route) -> bool {
-    matches!(route, Route::WebSocket)
+    matches!(route, Route::WebSocket | Route::Events)
 }
 
 impl Verb {

@@ -25,7 +25,7 @@ impl<A: Application> Connection<A> {
     pub(super) async fn answer(&mut self) -> Result<Next, SocketError> {
         self.request.id = self.state.next_request_id();
         let application = &self.state.application;
-        let (matched, response) = match route(self.request.method(), self.request.target()) {
+        let (matched, mut response) = match route(self.request.method(), self.request.target()) {
             Ok(RouteMatch { route: Route::WebSocket, .. }) => return self.answer_handshake().await,
             Ok(route) => {
                 let asked = (&self.request, &self.client);
@@ -33,8 +33,15 @@ impl<A: Application> Connection<A> {
             }
             Err(error) => (None, application.fault(&Fault::Unrouted(error), self.request.id)),
         };
+        if response.is_streaming() && self.wire.parser.take_continue() {
+            self.wire.outbound.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
         self.push_answer(matched, &response).await?;
-        Ok(self.next_after(&response))
+        let next = self.next_after(&response);
+        match response.take_stream() {
+            Some(stream) if self.request.method() != Method::Head => self.send_stream(stream, next).await,
+            Some(_) | None => Ok(next),
+        }
     }
 
     /// Encodes an answer behind those before it.
@@ -49,9 +56,9 @@ impl<A: Application> Connection<A> {
         let write_alone = !head_only && response.has_content() && response.body().len() >= BODY_WRITE_ALONE_BYTES;
         {
             let date = self.state.table.clock().date();
-            let announce_keep_alive = !last && self.request.version() == Version::Http10;
             let request_id = self.request.id;
-            let envelope = Envelope { request_id, date: &date, last, announce_keep_alive, head_only };
+            let version = self.request.version();
+            let envelope = Envelope { request_id, date: &date, last, version, head_only };
             if write_alone {
                 response.encode_head(&mut self.wire.outbound, &envelope);
             } else {
@@ -94,7 +101,15 @@ impl<A: Application> Connection<A> {
 
     /// Whether the connection goes on behind this answer.
     fn next_after(&self, response: &Response) -> Next {
-        let is_over = response.closes() || !self.request.keep_alive() || self.state.application.shutdown().requested();
+        // Nothing but the end of the connection ends a stream that is not chunked; and a body that nobody takes would be read as
+        // the next request.
+        let unframed = response.is_streaming() && self.request.version() == Version::Http10;
+        let untaken = !response.is_streaming() && self.wire.parser.is_within_body();
+        let is_over = unframed
+            || untaken
+            || response.closes()
+            || !self.request.keep_alive()
+            || self.state.application.shutdown().requested();
         if is_over && response.status() != 101 { Next::Close } else { Next::Request }
     }
 }

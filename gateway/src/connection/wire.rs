@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     http::{parser::RequestParser, response::Response},
-    limits::{IDLE_BUFFER_BYTES, LINGER_BYTES_MAX, LINGER_TIMEOUT, READ_BYTES},
+    limits::{IDLE_BUFFER_BYTES, READ_BYTES},
     peer::Peer,
     shutdown::Shutdown,
     socket::{Socket, SocketError},
@@ -80,21 +80,9 @@ impl Wire {
         .await
     }
 
-    /// Reads on for a moment behind the last answer: closing at once would reset the connection, and the answer could
-    /// be lost before the client has read it.
+    /// Reads on for a moment behind the last answer, see [`Socket::linger`].
     pub(super) async fn linger(&mut self) -> Result<(), SocketError> {
-        self.socket.finish_writing().await;
-        self.socket.set_deadline(LINGER_TIMEOUT);
-        let mut discarded = 0;
-        while discarded < LINGER_BYTES_MAX {
-            self.outbound.clear();
-            match self.socket.read(&mut self.outbound).await {
-                Ok(0) | Err(SocketError::TimedOut) => break,
-                Ok(count) => discarded += count,
-                Err(error @ SocketError::Failed(_)) => return Err(error),
-            }
-        }
-        Ok(())
+        self.socket.linger(&mut self.outbound).await
     }
 
     /// Gives back the memory that an idle connection doesn't need; nothing is unread or unwritten then.

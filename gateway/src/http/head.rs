@@ -30,6 +30,10 @@ pub(super) fn read_head(head: &[u8], request: &mut Request) -> Result<HeadOutcom
         }
         Err(error) => return Err(refusal_of(error, head)),
     }
+    if parsed.method == Some("CONNECT") {
+        // Others take what follows for the bytes of a tunnel, whatever the target is.
+        return Err(malformed("nothing is tunnelled here"));
+    }
     request.bytes.clear();
     request.bytes.extend_from_slice(head);
     request.head_bytes = head.len();

@@ -25,6 +25,8 @@ pub struct RequestParser {
     phase: Phase,
     /// The client waits for `100 Continue` and was not told yet.
     continue_due: bool,
+    /// Says of a head whether the body behind it is taken while it arrives.
+    is_streamed: fn(&Request) -> bool,
 }
 
 /// How far the request at hand has come.
@@ -34,6 +36,8 @@ pub enum Progress {
     NeedMore(Need),
     /// The client waits for `100 Continue` before it sends the body; said once, then call again.
     Continue,
+    /// The head is there, and the body is to be taken by [`RequestParser::take_piece`] while it arrives.
+    Streamed,
     /// The request is whole; the next call begins with the one after it.
     Complete,
     /// The bytes are no request that is taken here; the parser is then of no use.
@@ -79,7 +83,15 @@ impl RequestParser {
             start: 0,
             phase: NEXT_HEAD,
             continue_due: false,
+            is_streamed: |_| false,
         }
+    }
+
+    /// The same for a connection that takes some bodies while they arrive: those of the heads that `is_streamed` says.
+    #[must_use]
+    pub fn streaming(mut self, is_streamed: fn(&Request) -> bool) -> Self {
+        self.is_streamed = is_streamed;
+        self
     }
 
     /// The buffer to which received bytes are appended.
@@ -101,6 +113,30 @@ impl RequestParser {
         progress
     }
 
+    /// Appends to `into` what has arrived of a body that is taken while it arrives; true once that was all of it.
+    ///
+    /// # Errors
+    /// The bytes are no body; the parser is then of no use.
+    pub fn take_piece(&mut self, into: &mut Vec<u8>) -> Result<bool, Refusal> {
+        let is_whole = self.take_body(into)?;
+        if is_whole {
+            self.phase = NEXT_HEAD;
+        }
+        Ok(is_whole)
+    }
+
+    /// Whether the body of a request is missing in part.
+    #[must_use]
+    pub fn is_within_body(&self) -> bool {
+        !matches!(self.phase, Phase::Head { .. })
+    }
+
+    /// Whether the client waits for `100 Continue`; it is then to be told, and will not be waiting any more.
+    pub fn take_continue(&mut self) -> bool {
+        // A client that did not wait needs no permission (RFC 9110 §10.1.1).
+        std::mem::take(&mut self.continue_due) && self.unread_bytes() == 0
+    }
+
     /// The bytes behind the last complete request, for the protocol the connection switches to.
     #[must_use]
     pub fn into_unread(mut self) -> Vec<u8> {
@@ -117,16 +153,20 @@ impl RequestParser {
     fn try_advance(&mut self, request: &mut Request) -> Result<Progress, Refusal> {
         if matches!(self.phase, Phase::Head { .. }) {
             match self.find_head_end()? {
-                Some(end) => self.take_head(end, request)?,
+                Some(end) => {
+                    self.take_head(end, request)?;
+                    if (self.is_streamed)(request) {
+                        return Ok(Progress::Streamed);
+                    }
+                }
                 None if self.unread_bytes() == 0 => return Ok(Progress::NeedMore(Need::Request)),
                 None => return Ok(Progress::NeedMore(Need::Head)),
             }
         }
-        // A client that did not wait needs no permission (RFC 9110 §10.1.1).
-        if std::mem::take(&mut self.continue_due) && self.unread_bytes() == 0 {
+        if self.take_continue() {
             return Ok(Progress::Continue);
         }
-        if self.take_body(request)? {
+        if self.take_body(&mut request.bytes)? {
             self.phase = NEXT_HEAD;
             return Ok(Progress::Complete);
         }
@@ -182,31 +222,33 @@ impl RequestParser {
         let head = self.inbound.get(self.start..self.start + end).unwrap_or_default();
         let outcome = read_head(head, request)?;
         self.start += end;
+        // Of a body that is taken while it arrives, only a part is ever held.
+        let body_bytes_max = if (self.is_streamed)(request) { usize::MAX } else { self.body_bytes_max };
         self.phase = match outcome.framing {
-            Framing::Chunked => Phase::Chunked(ChunkedDecoder::new(self.body_bytes_max)),
+            Framing::Chunked => Phase::Chunked(ChunkedDecoder::new(body_bytes_max)),
             Framing::Fixed(length) => match usize::try_from(length) {
-                Ok(remaining) if remaining <= self.body_bytes_max => Phase::Fixed { remaining },
-                _ => return Err(Refusal::BodyTooLarge { limit: self.body_bytes_max }),
+                Ok(remaining) if remaining <= body_bytes_max => Phase::Fixed { remaining },
+                _ => return Err(Refusal::BodyTooLarge { limit: body_bytes_max }),
             },
         };
         self.continue_due = outcome.expects_continue && !matches!(self.phase, Phase::Fixed { remaining: 0 });
         Ok(())
     }
 
-    /// Moves what has arrived of the body into the request; true once it is whole.
-    fn take_body(&mut self, request: &mut Request) -> Result<bool, Refusal> {
+    /// Moves what has arrived of the body; true once it is whole.
+    fn take_body(&mut self, into: &mut Vec<u8>) -> Result<bool, Refusal> {
         let unread = self.inbound.get(self.start..).unwrap_or_default();
         match &mut self.phase {
             Phase::Head { .. } => Ok(false),
             Phase::Fixed { remaining } => {
                 let arrived = unread.get(..*remaining).unwrap_or(unread);
-                request.bytes.extend_from_slice(arrived);
+                into.extend_from_slice(arrived);
                 self.start += arrived.len();
                 *remaining -= arrived.len();
                 Ok(*remaining == 0)
             }
             Phase::Chunked(decoder) => {
-                let outcome = decoder.decode(unread, &mut request.bytes)?;
+                let outcome = decoder.decode(unread, into)?;
                 self.start += outcome.consumed;
                 Ok(outcome.complete)
             }

@@ -27,6 +27,8 @@ pub enum Refusal {
     TooManyBodies,
     #[error("the node has as many connections as it may")]
     TooManyConnections,
+    #[error("this address has as many connections as it may")]
+    TooManyOfAddress,
 }
 
 impl Refusal {
@@ -39,6 +41,7 @@ impl Refusal {
             Self::BodyTooLarge { .. } => 413,
             Self::TargetTooLong { .. } => 414,
             Self::UnknownExpectation => 417,
+            Self::TooManyOfAddress => 429,
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => 431,
             Self::UnsupportedTransferCoding => 501,
             Self::TooManyBodies | Self::TooManyConnections => 503,

@@ -4,20 +4,25 @@ use std::borrow::Cow;
 
 use gateway_api::Code;
 
-use super::request_id::RequestId;
+use super::{
+    answer_stream::{AnswerStream, BodyStream},
+    request::Version,
+    request_id::RequestId,
+};
 
 /// The media type of plain JSON.
 pub const JSON: &str = "application/json";
 /// The media type of RFC 9457 problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// An answer with its whole body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An answer with its whole body, or with what makes it.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Response {
     status: u16,
     content_type: Option<Cow<'static, str>>,
     headers: Vec<(&'static str, Cow<'static, str>)>,
     body: Vec<u8>,
+    stream: Option<BodyStream>,
     close: bool,
     failure: Option<Code>,
     subject: Option<String>,
@@ -32,8 +37,8 @@ pub struct Envelope<'a> {
     pub date: &'a str,
     /// Whether this is the last answer on the connection.
     pub last: bool,
-    /// Whether the client needs to be told that the connection stays open (HTTP/1.0).
-    pub announce_keep_alive: bool,
+    /// What the client speaks: HTTP/1.0 must be told that the connection stays open, and knows no chunks.
+    pub version: Version,
     /// Whether the body is left out: an answer to HEAD.
     pub head_only: bool,
 }
@@ -47,6 +52,7 @@ impl Response {
             content_type: None,
             headers: Vec::new(),
             body: Vec::new(),
+            stream: None,
             close: false,
             failure: None,
             subject: None,
@@ -63,6 +69,12 @@ impl Response {
     #[must_use]
     pub fn json(status: u16, body: Vec<u8>) -> Self {
         Self::new(status, JSON, body)
+    }
+
+    /// An answer whose body is made while it is sent.
+    #[must_use]
+    pub fn streaming(content_type: &'static str, stream: impl AnswerStream + 'static) -> Self {
+        Self { content_type: Some(content_type.into()), stream: Some(BodyStream::new(stream)), ..Self::empty(200) }
     }
 
     /// Adds a header field; control characters in its value are left out when it is written.
@@ -130,6 +142,17 @@ impl Response {
         &self.body
     }
 
+    /// Whether its body is made while it is sent.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// What makes its body, once.
+    pub fn take_stream(&mut self) -> Option<BodyStream> {
+        self.stream.take()
+    }
+
     /// Whether the connection closes behind it.
     #[must_use]
     pub fn closes(&self) -> bool {
@@ -152,13 +175,18 @@ impl Response {
         for (name, value) in &self.headers {
             push_field(out, name, value);
         }
-        if self.has_content() {
+        if self.is_streaming() {
+            // Before 1.1, the end of the connection ends it.
+            if envelope.version == Version::Http11 {
+                push_field(out, "transfer-encoding", "chunked");
+            }
+        } else if self.has_content() {
             out.extend_from_slice(b"\r\ncontent-length: ");
             push_number(out, self.body.len());
         }
         if envelope.last {
             push_field(out, "connection", "close");
-        } else if envelope.announce_keep_alive {
+        } else if envelope.version == Version::Http10 {
             push_field(out, "connection", "keep-alive");
         }
         out.extend_from_slice(b"\r\n\r\n");
@@ -235,16 +263,13 @@ fn push_number(out: &mut Vec<u8>, number: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll};
+
     use super::*;
+    use crate::http::answer_stream::Piece;
 
     fn envelope() -> Envelope<'static> {
-        Envelope {
-            request_id: RequestId::default(),
-            date: "",
-            last: false,
-            announce_keep_alive: false,
-            head_only: false,
-        }
+        Envelope { request_id: RequestId::default(), date: "", last: false, version: Version::Http11, head_only: false }
     }
 
     fn encoded(response: &Response, envelope: &Envelope<'_>) -> String {
@@ -271,6 +296,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_chunked_or_ended_by_the_connection() {
+        struct Nothing;
+        impl AnswerStream for Nothing {
+            fn poll_piece(&mut self, _: &mut Context<'_>, _: &mut Vec<u8>) -> Poll<Piece> {
+                Poll::Ready(Piece::Last)
+            }
+            fn stop(&mut self) {}
+        }
+        let response = Response::streaming("text/event-stream", Nothing);
+        let text = encoded(&response, &envelope());
+        assert!(text.contains("transfer-encoding: chunked\r\n") && !text.contains("content-length"), "{text}");
+        let text = encoded(&response, &Envelope { last: true, version: Version::Http10, ..envelope() });
+        assert!(!text.contains("transfer-encoding") && text.contains("connection: close\r\n"), "{text}");
+    }
+
+    #[test]
     fn no_content_has_no_length() {
         assert!(!encoded(&Response::empty(204), &envelope()).contains("content-length"));
         assert!(encoded(&Response::empty(200), &envelope()).contains("content-length: 0\r\n"));
@@ -284,14 +325,14 @@ mod tests {
 
     #[test]
     fn the_last_answer_says_so() {
-        let text = encoded(&Response::empty(200), &Envelope { last: true, announce_keep_alive: true, ..envelope() });
+        let text = encoded(&Response::empty(200), &Envelope { last: true, version: Version::Http10, ..envelope() });
         assert!(text.contains("connection: close\r\n"));
         assert!(!text.contains("keep-alive"));
     }
 
     #[test]
     fn keep_alive_is_announced_to_http_1_0() {
-        let text = encoded(&Response::empty(200), &Envelope { announce_keep_alive: true, ..envelope() });
+        let text = encoded(&Response::empty(200), &Envelope { version: Version::Http10, ..envelope() });
         assert!(text.contains("connection: keep-alive\r\n"));
     }
 }

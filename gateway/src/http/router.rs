@@ -12,6 +12,7 @@ pub enum Route {
     PublishBatch,
     PublishOne,
     ReadPartition,
+    Events,
     Pull,
     Ack,
     Nack,
@@ -79,7 +80,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 38;
+    pub const COUNT: usize = 39;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -94,6 +95,7 @@ impl Route {
             Self::PublishBatch => "publish_batch",
             Self::PublishOne => "publish_one",
             Self::ReadPartition => "read_partition",
+            Self::Events => "events",
             Self::Pull => "pull",
             Self::Ack => "ack",
             Self::Nack => "nack",
@@ -212,6 +214,7 @@ const TABLE: &[Line] = &[
         pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("messages")],
         routes: &[(Method::Get, Route::ReadPartition)],
     },
+    Line { pattern: &[Text("v1"), Text("topics"), Name, Text("events")], routes: &[(Method::Get, Route::Events)] },
     Line {
         pattern: &[Text("v1"), Text("subscriptions"), Name, Text("consumers"), Item, Text("heartbeat")],
         routes: &[(Method::Put, Route::HeartbeatConsumer)],

@@ -3,7 +3,10 @@
 use shard::{PartitionSubscription, Pulled};
 use shard_core::{
     delivery::{Filter, FilterSubject},
-    format::record_batch::{BatchError, RecordBatch},
+    format::{
+        record::Record,
+        record_batch::{BatchError, RecordBatch},
+    },
     model::Offset,
 };
 
@@ -58,8 +61,8 @@ pub(crate) fn append_leased(out: &mut Vec<u8>, leased: &Leased<'_>) -> Result<us
 pub(crate) struct ReadBounds<'a> {
     /// How many messages.
     pub(crate) messages: usize,
-    /// How much JSON; one message is taken however large.
-    pub(crate) json_bytes: usize,
+    /// How many bytes they may take up where they are written; one message is taken however large.
+    pub(crate) bytes: usize,
     /// Which messages; all if none.
     pub(crate) filter: Option<&'a Filter>,
 }
@@ -82,22 +85,38 @@ pub(crate) struct ReadEnd {
 pub(crate) fn append_read(
     out: &mut Vec<u8>,
     source: Source<'_>,
-    (batches, from): (&[RecordBatch], Offset),
+    place: (&[RecordBatch], Offset),
     bounds: ReadBounds<'_>,
 ) -> Result<ReadEnd, BatchError> {
     let start = out.len();
+    for_each_read(place, bounds, |record| {
+        separate(out);
+        message_json::append(out, source, record, None);
+        out.len() - start
+    })
+}
+
+/// Gives each message from `from` on within `bounds` to `write`, which says how many bytes have been written in all.
+///
+/// # Errors
+/// A batch that can't be read: what is before it was given.
+pub(crate) fn for_each_read(
+    (batches, from): (&[RecordBatch], Offset),
+    bounds: ReadBounds<'_>,
+    mut write: impl FnMut(&Record<'_>) -> usize,
+) -> Result<ReadEnd, BatchError> {
     let mut end = ReadEnd { count: 0, next: from, passed_over: 0 };
+    let mut written = 0;
     for batch in batches {
         batch.for_each_record(|record| {
-            let full = end.count >= bounds.messages || (end.count > 0 && out.len() - start >= bounds.json_bytes);
+            let full = end.count >= bounds.messages || (end.count > 0 && written >= bounds.bytes);
             // Once full, `next` stays, and no later record is at it.
             if record.offset != end.next.max(from) || full {
                 return;
             }
             end.next = record.offset.next();
             if bounds.filter.is_none_or(|filter| filter.matches(&FilterSubject::from(&record))) {
-                separate(out);
-                message_json::append(out, source, &record, None);
+                written = write(&record);
                 end.count += 1;
             } else {
                 end.passed_over += 1;
@@ -114,7 +133,7 @@ fn separate(out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::convert::Infallible;
 
     use gateway_api::DeliveredMessage;
@@ -130,10 +149,10 @@ mod tests {
     use super::*;
 
     const SOURCE: Source<'static> = Source { topic: "t", partition: PartitionIndex::new(1) };
-    const ALL: ReadBounds<'static> = ReadBounds { messages: usize::MAX, json_bytes: usize::MAX, filter: None };
+    const ALL: ReadBounds<'static> = ReadBounds { messages: usize::MAX, bytes: usize::MAX, filter: None };
 
     /// Batches of `sizes` records, the first at `base`; a record's payload is its offset.
-    fn batches(base: u64, sizes: &[u64]) -> Vec<RecordBatch> {
+    pub(in crate::operations) fn batches(base: u64, sizes: &[u64]) -> Vec<RecordBatch> {
         let mut next = base;
         let mut batches = Vec::new();
         for size in sizes {
@@ -189,7 +208,7 @@ mod tests {
     fn a_read_ends_at_its_bounds() {
         assert_eq!(read(11, ReadBounds { messages: 3, ..ALL }), (vec![11, 12, 13], 14));
         assert_eq!(read(11, ReadBounds { messages: 0, ..ALL }), (vec![], 11));
-        assert_eq!(read(11, ReadBounds { json_bytes: 1, ..ALL }), (vec![11], 12), "one message, however large");
+        assert_eq!(read(11, ReadBounds { bytes: 1, ..ALL }), (vec![11], 12), "one message, however large");
     }
 
     #[test]

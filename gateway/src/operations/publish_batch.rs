@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use gateway_api::publish::Retry;
 
-use super::{find_topic, publish, query, retry};
+use super::{batch_read::BATCH_TYPE, find_topic, publish, query, retry};
 use crate::{
     call::Call,
     context::Context,
@@ -13,9 +13,6 @@ use crate::{
     publish_decode::{decode_request, plan_encoded},
     quota,
 };
-
-/// The media type of a batch as it is stored (`docs/formats.md`).
-const BATCH_TYPE: &str = "application/vnd.pubsub.batch";
 
 /// About what the result of a message takes.
 const RESULT_BYTES: usize = 128;

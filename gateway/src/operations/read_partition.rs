@@ -8,7 +8,9 @@ use shard::{ReadError, ReadFrom, ReadReply, ReadRequest};
 use shard_core::model::{Offset, Timestamp, TopicPartition};
 
 use super::{
+    accept,
     batch_json::{ReadBounds, append_read},
+    batch_read::{self, BATCH_TYPE},
     deadline::{self, Ended},
     find_topic, query,
     resources::find_partition,
@@ -23,7 +25,6 @@ use crate::{
 };
 
 const PARAMETERS: &[&str] = &["offset", "timestamp", "cursor", "limit", "wait_ms"];
-const BATCH_TYPE: &str = "application/vnd.pubsub.batch";
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let request = call.request;
@@ -31,19 +32,17 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
     let partition = find_partition(topic, call.route.item)?;
-    if request.header("accept").is_some_and(|accept| accept.trim().starts_with(BATCH_TYPE)) {
-        return Err(error::of_code(Code::NotAcceptable, "this version answers in application/json only"));
-    }
     let from = start(request, topic, partition)?;
-    let limit = query::number(
-        request,
-        "limit",
-        api_limits::PULL_MESSAGES_DEFAULT.into(),
-        api_limits::PULL_MESSAGES_MAX.into(),
-    )?;
+    let as_batches = accept::asks_for(request, BATCH_TYPE);
+    // Batches are bounded by their bytes; a list also by its length.
+    let limit = if as_batches { api_limits::PULL_MESSAGES_MAX } else { api_limits::PULL_MESSAGES_DEFAULT };
+    let limit = query::number(request, "limit", limit.into(), api_limits::PULL_MESSAGES_MAX.into())?;
     let wait_ms = query::number(request, "wait_ms", 0, api_limits::WAIT_MS_MAX)?;
     let read = ReadRequest { from, bytes_max: limits::DELIVERY_BYTES_MAX, wait: Duration::from_millis(wait_ms) };
     let reply = read_while_wanted(context, &call, partition, read).await?.map_err(|error| error::of_read(&error))?;
+    if as_batches {
+        return Ok(batch_read::answer(context, partition, &reply, limit));
+    }
     answer(context, topic, partition, &reply, usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
@@ -109,7 +108,7 @@ fn answer(
     let mut body = Vec::with_capacity(body_bytes(reply));
     body.extend_from_slice(b"{\"messages\":[");
     let source = Source { topic: topic.name.as_str(), partition: partition.partition };
-    let bounds = ReadBounds { messages: limit, json_bytes: limits::DELIVERY_JSON_BYTES_MAX, filter: None };
+    let bounds = ReadBounds { messages: limit, bytes: limits::DELIVERY_JSON_BYTES_MAX, filter: None };
     let end = append_read(&mut body, source, (&reply.batches, reply.from), bounds).map_err(|error| {
         error::of_code(Code::DataCorrupt, format!("a batch from offset {} on can't be read: {error}", reply.from))
     })?;

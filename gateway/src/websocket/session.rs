@@ -7,7 +7,6 @@
 mod durable_feed;
 mod feeds;
 mod frames;
-mod guard;
 mod keepalive;
 mod requests;
 mod seat;
@@ -27,7 +26,6 @@ use glommio::timer::Timer;
 
 use self::{
     feeds::{FeedEvent, Feeds},
-    guard::{Guard, Pulse},
     keepalive::{Keepalive, Sign},
     transport::Transport,
 };
@@ -42,6 +40,7 @@ use crate::{
     byte_budget::{ByteBudget, Reservation},
     client::Client,
     context::Context,
+    guard::{Guard, Pulse},
     http::request_id::RequestId,
     limits,
     operations::deadline,

@@ -81,11 +81,12 @@ pub(crate) fn with_broker_knowing(
             config: Rc::new(gateway),
             metrics: Arc::new(GatewayMetrics::default()),
             core: Rc::new(CoreState::new()),
+            addresses: None,
             push: PushBoard::default(),
             shutdown: Shutdown::default(),
         };
         let broker = Rc::new(Broker { address, shutdown: context.shutdown.clone() });
-        glommio::spawn_local(serve(context, listener)).detach();
+        glommio::spawn_local(serve(context, listener, None)).detach();
         test(broker).await;
         drop(commands);
     });

@@ -9,16 +9,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::websocket_echo;
 use gateway::{
     application::{Admitted, Application, Fault},
     call::Call,
     config::GatewayConfig,
-    http::{request_id::RequestId, response::Response, router::Route},
+    http::{request::Request, request_id::RequestId, response::Response, router::Route},
     metrics::GatewayMetrics,
     server,
     shutdown::Shutdown,
+    tls::TlsPort,
     websocket::Upgraded,
 };
+
+use crate::streams;
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
 
 /// How long a test waits for what must come, before it fails.
@@ -54,6 +58,11 @@ struct Echo {
 
 impl Front {
     pub(crate) fn start(config: GatewayConfig) -> Self {
+        Self::start_with(config, None)
+    }
+
+    /// The same by TLS, if there is something to speak it with.
+    pub(crate) fn start_with(config: GatewayConfig, tls: Option<TlsPort>) -> Self {
         let metrics = Arc::new(GatewayMetrics::default());
         let (stop, stopped) = mpsc::channel::<()>();
         let (ready, address) = mpsc::channel();
@@ -69,11 +78,16 @@ impl Front {
                     glommio::executor().spawn_blocking(move || stopped.recv()).await.ok();
                     requested.request();
                 });
-                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener).await;
+                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener, tls).await;
                 waiting.await;
             });
         });
         Self { address: address.recv().unwrap(), metrics, stop, executor }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -128,6 +142,22 @@ impl Client {
         Answer { status, head, body }
     }
 
+    /// All until the server closes.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.reader.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// The next chunk of a chunked body; empty for the last.
+    pub(crate) fn chunk(&mut self) -> String {
+        let mut size = String::new();
+        assert!(self.reader.read_line(&mut size).unwrap() > 0, "closed where a chunk is due");
+        let size = usize::from_str_radix(size.trim_end(), 16).unwrap();
+        let chunk = self.bytes(size + 2);
+        String::from_utf8(chunk).unwrap().strip_suffix("\r\n").unwrap().to_owned()
+    }
+
     /// The next bytes, so many of them.
     pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
@@ -158,6 +188,10 @@ impl Application for Echo {
         Ok(Admitted::default())
     }
 
+    fn streams_body(head: &Request) -> bool {
+        head.content_type() == Some("test/stream")
+    }
+
     async fn handle(&self, call: Call<'_>) -> Response {
         let text = |text: &str| Response::new(200, "text/plain", text.as_bytes().to_vec());
         match (call.route.route, call.route.name) {
@@ -169,15 +203,18 @@ impl Application for Echo {
                 self.shutdown.wait().await;
                 text("stopped")
             }
+            (Route::GetTopic, name) if streams::is_known(name) => streams::answer(name),
+            (Route::PublishBatch, "upper") => Response::streaming("text/plain", streams::Upper::default()),
+            (Route::PublishBatch, "refused") => text("no"),
             (Route::DeleteTopic, "panic") => panic!("asked to"),
             (Route::Readyz, _) => text("ready"),
+            (Route::ListTopics, _) => text(call.client.certificate.as_deref().unwrap_or("nobody")),
             _ => Response::new(200, "application/octet-stream", call.request.body().to_vec()),
         }
     }
 
-    async fn upgraded(&self, mut connection: Upgraded) {
-        connection.socket.write_all(&connection.leftover).await.unwrap();
-        let _ = connection.socket.read(&mut connection.leftover).await;
+    async fn upgraded(&self, connection: Upgraded) {
+        websocket_echo::serve(connection, self.config.body_bytes_max).await;
     }
 
     fn fault(&self, fault: &Fault, _request: RequestId) -> Response {

@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod fixture;
+mod framing;
+mod streaming;
+mod streams;
+mod tls;
+mod websocket_echo;
 
 use std::{
     io::{Read, Write},
@@ -151,6 +156,23 @@ fn a_body_that_does_not_come_is_answered_408() {
 }
 
 #[test]
+fn a_body_that_trickles_in_for_ever_is_answered_408() {
+    let front = Front::start(GatewayConfig { body_timeout: Duration::from_secs(1), ..GatewayConfig::default() });
+    let mut client = front.connect();
+    client.send(post(&"x".repeat(100_000)).trim_end_matches('x'));
+    let mut writing = client.stream.try_clone().unwrap();
+    // Never silent for as long as a body may be, and never done.
+    let trickle = std::thread::spawn(move || {
+        while writing.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    assert_eq!(client.answer().status, 408);
+    drop(client);
+    trickle.join().unwrap();
+}
+
+#[test]
 fn an_idle_connection_is_closed_without_a_word() {
     let short = Duration::from_millis(1);
     let front = Front::start(GatewayConfig { idle_timeout: short, ..GatewayConfig::default() });
@@ -256,9 +278,11 @@ fn an_upgraded_connection_speaks_websocket_from_the_first_byte_behind_its_reques
     let mut client = front.connect();
     let upgrade = "GET /v1/ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    client.send(&format!("{upgrade}\u{1}\u{2}"));
+    // A text frame, masked with zeros, in the same packet as the handshake.
+    let frame = b"\x81\x82\0\0\0\0hi";
+    client.stream.write_all(&[upgrade.as_bytes(), frame].concat()).unwrap();
     assert!(client.head().starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
-    assert_eq!(client.bytes(2), [1, 2]);
+    assert_eq!(client.bytes(4), b"\x81\x02hi");
     assert_eq!(front.metrics.websocket_connections.get(), 1);
 }
 

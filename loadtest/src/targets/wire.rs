@@ -1,18 +1,22 @@
-//! A TCP connection with a buffer each way; both survive a dropped future.
+//! A connection with a buffer each way; both survive a dropped future.
 
+use std::future::{Future as _, poll_fn};
+use std::io;
 use std::ops::Range;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncReadExt as _, Interest};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 
 use crate::limits::{ANSWER_BYTES_MAX, CONNECT_TIME_MAX, READ_BYTES};
 use crate::server::Server;
 use crate::targets::TargetError;
+use gateway_api::client::{ClientError, ClientStream};
 
 /// One connection's socket and buffers.
 #[derive(Debug)]
 pub struct Wire {
-    stream: TcpStream,
+    stream: ClientStream,
     input: Vec<u8>,
     output: Vec<u8>,
     written: usize,
@@ -26,12 +30,12 @@ impl Wire {
     /// When no connection is made within `CONNECT_TIME_MAX`.
     pub async fn connect(server: &Server) -> Result<Self, TargetError> {
         let failed = |source| TargetError::Connect { authority: server.authority(), source };
-        let connecting = TcpStream::connect(server.authority());
-        let stream = match tokio::time::timeout(CONNECT_TIME_MAX, connecting).await {
-            Ok(connected) => connected.map_err(failed)?,
-            Err(_) => return Err(failed(std::io::ErrorKind::TimedOut.into())),
+        let stream = match tokio::time::timeout(CONNECT_TIME_MAX, server.endpoint().connect()).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(ClientError::Connect { source, .. })) => return Err(failed(source)),
+            Ok(Err(error)) => return Err(failed(io::Error::other(error))),
+            Err(_) => return Err(failed(io::ErrorKind::TimedOut.into())),
         };
-        stream.set_nodelay(true).map_err(failed)?;
         Ok(Self { stream, input: Vec::new(), output: Vec::new(), written: 0 })
     }
 
@@ -47,13 +51,7 @@ impl Wire {
     ///
     /// When the connection is lost, or `ANSWER_BYTES_MAX` came in meanwhile.
     pub async fn flush(&mut self) -> Result<(), TargetError> {
-        while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.stream.try_write(rest) {
-                Ok(written) => self.written += written,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.read_or_wait_to_write().await?,
-                Err(error) => return Err(error.into()),
-            }
-        }
+        poll_fn(|context| self.poll_flush(context)).await?;
         self.output.clear();
         self.written = 0;
         Ok(())
@@ -90,18 +88,29 @@ impl Wire {
         self.input.drain(..count.min(self.input.len()));
     }
 
-    async fn read_or_wait_to_write(&mut self) -> Result<(), TargetError> {
-        let ready = self.stream.ready(Interest::READABLE | Interest::WRITABLE).await?;
-        if !ready.is_readable() {
-            return Ok(());
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TargetError>> {
+        loop {
+            let rest = self.output.get(self.written..).unwrap_or_default();
+            let stream = Pin::new(&mut self.stream);
+            let written = if rest.is_empty() {
+                stream.poll_flush(context).map_ok(|()| 0)
+            } else {
+                stream.poll_write(context, rest)
+            };
+            match written? {
+                Poll::Ready(_) if rest.is_empty() => return Poll::Ready(Ok(())),
+                Poll::Ready(count) => self.written += count,
+                Poll::Pending => ready!(self.poll_fill(context))?,
+            }
         }
+    }
+
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TargetError>> {
         self.reserve()?;
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Err(TargetError::Closed { reason: None }),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        // It keeps nothing from one poll to the next.
+        let reading = pin!(self.stream.read_buf(&mut self.input));
+        let count = ready!(reading.poll(context))?;
+        Poll::Ready(if count == 0 { Err(TargetError::Closed { reason: None }) } else { Ok(()) })
     }
 
     fn reserve(&mut self) -> Result<(), TargetError> {

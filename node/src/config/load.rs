@@ -16,7 +16,8 @@ use crate::limits;
 pub const DEFAULT_FILE: &str = "config.yaml";
 
 /// Variables that begin like settings but belong to the tools.
-const TOOL_VARIABLES: &[&str] = &["PUBSUB_SERVER", "PUBSUB_KEY", "PUBSUB_OUTPUT"];
+const TOOL_VARIABLES: &[&str] =
+    &["PUBSUB_SERVER", "PUBSUB_KEY", "PUBSUB_OUTPUT", "PUBSUB_CA_FILE", "PUBSUB_CLIENT_CERT", "PUBSUB_CLIENT_KEY"];
 
 /// Where settings come from, besides the defaults.
 #[derive(Clone, Debug, Default)]

@@ -65,6 +65,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.server.connections_max.show(),
     },
     Setting {
+        key: "server.connections_per_address_max",
+        purpose: "the most connections at a time from one address (of IPv6: one network of 64 bits); 0 is no bound: needed behind a proxy, whose address is that of all",
+        set: |config, raw| assign_within(&mut config.server.connections_per_address_max, raw, 0..=10_000_000),
+        get: |config| config.server.connections_per_address_max.show(),
+    },
+    Setting {
         key: "server.head_bytes_max",
         purpose: "the largest request head",
         set: |config, raw| assign_within(&mut config.server.head_bytes_max, raw, 1 << 10..=1 << 20),
@@ -87,6 +93,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         purpose: "how long a connection may be idle between requests",
         set: |config, raw| assign_within(&mut config.server.idle_timeout_ms, raw, 100..=86_400_000),
         get: |config| config.server.idle_timeout_ms.show(),
+    },
+    Setting {
+        key: "server.handshake_timeout_ms",
+        purpose: "how long a TLS handshake may take, from the accepting of the connection",
+        set: |config, raw| assign_within(&mut config.server.handshake_timeout_ms, raw, 100..=86_400_000),
+        get: |config| config.server.handshake_timeout_ms.show(),
     },
     Setting {
         key: "server.head_timeout_ms",
@@ -117,6 +129,48 @@ pub(super) const SETTINGS: &[Setting] = &[
         purpose: "origins besides the node's own from which browsers may open WebSockets",
         set: |config, raw| assign(&mut config.server.allowed_origins, raw),
         get: |config| config.server.allowed_origins.show(),
+    },
+    Setting {
+        key: "server.insecure",
+        purpose: "whether keys may come in without TLS from other machines, because a proxy or a mesh in front of the node ends it; `--insecure` does the same",
+        set: |config, raw| assign(&mut config.server.insecure, raw),
+        get: |config| config.server.insecure.show(),
+    },
+    Setting {
+        key: "tls.cert_file",
+        purpose: "a PEM file with the certificate of this node and those of its issuers; empty: no TLS, see [TLS](tls.md)",
+        set: |config, raw| assign(&mut config.tls.cert_file, raw),
+        get: |config| config.tls.cert_file.show(),
+    },
+    Setting {
+        key: "tls.key_file",
+        purpose: "a PEM file with its key",
+        set: |config, raw| assign(&mut config.tls.key_file, raw),
+        get: |config| config.tls.key_file.show(),
+    },
+    Setting {
+        key: "tls.client_ca_file",
+        purpose: "a PEM file with the issuers of the certificates that clients show",
+        set: |config, raw| assign(&mut config.tls.client_ca_file, raw),
+        get: |config| config.tls.client_ca_file.show(),
+    },
+    Setting {
+        key: "tls.client_auth",
+        purpose: "whether clients show a certificate: `none`, `optional`, `required`",
+        set: |config, raw| assign(&mut config.tls.client_auth, raw),
+        get: |config| config.tls.client_auth.show(),
+    },
+    Setting {
+        key: "tls.min_version",
+        purpose: "the oldest version of TLS that is spoken: `1.3` or `1.2`",
+        set: |config, raw| assign(&mut config.tls.min_version, raw),
+        get: |config| config.tls.min_version.show(),
+    },
+    Setting {
+        key: "tls.reload_interval_ms",
+        purpose: "how often the files are looked at; SIGHUP has it done at once",
+        set: |config, raw| assign_within(&mut config.tls.reload_interval_ms, raw, 100..=86_400_000),
+        get: |config| config.tls.reload_interval_ms.show(),
     },
     Setting {
         key: "storage.data_dir",

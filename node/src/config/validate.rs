@@ -30,12 +30,28 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     if let Some(wrong) = config.redis.sentinels.iter().find(|address| ServerAddress::parse(address).is_none()) {
         return Err(format!("redis.sentinels: expected HOST:PORT, found `{wrong}`"));
     }
+    config.tls.check()?;
+    check_keys_are_hidden(config)?;
     EnvFilter::try_new(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
+}
+
+/// Keys don't cross the network in the clear unless that was chosen.
+fn check_keys_are_hidden(config: &Config) -> Result<(), String> {
+    let (server, host) = (&config.server, config.server.host);
+    if config.auth == Auth::None || host.is_loopback() || config.tls.is_on() || server.insecure {
+        return Ok(());
+    }
+    Err(format!(
+        "server.host is {host}, which others can reach, and there is no TLS: keys would cross the network in the clear. \
+         Set tls.cert_file and tls.key_file, or server.insecure: true (--insecure) where something in front of the node \
+         ends TLS"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ServerConfig;
 
     #[test]
     fn a_log_filter_that_means_nothing_is_refused() {
@@ -48,12 +64,27 @@ mod tests {
     fn an_address_that_others_reach_asks_for_keys() {
         let mut config = Config::default();
         assert!(!config.asks_for_keys());
+        config.server.insecure = true;
         config.server.host = [0, 0, 0, 0].into();
         assert_eq!((check(&config), config.asks_for_keys()), (Ok(()), true));
         config.auth = Auth::None;
         assert_eq!((check(&config), config.asks_for_keys()), (Ok(()), false));
         let config = Config { auth: Auth::Required, ..Config::default() };
         assert!(config.asks_for_keys());
+    }
+
+    #[test]
+    fn keys_need_tls_or_an_explicit_choice() {
+        let mut config = Config::default();
+        config.server.host = [0, 0, 0, 0].into();
+        assert!(check_keys_are_hidden(&config).unwrap_err().contains("--insecure"));
+        let insecure = Config { server: ServerConfig { insecure: true, ..config.server.clone() }, ..config.clone() };
+        assert_eq!(check_keys_are_hidden(&insecure), Ok(()));
+        config.tls.cert_file = "tls.crt".into();
+        assert_eq!(check_keys_are_hidden(&config), Ok(()));
+        config.tls.cert_file = "".into();
+        config.auth = Auth::None;
+        assert_eq!(check_keys_are_hidden(&config), Ok(()), "there are no keys");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
+use gateway::tls::{ClientAuth, MinVersion};
 use serde_yaml_ng::Value as Yaml;
 
 use super::{Auth, LogFormat, RedisLoss, Secret, Store};
@@ -151,6 +152,31 @@ impl SettingValue for RedisLoss {
     }
 }
 
+impl SettingValue for ClientAuth {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[("none", Self::None), ("optional", Self::Optional), ("required", Self::Required)])
+    }
+    fn show(&self) -> Yaml {
+        Yaml::from(match self {
+            Self::None => "none",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        })
+    }
+}
+
+impl SettingValue for MinVersion {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[("1.3", Self::Tls13), ("1.2", Self::Tls12)])
+    }
+    fn show(&self) -> Yaml {
+        Yaml::from(match self {
+            Self::Tls13 => "1.3",
+            Self::Tls12 => "1.2",
+        })
+    }
+}
+
 /// Shown as asterisks, so it is the one setting that does not read back.
 impl SettingValue for Secret {
     fn read(raw: &Raw) -> Result<Self, String> {
@@ -244,6 +270,8 @@ mod tests {
         check(Auth::Loopback);
         check(Store::Redis);
         check(RedisLoss::Stop);
+        check(ClientAuth::Optional);
+        check(MinVersion::Tls12);
         check(LogFormat::Json);
     }
 

@@ -73,7 +73,7 @@ const GATEWAY_NUMBERS: &[GatewayNumber] = gateway_numbers! {
     "accept_errors_total" accept_errors "Accepts that failed."
     "connection_panics_total" connection_panics "Connections that ended by a panic."
     "connection_timeouts_total" connection_timeouts "Connections closed because a deadline had passed."
-    "slow_consumers_total" slow_consumers "WebSocket connections closed because their client did not read what it was sent."
+    "slow_consumers_total" slow_consumers "Connections closed because their client did not read the messages it was sent."
     "http_malformed_requests_total" malformed_requests "Requests that could not be read as HTTP."
     "audit_events_lost_total" audit_events_lost "Events that are missing in the audit log because they came too fast."
     "received_bytes_total" received_bytes "Bytes received from clients."

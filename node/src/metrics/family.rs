@@ -47,6 +47,13 @@ pub(super) fn ages(name: &str, help: &str, values_micros: Vec<(Vec<LabelPair>, u
     family(name, help, MetricType::GAUGE, metrics.collect())
 }
 
+/// A family of one number of seconds, which may be negative.
+pub(super) fn seconds(name: &str, help: &str, value: i64) -> MetricFamily {
+    let size = as_float(value.unsigned_abs());
+    let value = if value < 0 { -size } else { size };
+    family(name, help, MetricType::GAUGE, vec![gauge(Vec::new(), value)])
+}
+
 /// A family of durations in seconds.
 pub(super) fn durations(name: &str, help: &str, values: Vec<(Vec<LabelPair>, Buckets)>) -> MetricFamily {
     let metrics = values.into_iter().map(|(labels, buckets)| {

@@ -58,11 +58,14 @@ fn new_key(node: &TestNode, admin: &str, request: &Value) -> (String, String) {
 
 #[test]
 fn without_a_key_a_node_that_asks_for_keys_does_not_start() {
-    for (setting, value) in [("auth", "required"), ("server.host", "0.0.0.0")] {
+    for settings in [&["auth=required"][..], &["server.host=0.0.0.0", "server.insecure=true"]] {
         let data = data_directory();
         let mut command: Command = node_command();
         command.args(["--set", "server.port=0", "--set", "metrics.port=0", "--set", "log.level=error"]);
-        command.args(["--set", &format!("{setting}={value}"), "--data-dir"]).arg(data.path());
+        settings.iter().for_each(|setting| {
+            command.args(["--set", setting]);
+        });
+        command.arg("--data-dir").arg(data.path());
         assert_refused(command, ExitCode::Configuration, &["--bootstrap-key", "auth: none"]);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shard_core::{
     format::{
         record::{MessageId, RecordHead},
-        record_batch::{BatchBuilder, Codec, Producer},
+        record_batch::{BatchBuilder, Codec, Producer, RecordBatch},
     },
     model::{LeaderEpoch, Offset, Timestamp},
 };
@@ -130,4 +130,35 @@ fn a_producers_batch_is_stored_once() {
         publish(&mut connection, &encoded(&texts(), Codec::None, producer(50))).json()["results"][0]["offset"],
         json!(50)
     );
+}
+
+#[test]
+fn batches_are_read_as_they_are_stored_and_can_be_published_again() {
+    let (node, mut connection) = with_topic(&json!({ "partitions": 2, "dedup_window_ms": 0 }));
+    for codec in [Codec::Lz4, Codec::None, Codec::Snappy] {
+        assert_eq!(publish(&mut connection, &encoded(&texts(), codec, None)).status, 200);
+    }
+    let read = |connection: &mut Connection, query: &str| {
+        let path = format!("/v1/topics/orders/partitions/0/messages{query}");
+        connection.request("GET", &path, &[("Accept", "application/vnd.pubsub.batch")], b"")
+    };
+    let all = read(&mut connection, "?offset=0");
+    assert_eq!((all.status, all.header("content-type")), (200, Some("application/vnd.pubsub.batch")));
+    assert_eq!((all.header("pubsub-next-offset"), all.header("pubsub-high-watermark")), (Some("150"), Some("150")));
+    let second = read(&mut connection, "?offset=77&limit=1");
+    assert_eq!(second.header("pubsub-next-offset"), Some("100"));
+    let batch = RecordBatch::parse(second.body.clone().into()).unwrap();
+    assert_eq!((batch.offsets().start.get(), batch.offsets().end.get()), (50, 100));
+    assert!(all.body.windows(second.body.len()).any(|window| window == second.body));
+    let cursor = second.header("pubsub-next-cursor").unwrap().to_owned();
+    let third = read(&mut connection, &format!("?cursor={cursor}"));
+    assert!(third.header("pubsub-next-offset") == Some("150") && all.body.ends_with(&third.body));
+    let nothing = read(&mut connection, "?offset=150");
+    assert_eq!((nothing.body.len(), nothing.header("pubsub-next-offset")), (0, Some("150")));
+    // What was read is published as it is.
+    let path = "/v1/topics/orders/messages?partition=1";
+    let copied = connection.request("POST", path, &[("Content-Type", "application/vnd.pubsub.batch")], &second.body);
+    assert_eq!(copied.status, 200, "{}", copied.body_text());
+    let page = get(node.address(), "/v1/topics/orders/partitions/1/messages?offset=0").json();
+    assert_eq!(page["messages"].as_array().map(Vec::len), Some(50));
 }

@@ -10,7 +10,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gateway_api::client::{Client, Endpoint};
@@ -248,6 +248,19 @@ pub(crate) fn tool_command(name: &str) -> Command {
 /// An empty directory on the filesystem of the build, which has direct I/O; a temporary one often has not.
 pub(crate) fn data_directory() -> TempDir {
     tempfile::Builder::new().prefix("pubsub-").tempdir_in(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))).unwrap()
+}
+
+/// Looks again and again until it is so, at most until the deadline.
+pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() > until {
+            return false;
+        }
+    }
 }
 
 /// Waits for a process that is about to end; kills it if it does not.

@@ -2,6 +2,7 @@
 
 mod budget;
 mod slow_disk;
+mod slow_events;
 
 use std::fmt::Write as _;
 

@@ -11,7 +11,6 @@ use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Body;
@@ -65,7 +64,7 @@ impl Connection {
     /// # Errors
     /// Nobody listens there, or the connection doesn't come in time.
     pub async fn open(endpoint: &Endpoint, key: Option<&ApiKey>) -> Result<Self, ClientError> {
-        let stream = connect(endpoint).await?;
+        let stream = endpoint.connect().await?;
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
         // The driver ends with the connection; what goes wrong there is reported by the request that meets it.
         tokio::spawn(driver);
@@ -218,18 +217,6 @@ impl Answer {
         let beginning = self.body.get(..limits::QUOTED_ANSWER_BYTES_MAX).unwrap_or(&self.body);
         String::from_utf8_lossy(beginning).into_owned()
     }
-}
-
-/// A TCP connection to a node.
-pub(super) async fn connect(endpoint: &Endpoint) -> Result<TcpStream, ClientError> {
-    let connecting = TcpStream::connect((endpoint.host(), endpoint.port()));
-    let failed = |source| ClientError::Connect { server: endpoint.to_string(), source };
-    let stream = timeout(limits::CONNECT_TIMEOUT, connecting)
-        .await
-        .map_err(|_| ClientError::Timeout { waited_for: WaitedFor::Connection, waited: limits::CONNECT_TIMEOUT })?
-        .map_err(failed)?;
-    stream.set_nodelay(true).map_err(failed)?;
-    Ok(stream)
 }
 
 /// hyper's error with its cause, which is what tells anything.

@@ -12,6 +12,9 @@ pub enum ClientError {
     /// Nothing was sent.
     #[error("cannot connect to {server}: {source}")]
     Connect { server: String, source: io::Error },
+    /// Nothing was sent.
+    #[error("cannot speak TLS with {server}: {detail}")]
+    Tls { server: String, detail: String },
     /// The request may have taken effect, unless it was still waiting for a connection.
     #[error("no {waited_for} within {waited:?}")]
     Timeout { waited_for: WaitedFor, waited: Duration },

@@ -2,7 +2,6 @@
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::Error;
@@ -12,9 +11,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, http::HeaderValue};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::connection::{Answer, connect};
+use super::connection::Answer;
 use super::endpoint::{ApiKey, Endpoint};
 use super::error::{ClientError, WaitedFor};
+use super::stream::ClientStream;
 use crate::frame::{ClientFrame, SUBPROTOCOL, ServerFrame};
 use crate::limits;
 
@@ -27,11 +27,11 @@ pub struct WebSocketClient {
 
 /// The half that sends.
 #[derive(Debug)]
-pub struct WebSocketSender(SplitSink<WebSocketStream<TcpStream>, Message>);
+pub struct WebSocketSender(SplitSink<WebSocketStream<ClientStream>, Message>);
 
 /// The half that receives.
 #[derive(Debug)]
-pub struct WebSocketReceiver(SplitStream<WebSocketStream<TcpStream>>);
+pub struct WebSocketReceiver(SplitStream<WebSocketStream<ClientStream>>);
 
 impl WebSocketClient {
     /// Connects to a node and agrees on the protocol.
@@ -39,7 +39,7 @@ impl WebSocketClient {
     /// # Errors
     /// Nobody listens there, the node refuses, or it doesn't answer in time.
     pub async fn connect(endpoint: &Endpoint, key: Option<&ApiKey>) -> Result<Self, ClientError> {
-        let stream = connect(endpoint).await?;
+        let stream = endpoint.connect().await?;
         let mut request = format!("ws://{}/v1/ws", endpoint.authority())
             .into_client_request()
             .map_err(|error| ClientError::Request { detail: error.to_string() })?;

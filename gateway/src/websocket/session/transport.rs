@@ -95,7 +95,7 @@ impl Transport {
             if waiting.is_empty() {
                 self.written = 0;
                 release(outbound);
-                return Poll::Ready(Ok(()));
+                return self.socket.poll_flush(context);
             }
             let taken = ready!(self.socket.poll_write(context, waiting))?;
             if taken == 0 {

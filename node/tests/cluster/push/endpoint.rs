@@ -5,8 +5,9 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
-    time::Instant,
 };
+
+pub(super) use crate::harness::eventually;
 
 use crate::harness::DEADLINE;
 
@@ -245,19 +246,6 @@ impl Reply {
         }
         head.push_str("\r\n");
         head.into_bytes()
-    }
-}
-
-/// Looks again and again until it is so, at most until the deadline.
-pub(super) fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
-    let until = Instant::now() + DEADLINE;
-    loop {
-        if is_so() {
-            return true;
-        }
-        if Instant::now() > until {
-            return false;
-        }
     }
 }
 

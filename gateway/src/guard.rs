@@ -1,4 +1,4 @@
-//! Who opened a WebSocket, and whether they still may what goes on over it.
+//! Who opened a connection that stays, and whether they still may what goes on over it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
 
 /// The opener of a connection, looked at anew whenever principals or keys have changed.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     caller: Caller,
     /// The principals and keys of when it was looked at last; none in the beginning.
     access: Option<Arc<Access>>,
@@ -19,19 +19,19 @@ pub(super) struct Guard {
 
 /// How often a session is woken, and which of those times a ping is due.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pulse {
+pub(crate) struct Pulse {
     every: Duration,
     per_ping: u32,
     left: u32,
 }
 
 impl Guard {
-    pub(super) const fn new(caller: Caller) -> Self {
+    pub(crate) const fn new(caller: Caller) -> Self {
         Self { caller, access: None }
     }
 
     /// Who it is, as of the last look.
-    pub(super) const fn caller(&self) -> &Caller {
+    pub(crate) const fn caller(&self) -> &Caller {
         &self.caller
     }
 
@@ -39,7 +39,7 @@ impl Guard {
     ///
     /// # Errors
     /// What proved it counts no more.
-    pub(super) fn look(&mut self, state: &ClusterState) -> Result<bool, Unproved> {
+    pub(crate) fn look(&mut self, state: &ClusterState) -> Result<bool, Unproved> {
         if self.caller.identity().is_none() {
             return Ok(false);
         }
@@ -56,16 +56,16 @@ impl Guard {
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn check(&self, asked: (Verb, &str), state: &ClusterState) -> Result<(), Denied> {
+    pub(crate) fn check(&self, asked: (Verb, &str), state: &ClusterState) -> Result<(), Denied> {
         auth::admit_verb(&self.caller, asked, state)
     }
 }
 
 impl Pulse {
     /// Pings go out at their interval; who has proved itself is looked at more often.
-    pub(super) fn new(ping_interval: Duration, caller: &Caller) -> Self {
+    pub(crate) fn new(ping_interval: Duration, caller: &Caller) -> Self {
         let every = match caller.identity() {
-            Some(_) => ping_interval.min(limits::WEBSOCKET_RECHECK),
+            Some(_) => ping_interval.min(limits::CALLER_RECHECK),
             None => ping_interval,
         };
         let per_ping = ping_interval.as_millis().div_ceil(every.as_millis().max(1));
@@ -74,12 +74,12 @@ impl Pulse {
     }
 
     /// How long until the session is woken next.
-    pub(super) const fn every(&self) -> Duration {
+    pub(crate) const fn every(&self) -> Duration {
         self.every
     }
 
     /// The session was woken: whether a ping is due.
-    pub(super) const fn beat(&mut self) -> bool {
+    pub(crate) const fn beat(&mut self) -> bool {
         self.left = self.left.saturating_sub(1);
         let due = self.left == 0;
         if due {
@@ -110,7 +110,7 @@ mod tests {
         let mut pulse = Pulse::new(ping, &Caller::Anyone);
         assert_eq!((pulse.every(), pulse.beat()), (ping, true));
         let mut pulse = Pulse::new(ping, &known());
-        assert_eq!(pulse.every(), limits::WEBSOCKET_RECHECK);
+        assert_eq!(pulse.every(), limits::CALLER_RECHECK);
         let pings: Vec<_> = (1..=20).filter(|_| pulse.beat()).collect();
         assert_eq!(pings.len(), 2);
         let mut quick = Pulse::new(Duration::from_millis(100), &known());

@@ -1,0 +1,171 @@
+//! Server-Sent Events from a real node: what a client sees over reconnects, kills and changes of the topic.
+
+mod reader;
+
+use std::collections::BTreeMap;
+
+use gateway_api::{
+    client::Client,
+    publish::{PublishMessage, PublishRequest, PublishResult},
+};
+use rustix::process::Signal;
+use serde_json::json;
+
+pub(crate) use self::reader::EventReader;
+use crate::{
+    harness::TestNode,
+    http::{self, Connection},
+    publish_consume::partitions,
+};
+
+const PARTITIONS: u32 = 3;
+
+/// Publishes so many messages, spread over the partitions, and returns once they are acknowledged.
+async fn publish(client: &Client, topic: &str, count: u32) {
+    let spread = |number: u32| {
+        let mut message = PublishMessage::text("m");
+        message.partition = Some(number % PARTITIONS);
+        message
+    };
+    let messages = (0..count).map(spread).collect();
+    let answer = client.publish(topic, &PublishRequest { messages }).await.unwrap();
+    assert!(answer.results.iter().all(|result| matches!(result, PublishResult::Published(_))), "{answer:?}");
+}
+
+/// Reads so many messages; each must be the next one of its partition.
+fn read_in_order(reader: &mut EventReader, count: usize, next: &mut BTreeMap<u64, u64>) {
+    for _ in 0..count {
+        let (partition, offset) = reader.place();
+        let expected = next.entry(partition).or_default();
+        assert_eq!(offset, *expected, "partition {partition}");
+        *expected += 1;
+    }
+}
+
+#[tokio::test]
+async fn events_resume_without_gap_or_repeat_over_kills_and_reconnects() {
+    let mut node = TestNode::start();
+    node.client().create_topic("orders", &partitions(PARTITIONS)).await.unwrap();
+    publish(&node.client(), "orders", 300).await;
+    let mut next = BTreeMap::new();
+    let mut reader = EventReader::open(node.address(), "orders", "?from=earliest");
+    read_in_order(&mut reader, 70, &mut next);
+    // The connection is lost in the middle of what was sent.
+    for count in [1, 2, 50] {
+        reader = EventReader::resume(node.address(), "orders", &reader.last_id);
+        read_in_order(&mut reader, count, &mut next);
+    }
+    node.restart();
+    publish(&node.client(), "orders", 300).await;
+    reader = EventReader::resume(node.address(), "orders", &reader.last_id);
+    read_in_order(&mut reader, 300, &mut next);
+    node.kill();
+    node.restart();
+    // The same token in the query.
+    reader = EventReader::open(node.address(), "orders", &format!("?cursor={}", reader.last_id));
+    read_in_order(&mut reader, 600 - 423, &mut next);
+    publish(&node.client(), "orders", 3).await;
+    read_in_order(&mut reader, 3, &mut next);
+    assert_eq!(next, BTreeMap::from([(0, 201), (1, 201), (2, 201)]));
+    // And in a read of one partition.
+    let path = format!("/v1/topics/orders/partitions/1/messages?cursor={}", reader.last_id);
+    assert_eq!(http::get(node.address(), &path).json()["next_offset"], 201);
+}
+
+#[tokio::test]
+async fn who_begins_at_the_end_can_come_back_before_the_first_message() {
+    let node = TestNode::start();
+    node.client().create_topic("orders", &partitions(PARTITIONS)).await.unwrap();
+    publish(&node.client(), "orders", 30).await;
+    let mut reader = EventReader::open(node.address(), "orders", "");
+    for header in ["cache-control: no-store\r\n", "x-accel-buffering: no\r\n", "pubsub-request-id: "] {
+        assert!(reader.head.contains(header), "{}", reader.head);
+    }
+    publish(&node.client(), "orders", 1).await;
+    assert_eq!(reader.place(), (0, 10));
+    let mut idle = EventReader::open(node.address(), "orders", "?from=latest");
+    publish(&node.client(), "orders", 3).await;
+    idle.place();
+    // Of the time the stream was opened: what came since is there.
+    let mut first = EventReader::open(node.address(), "orders", "?from=2000-01-01T00:00:00Z");
+    let mut next = BTreeMap::new();
+    read_in_order(&mut first, 34, &mut next);
+}
+
+#[tokio::test]
+async fn a_filter_lets_through_what_it_matches_and_the_token_goes_on() {
+    let node = TestNode::start();
+    let client = node.client();
+    client.create_topic("orders", &partitions(1)).await.unwrap();
+    let red = |number: u32| {
+        let mut message = PublishMessage::text("m");
+        message.priority = Some(if number.is_multiple_of(10) { 9 } else { 1 });
+        message
+    };
+    for _ in 0..3 {
+        client.publish("orders", &PublishRequest { messages: (0..100).map(red).collect() }).await.unwrap();
+    }
+    let mut reader = EventReader::open(node.address(), "orders", "?from=earliest&filter=priority%20%3E%3D%205");
+    let offsets: Vec<_> = (0..30).map(|_| reader.place().1).collect();
+    assert_eq!(offsets, (0..30).map(|number| number * 10).collect::<Vec<_>>());
+    let mut resumed = EventReader::resume(node.address(), "orders", &reader.last_id);
+    assert_eq!(resumed.place(), (0, 291));
+}
+
+#[tokio::test]
+async fn a_new_partition_is_read_from_its_beginning_and_a_deleted_topic_says_so() {
+    let node = TestNode::start();
+    let client = node.client();
+    client.create_topic("orders", &partitions(1)).await.unwrap();
+    let mut reader = EventReader::open(node.address(), "orders", "");
+    let body = json!({ "partitions": 2 }).to_string();
+    let json = [("Content-Type", "application/json")];
+    let changed = Connection::open(node.address()).request("PATCH", "/v1/topics/orders", &json, body.as_bytes());
+    assert_eq!(changed.status, 200, "{}", changed.body_text());
+    let mut message = PublishMessage::text("new");
+    message.partition = Some(1);
+    client.publish("orders", &PublishRequest { messages: vec![message] }).await.unwrap();
+    assert_eq!(reader.place(), (1, 0));
+    client.delete_topic("orders", None).await.unwrap();
+    let event = reader.next().unwrap();
+    assert_eq!((event.name.as_str(), &event.data["code"]), ("error", &json!("topic_not_found")));
+    assert!(reader.next().is_none());
+}
+
+#[tokio::test]
+async fn http_1_0_gets_events_up_to_the_end_of_the_connection() {
+    let mut node = TestNode::start();
+    node.client().create_topic("orders", &partitions(PARTITIONS)).await.unwrap();
+    publish(&node.client(), "orders", 30).await;
+    let mut reader =
+        EventReader::request(node.address(), "GET /v1/topics/orders/events?from=earliest HTTP/1.0\r\n\r\n");
+    assert!(!reader.head.contains("transfer-encoding"), "{}", reader.head);
+    read_in_order(&mut reader, 30, &mut BTreeMap::new());
+    node.signal(Signal::TERM);
+    assert!(reader.next().is_none());
+    assert!(node.wait_for_end().success());
+}
+
+#[tokio::test]
+async fn what_is_wrong_before_the_first_event_is_a_plain_problem() {
+    let node = TestNode::start();
+    node.client().create_topic("orders", &partitions(1)).await.unwrap();
+    for (path, status, code) in [
+        ("/v1/topics/none/events", 404, "topic_not_found"),
+        ("/v1/topics/orders/events?cursor=x", 400, "invalid_cursor"),
+        ("/v1/topics/orders/events?from=x", 400, "invalid_argument"),
+        ("/v1/topics/orders/events?filter=x", 400, "invalid_argument"),
+        ("/v1/topics/orders/events?limit=1", 400, "unknown_field"),
+    ] {
+        let answer = http::get(node.address(), path);
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    }
+    let mut connection = Connection::open(node.address());
+    let answer = connection.request("GET", "/v1/topics/orders/events", &[("Accept", "application/json")], b"");
+    assert_eq!(answer.status, 406);
+    connection.send(b"HEAD /v1/topics/orders/events HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = connection.answer().unwrap();
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+    assert_eq!(connection.request("GET", "/healthz", &[], b"").status, 200);
+}
