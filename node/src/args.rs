@@ -11,6 +11,7 @@ use crate::config::Sources;
 /// Settings come from a file, then from PUBSUB_… variables, then from flags; docs/configuration.md lists them.
 #[derive(Debug, Parser)]
 #[command(name = "pubsub-node", version)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// Read settings from this file (default: config.yaml, if there is one)
     #[arg(long, value_name = "FILE")]

@@ -2,7 +2,7 @@
 
 use gateway::auth::{self, NewKey};
 use raft::{
-    MetadataConfig, MetadataHandle, ProposeError,
+    MetadataHandle, ProposeError,
     metadata::{ApiKey, Command, Grant, PrincipalConfig, PrincipalName, Refusal},
 };
 use shard_core::model::Timestamp;
@@ -10,6 +10,7 @@ use shard_core::model::Timestamp;
 use crate::{
     config::Config,
     exit_code::ExitCode,
+    metadata_config,
     preflight::{self, PreflightError},
     telemetry,
 };
@@ -66,12 +67,7 @@ fn make(config: &Config, principal: &str, force: bool) -> Result<NewKey, Bootstr
 
 /// Starts the metadata alone, and stops it again.
 async fn in_metadata(config: &Config, name: PrincipalName, force: bool) -> Result<NewKey, BootstrapError> {
-    let metadata = MetadataConfig {
-        directory: config.storage.data_dir.clone(),
-        node_id: config.cluster.node_id,
-        address: config.data_address().to_string(),
-    };
-    let (handle, mut updates, node) = Box::pin(raft::start(metadata)).await?;
+    let (handle, mut updates, node) = Box::pin(raft::start(metadata_config(config))).await?;
     // There are no shards to take a state: it counts as taken at once.
     let publishing = tokio::spawn(async move {
         while let Some(state) = updates.next().await {

@@ -167,15 +167,8 @@ impl Node {
             None => None,
         };
 
-        let metadata_config = MetadataConfig {
-            directory: config.storage.data_dir.clone(),
-            node_id: config.cluster.node_id,
-            address: data_address.to_string(),
-        };
-        let (metadata_handle, updates, metadata) = raft::start(metadata_config).await?;
-        if config.asks_for_keys() && !metadata_handle.state().access().has_keys() {
-            return Err(StartError::NoKeys);
-        }
+        let (metadata_handle, updates, metadata) = raft::start(metadata_config(config)).await?;
+        check_keys(config, &metadata_handle.state())?;
         let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
         let (audit, audit_queue) = audit.unzip();
         let metadata = Arc::new(metadata);
@@ -282,6 +275,21 @@ impl Node {
         tracing::info!(recovery_ms, "all partitions have been recovered");
         Ok(())
     }
+}
+
+/// Where the metadata lies, and who this node is in it.
+fn metadata_config(config: &Config) -> MetadataConfig {
+    MetadataConfig {
+        directory: config.storage.data_dir.clone(),
+        node_id: config.cluster.node_id,
+        address: config.data_address().to_string(),
+    }
+}
+
+/// Where clients have to prove who they are, there must be something to prove it by.
+fn check_keys(config: &Config, cluster: &ClusterState) -> Result<(), StartError> {
+    let lets_somebody_in = !config.asks_for_keys() || cluster.access().has_keys();
+    if lets_somebody_in { Ok(()) } else { Err(StartError::NoKeys) }
 }
 
 fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> Result<ShardConfig, StartError> {

@@ -79,15 +79,15 @@ fn an_operation_learns_the_name_on_the_clients_certificate() {
     let bench = Bench::start(GatewayConfig::default(), ClientAuth::Optional);
     let mut stream = bench.connect(true);
     for _ in 0..2 {
-        assert!(exchange(&mut stream, &get("/v1/topics"), "spiffe://example.org/orders").starts_with("HTTP/1.1 200"));
+        assert!(exchange(&mut stream, get("/v1/topics"), "spiffe://example.org/orders").starts_with("HTTP/1.1 200"));
     }
-    assert!(exchange(&mut bench.connect(false), &get("/v1/topics"), "nobody").starts_with("HTTP/1.1 200"));
+    assert!(exchange(&mut bench.connect(false), get("/v1/topics"), "nobody").starts_with("HTTP/1.1 200"));
 }
 
 #[test]
 fn a_certificate_that_nobody_asks_for_names_nobody() {
     let bench = Bench::start(GatewayConfig::default(), ClientAuth::None);
-    assert!(exchange(&mut bench.connect(true), &get("/v1/topics"), "nobody").starts_with("HTTP/1.1 200"));
+    assert!(exchange(&mut bench.connect(true), get("/v1/topics"), "nobody").starts_with("HTTP/1.1 200"));
 }
 
 #[test]

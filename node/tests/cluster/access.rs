@@ -62,9 +62,9 @@ fn without_a_key_a_node_that_asks_for_keys_does_not_start() {
         let data = data_directory();
         let mut command: Command = node_command();
         command.args(["--set", "server.port=0", "--set", "metrics.port=0", "--set", "log.level=error"]);
-        settings.iter().for_each(|setting| {
+        for setting in settings {
             command.args(["--set", setting]);
-        });
+        }
         command.arg("--data-dir").arg(data.path());
         assert_refused(command, ExitCode::Configuration, &["--bootstrap-key", "auth: none"]);
     }
