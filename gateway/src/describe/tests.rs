@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gateway_api::{ClientFrame, Code, ServerFrame};
 use serde_json::{Value, json};
 
-use super::{asyncapi, bounds, frames, openapi, operations};
+use super::{asyncapi, bounds, frames, openapi};
 use crate::http::router::Route;
 
 /// Every operation with its path.

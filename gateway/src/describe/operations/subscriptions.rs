@@ -42,7 +42,7 @@ pub(super) fn put() -> Operation {
         .answer(Answer::json(201, "The subscription, created.", Schemas::answer::<Subscription>).with_etag())
         .answer(Answer::json(200, "The subscription, which was there.", Schemas::answer::<Subscription>).with_etag())
         .problems(&[BODY, CHANGE, CURSOR, &[Code::InvalidName, Code::TopicNotFound]])
-        .problems(&[&[Code::SubscriptionExists, Code::LimitReached]])
+        .problems(&[&[Code::SubscriptionExists, Code::LimitReached, Code::QuotaExceeded]])
 }
 
 pub(super) fn get() -> Operation {

@@ -36,7 +36,7 @@ pub(super) fn put() -> Operation {
         .optional_body([Content::json(Schemas::request::<TopicSettings>, examples)])
         .answer(Answer::json(201, "The topic, created.", Schemas::answer::<Topic>).with_etag())
         .answer(Answer::json(200, "The topic, which was there.", Schemas::answer::<Topic>).with_etag())
-        .problems(&[BODY, CHANGE, &[Code::InvalidName, Code::TopicExists, Code::LimitReached]])
+        .problems(&[BODY, CHANGE, &[Code::InvalidName, Code::TopicExists, Code::LimitReached, Code::QuotaExceeded]])
 }
 
 pub(super) fn get() -> Operation {

@@ -153,7 +153,12 @@ fn no_credentials() -> Vec<(&'static str, String)> {
 fn request_of(route: Route) -> (String, String) {
     let line = route.request_line();
     let line = line.replace("{topic}", TOPIC).replace("{subscription}", SUBSCRIPTION).replace("{partition}", "0");
-    let line = line.replace("{consumer}", "c").replace("{id}", "i").replace("{key}", "k").replace("{principal}", "p");
+    let line = line
+        .replace("{consumer}", "c")
+        .replace("{id}", "i")
+        .replace("{doc}", "page.css")
+        .replace("{key}", "k")
+        .replace("{principal}", "p");
     assert!(!line.contains('{'), "{line} has a part that the matrix does not know");
     let body = if route == Route::PutSubscription {
         json!({ "topic": TOPIC, "dead_letter_topic": OTHER_TOPIC }).to_string()
