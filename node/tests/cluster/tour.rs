@@ -1,14 +1,14 @@
 //! The tour of the README as a newcomer takes it: each command against a fresh node, each output as the page shows it.
 
-mod page;
-mod pattern;
+pub(crate) mod page;
+pub(crate) mod pattern;
 
 use std::{env, path::Path, process::Command};
 
 use serde_json::Value;
 
 use self::{
-    page::{Block, Step},
+    page::{Block, Script, Step},
     pattern::Examples,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 
 const README: &str = include_str!("../../../README.md");
 /// Where the page says that the node is.
-const PAGE_ADDRESS: &str = "localhost:8081";
+pub(crate) const PAGE_ADDRESS: &str = "localhost:8081";
 /// How many commands the tour has at least: a page that is not understood would pass otherwise.
 const COMMANDS_MIN: usize = 8;
 
@@ -36,8 +36,8 @@ fn the_tour_shows_what_a_newcomer_sees() {
                     commands += 1;
                 }
             }
-            Block::JavaScript(script) => {
-                follow(&script, &node);
+            Block::Script(Script { text, .. }) => {
+                follow(&text, &node);
                 scripts += 1;
             }
         }
@@ -55,7 +55,7 @@ fn the_settings_in_the_tour_are_the_defaults() {
 /// Runs one command and compares what it prints with the page.
 fn take(step: &Step, node: &TestNode, examples: &mut Examples) {
     let command = examples.filled_in(&step.command).replace(PAGE_ADDRESS, node.address());
-    let output = shell(&command, node);
+    let output = shell(&command, node).current_dir(env!("CARGO_TARGET_TMPDIR")).output().unwrap();
     assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout).unwrap();
     if let Err(difference) = examples.compare(&step.output, &printed) {
@@ -64,13 +64,14 @@ fn take(step: &Step, node: &TestNode, examples: &mut Examples) {
 }
 
 /// A newcomer's shell, with the tools of this build on its path. A command that hangs is ended.
-fn shell(command: &str, node: &TestNode) -> std::process::Output {
+pub(crate) fn shell(command: &str, node: &TestNode) -> Command {
     let cli = tool_command("pubsub-cli");
     let tools = Path::new(cli.get_program()).parent().unwrap();
     let path = env::join_paths([tools, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
     let mut shell = Command::new("timeout");
     shell.env_clear().env("PATH", path).env("PUBSUB_SERVER", format!("http://{}", node.address()));
-    shell.current_dir(env!("CARGO_TARGET_TMPDIR")).args(["60", "sh", "-c", command]).output().unwrap()
+    shell.args(["60", "sh", "-c", command]);
+    shell
 }
 
 /// Does what the script does: sends its frames in order, the second when messages have come, and sees them acked.

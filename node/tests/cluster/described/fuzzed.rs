@@ -1,13 +1,12 @@
 //! schemathesis, a tool of others, reads the description and sends what it can think of: what the description allows, what
 //! it does not, one thing made with another.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, process::Command};
 
-use crate::harness::{TestNode, data_directory};
+use crate::{
+    harness::{TestNode, data_directory},
+    programs,
+};
 
 /// How many requests it thinks of for each operation and phase unless `PUBSUB_TEST_API_EXAMPLES` says otherwise.
 const EXAMPLES_DEFAULT: &str = "25";
@@ -20,7 +19,7 @@ const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/describ
 /// No answer of 5xx, no status, header or content that is not described, nothing taken that the description rules out.
 #[test]
 fn schemathesis_finds_nothing() {
-    let Some(tool) = tool() else {
+    let Some(tool) = programs::find("schemathesis") else {
         eprintln!("SKIPPED: there is no schemathesis, on the path or in target/ci-tools, where .ci/run puts it");
         return;
     };
@@ -43,12 +42,4 @@ fn schemathesis_finds_nothing() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}: {said}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Stateful"), "not all was tried: {said}");
-}
-
-/// Where it is: on the path, or where `.ci/run` puts it.
-fn tool() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders =
-        env::split_paths(&path).chain([Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ci-tools/bin")]);
-    folders.map(|folder| folder.join("schemathesis")).find(|tool| tool.is_file())
 }

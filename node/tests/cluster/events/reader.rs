@@ -56,8 +56,13 @@ impl EventReader {
         while !head.ends_with("\r\n\r\n") {
             assert!(socket.read_line(&mut head).unwrap() > 0, "{head}");
         }
-        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("content-type: text/event-stream\r\n"), "{head}");
-        let chunked = head.contains("transfer-encoding: chunked\r\n");
+        // A proxy may spell the names of fields in its own way.
+        let fields = head.to_ascii_lowercase();
+        assert!(
+            fields.starts_with("http/1.1 200 ") && fields.contains("content-type: text/event-stream\r\n"),
+            "{head}"
+        );
+        let chunked = fields.contains("transfer-encoding: chunked\r\n");
         Self { socket, head, chunked, text: String::new(), ended: false, last_id: String::new() }
     }
 

@@ -1,29 +1,50 @@
 //! What of a Markdown page is to be run: console blocks as commands with their output, and scripts.
 
-/// A fenced block that the tour runs.
+/// A fenced block that is run.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Block {
+pub(crate) enum Block {
     Console(Vec<Step>),
-    JavaScript(String),
+    Script(Script),
+}
+
+/// A program, and what it prints: the `text` block behind it, if there is one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    pub(crate) language: Language,
+    pub(crate) text: String,
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    JavaScript,
+    Python,
 }
 
 /// A command and what it prints.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) command: String,
-    pub(super) output: String,
+pub(crate) struct Step {
+    pub(crate) command: String,
+    pub(crate) output: String,
 }
 
 /// The blocks of a page, in order; others than those that are run are left out.
-pub(super) fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut rest = page;
-    while let Some((_, behind)) = rest.split_once("\n```") {
+    while let Some((between, behind)) = rest.split_once("\n```") {
         let (language, behind) = behind.split_once('\n').expect("a fence has a line of its own");
         let (body, behind) = behind.split_once("\n```").expect("a fence is closed");
+        let script = |language| Block::Script(Script { language, text: body.to_owned(), output: None });
         match language {
             "console" => blocks.push(Block::Console(steps(body))),
-            "js" => blocks.push(Block::JavaScript(body.to_owned())),
+            "js" => blocks.push(script(Language::JavaScript)),
+            "python" => blocks.push(script(Language::Python)),
+            "text" if between.trim().is_empty() => {
+                if let Some(Block::Script(script)) = blocks.last_mut() {
+                    script.output = Some(body.to_owned());
+                }
+            }
             _ => {}
         }
         rest = behind;
@@ -31,7 +52,14 @@ pub(super) fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// A command begins with `$ ` and goes on until its quotes are closed; its output ends where the next one begins.
+/// The first block of a language, as it is on the page.
+pub(crate) fn fenced<'p>(page: &'p str, language: &str) -> Option<&'p str> {
+    let (_, behind) = page.split_once(&format!("\n```{language}\n"))?;
+    Some(behind.split_once("\n```")?.0)
+}
+
+/// A command begins with `$ ` and goes on until its quotes are closed and no `\` ends the line; its output ends where the
+/// next one begins.
 fn steps(body: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for line in body.lines() {
@@ -40,7 +68,7 @@ fn steps(body: &str) -> Vec<Step> {
             continue;
         }
         let step = steps.last_mut().expect("a console block begins with a command");
-        let is_open = step.command.matches('\'').count() % 2 == 1;
+        let is_open = step.command.matches('\'').count() % 2 == 1 || step.command.ends_with('\\');
         let continued = if is_open { &mut step.command } else { &mut step.output };
         continued.push('\n');
         continued.push_str(line);
@@ -49,19 +77,19 @@ fn steps(body: &str) -> Vec<Step> {
 }
 
 /// The arguments of the first call that begins with `call`, which are strings.
-pub(super) fn arguments_of(script: &str, call: &str) -> Vec<String> {
+pub(crate) fn arguments_of(script: &str, call: &str) -> Vec<String> {
     let arguments = script.split_once(call).expect("the call is there").1.split_once(')').expect("it ends").0;
     arguments.split(',').map(|argument| argument.trim().trim_matches('"').to_owned()).collect()
 }
 
 /// The objects that the script sends as JSON.
-pub(super) fn objects_sent(script: &str) -> Vec<String> {
+pub(crate) fn objects_sent(script: &str) -> Vec<String> {
     let objects = script.split("JSON.stringify(").skip(1).map(|rest| rest.split_once("})").expect("an object").0);
     objects.map(|object| format!("{object}}}")).collect()
 }
 
 /// A JavaScript object whose values are JSON, as JSON: names get their quotes.
-pub(super) fn as_json(object: &str) -> String {
+pub(crate) fn as_json(object: &str) -> String {
     let mut json = String::new();
     let mut name = String::new();
     let mut in_text = false;
@@ -84,10 +112,16 @@ pub(super) fn as_json(object: &str) -> String {
 
 #[test]
 fn a_page_is_read_as_it_is_meant() {
-    let page = "text\n```sh\nnot run\n```\n```console\n$ one 'a\n  b' c\nprinted\n\n$ two\n```\n```js\nscript\n```\n";
+    let page = "text\n```sh\nnot run\n```\n```console\n$ one 'a\n  b' \\\n c\nprinted\n\n$ two\n```\n\
+                ```js\nscript\n```\n```python\na\n\nb\n```\n\n```text\nits\noutput\n```\n\nwords\n\n```text\nnone's\n```\n";
     let step = |command: &str, output: &str| Step { command: command.to_owned(), output: output.to_owned() };
-    let console = Block::Console(vec![step("one 'a\n  b' c", "\nprinted\n"), step("two", "")]);
-    assert_eq!(blocks(page), [console, Block::JavaScript("script".to_owned())]);
+    let console = Block::Console(vec![step("one 'a\n  b' \\\n c", "\nprinted\n"), step("two", "")]);
+    let script = |language, text: &str, output: Option<&str>| {
+        Block::Script(Script { language, text: text.to_owned(), output: output.map(str::to_owned) })
+    };
+    let js = script(Language::JavaScript, "script", None);
+    assert_eq!(blocks(page), [console, js, script(Language::Python, "a\n\nb", Some("its\noutput"))]);
+    assert_eq!((fenced(page, "sh"), fenced(page, "yaml")), (Some("not run"), None));
 }
 
 #[test]

@@ -7,13 +7,13 @@ const ANYTHING: char = '…';
 
 /// The ack ids that the page shows, and the real ones in their place.
 #[derive(Debug, Default)]
-pub(super) struct Examples {
+pub(crate) struct Examples {
     real: HashMap<String, String>,
 }
 
 impl Examples {
     /// A command with the real ack ids in place of the page's, which may be cut short by `…`.
-    pub(super) fn filled_in(&self, command: &str) -> String {
+    pub(crate) fn filled_in(&self, command: &str) -> String {
         let mut filled = command.to_owned();
         for quoted in command.split('"').filter(|quoted| quoted.len() > 10) {
             let shown = quoted.trim_end_matches(ANYTHING);
@@ -26,7 +26,7 @@ impl Examples {
     }
 
     /// Whether what was printed is what the page shows, but for what differs each time; keeps ack ids for later.
-    pub(super) fn compare(&mut self, page: &str, printed: &str) -> Result<(), String> {
+    pub(crate) fn compare(&mut self, page: &str, printed: &str) -> Result<(), String> {
         self.real.extend(ack_ids(page).into_iter().zip(ack_ids(printed)));
         let (page, printed) = (normal(page), normal(printed));
         matches(&page, &printed).map_err(|part| format!("`{part}` is not where it should be in\n{printed}"))

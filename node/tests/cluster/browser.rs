@@ -1,0 +1,96 @@
+//! A real Chromium on the node's own page: fetch, WebSocket and Server-Sent Events as a page uses them, the last one over
+//! a kill and a restart of the node, and the page itself, which asks nobody else.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{TestNode, data_directory},
+    http::Connection,
+    programs::{self, Program},
+};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/browser/visit.py");
+const PARTITIONS: u64 = 3;
+/// Messages before the node is killed, and behind it.
+const BEFORE: u64 = 60;
+const BEHIND: u64 = 90;
+
+/// A browser that does what `visit.py` says, step by step.
+struct Browser {
+    answers: BufReader<ChildStdout>,
+    steps: ChildStdin,
+    program: Program,
+}
+
+#[test]
+fn a_browser_works_with_the_node_and_with_nobody_else() {
+    let Some(python) = programs::python_with("playwright") else { return programs::skip("Python with playwright") };
+    let Some(chromium) = programs::find("chromium") else { return programs::skip("chromium") };
+    let mut node = TestNode::start();
+    let address = node.address().to_owned();
+    // What the browser comes back to.
+    node.set("server.port", address.rsplit_once(':').unwrap().1);
+    let home = data_directory();
+    let mut command = Command::new("timeout");
+    command.arg("180").arg(python).arg(SCRIPT).arg(chromium).arg(format!("http://{address}"));
+    let mut browser = Browser::start(command.current_dir(home.path()));
+
+    let page = browser.step("docs", &json!(null));
+    assert!(page["operations"].as_u64().unwrap() > 20, "{page}");
+    let fetched = browser.step("fetch", &json!({ "partitions": PARTITIONS }));
+    assert_eq!(fetched, json!({ "created": 201, "text": "a coffee ☕", "refused": "topic_not_found" }));
+    let spoken = browser.step("websocket", &json!(null));
+    assert_eq!(spoken, json!({ "protocol": "pubsub.v1.json", "text": "over WebSocket", "close": 1000 }));
+
+    Connection::open(&address).request("PUT", "/v1/topics/stream", &[], br#"{"partitions":3}"#);
+    publish(&address, 0..BEFORE);
+    browser.step("listen", &json!({ "until": BEFORE }));
+    node.restart();
+    assert_eq!(node.address(), address);
+    publish(&address, BEFORE..BEFORE + BEHIND);
+    let events = browser.step("listen", &json!({ "until": BEFORE + BEHIND }));
+    assert!(events["connections"].as_u64().unwrap() >= 2, "{events}");
+    let seen = events["places"].as_array().unwrap().iter().map(|place| place.as_str().unwrap().to_owned());
+    let expected = (0..PARTITIONS)
+        .flat_map(|partition| (0..(BEFORE + BEHIND) / PARTITIONS).map(move |offset| format!("{partition}/{offset}")));
+    let (mut seen, mut expected): (Vec<_>, Vec<_>) = (seen.collect(), expected.collect());
+    seen.sort();
+    expected.sort();
+    assert_eq!(seen, expected, "each came once");
+
+    let said = browser.step("end", &json!(null));
+    assert_eq!(said, json!({ "elsewhere": [], "console": [] }));
+    assert!(crate::harness::wait(&mut browser.program.0).success());
+}
+
+/// Messages whose partitions take turns, durable when it returns.
+fn publish(address: &str, numbers: std::ops::Range<u64>) {
+    let messages: Vec<_> =
+        numbers.map(|number| json!({ "text": number.to_string(), "partition": number % PARTITIONS })).collect();
+    let body = json!({ "messages": messages }).to_string();
+    let answer = Connection::open(address).request("POST", "/v1/topics/stream/messages", &[], body.as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+impl Browser {
+    fn start(command: &mut Command) -> Self {
+        let mut program = Program(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+        let answers = BufReader::new(program.0.stdout.take().unwrap());
+        let steps = program.0.stdin.take().unwrap();
+        Self { answers, steps, program }
+    }
+
+    /// Does one step and returns what came of it.
+    fn step(&mut self, name: &str, arguments: &Value) -> Value {
+        writeln!(self.steps, "{}", json!({ "step": name, "arguments": arguments })).unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        assert!(!answer.is_empty(), "the browser ended at {name}");
+        serde_json::from_str(&answer).unwrap()
+    }
+}

@@ -1,0 +1,114 @@
+//! Through the proxies that others put in front of a node, by the configurations that `docs/proxies.md` shows: requests that
+//! share a connection, large bodies, events one by one, WebSocket both ways and to its end.
+
+mod proxy;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use self::proxy::{Kind, Proxy};
+use crate::{
+    events::EventReader,
+    harness::TestNode,
+    http::Connection,
+    websocket::{Frame, RawWebSocket},
+};
+
+const EVENTS: u64 = 5;
+const LARGE_BYTES: usize = 1 << 20;
+
+#[test]
+fn all_of_it_passes_through_nginx() {
+    everything_passes_through(Kind::Nginx);
+}
+
+#[test]
+fn all_of_it_passes_through_haproxy() {
+    everything_passes_through(Kind::Haproxy);
+}
+
+#[test]
+fn all_of_it_passes_through_envoy() {
+    everything_passes_through(Kind::Envoy);
+}
+
+fn everything_passes_through(kind: Kind) {
+    // All clients have the proxy's address, so its page says to take this bound away.
+    let mut node = TestNode::start_with(&[("server.connections_per_address_max", "0")]);
+    let Some(proxy) = Proxy::start(kind, node.address()) else { return };
+    let mut connection = Connection::open(&proxy.address);
+    publish_and_pull(&mut connection);
+    send_much(&mut connection);
+    let mut reader = read_one_by_one(&mut connection, &proxy);
+    let mut socket = speak(&proxy);
+    assert!(node.terminate().success());
+    assert_eq!(socket.next(), Frame::Close(1001), "the node's close comes through");
+    let rest = std::iter::from_fn(|| reader.next()).count();
+    assert_eq!(u64::try_from(rest).unwrap(), EVENTS, "what was published over WebSocket, and then the end");
+    // The proxy is there still, and says so.
+    let answer = Connection::open(&proxy.address).request("GET", "/v1/topics", &[], b"");
+    assert!([502, 503].contains(&answer.status), "{answer:?}");
+}
+
+/// Many requests over one connection, some with a refusal between them.
+fn publish_and_pull(connection: &mut Connection) {
+    let mut ask = |method, path: &str, body: &str, status| {
+        let answer = connection.request(method, path, &[], body.as_bytes());
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
+    };
+    ask("PUT", "/v1/topics/orders", r#"{"partitions":1}"#, 201);
+    ask("PUT", "/v1/subscriptions/kitchen", r#"{"topic":"orders"}"#, 201);
+    for number in 0..10_u64 {
+        let published = ask("POST", "/v1/topics/orders/publish", &format!("order {number}"), 200);
+        assert_eq!(published["offset"], number);
+        let refused = ask("GET", "/v1/topics/nowhere", "", 404);
+        assert_eq!(refused["code"], "topic_not_found");
+    }
+    let pulled = ask("POST", "/v1/subscriptions/kitchen/pull", r#"{"max_messages":10,"wait_ms":10000}"#, 200);
+    let ids: Vec<_> = pulled["messages"].as_array().unwrap().iter().map(|message| &message["ack_id"]).collect();
+    let acked = ask("POST", "/v1/subscriptions/kitchen/ack", &json!({ "ack_ids": ids }).to_string(), 200);
+    assert_eq!((ids.len(), &acked["succeeded"]), (10, &json!(10)));
+}
+
+/// A body of 1 MiB arrives byte for byte, and comes back.
+fn send_much(connection: &mut Connection) {
+    let body: Vec<_> = (0..LARGE_BYTES).map(|at| (at % 251).to_le_bytes()[0]).collect();
+    let offset = connection.request("POST", "/v1/topics/orders/publish", &[], &body).json()["offset"].clone();
+    let path = format!("/v1/topics/orders/partitions/0/messages?limit=1&offset={offset}");
+    let read = connection.request("GET", &path, &[], b"").json();
+    let data = STANDARD.decode(read["messages"][0]["data"].as_str().unwrap()).unwrap();
+    assert!(data == body, "{} bytes came back", data.len());
+}
+
+/// Each event has come before the next one is published: what keeps some back would wait for ever.
+fn read_one_by_one(connection: &mut Connection, proxy: &Proxy) -> EventReader {
+    let mut reader = EventReader::open(&proxy.address, "orders", "?from=latest");
+    for _ in 0..EVENTS {
+        let published = connection.request("POST", "/v1/topics/orders/publish", &[], b"an event").json();
+        assert_eq!(Some(reader.place().1), published["offset"].as_u64());
+    }
+    reader
+}
+
+/// Publishes to a topic that the same connection reads; returns with nothing on its way.
+fn speak(proxy: &Proxy) -> RawWebSocket {
+    let mut socket = RawWebSocket::open(&proxy.address, Some("pubsub.v1.json"));
+    socket.send_text(r#"{"op":"subscribe","ref":1,"topic":"orders","from":"latest","credit":100}"#);
+    assert_eq!(op(&mut socket), "subscribed");
+    for reference in 0..EVENTS {
+        let publish = json!({ "op": "publish", "ref": reference, "topic": "orders", "messages": [{ "text": "a" }] });
+        socket.send_text(&publish.to_string());
+        let mut ops = [op(&mut socket), op(&mut socket)];
+        ops.sort();
+        assert_eq!(ops, ["messages", "published"]);
+    }
+    socket
+}
+
+/// What the next frame is.
+fn op(socket: &mut RawWebSocket) -> String {
+    let frame = socket.next();
+    let Frame::Text(text) = frame else { panic!("{frame:?}") };
+    serde_json::from_str::<Value>(&text).unwrap()["op"].as_str().unwrap().to_owned()
+}
