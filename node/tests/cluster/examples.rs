@@ -54,7 +54,9 @@ fn read(page: &'static str, commands_min: usize, scripts_min: usize) {
         match block {
             Block::Console(steps) => {
                 commands += steps.len();
-                steps.iter().for_each(|step| reader.take(step));
+                for step in &steps {
+                    reader.take(step);
+                }
             }
             Block::Script(script) => {
                 scripts += 1;
