@@ -97,13 +97,11 @@ impl Kind {
 /// One process without a service manager, whose files are all in the test's directory.
 fn nginx_around(shown: &str, home: &Path) -> String {
     let home = home.display();
-    let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|of| format!("{of}_temp_path {home}/{of};\n"))
-        .collect();
+    let names = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let folders = names.map(|of| format!("{of}_temp_path {home}/{of};")).join("\n");
     format!(
         "daemon off;\nmaster_process off;\npid {home}/pid;\nerror_log stderr;\nevents {{}}\n\
-         http {{\naccess_log off;\n{folders}{shown}\n}}\n"
+         http {{\naccess_log off;\n{folders}\n{shown}\n}}\n"
     )
 }
 
