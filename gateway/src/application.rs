@@ -7,7 +7,10 @@ use crate::{
     auth::Caller,
     call::Call,
     config::GatewayConfig,
-    http::{refusal::Refusal, request::Request, request_id::RequestId, response::Response, router::RouteError},
+    http::{
+        gzip::GzipError, refusal::Refusal, request::Request, request_id::RequestId, response::Response,
+        router::RouteError,
+    },
     metrics::GatewayMetrics,
     quota::usage::Hold,
     shutdown::Shutdown,
@@ -73,6 +76,9 @@ pub enum Fault {
     /// No route takes the request.
     #[error("{0}")]
     Unrouted(#[from] RouteError),
+    /// A body whose content coding can't be undone.
+    #[error("{0}")]
+    Coding(#[from] GzipError),
     /// A WebSocket that can't be opened.
     #[error("{0}")]
     Handshake(#[from] HandshakeError),

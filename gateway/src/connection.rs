@@ -1,6 +1,7 @@
 //! Drives one connection: bytes to the parser, requests to the application, answers back, one after the other.
 
 mod answer;
+mod coding;
 mod stream;
 mod wire;
 
@@ -79,7 +80,7 @@ impl<A: Application> Connection<A> {
     fn new(state: Rc<ServerState<A>>, socket: Socket) -> Self {
         let parser = RequestParser::new(state.application.config()).streaming(A::streams_body);
         let body_reservation = state.bodies.reservation();
-        let client = Client::at(socket.peer_address(), socket.client().cloned());
+        let client = Client::at(socket.peer_address(), socket.certificate_name().cloned());
         let wire = Wire { socket, parser, outbound: Vec::new() };
         let body_began = wire.socket.now();
         Self {

@@ -14,7 +14,7 @@ use shard_core::{delivery::ClaimRefused, model::NameError};
 
 use crate::{
     auth::Denied,
-    http::{refusal, request_id::RequestId, response::Response, router::RouteError},
+    http::{gzip::GzipError, refusal, request_id::RequestId, response::Response, router::RouteError},
     publish_decode::PublishRefused,
     websocket::handshake::HandshakeError,
 };
@@ -80,6 +80,17 @@ pub fn refusal_answer(refused: &refusal::Refusal, request: RequestId) -> Respons
         Refusal::TooManyOfAddress => Code::RateLimited,
     };
     answer(Problem::new(code, refused.to_string()), request).closing()
+}
+
+/// The answer to a request whose body can't be got out of its content coding.
+#[must_use]
+pub fn coding_answer(error: &GzipError, request: RequestId) -> Response {
+    let code = match error {
+        GzipError::Malformed { .. } => Code::InvalidArgument,
+        GzipError::TooLarge { .. } | GzipError::Bomb => Code::BodyTooLarge,
+        GzipError::TooManyBodies => Code::Overloaded,
+    };
+    answer(Problem::new(code, error.to_string()), request)
 }
 
 /// The answer to a request that no route takes.

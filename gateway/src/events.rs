@@ -82,7 +82,7 @@ impl EventStream {
             ReadBounds { messages: usize::MAX, bytes: limits::EVENTS_PIECE_BYTES, filter: self.filter.as_ref() };
         let (reply, topic) = (&read.reply, self.reader.name().to_owned());
         let partition = self.reader.source(read).partition;
-        let source = message_json::Source { topic: &topic, partition };
+        let source = message_json::Source::new(&topic, partition);
         let reader = &mut self.reader;
         let end = for_each_read((&reply.batches, reply.from), bounds, |record| {
             reader.go_on(read, record.offset.next());

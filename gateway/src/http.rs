@@ -3,6 +3,7 @@
 pub mod answer_stream;
 pub mod chunked;
 mod framing;
+pub mod gzip;
 mod head;
 pub mod headers;
 pub mod method;

@@ -44,6 +44,12 @@ pub const PIPELINED_ANSWER_BYTES: usize = 64 << 10;
 pub const BODY_WRITE_ALONE_BYTES: usize = 32 << 10;
 /// After so many pieces of a streaming answer in a row the other tasks of the core run.
 pub const STREAM_PIECES_PER_TURN: u32 = 16;
+/// How much of a coded body is decoded before others have their turn.
+pub const GZIP_PART_BYTES: usize = 64 << 10;
+/// How many times larger a body may become when its gzip coding is undone.
+pub const GZIP_RATIO_MAX: usize = 200;
+/// Up to this size a body may become any times larger.
+pub const GZIP_RATIO_FREE_BYTES: usize = 1 << 20;
 /// What an idle connection keeps of its buffers.
 pub const IDLE_BUFFER_BYTES: usize = 4 << 10;
 
@@ -61,7 +67,19 @@ pub const LINGER_BYTES_MAX: usize = 1 << 20;
 /// How long that may take.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest name that a client's certificate gives it.
+/// The longest JWT.
+pub const JWT_BYTES_MAX: usize = 8 << 10;
+/// How far the clocks of the issuer and of this node may be apart.
+pub const JWT_CLOCK_SKEW_SECONDS: i64 = 60;
+/// The largest set of keys for JWT.
+pub const JWKS_BYTES_MAX: usize = 256 << 10;
+/// The most keys in it.
+pub const JWKS_KEYS_MAX: usize = 100;
+/// How many keys of one id a token is tried with.
+pub const JWT_KEYS_TRIED_MAX: usize = 4;
+/// The shortest secret for JWT.
+pub const JWT_SECRET_BYTES_MIN: usize = 32;
+/// The longest name that a client's certificate or token gives it.
 pub const CLIENT_NAME_BYTES_MAX: usize = 255;
 
 /// The pause after the first failed accept; it doubles up to [`ACCEPT_BACKOFF_MAX`].
@@ -84,6 +102,8 @@ pub const AUDIT_NAME_CHARS_MAX: usize = 250;
 pub const USAGES_MAX: usize = 20_000;
 /// How many credentials a core remembers as good; then it begins anew.
 pub const VERIFIED_CREDENTIALS_MAX: usize = 4_096;
+/// How long a signed token that was found good is taken for good.
+pub const TOKEN_TRUST: Duration = Duration::from_mins(1);
 /// How long a ticket opens a connection.
 pub const TICKET_LIFE: Duration = Duration::from_mins(1);
 /// How often it is looked whether the key of a connection that stays still counts, while nothing is asked over it.

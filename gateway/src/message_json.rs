@@ -7,7 +7,7 @@ use shard_core::{
 };
 use uuid::Uuid;
 
-use crate::{ack_id::AckId, json_write};
+use crate::{ack_id::AckId, cloud_events, json_write};
 
 /// Where the messages of one batch come from.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,32 @@ pub struct Source<'a> {
     pub topic: &'a str,
     /// The partition.
     pub partition: PartitionIndex,
+    /// How they are written.
+    pub form: MessageForm,
+}
+
+/// How delivered messages are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MessageForm {
+    /// With the fields of this broker's messages.
+    #[default]
+    Message,
+    /// As events of `CloudEvents` in the JSON format.
+    CloudEvent,
+}
+
+impl<'a> Source<'a> {
+    /// Messages of a partition in their own form.
+    #[must_use]
+    pub const fn new(topic: &'a str, partition: PartitionIndex) -> Self {
+        Self { topic, partition, form: MessageForm::Message }
+    }
+
+    /// The same in another form.
+    #[must_use]
+    pub const fn in_form(self, form: MessageForm) -> Self {
+        Self { form, ..self }
+    }
 }
 
 /// What a message carries when it was leased to a consumer.
@@ -29,6 +55,9 @@ pub struct Delivery {
 
 /// Appends one message as a JSON object.
 pub fn append(out: &mut Vec<u8>, source: Source<'_>, record: &Record<'_>, delivery: Option<&Delivery>) {
+    if source.form == MessageForm::CloudEvent {
+        return cloud_events::append(out, source, record, delivery);
+    }
     out.push(b'{');
     if let Some(delivery) = delivery {
         out.extend_from_slice(b"\"ack_id\":\"");
@@ -118,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    const SOURCE: Source<'static> = Source { topic: "orders", partition: PartitionIndex::new(3) };
+    const SOURCE: Source<'static> = Source::new("orders", PartitionIndex::new(3));
 
     fn head<'a>(id: MessageId<'a>, key: Option<&'a str>, content_type: &'a str) -> RecordHead<'a> {
         RecordHead { id, key, content_type, priority: 7, ttl_ms: None, deliver_at: None }

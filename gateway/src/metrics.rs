@@ -55,15 +55,9 @@ pub struct GatewayMetrics {
     unrouted: [Counter; STATUS_CLASSES],
 }
 
-/// Answers by route and class of status.
+/// Answers by route and class of status; an array this long has no default of its own.
 #[derive(Debug)]
 struct RouteCounts([[Counter; STATUS_CLASSES]; Route::COUNT]);
-
-impl Default for RouteCounts {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Default::default()))
-    }
-}
 
 impl GatewayMetrics {
     /// Counts an answer; `route` is none for a request that asked for nothing known.
@@ -92,6 +86,12 @@ impl GatewayMetrics {
         let routed = Route::all().filter_map(|route| Some((Some(route), self.requests.0.get(route.index())?)));
         let rows = routed.chain([(None, &self.unrouted)]);
         rows.map(|(route, classes)| (route, std::array::from_fn(|class| classes.get(class).map_or(0, Counter::get))))
+    }
+}
+
+impl Default for RouteCounts {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Default::default()))
     }
 }
 

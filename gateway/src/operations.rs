@@ -15,6 +15,7 @@ pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
 mod deliverable;
+mod describe;
 mod events;
 pub(crate) mod extend;
 mod get_subscription;
@@ -149,16 +150,20 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::WebSocket => Err(error::of_code(Code::UpgradeRequired, "this path is for WebSocket")),
         Route::Healthz => Ok(healthz::handle()),
         Route::Readyz => Ok(Box::pin(readyz::handle(context, call.caller)).await),
+        Route::OpenApi => Ok(describe::openapi(call)),
+        Route::AsyncApi => Ok(describe::asyncapi(call)),
+        Route::Home => Ok(describe::home()),
+        Route::Docs | Route::DocsFile => describe::docs(call),
     }
 }
 
 /// A body in a coding that nobody undoes would be taken for what it is not.
 fn check_coding(call: &Call<'_>) -> Result<(), Failure> {
-    match call.request.header("content-encoding") {
-        None => Ok(()),
-        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(()),
-        Some(_) => Err(error::of_code(Code::UnsupportedMediaType, "bodies are taken without content coding")),
+    if call.request.is_plain() {
+        return Ok(());
     }
+    let detail = "bodies are taken without content coding; those to publish also with gzip, once";
+    Err(error::of_code(Code::UnsupportedMediaType, detail))
 }
 
 /// An answer whose body is one of the API's types.

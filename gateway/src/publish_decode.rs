@@ -86,6 +86,23 @@ pub fn plan_messages(
     }
 }
 
+/// Takes messages that did not come as JSON of ours.
+///
+/// # Errors
+/// Says what is wrong with the first that is wrong.
+pub fn plan_outgoing(
+    messages: &[Outgoing<'_>],
+    target: &PublishTarget<'_>,
+    ids: &mut MessageIds,
+) -> Result<PublishPlan, PublishRefused> {
+    let mut builder = PlanBuilder::new(target, ids, messages.iter().map(|message| message.payload.encoded_len()).sum());
+    rules::check_count(messages.len()).map_err(|fault| PublishRefused::from(fault.at(None)))?;
+    for (index, message) in messages.iter().enumerate() {
+        builder.add(message).map_err(|fault| PublishRefused::from(fault.at(Some(index))))?;
+    }
+    builder.finish()
+}
+
 /// Takes a single message.
 ///
 /// # Errors

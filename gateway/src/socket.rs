@@ -70,10 +70,10 @@ impl Socket {
         self.stream.peer_address()
     }
 
-    /// The name on the client's certificate; none if it showed none.
+    /// The name on the client's certificate, which was verified; none if it showed none.
     #[must_use]
-    pub fn client(&self) -> Option<&Arc<str>> {
-        self.stream.client()
+    pub fn certificate_name(&self) -> Option<&Arc<str>> {
+        self.stream.certificate_name()
     }
 
     /// Appends what has arrived to `into`; zero bytes mean that the client sends no more. Never times out.

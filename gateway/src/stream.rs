@@ -23,7 +23,7 @@ pub(crate) enum Stream {
 #[derive(Debug)]
 pub(crate) struct Secured {
     stream: TlsStream<TcpStream>,
-    client: Option<Arc<str>>,
+    certificate_name: Option<Arc<str>>,
 }
 
 impl Stream {
@@ -31,25 +31,25 @@ impl Stream {
         Self::Plain(stream)
     }
 
-    /// `client` is the name on the client's certificate, if it showed one.
-    pub(crate) fn tls(stream: TlsStream<TcpStream>, client: Option<Arc<str>>) -> Self {
-        Self::Tls(Box::new(Secured { stream, client }))
-    }
-
-    /// Where the other end is; unknown once it is gone.
-    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Plain(stream) => stream.peer_addr().ok(),
-            Self::Tls(secured) => secured.stream.get_ref().0.peer_addr().ok(),
-        }
+    /// `certificate_name` is the name on the client's certificate, if it showed one.
+    pub(crate) fn tls(stream: TlsStream<TcpStream>, certificate_name: Option<Arc<str>>) -> Self {
+        Self::Tls(Box::new(Secured { stream, certificate_name }))
     }
 
     /// The name on the client's certificate, which was verified.
-    pub(crate) fn client(&self) -> Option<&Arc<str>> {
+    pub(crate) fn certificate_name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Plain(_) => None,
-            Self::Tls(secured) => secured.client.as_ref(),
+            Self::Tls(secured) => secured.certificate_name.as_ref(),
         }
+    }
+
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(secured) => secured.stream.get_ref().0,
+        };
+        stream.peer_addr().ok()
     }
 
     /// Whether the end of the stream has to be said in words: else whoever reads can't tell it from a cut.

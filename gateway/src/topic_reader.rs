@@ -78,7 +78,7 @@ impl TopicReader {
 
     /// Where the messages of a read are from.
     pub(crate) fn source(&self, read: &PartitionRead) -> Source<'_> {
-        Source { topic: self.name(), partition: partition_index(read.slot) }
+        Source::new(self.name(), partition_index(read.slot))
     }
 
     /// The next read of the partition begins at `next`.

@@ -1,6 +1,7 @@
 //! The node's configuration: what each section holds. How it is read is in the modules below.
 
 mod audit;
+mod jwt;
 mod limits;
 pub mod load;
 mod print;
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use audit::AuditSection;
+pub use jwt::JwtSection;
 pub use limits::LimitsSection;
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
@@ -39,6 +41,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Whether and how clients are spoken to by TLS.
     pub tls: TlsSection,
+    /// Whose tokens are taken.
+    pub jwt: JwtSection,
     /// The data directory and the memory given to it.
     pub storage: StorageConfig,
     /// How Redis is reached, if it is the store.

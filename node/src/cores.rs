@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use gateway::{
     address_counts::AddressCounts,
     audit::{AuditEvent, AuditLog},
-    auth::Authenticator,
+    auth::{Authenticator, jwt::JwtVerifier},
     config::GatewayConfig,
     context::Context,
     core_state::CoreState,
@@ -62,6 +62,8 @@ pub(crate) struct CoresPlan {
     pub(crate) audit: Option<SyncSender<AuditEvent>>,
     /// What the principals use of all cores together.
     pub(crate) usages: Arc<Usages>,
+    /// What verifies the tokens of another issuer, if any are taken.
+    pub(crate) tokens: Option<JwtVerifier>,
 }
 
 /// Why the cores did not start, or that one ended before it was told to.
@@ -109,6 +111,7 @@ struct CorePlan {
     push_board: PushBoard,
     audit: Option<SyncSender<AuditEvent>>,
     usages: Arc<Usages>,
+    tokens: Option<JwtVerifier>,
     push: PortEnd,
     mesh: MeshPlan,
     metrics: CoreMetrics,
@@ -148,6 +151,7 @@ impl Cores {
                 push_board: plan.push.clone(),
                 audit: plan.audit.clone(),
                 usages: Arc::clone(&plan.usages),
+                tokens: plan.tokens.clone(),
                 push: push_end,
                 mesh: mesh.clone(),
                 metrics: metrics.clone(),
@@ -273,6 +277,7 @@ async fn run(core: CorePlan) {
         push_board,
         audit,
         usages,
+        tokens,
         push,
         mesh,
         metrics,
@@ -302,12 +307,17 @@ async fn run(core: CorePlan) {
     glommio::spawn_local(push::serve_port(push, shards.clone())).detach();
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
+    let authenticator = Authenticator::new(gateway.auth).with_usages(usages);
+    let authenticator = match tokens {
+        Some(tokens) => authenticator.with_tokens(Arc::new(tokens)),
+        None => authenticator,
+    };
     let context = Context {
         shards,
         metadata,
         groups,
         audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
-        authenticator: Rc::new(Authenticator::new(gateway.auth).with_usages(usages)),
+        authenticator: Rc::new(authenticator),
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),

@@ -14,6 +14,7 @@ pub mod control;
 mod cores;
 mod cpus;
 pub mod exit_code;
+mod jwt;
 mod limits;
 mod listener;
 mod metrics;
@@ -21,6 +22,7 @@ pub mod preflight;
 mod push;
 pub mod ready_file;
 mod redis_store;
+mod security;
 mod settings;
 mod shutdown;
 pub mod telemetry;
@@ -33,7 +35,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway::{address_counts::AddressCounts, config::GatewayConfig, push::PushBoard};
+use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataConfig, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
@@ -57,13 +59,14 @@ use audit::AuditWriter;
 use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
+pub use jwt::{FetchError, JwtError, KeySourceError};
 use preflight::DataDirectoryLock;
 pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
 pub use redis_store::RedisStoreError;
+use security::Security;
 use settings::SettingsTranslation;
 pub use tls::TlsFilesError;
-use tls::TlsService;
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
 pub struct Node {
@@ -71,8 +74,8 @@ pub struct Node {
     metadata: Arc<MetadataNode>,
     assignments: JoinHandle<()>,
     push: PushService,
-    /// Looks at the files of the certificate for as long as it is there.
-    _tls: Option<TlsService>,
+    /// Keeps certificate and keys fresh for as long as it is there.
+    security: Security,
     metrics: Option<JoinHandle<()>>,
     audit: Option<AuditWriter>,
     addresses: Addresses,
@@ -112,6 +115,8 @@ pub enum StartError {
     Audit(io::Error),
     #[error("{0}")]
     Tls(#[from] TlsFilesError),
+    #[error("{0}")]
+    Jwt(#[from] JwtError),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
 }
@@ -140,7 +145,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) | Self::Tls(_) | Self::NoKeys => ExitCode::Configuration,
+            Self::Push(_) | Self::Tls(_) | Self::Jwt(_) | Self::NoKeys => ExitCode::Configuration,
             Self::Audit(_) => ExitCode::DataDirectory,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
@@ -158,7 +163,7 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let unreachable = |address, setting| move |error| StartError::Address { address, setting, error };
-        let tls = TlsService::start(&config.tls)?;
+        let security = Security::start(config).await?;
         let data_address = config.data_address();
         let (http, sockets) =
             addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address, "server.port"))?;
@@ -173,23 +178,25 @@ impl Node {
         let (audit, audit_queue) = audit.unzip();
         let metadata = Arc::new(metadata);
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
+        // Here rather than on a core, where it would hold up others.
+        gateway::describe::prepare();
         let gateway = settings::gateway_config(config, shard_count);
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
         let (groups, push) = (metadata.groups(), board.clone());
-        let port = tls.as_ref().map(TlsService::port);
         let bound = config.server.connections_per_address_max;
         let plan = CoresPlan {
             sockets,
             shard,
             gateway,
-            tls: port,
+            tls: security.port(),
             metadata: metadata_handle.clone(),
             groups,
             addresses: (bound > 0).then(|| AddressCounts::new(bound)),
             push,
             audit: audit_queue,
             usages: Arc::default(),
+            tokens: security.verifier().cloned(),
         };
         let cores = Cores::start(plan, &cpus).await?;
 
@@ -199,9 +206,8 @@ impl Node {
             Some(listener) => {
                 let running = Arc::downgrade(&metadata);
                 let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
-                let certificate = tls.as_ref().map(TlsService::status);
                 let registry =
-                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), certificate)?;
+                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), security.status())?;
                 Some(tokio::spawn(metrics::serve(listener, registry)))
             }
             None => None,
@@ -222,7 +228,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, _tls: tls, metrics, audit, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, security, metrics, audit, addresses, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -231,6 +237,12 @@ impl Node {
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// What verifies the tokens of clients, if any are taken.
+    #[must_use]
+    pub fn jwt(&self) -> Option<&JwtVerifier> {
+        self.security.verifier()
     }
 
     /// Returns when a part of the node has ended by itself: then the rest must end too.
@@ -288,7 +300,8 @@ fn metadata_config(config: &Config) -> MetadataConfig {
 
 /// Where clients have to prove who they are, there must be something to prove it by.
 fn check_keys(config: &Config, cluster: &ClusterState) -> Result<(), StartError> {
-    let lets_somebody_in = !config.asks_for_keys() || cluster.access().has_keys();
+    let others_prove = config.jwt.is_on() || !config.tls.client_ca_file.as_os_str().is_empty();
+    let lets_somebody_in = !config.asks_for_keys() || others_prove || cluster.access().has_keys();
     if lets_somebody_in { Ok(()) } else { Err(StartError::NoKeys) }
 }
 

@@ -97,6 +97,13 @@ pub(crate) const AUDIT_WRITE_BYTES: usize = 64 << 10;
 /// The largest file with certificates or a key.
 pub(crate) const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// How long fetching keys for JWT may take.
+pub(crate) const JWKS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The first pause after keys could not be read; it doubles.
+pub(crate) const JWKS_RETRY_MIN: Duration = Duration::from_secs(1);
+/// The longest pause after that.
+pub(crate) const JWKS_RETRY_MAX: Duration = Duration::from_mins(5);
+
 /// Connections to the metrics port at a time.
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 32;
 /// How long a scraper may take for its request and to read the answer.

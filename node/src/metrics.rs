@@ -2,6 +2,7 @@
 
 mod cores;
 mod family;
+mod jwt;
 mod process;
 mod push;
 mod server;
@@ -19,18 +20,25 @@ use raft::MetadataMetrics;
 
 pub(crate) use server::{bind, serve};
 
-use crate::{cores::CoreMetrics, push::PushCounters, tls::TlsStatus};
+use crate::{cores::CoreMetrics, jwt::JwtStatus, push::PushCounters, tls::TlsStatus};
 use family::{Kind, single};
 
 /// A way to ask how the metadata stands; `None` once it has been stopped.
 pub(crate) type AskMetadata = Arc<dyn Fn() -> Option<MetadataMetrics> + Send + Sync>;
+
+/// What is told of certificates and tokens, where there are any.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SecurityStatus {
+    pub(crate) tls: Option<Arc<TlsStatus>>,
+    pub(crate) jwt: Option<Arc<JwtStatus>>,
+}
 
 /// Reads every counter of the node; it keeps none itself, so a core pays nothing for being watched.
 struct NodeCollector {
     cores: Vec<CoreMetrics>,
     metadata: AskMetadata,
     push: (Arc<PushCounters>, PushBoard),
-    tls: Option<Arc<TlsStatus>>,
+    security: SecurityStatus,
     descriptions: Vec<Desc>,
 }
 
@@ -42,9 +50,9 @@ pub(crate) fn registry(
     cores: Vec<CoreMetrics>,
     metadata: AskMetadata,
     push: (Arc<PushCounters>, PushBoard),
-    tls: Option<Arc<TlsStatus>>,
+    security: SecurityStatus,
 ) -> Result<Registry, prometheus::Error> {
-    let mut collector = NodeCollector { cores, metadata, push, tls, descriptions: Vec::new() };
+    let mut collector = NodeCollector { cores, metadata, push, security, descriptions: Vec::new() };
     for family in collector.collect() {
         let description = Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), [].into())?;
         collector.descriptions.push(description);
@@ -63,7 +71,8 @@ impl Collector for NodeCollector {
         let mut families = cores::collect(&self.cores);
         families.extend((self.metadata)().iter().flat_map(collect_metadata));
         families.extend(push::collect(&self.push.0, &self.push.1));
-        families.extend(self.tls.iter().flat_map(|status| tls::collect(status, &self.cores)));
+        families.extend(self.security.tls.iter().flat_map(|status| tls::collect(status, &self.cores)));
+        families.extend(self.security.jwt.iter().flat_map(|status| jwt::collect(status)));
         families.extend(process::collect());
         families
     }
@@ -98,13 +107,14 @@ mod tests {
     }
 
     fn scraped(cores: Vec<CoreMetrics>) -> String {
-        let registry = registry(cores, metadata(), Default::default(), None).unwrap();
+        let registry = registry(cores, metadata(), Default::default(), SecurityStatus::default()).unwrap();
         TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
     }
 
     #[test]
     fn every_name_has_the_prefix_a_help_and_a_unit() {
-        let registry = registry(vec![CoreMetrics::default()], metadata(), Default::default(), None).unwrap();
+        let registry =
+            registry(vec![CoreMetrics::default()], metadata(), Default::default(), SecurityStatus::default()).unwrap();
         for family in registry.gather() {
             let name = family.name();
             assert!(name.starts_with("pubsub_") || name.starts_with("process_"), "{name}");

@@ -42,6 +42,7 @@ use tokio::{
 pub(crate) use counters::PushCounters;
 pub(crate) use port::{PortEnd, PushPort, port, serve as serve_port};
 pub use trust::TrustError;
+pub(crate) use trust::connector;
 
 use budget::PushBudget;
 use connect::Connector;
@@ -124,7 +125,7 @@ impl PushService {
     /// The certificates of `push.ca_file` can't be used.
     pub(crate) fn start(section: &PushSection, plan: PushPlan) -> Result<Self, TrustError> {
         let ca_file = Some(section.ca_file.as_path()).filter(|path| *path != Path::new(""));
-        let connector = Connector::new(section.policy(), plan.own, trust::connector(ca_file)?);
+        let connector = Connector::new(section.policy(), plan.own, connector("push.ca_file", ca_file)?);
         let shared = Arc::new(Shared {
             ports: plan.ports,
             metadata: plan.metadata,

@@ -8,6 +8,7 @@ use crate::rfc3339::Timestamp;
 
 /// One thing that a grant allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Putting messages into topics.
@@ -22,6 +23,7 @@ pub enum Action {
 
 /// Actions on the topics, or the subscriptions, whose names fit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
     /// Topics: a name, or the beginning of names with `*` behind it.
@@ -36,6 +38,7 @@ pub struct Grant {
 
 /// How much a principal may use; what is left out is as the node has it for everyone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Messages published in a second.
@@ -63,6 +66,7 @@ pub struct Limits {
 
 /// The body of `PUT /v1/principals/{principal}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PrincipalSettings {
     /// All that it may do.
@@ -75,6 +79,7 @@ pub struct PrincipalSettings {
 
 /// A principal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Principal {
     /// What it is called.
     pub name: String,
@@ -88,6 +93,7 @@ pub struct Principal {
 
 /// The body of `POST /v1/keys`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeyRequest {
     /// Whose key it is to be.
@@ -105,11 +111,13 @@ pub struct KeyRequest {
 
 /// Text that proves who somebody is. It does not show when it is printed for debugging.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct SecretText(String);
 
 /// A key that has just been made; its secret is shown this once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedKey {
     /// What it is called in lists.
     pub key_id: String,
@@ -126,6 +134,7 @@ pub struct CreatedKey {
 
 /// A key as it stands in lists, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Key {
     /// What it is called.
     pub key_id: String,
@@ -140,6 +149,7 @@ pub struct Key {
 
 /// The answer to `GET /v1/whoami`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Whoami {
     /// Who the caller is; nobody in particular where no keys are asked for.
     pub principal: Option<String>,
@@ -154,6 +164,7 @@ pub struct Whoami {
 
 /// The answer to `POST /v1/tickets`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ticket {
     /// What opens a connection in the caller's name.
     pub ticket: SecretText,

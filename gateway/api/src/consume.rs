@@ -12,6 +12,7 @@ use crate::rfc3339::Timestamp;
 
 /// A message as consumers get it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveredMessage {
     /// What to send back when the message is done; absent where it is only read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +51,7 @@ pub struct DeliveredMessage {
 
 /// The answer of `GET /v1/topics/{topic}/partitions/{partition}/messages`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReadPage {
     /// The messages, by offset.
     pub messages: Vec<DeliveredMessage>,
@@ -61,6 +63,7 @@ pub struct ReadPage {
 
 /// The body of `POST /v1/subscriptions/{subscription}/pull`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PullRequest {
     /// At most so many messages.
@@ -77,6 +80,7 @@ pub struct PullRequest {
 
 /// The answer to a pull.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PullResponse {
     /// The messages, leased until they are acked or their ack deadline has passed.
     pub messages: Vec<DeliveredMessage>,
@@ -87,6 +91,7 @@ pub struct PullResponse {
 
 /// The body of `POST /v1/subscriptions/{subscription}/ack`: `ack_ids`, or `partition` with `up_to_offset`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AckRequest<'a> {
     /// The messages that are done.
@@ -108,6 +113,7 @@ pub struct AckRequest<'a> {
 
 /// The body of `POST /v1/subscriptions/{subscription}/nack`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NackRequest<'a> {
     /// The messages that are to be delivered again.
@@ -123,6 +129,7 @@ pub struct NackRequest<'a> {
 
 /// The body of `POST /v1/subscriptions/{subscription}/extend`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExtendRequest<'a> {
     /// The messages that need more time.
@@ -135,6 +142,7 @@ pub struct ExtendRequest<'a> {
 
 /// The answer to ack, nack and extend.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AckResponse {
     /// For how many messages it holds now.
     pub succeeded: u64,
@@ -144,6 +152,7 @@ pub struct AckResponse {
 
 /// An ack id that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailedAck {
     /// The ack id as it was sent.
     pub ack_id: String,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::{Code, FieldError, Problem};
+use crate::object::Object;
 
 /// Why a body was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,12 +19,13 @@ pub struct DecodeError {
     pub detail: String,
 }
 
-/// Reads a body. What is wrong with it is looked for only after it was refused: a good body is parsed once.
+/// Reads a body, which is an object. What is wrong with it is looked for only after it was refused: a good body is parsed once.
 ///
 /// # Errors
 /// Says what is wrong, and where.
 pub fn decode<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(body).map_err(|error| locate::<T>(body, &error))
+    let read = serde_json::from_slice::<Object<T>>(body);
+    read.map(|Object(value)| value).map_err(|error| locate::<T>(body, &error))
 }
 
 /// What is wrong with a body that was refused with `error`.
@@ -33,7 +35,7 @@ fn locate<'de, T: Deserialize<'de>>(body: &'de [u8], error: &serde_json::Error) 
         return DecodeError { code: Code::InvalidJson, index: None, field: None, detail };
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let Err(located) = serde_path_to_error::deserialize::<_, T>(&mut json) else {
+    let Err(located) = serde_path_to_error::deserialize::<_, Object<T>>(&mut json) else {
         return DecodeError { code: Code::InvalidArgument, index: None, field: None, detail };
     };
     let (index, path) = split_path(&located.path().to_string());

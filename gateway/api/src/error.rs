@@ -16,6 +16,7 @@ const TYPE_PREFIX: &str = "urn:pubsubring:problem:";
 
 /// Why a request failed: the body of every answer that is not a success.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// A URI for the kind of problem.
     #[serde(rename = "type")]
@@ -49,6 +50,7 @@ pub struct Problem {
 
 /// Whether a failed request took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing has changed.
@@ -61,6 +63,7 @@ pub enum Outcome {
 
 /// What is wrong with one field, of one message where a request has many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// The message's place in the request, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]

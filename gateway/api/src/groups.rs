@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The body of `POST /v1/subscriptions/{subscription}/consumers`; it may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JoinRequest {
     /// The consumer's id, 1 to 128 visible ASCII characters without `/`; the node makes one if none is given. A consumer
@@ -14,6 +15,7 @@ pub struct JoinRequest {
 
 /// The body of `PUT /v1/subscriptions/{subscription}/consumers/{consumer}/heartbeat`; it may be left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HeartbeatRequest {
     /// The generation that the consumer has adopted: it uses no partition any more that was taken from it up to then. The
@@ -24,6 +26,7 @@ pub struct HeartbeatRequest {
 
 /// The answer to a join and to a heartbeat: how the consumer's membership stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Membership {
     /// The consumer's id.
     pub consumer_id: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The answer of `GET /healthz` and `GET /readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
     /// How the node is.
     pub status: HealthStatus,
@@ -14,6 +15,7 @@ pub struct Health {
 
 /// How a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatus {
     /// Everything is served.
@@ -26,6 +28,7 @@ pub enum HealthStatus {
 
 /// A partition that is not served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClosedPartition {
     /// Its topic.
     pub topic: String,

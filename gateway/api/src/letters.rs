@@ -7,6 +7,7 @@ use crate::publish::PublishFailure;
 
 /// The body of `POST /v1/subscriptions/{subscription}/redrive`; an empty one sends the oldest letters back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RedriveRequest<'a> {
     /// The ids of the messages that are to be sent back; all if it is not given.
@@ -22,6 +23,7 @@ pub struct RedriveRequest<'a> {
 
 /// The answer to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RedriveResponse {
     /// How many messages are in their topic again and no dead letters any more.
     pub redriven: u64,

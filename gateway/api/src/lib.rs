@@ -18,11 +18,14 @@ pub mod health;
 pub mod letters;
 pub mod limits;
 pub mod nullable;
+pub mod object;
 pub mod page;
 pub mod publish;
 pub mod push;
 pub mod rfc3339;
 pub mod scheduled;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod subscriptions;
 pub mod topics;
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Items in the order of their names, and where the next page starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "{T}Page"))]
 pub struct Page<T> {
     /// The items of this page.
     pub items: Vec<T>,

@@ -10,14 +10,16 @@ use crate::base64;
 use crate::cow_str::CowStr;
 use crate::error::{Code, Outcome};
 use crate::nullable::given;
+use crate::object;
 use crate::rfc3339::Timestamp;
 
 /// The body of `POST /v1/topics/{topic}/messages`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PublishRequest<'a> {
     /// The messages, in order.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object::list")]
     pub messages: Vec<PublishMessage<'a>>,
 }
 
@@ -46,6 +48,7 @@ pub struct ProducerSequence {
 
 /// One message to publish; exactly one of `data`, `text` and `json` is its payload.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PublishMessage<'a> {
     /// The payload in base64.
@@ -109,6 +112,7 @@ pub enum PayloadError {
 
 /// The answer to a publish request: one result for each message, in its order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PublishResponse {
     /// What became of each message.
     pub results: Vec<PublishResult>,
@@ -116,6 +120,7 @@ pub struct PublishResponse {
 
 /// What became of one message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum PublishResult {
     /// It is stored.
@@ -129,6 +134,7 @@ pub enum PublishResult {
 
 /// Where a message is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Published {
     /// Its id, the publisher's or the node's.
     pub id: String,
@@ -144,6 +150,7 @@ pub struct Published {
 
 /// Why one message was not stored while others of the same request were.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PublishFailure {
     /// The kind of failure.
     pub code: Code,
@@ -161,6 +168,7 @@ pub struct PublishFailure {
 
 /// What a message had reached when it was acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// Synced to disk on every replica in sync.

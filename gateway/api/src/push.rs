@@ -7,6 +7,7 @@ use crate::rfc3339::Timestamp;
 
 /// Where the messages of a push subscription are sent, and how; what is not given takes its default, or stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PushSettings {
     /// The address that takes the messages; a new push subscription needs it.
@@ -31,6 +32,7 @@ pub struct PushSettings {
 
 /// The requests of a push subscription as they stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Push {
     /// The address that takes the messages.
     pub url: String,
@@ -55,6 +57,7 @@ pub struct Push {
 
 /// Why a push subscription sends nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PausedReason {
     /// Its owner wants it so.
@@ -65,6 +68,7 @@ pub enum PausedReason {
 
 /// How the requests of a push subscription go, since the node started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PushStatus {
     /// Whether messages are sent.
     pub state: PushState,
@@ -82,6 +86,7 @@ pub struct PushStatus {
 
 /// Whether messages are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PushState {
     /// They are.
@@ -97,6 +102,7 @@ pub enum PushState {
 
 /// What went wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PushError {
     /// When.
     pub time: Timestamp,
@@ -111,6 +117,7 @@ pub struct PushError {
 
 /// What kind of thing went wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PushErrorReason {
     /// The answer was not 2xx.

@@ -6,6 +6,7 @@ use crate::rfc3339::Timestamp;
 
 /// A message that is not delivered yet, in the list of `GET /v1/topics/{topic}/scheduled`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduledMessage {
     /// Its id.
     pub id: String,

@@ -7,12 +7,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::nullable::{Nullable, given};
+use crate::object;
 use crate::push::{Push, PushSettings};
 use crate::rfc3339::{Timestamp, TimestampError};
 
 /// The body of `PUT /v1/subscriptions/{subscription}` (what is not given takes its default) and of `PATCH` (what is not
 /// given stays). `topic` is required to create one and can't be changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSettings {
     /// The topic that is read.
@@ -40,7 +42,7 @@ pub struct SubscriptionSettings {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub dead_letter_topic: Option<Nullable<String>>,
     /// How long a message rests before it is delivered again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::optional")]
     pub backoff: Option<Backoff>,
     /// Which messages are delivered; `null` is all.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
@@ -52,12 +54,13 @@ pub struct SubscriptionSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_timeout_ms: Option<u64>,
     /// Where the messages of a push subscription are sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::optional")]
     pub push: Option<PushSettings>,
 }
 
 /// A subscription's configuration as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionConfig {
     /// The topic that is read.
     pub topic: String,
@@ -93,6 +96,7 @@ pub struct SubscriptionConfig {
 
 /// A subscription in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionSummary {
     /// Its name.
     pub name: String,
@@ -103,6 +107,7 @@ pub struct SubscriptionSummary {
 
 /// The answer of `GET /v1/subscriptions/{subscription}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscription {
     /// Its name.
     pub name: String,
@@ -136,6 +141,7 @@ pub struct Subscription {
 
 /// A consumer that has joined a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Consumer {
     /// Its id.
     pub consumer_id: String,
@@ -149,6 +155,7 @@ pub struct Consumer {
 
 /// How far a subscription has read one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PartitionCursor {
     /// The partition's number.
     pub partition: u32,
@@ -174,6 +181,7 @@ pub struct PartitionCursor {
 
 /// The body of `POST /v1/subscriptions/{subscription}/seek`: exactly one of the two fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SeekRequest {
     /// Moves every partition there.
@@ -186,6 +194,7 @@ pub struct SeekRequest {
 
 /// The answer to a seek.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeekResponse {
     /// Where every partition stands now.
     pub cursors: Vec<PartitionCursor>,
@@ -193,6 +202,7 @@ pub struct SeekResponse {
 
 /// How long a message rests before it is delivered again: doubling from `min_ms` to `max_ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Backoff {
     /// The first rest.
@@ -214,6 +224,7 @@ pub enum Position {
 
 /// Whether consumers fetch messages or the node sends them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionKind {
     /// Consumers fetch them, by HTTP or WebSocket.
@@ -224,6 +235,7 @@ pub enum SubscriptionKind {
 
 /// How messages are shared between consumers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Consumption {
     /// Any consumer gets messages of any partition.
@@ -234,6 +246,7 @@ pub enum Consumption {
 
 /// What is delivered in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Ordering {
     /// Nothing is promised.
@@ -244,6 +257,7 @@ pub enum Ordering {
 
 /// How often a message may be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// Until it is acked.

@@ -6,6 +6,7 @@ use crate::nullable::{Nullable, given};
 
 /// The body of `PUT /v1/topics/{topic}` (what is not given takes its default) and of `PATCH` (what is not given stays).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TopicSettings {
     /// How many partitions; a change can only raise it.
@@ -42,6 +43,7 @@ pub struct TopicSettings {
 
 /// A topic's configuration as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopicConfig {
     /// How many partitions the topic has.
     pub partitions: u32,
@@ -67,6 +69,7 @@ pub struct TopicConfig {
 
 /// A topic in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopicSummary {
     /// Its name.
     pub name: String,
@@ -77,6 +80,7 @@ pub struct TopicSummary {
 
 /// The answer of `GET /v1/topics/{topic}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Topic {
     /// Its name.
     pub name: String,
@@ -89,6 +93,7 @@ pub struct Topic {
 
 /// Where one partition lies and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PartitionLayout {
     /// Its number, from 0.
     pub partition: u32,
@@ -114,6 +119,7 @@ pub struct PartitionLayout {
 
 /// The shard that serves a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Owner {
     /// The node's configured id.
     pub node: u64,
@@ -123,6 +129,7 @@ pub struct Owner {
 
 /// Whether a partition is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PartitionState {
     /// It is served.
@@ -135,6 +142,7 @@ pub enum PartitionState {
 
 /// How batches are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
     /// Not at all.
@@ -147,6 +155,7 @@ pub enum Compression {
 
 /// When writes are synced to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Flush {
     /// Before they are acknowledged.
@@ -159,6 +168,7 @@ pub enum Flush {
 
 /// What an acknowledged message has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Acks {
     /// Every replica in sync has it on disk.

@@ -1,4 +1,4 @@
-//! The JSON that clients rely on, word by word: each example is read, written again and compared.
+//! The JSON that clients rely on, word by word: each example is read, written again and compared, and fits its schema.
 
 use gateway_api::access::{CreatedKey, Key, KeyRequest, Principal, PrincipalSettings, Ticket, Whoami};
 use gateway_api::consume::{AckRequest, AckResponse, ExtendRequest, NackRequest, PullRequest, PullResponse, ReadPage};
@@ -12,11 +12,38 @@ use gateway_api::{Page, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Reads an example as `T`, writes it again, and expects the same object.
-fn check<'de, T: Deserialize<'de> + Serialize>(example: &'de str) {
+/// Reads an example as `T`, writes it again, and expects the same object, which fits the schema of `T`.
+fn check<'de, T: Deserialize<'de> + Serialize + Described>(example: &'de str) {
     let value: T = serde_json::from_str(example).unwrap_or_else(|error| panic!("{error}: {example}"));
     let written = serde_json::to_value(&value).expect("it can be written");
     assert_eq!(written, serde_json::from_str::<Value>(example).expect("it is JSON"));
+    T::assert_fits(&written);
+}
+
+/// A type that has a schema, where there are any.
+trait Described {
+    /// Fails unless the type's schemas, for reading and for writing, take the value.
+    fn assert_fits(value: &Value);
+}
+
+#[cfg(feature = "schema")]
+impl<T: schemars::JsonSchema> Described for T {
+    fn assert_fits(value: &Value) {
+        use schemars::generate::SchemaSettings;
+        let settings = SchemaSettings::draft2020_12;
+        for settings in [settings().for_deserialize(), settings().for_serialize()] {
+            let schema = settings.into_generator().into_root_schema_for::<T>();
+            let validator = jsonschema::options().should_validate_formats(true).build(schema.as_value());
+            let faults: Vec<_> =
+                validator.expect("a schema").iter_errors(value).map(|fault| fault.to_string()).collect();
+            assert_eq!(faults, Vec::<String>::new(), "{value}");
+        }
+    }
+}
+
+#[cfg(not(feature = "schema"))]
+impl<T> Described for T {
+    fn assert_fits(_: &Value) {}
 }
 
 const TOPIC_CONFIG: &str = r#""partitions":4,"replication_factor":3,"retention_ms":604800000,"retention_bytes":null,

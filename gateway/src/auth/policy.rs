@@ -95,7 +95,13 @@ const fn need(action: Action, on: On) -> Need {
 #[must_use]
 pub const fn rule(route: Route) -> Rule {
     match route {
-        Route::Healthz | Route::Readyz => Rule::Public,
+        Route::Healthz
+        | Route::Readyz
+        | Route::OpenApi
+        | Route::AsyncApi
+        | Route::Home
+        | Route::Docs
+        | Route::DocsFile => Rule::Public,
         // The lists show what some grant covers, a WebSocket's frames have rules of their own.
         Route::ListTopics | Route::ListSubscriptions | Route::WebSocket | Route::Whoami | Route::CreateTicket => {
             Rule::Authenticated
@@ -265,7 +271,9 @@ mod tests {
     #[test]
     fn only_what_tells_nothing_is_public() {
         let public: Vec<_> = Route::all().filter(|route| rule(*route) == Rule::Public).collect();
-        assert_eq!(public, [Route::Healthz, Route::Readyz]);
+        let told = [Route::Healthz, Route::Readyz];
+        let descriptions = [Route::OpenApi, Route::AsyncApi, Route::Home, Route::Docs, Route::DocsFile];
+        assert_eq!(public, [&told[..], &descriptions].concat());
     }
 
     #[test]

@@ -24,6 +24,13 @@ impl<A: Application> Connection<A> {
     /// Answers the request at hand; the answer is outbound, or written if there is much of it.
     pub(super) async fn answer(&mut self) -> Result<Next, SocketError> {
         self.request.id = self.state.next_request_id();
+        if self.request.is_gzipped()
+            && let Err(error) = self.undo_coding().await
+        {
+            let response = self.state.application.fault(&Fault::Coding(error), self.request.id);
+            self.push_answer(None, &response).await?;
+            return Ok(self.next_after(&response));
+        }
         let application = &self.state.application;
         let (matched, mut response) = match route(self.request.method(), self.request.target()) {
             Ok(RouteMatch { route: Route::WebSocket, .. }) => return self.answer_handshake().await,

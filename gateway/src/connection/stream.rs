@@ -157,7 +157,8 @@ impl Streaming<'_> {
             if unsent.is_empty() {
                 self.written = 0;
                 self.wire.outbound.clear();
-                return Poll::Ready(Ok(()));
+                // What TLS holds back counts as not written.
+                return self.wire.socket.poll_flush(context);
             }
             match self.wire.socket.poll_write(context, unsent) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

@@ -37,6 +37,7 @@ pub(super) fn read_head(head: &[u8], request: &mut Request) -> Result<HeadOutcom
     request.bytes.clear();
     request.bytes.extend_from_slice(head);
     request.head_bytes = head.len();
+    request.decoded = false;
     request.method = Method::from_token(parsed.method.unwrap_or_default());
     request.version = if parsed.version == Some(0) { Version::Http10 } else { Version::Http11 };
     read_target(parsed.path.unwrap_or_default(), request)?;

@@ -30,6 +30,8 @@ pub struct Request {
     pub(crate) headers: HeaderFields,
     pub(crate) keep_alive: bool,
     pub(crate) upgrade: bool,
+    /// Its content coding has been undone.
+    pub(crate) decoded: bool,
     pub(crate) id: RequestId,
 }
 
@@ -94,6 +96,23 @@ impl Request {
         self.bytes.len()
     }
 
+    /// Whether the body is as it was before its content coding: it had none, or that was undone.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let coding = self.header("content-encoding");
+        self.decoded || coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"))
+    }
+
+    /// Whether the body is in the gzip coding, once.
+    #[must_use]
+    pub fn is_gzipped(&self) -> bool {
+        let mut codings = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        let (coding, more) = (codings.next(), codings.next());
+        let is_gzip =
+            |(_, value): (&str, &[u8])| [&b"gzip"[..], b"x-gzip"].iter().any(|name| value.eq_ignore_ascii_case(name));
+        !self.decoded && more.is_none() && coding.is_some_and(is_gzip)
+    }
+
     /// The id its answer carries.
     #[must_use]
     pub fn id(&self) -> RequestId {
@@ -112,7 +131,8 @@ impl Request {
         self.upgrade
     }
 
-    fn head(&self) -> &[u8] {
+    /// The head as it was sent.
+    pub(crate) fn head(&self) -> &[u8] {
         self.bytes.get(..self.head_bytes).unwrap_or_default()
     }
 }

@@ -48,6 +48,11 @@ pub enum Route {
     WebSocket,
     Healthz,
     Readyz,
+    OpenApi,
+    AsyncApi,
+    Home,
+    Docs,
+    DocsFile,
 }
 
 /// A route with the variable parts of its path.
@@ -80,7 +85,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 39;
+    pub const COUNT: usize = 44;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -131,6 +136,11 @@ impl Route {
             Self::WebSocket => "websocket",
             Self::Healthz => "healthz",
             Self::Readyz => "readyz",
+            Self::OpenApi => "openapi",
+            Self::AsyncApi => "asyncapi",
+            Self::Home => "home",
+            Self::Docs => "docs",
+            Self::DocsFile => "docs_file",
         }
     }
 
@@ -139,7 +149,7 @@ impl Route {
     pub fn request_line(self) -> String {
         let found = TABLE.iter().find_map(|line| {
             let (method, _) = line.routes.iter().find(|(_, route)| *route == self)?;
-            Some(format!("{} {}", method.as_str(), line.path()))
+            Some(format!("{} {}", method.as_str(), line.template()))
         });
         found.unwrap_or_default()
     }
@@ -150,6 +160,12 @@ impl Route {
         routes.sort_by_key(|route| route.index());
         routes.into_iter()
     }
+}
+
+/// Every method and path that is taken, HEAD and OPTIONS aside, with the path as a template: `/v1/topics/{topic}`. What
+/// a variable part is called follows from the segment before it.
+pub fn paths() -> impl Iterator<Item = (Method, String, Route)> {
+    TABLE.iter().flat_map(|line| line.routes.iter().map(|(method, route)| (*method, line.template(), *route)))
 }
 
 /// Finds what a request asks for. HEAD is taken wherever GET is.
@@ -257,6 +273,11 @@ const TABLE: &[Line] = &[
     Line { pattern: &[Text("v1"), Text("ws")], routes: &[(Method::Get, Route::WebSocket)] },
     Line { pattern: &[Text("healthz")], routes: &[(Method::Get, Route::Healthz)] },
     Line { pattern: &[Text("readyz")], routes: &[(Method::Get, Route::Readyz)] },
+    Line { pattern: &[Text("openapi.json")], routes: &[(Method::Get, Route::OpenApi)] },
+    Line { pattern: &[Text("asyncapi.json")], routes: &[(Method::Get, Route::AsyncApi)] },
+    Line { pattern: &[Text("")], routes: &[(Method::Get, Route::Home)] },
+    Line { pattern: &[Text("docs")], routes: &[(Method::Get, Route::Docs)] },
+    Line { pattern: &[Text("docs"), Item], routes: &[(Method::Get, Route::DocsFile)] },
     Line { pattern: &[Text("v1"), Text("topics")], routes: &[(Method::Get, Route::ListTopics)] },
     Line {
         pattern: &[Text("v1"), Text("topics"), Name],
@@ -305,21 +326,21 @@ impl Line {
         Some((self, name, item))
     }
 
-    /// The pattern as people write it; what varies is called like the collection before it.
-    fn path(&self) -> String {
-        let mut path = String::new();
+    fn template(&self) -> String {
+        let mut template = String::new();
         let mut before = "";
         for part in self.pattern {
-            path.push('/');
+            template.push('/');
             match part {
                 Text(text) => {
-                    path.push_str(text);
+                    template.push_str(text);
                     before = text;
                 }
-                Name | Item => path.extend(["{", before.strip_suffix('s').unwrap_or("id"), "}"]),
+                // `topics` have topics below them; what is not in the plural has things with an id.
+                Name | Item => template.extend(["{", before.strip_suffix('s').unwrap_or("id"), "}"]),
             }
         }
-        path
+        template
     }
 
     fn allow(&self) -> String {
@@ -383,6 +404,20 @@ mod tests {
         }
         assert_eq!(routed(Method::Get, "/v2/topics"), Err(RouteError::NotFound));
         assert_eq!(routed(Method::Get, "*"), Err(RouteError::NotFound));
+    }
+
+    #[test]
+    fn paths_are_templates_with_names() {
+        let paths: Vec<_> = paths().map(|(method, path, _)| format!("{} {path}", method.as_str())).collect();
+        assert_eq!(paths.len(), Route::COUNT);
+        for path in [
+            "GET /v1/topics/{topic}/partitions/{partition}/messages",
+            "DELETE /v1/topics/{topic}/scheduled/{id}",
+            "PUT /v1/subscriptions/{subscription}/consumers/{consumer}/heartbeat",
+            "GET /",
+        ] {
+            assert!(paths.iter().any(|candidate| candidate == path), "{path}: {paths:?}");
+        }
     }
 
     #[test]

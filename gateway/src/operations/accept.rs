@@ -1,6 +1,10 @@
 //! What a client takes as an answer (`Accept`, RFC 9110 §12.5.1).
 
-use crate::http::{headers::list_members, request::Request};
+use crate::{
+    cloud_events::EVENT_JSON,
+    http::{headers::list_members, request::Request},
+    message_json::MessageForm,
+};
 
 /// Whether the client takes this media type; without a word about it, it takes any.
 pub(super) fn takes(request: &Request, media_type: &str) -> bool {
@@ -14,6 +18,11 @@ pub(super) fn takes(request: &Request, media_type: &str) -> bool {
                 || range.strip_suffix("/*").is_some_and(|range| range.eq_ignore_ascii_case(main))
         })
     })
+}
+
+/// How the client wants messages written.
+pub(super) fn message_form(request: &Request) -> MessageForm {
+    if asks_for(request, EVENT_JSON) { MessageForm::CloudEvent } else { MessageForm::Message }
 }
 
 /// Whether the client names this media type itself, by which it asks for it.

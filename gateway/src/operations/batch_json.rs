@@ -12,7 +12,7 @@ use shard_core::{
 
 use crate::{
     ack_id::AckId,
-    message_json::{self, Delivery, Source},
+    message_json::{self, Delivery, MessageForm, Source},
 };
 
 /// Messages leased on one partition of a subscription.
@@ -24,6 +24,8 @@ pub(crate) struct Leased<'a> {
     pub(crate) cursor: PartitionSubscription,
     /// The messages, and the batches that hold them.
     pub(crate) pulled: &'a Pulled,
+    /// How they are written.
+    pub(crate) form: MessageForm,
 }
 
 /// Appends leased messages, separated by commas; one more comma goes before them if `out` doesn't end in `[`.
@@ -31,8 +33,8 @@ pub(crate) struct Leased<'a> {
 /// # Errors
 /// A batch that can't be read: those before it are there, the others come again after their ack deadline.
 pub(crate) fn append_leased(out: &mut Vec<u8>, leased: &Leased<'_>) -> Result<usize, BatchError> {
-    let Leased { topic, cursor, pulled } = *leased;
-    let source = Source { topic, partition: cursor.partition.partition };
+    let Leased { topic, cursor, pulled, form } = *leased;
+    let source = Source::new(topic, cursor.partition.partition).in_form(form);
     let mut count = 0;
     // In the order of delivery; where that is not the order of the log, batches are walked again.
     for run in pulled.leased.chunk_by(|one, next| one.offset < next.offset) {
@@ -148,7 +150,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    const SOURCE: Source<'static> = Source { topic: "t", partition: PartitionIndex::new(1) };
+    const SOURCE: Source<'static> = Source::new("t", PartitionIndex::new(1));
     const ALL: ReadBounds<'static> = ReadBounds { messages: usize::MAX, bytes: usize::MAX, filter: None };
 
     /// Batches of `sizes` records, the first at `base`; a record's payload is its offset.
@@ -230,7 +232,9 @@ pub(super) mod tests {
             subscription: SubscriptionId::new(6),
         };
         let mut out = b"[".to_vec();
-        let count = append_leased(&mut out, &Leased { topic: "t", cursor, pulled: &pulled }).unwrap();
+        let count =
+            append_leased(&mut out, &Leased { topic: "t", cursor, pulled: &pulled, form: MessageForm::Message })
+                .unwrap();
         assert_eq!((count, offsets(&out)), (4, leased_offsets.to_vec()));
         for message in parsed(&out) {
             let ack_id = AckId { cursor, offset: Offset::new(message.offset), lease: lease(message.offset) };

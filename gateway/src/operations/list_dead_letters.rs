@@ -52,7 +52,7 @@ struct LetterPage {
 
 impl LetterPage {
     fn add(&mut self, topic: &str, partition: TopicPartition, found: &Letters) -> Result<(), Failure> {
-        let source = Source { topic, partition: partition.partition };
+        let source = Source::new(topic, partition.partition);
         for batch in &found.batches {
             let read = batch.for_each_record(|record| {
                 if found.letters.binary_search(&record.offset).is_ok() {

@@ -1,16 +1,17 @@
-//! `POST /v1/topics/{topic}/messages`: publishes a batch of messages, as JSON or as the publisher encoded it.
+//! `POST /v1/topics/{topic}/messages`: publishes a batch of messages, as JSON, as CloudEvents, or as the publisher encoded it.
 
 use std::time::Instant;
 
-use gateway_api::publish::Retry;
+use gateway_api::{Code, publish::Retry};
 
 use super::{batch_read::BATCH_TYPE, find_topic, publish, query, retry};
 use crate::{
     call::Call,
+    cloud_events::{self, Event, is_event_type, media_type},
     context::Context,
     error::{self, Failure},
     http::response::Response,
-    publish_decode::{decode_request, plan_encoded},
+    publish_decode::{decode_request, plan_encoded, plan_outgoing},
     quota,
 };
 
@@ -19,7 +20,8 @@ const RESULT_BYTES: usize = 128;
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let started = Instant::now();
-    let is_encoded = call.request.content_type().is_some_and(|content_type| content_type.trim() == BATCH_TYPE);
+    let media_type = call.request.content_type().map(media_type).unwrap_or_default();
+    let is_encoded = media_type == BATCH_TYPE;
     query::check_names(call.request, if is_encoded { &["partition"] } else { &[] })?;
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
@@ -31,6 +33,13 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         }
         let partition = query::value(call.request, "partition", "a partition's number")?;
         plan_encoded(call.request.body(), &target, (partition, topic.config.dedup_window_ms > 0))
+    } else if media_type.eq_ignore_ascii_case(cloud_events::BATCH_JSON) {
+        let events = cloud_events::in_batch(call.request.body())?;
+        let messages: Vec<_> = events.iter().map(Event::message).collect();
+        context.core.with_message_ids(|ids| plan_outgoing(&messages, &target, ids))
+    } else if is_event_type(media_type) {
+        let detail = "this path takes events as application/cloudevents-batch+json; a single one belongs to …/publish";
+        return Err(error::of_code(Code::UnsupportedMediaType, detail));
     } else {
         context.core.with_message_ids(|ids| decode_request(call.request.body(), &target, ids))
     };

@@ -9,6 +9,7 @@ use shard::{ConsumerId, PartitionSubscription};
 use shard_core::model::{SubscriptionId, TopicPartition};
 
 use super::{
+    accept,
     consumers::{KnownConsumer, StatedConsumer, within_reach},
     deadline::{self, Ended},
     deliverable::{await_deliverable, pass_on},
@@ -39,6 +40,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         bytes: limits::DELIVERY_BYTES_MAX,
         consumer: ConsumerId::default(),
         claim: consumer.map(|consumer| consumer.claim),
+        form: accept::message_form(call.request),
     };
     let mut page = PullPage::new(b"{\"messages\":[".to_vec(), bounds);
     loop {

@@ -7,6 +7,7 @@ use super::batch_json::{Leased, append_leased};
 use crate::{
     context::Context,
     error::{self, Failure},
+    message_json::MessageForm,
 };
 
 /// What a pull may take.
@@ -20,6 +21,8 @@ pub(crate) struct PullBounds {
     pub(crate) consumer: ConsumerId,
     /// Why it may, where partitions are assigned.
     pub(crate) claim: Option<Claim>,
+    /// How messages are written.
+    pub(crate) form: MessageForm,
 }
 
 /// What a pull has so far.
@@ -68,11 +71,11 @@ impl PullPage {
         bytes_max: usize,
     ) -> Result<(), Failure> {
         let messages_max = self.bounds.messages - self.count;
-        let PullBounds { consumer, claim, .. } = self.bounds;
+        let PullBounds { consumer, claim, form, .. } = self.bounds;
         let request = PullRequest { messages_max, bytes_max, ack_deadline: None, consumer, claim };
         let pulled = context.shards.pull(cursor, request).await.map_err(|error| error::of_subscription(&error))?;
         let before = self.json.len();
-        match append_leased(&mut self.json, &Leased { topic, cursor, pulled: &pulled }) {
+        match append_leased(&mut self.json, &Leased { topic, cursor, pulled: &pulled, form }) {
             Ok(count) => {
                 self.count += u32::try_from(count).unwrap_or(u32::MAX);
                 Ok(())

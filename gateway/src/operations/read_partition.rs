@@ -43,7 +43,8 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     if as_batches {
         return Ok(batch_read::answer(context, partition, &reply, limit));
     }
-    answer(context, topic, partition, &reply, usize::try_from(limit).unwrap_or(usize::MAX))
+    let source = Source::new(topic.name.as_str(), partition.partition).in_form(accept::message_form(request));
+    answer(context, topic, source, &reply, usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// Where the read begins: exactly one way to say so, or the oldest message.
@@ -101,18 +102,17 @@ async fn read_while_wanted(
 fn answer(
     context: &Context,
     topic: &Topic,
-    partition: TopicPartition,
+    source: Source<'_>,
     reply: &ReadReply,
     limit: usize,
 ) -> Result<Response, Failure> {
     let mut body = Vec::with_capacity(body_bytes(reply));
     body.extend_from_slice(b"{\"messages\":[");
-    let source = Source { topic: topic.name.as_str(), partition: partition.partition };
     let bounds = ReadBounds { messages: limit, bytes: limits::DELIVERY_JSON_BYTES_MAX, filter: None };
     let end = append_read(&mut body, source, (&reply.batches, reply.from), bounds).map_err(|error| {
         error::of_code(Code::DataCorrupt, format!("a batch from offset {} on can't be read: {error}", reply.from))
     })?;
-    let token = CursorToken::new(topic.id.get(), vec![(partition.partition.get(), end.next.get())]);
+    let token = CursorToken::new(topic.id.get(), vec![(source.partition.get(), end.next.get())]);
     body.extend_from_slice(b"],\"next_offset\":");
     json_write::number(&mut body, end.next.get());
     body.extend_from_slice(b",\"next_cursor\":");

@@ -27,6 +27,11 @@ impl Fault {
         Self { field: field.into(), code, detail: detail.into() }
     }
 
+    /// The same, of an attribute: says which one.
+    fn within(self, attribute: &str) -> Self {
+        Self { detail: format!("attribute `{attribute}`: {}", self.detail).into(), ..self }
+    }
+
     /// The fault of the message at that place of its request.
     pub(super) fn at(self, index: Option<usize>) -> FieldError {
         let index = index.and_then(|index| u64::try_from(index).ok());
@@ -108,10 +113,11 @@ fn check_attributes(attributes: &[(&str, &str)]) -> Result<(), Fault> {
             return Err(invalid("attributes", "an attribute needs a name"));
         }
         if before.iter().any(|(earlier, _)| earlier == name) {
-            return Err(invalid("attributes", "an attribute is there twice"));
+            return Err(invalid("attributes", format!("attribute `{name}` is there twice")));
         }
         check_text("attributes", name, limits::ATTRIBUTE_BYTES_MAX)?;
-        check_text("attributes", value, limits::ATTRIBUTE_BYTES_MAX - name.len())?;
+        check_text("attributes", value, limits::ATTRIBUTE_BYTES_MAX - name.len())
+            .map_err(|fault| fault.within(name))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_api::PublishMessage;
+use gateway_api::{PublishMessage, object::Object};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::rules::{self, Fault};
@@ -77,7 +77,7 @@ where
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let mut count = 0;
-        while let Some(message) = list.next_element::<PublishMessage<'de>>()? {
+        while let Some(Object(message)) = list.next_element::<Object<PublishMessage<'de>>>()? {
             count += 1;
             rules::check_count(count).and_then(|()| (self.take)(message)).map_err(de::Error::custom)?;
         }

@@ -71,9 +71,14 @@ fn publishes() {
         publish("?key=%zz", "", 400, Code::InvalidRequest, None),
         publish("", "Idempotency-Key: a b\r\n", 400, INVALID, Some("idempotency-key")),
         publish("", "Pubsub-Producer-Id: 1\r\n", 400, INVALID, Some("pubsub-producer-seq")),
-        publish("", "ce-id: 1\r\n", 400, INVALID, Some("ce-id")),
-        publish("", "content-type: application/cloudevents+json\r\n", 415, Code::UnsupportedMediaType, None),
-        publish("", "content-encoding: gzip\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "ce-id: 1\r\n", 400, INVALID, Some("ce-source")),
+        publish("", "content-type: application/cloudevents+json\r\n", 400, Code::InvalidJson, None),
+        publish("", "content-type: application/cloudevents-batch+json\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "content-type: application/cloudevents+avro\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "content-encoding: gzip\r\n", 400, INVALID, None),
+        publish("", "content-encoding: br\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "content-encoding: gzip, gzip\r\n", 415, Code::UnsupportedMediaType, None),
+        publish("", "content-encoding: gzip\r\ncontent-encoding: gzip\r\n", 415, Code::UnsupportedMediaType, None),
     ]);
 }
 

@@ -31,6 +31,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
         return Err(format!("redis.sentinels: expected HOST:PORT, found `{wrong}`"));
     }
     config.tls.check()?;
+    config.jwt.check()?;
     check_keys_are_hidden(config)?;
     EnvFilter::try_new(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Whose certificates push endpoints may have.
+//! Whose certificates others may have that the node sends requests to.
 
 use std::{path::Path, sync::Arc};
 
@@ -8,30 +8,30 @@ use futures_rustls::{
     rustls::{ClientConfig, RootCertStore, crypto::ring},
 };
 
-/// Why TLS for push requests can't be set up.
+/// Why TLS for requests of the node can't be set up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum TrustError {
-    #[error("push.ca_file: {path} has no certificates in PEM form: {reason}")]
-    CaFile { path: String, reason: String },
-    #[error("TLS for push requests can't be set up: {reason}")]
+    #[error("{setting}: {path} has no certificates in PEM form: {reason}")]
+    CaFile { setting: &'static str, path: String, reason: String },
+    #[error("TLS for requests of the node can't be set up: {reason}")]
     Setup { reason: String },
 }
 
-/// Trusts the issuers that this machine trusts, and those in `ca_file`. A machine that trusts nobody is no error:
+/// Trusts the issuers that this machine trusts, and those in `ca_file`, which `setting` names. A machine that trusts nobody is no error:
 /// a node may push to nobody, or to its own issuer's hosts only.
 ///
 /// Reads files, so it is called while the node starts.
 ///
 /// # Errors
 /// The file can't be used.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TrustError> {
+pub(crate) fn connector(setting: &'static str, ca_file: Option<&Path>) -> Result<TlsConnector, TrustError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     let (trusted, _) = roots.add_parsable_certificates(system.certs);
-    tracing::debug!(trusted, "issuers that this machine trusts, for push requests");
+    tracing::debug!(trusted, "issuers that this machine trusts");
     if let Some(path) = ca_file {
-        let unusable = |reason: String| TrustError::CaFile { path: path.display().to_string(), reason };
+        let unusable = |reason: String| TrustError::CaFile { setting, path: path.display().to_string(), reason };
         let certificates: Result<Vec<_>, pem::Error> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
         let certificates = certificates.map_err(|error| unusable(error.to_string()))?;
         let (added, refused) = roots.add_parsable_certificates(certificates);

@@ -36,6 +36,11 @@ impl Connection {
         Self { stream, address: address.to_owned(), unread: Vec::new() }
     }
 
+    /// Another connection to the same node.
+    pub(crate) fn again(&self) -> Self {
+        Self::open(&self.address)
+    }
+
     /// Sends a well-framed request and reads its answer.
     pub(crate) fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut head =

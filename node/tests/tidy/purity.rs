@@ -8,6 +8,8 @@ const PURE: &[&str] = &[
     "raft/src/groups/coordinator/",
     "raft/src/groups/coordinator.rs",
     "gateway/src/auth/",
+    "gateway/src/describe.rs",
+    "gateway/src/describe/",
     "gateway/src/http/",
     "gateway/api/src/",
 ];

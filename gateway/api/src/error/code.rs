@@ -37,6 +37,12 @@ macro_rules! codes {
                 match self { $(Self::$variant => $title,)+ }
             }
 
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_start(),)+ }
+            }
+
             /// Whether the same request may succeed later.
             #[must_use]
             pub const fn retryable(self) -> bool {

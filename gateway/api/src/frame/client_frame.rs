@@ -7,10 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::tagged::{self, TaggedFrame};
 use crate::cow_str::CowStr;
 use crate::cursor::{CursorError, CursorToken};
+use crate::object;
 use crate::publish::PublishMessage;
 
 /// A frame from a client. `reference` is `ref` in JSON: the answer carries it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum ClientFrame<'a> {
     /// Publishes messages.
@@ -45,6 +47,7 @@ pub struct ClientFrameError {
 
 /// Publishes messages; answered by `published`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Publish<'a> {
     /// Comes back in the answer.
@@ -54,7 +57,7 @@ pub struct Publish<'a> {
     #[serde(borrow)]
     pub topic: CowStr<'a>,
     /// The messages, in order.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object::list")]
     pub messages: Vec<PublishMessage<'a>>,
     /// Makes it safe to send the frame again; excludes a producer.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +75,7 @@ pub struct Publish<'a> {
 
 /// Starts a delivery from a durable subscription, or from a topic without one; answered by `subscribed`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe<'a> {
     /// Comes back in the answer.
@@ -99,6 +103,7 @@ pub struct Subscribe<'a> {
 
 /// Messages are done; answered by `acked` if there is a `ref`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ack<'a> {
     /// Comes back in the answer.
@@ -114,6 +119,7 @@ pub struct Ack<'a> {
 
 /// Messages are to be delivered again; answered by `acked` if there is a `ref`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Nack<'a> {
     /// Comes back in the answer.
@@ -135,6 +141,7 @@ pub struct Nack<'a> {
 
 /// Messages need more time; answered by `acked` if there is a `ref`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Extend<'a> {
     /// Comes back in the answer.
@@ -153,6 +160,7 @@ pub struct Extend<'a> {
 
 /// So many more messages may be sent; has no answer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Credit<'a> {
     /// The subscription; excludes `topic`.
@@ -167,6 +175,7 @@ pub struct Credit<'a> {
 
 /// Ends a delivery; what is still leased is delivered again at once. Answered by `unsubscribed`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Unsubscribe<'a> {
     /// Comes back in the answer.
@@ -182,6 +191,7 @@ pub struct Unsubscribe<'a> {
 
 /// Asks for a `pong`.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ping {
     /// Comes back in the answer.

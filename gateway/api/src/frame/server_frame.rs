@@ -9,6 +9,7 @@ use crate::publish::PublishResult;
 
 /// A frame from a node. `reference` is `ref` in JSON: that of the frame which it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum ServerFrame {
     /// Answers `publish`.
@@ -31,6 +32,7 @@ pub enum ServerFrame {
 
 /// What became of published messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Published {
     /// The `ref` of the publish.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +43,7 @@ pub struct Published {
 
 /// A delivery has started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscribed {
     /// The `ref` of the subscribe.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,7 @@ pub struct Subscribed {
 
 /// Delivered messages, of the subscription or the topic that was subscribed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Messages {
     /// The subscription that they come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +81,7 @@ pub struct Messages {
 
 /// What became of acks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Acked {
     /// The `ref` of the ack, nack or extend.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +94,7 @@ pub struct Acked {
 
 /// The consumer's partitions have changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Assigned {
     /// The subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +107,7 @@ pub struct Assigned {
 
 /// A delivery has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unsubscribed {
     /// The `ref` of the unsubscribe.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -109,6 +116,7 @@ pub struct Unsubscribed {
 
 /// Why a frame was refused, or a delivery has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorFrame {
     /// The `ref` of the frame that was refused.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -131,6 +139,7 @@ pub struct ErrorFrame {
 
 /// Answers a ping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pong {
     /// The `ref` of the ping.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]

@@ -23,6 +23,7 @@ use crate::{
     context::Context,
     error::{self, Failure},
     limits,
+    message_json::MessageForm,
     operations::{PullBounds, PullPage, await_deliverable, cursors, deadline},
 };
 
@@ -176,7 +177,13 @@ impl DurableFeed {
         cursors.rotate_left(first);
         let messages = self.credit.min(limits::WEBSOCKET_FRAME_MESSAGES_MAX);
         let claim = self.member.as_ref().and_then(|member| member.claim());
-        let bounds = PullBounds { messages, bytes: limits::WEBSOCKET_FRAME_BYTES, consumer: self.consumer, claim };
+        let bounds = PullBounds {
+            messages,
+            bytes: limits::WEBSOCKET_FRAME_BYTES,
+            consumer: self.consumer,
+            claim,
+            form: MessageForm::Message,
+        };
         let (context, subscription) = (Rc::clone(&self.context), Arc::clone(&self.subscription));
         Step::Pulling(Box::pin(async move {
             let opening = frames::open_messages("subscription", subscription.name.as_str());

@@ -154,6 +154,7 @@ fn request_of(route: Route) -> (String, String) {
     let line = route.request_line();
     let line = line.replace("{topic}", TOPIC).replace("{subscription}", SUBSCRIPTION).replace("{partition}", "0");
     let line = line.replace("{consumer}", "c").replace("{id}", "i").replace("{key}", "k").replace("{principal}", "p");
+    let line = line.replace("{doc}", "page.js");
     assert!(!line.contains('{'), "{line} has a part that the matrix does not know");
     let body = if route == Route::PutSubscription {
         json!({ "topic": TOPIC, "dead_letter_topic": OTHER_TOPIC }).to_string()
