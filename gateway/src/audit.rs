@@ -211,7 +211,12 @@ const fn is_audited(route: Route) -> bool {
         | Route::CreateTicket
         | Route::WebSocket
         | Route::Healthz
-        | Route::Readyz => false,
+        | Route::Readyz
+        | Route::OpenApi
+        | Route::AsyncApi
+        | Route::Home
+        | Route::Docs
+        | Route::DocsFile => false,
     }
 }
 

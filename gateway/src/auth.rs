@@ -67,9 +67,8 @@ fn identify(authenticator: &Authenticator, state: &ClusterState, call: &Call<'_>
     let credential = credential::of_request(call.request, takes_tickets, client.certificate.as_deref())?;
     let Credential::Bearer(text) = credential else { return authenticator.identify(state, &credential, now()) };
     match client.recall(text, state.access()) {
-        Some(identity) if identity.expires_at.is_some() && identity.has_expired(now()) => Err(Unproved::Expired),
-        Some(identity) => Ok(identity),
-        None => {
+        Some(identity) if identity.is_fresh(now()) => Ok(identity),
+        Some(_) | None => {
             let identity = authenticator.identify(state, &credential, now())?;
             client.remember(text, state.access(), &identity);
             Ok(identity)

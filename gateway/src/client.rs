@@ -60,8 +60,14 @@ mod tests {
         let (client, access) = (Client::default(), Arc::new(Access::default()));
         assert!(client.recall("Bearer a", &access).is_none());
         let name = PrincipalName::new("ci").unwrap();
-        let identity =
-            Arc::new(Identity { name, principal: None, proof: Proof::Bearer, expires_at: None, usage: Arc::default() });
+        let identity = Arc::new(Identity {
+            name,
+            principal: None,
+            proof: Proof::Bearer,
+            expires_at: None,
+            trusted_until: None,
+            usage: Arc::default(),
+        });
         client.remember("Bearer a", &access, &identity);
         assert!(client.recall("Bearer a", &access).is_some());
         assert!(client.recall("Bearer b", &access).is_none() && client.recall("Bearer", &access).is_none());

@@ -99,8 +99,14 @@ mod tests {
 
     fn known() -> Caller {
         let (name, id) = (PrincipalName::new("ci").unwrap(), KeyId::new("k00000000000").unwrap());
-        let identity =
-            Identity { name, principal: None, proof: Proof::Key(id), expires_at: None, usage: Arc::default() };
+        let identity = Identity {
+            name,
+            principal: None,
+            proof: Proof::Key(id),
+            expires_at: None,
+            trusted_until: None,
+            usage: Arc::default(),
+        };
         Caller::Known(Arc::new(identity))
     }
 

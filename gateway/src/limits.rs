@@ -102,6 +102,8 @@ pub const AUDIT_NAME_CHARS_MAX: usize = 250;
 pub const USAGES_MAX: usize = 20_000;
 /// How many credentials a core remembers as good; then it begins anew.
 pub const VERIFIED_CREDENTIALS_MAX: usize = 4_096;
+/// How long a signed token that was found good is taken for good.
+pub const TOKEN_TRUST: Duration = Duration::from_mins(1);
 /// How long a ticket opens a connection.
 pub const TICKET_LIFE: Duration = Duration::from_mins(1);
 /// How often it is looked whether the key of a connection that stays still counts, while nothing is asked over it.

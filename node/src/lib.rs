@@ -300,7 +300,8 @@ fn metadata_config(config: &Config) -> MetadataConfig {
 
 /// Where clients have to prove who they are, there must be something to prove it by.
 fn check_keys(config: &Config, cluster: &ClusterState) -> Result<(), StartError> {
-    let lets_somebody_in = !config.asks_for_keys() || cluster.access().has_keys();
+    let others_prove = config.jwt.is_on() || !config.tls.client_ca_file.as_os_str().is_empty();
+    let lets_somebody_in = !config.asks_for_keys() || others_prove || cluster.access().has_keys();
     if lets_somebody_in { Ok(()) } else { Err(StartError::NoKeys) }
 }
 

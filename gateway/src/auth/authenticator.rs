@@ -9,6 +9,7 @@ use shard_core::model::Timestamp;
 use super::{
     caller::{Caller, Identity, Proof, Unproved},
     credential::Credential,
+    jwt::{JwtError, JwtVerifier},
     secret_key::PresentedKey,
     ticket::{Ticket, TicketSeal},
 };
@@ -31,6 +32,17 @@ pub trait TokenVerifier: fmt::Debug + Send + Sync {
     /// # Errors
     /// It proves nobody.
     fn verify(&self, token: &str, now: Timestamp) -> Result<(PrincipalName, Timestamp), Unproved>;
+}
+
+impl TokenVerifier for JwtVerifier {
+    fn verify(&self, token: &str, now: Timestamp) -> Result<(PrincipalName, Timestamp), Unproved> {
+        let claims = Self::verify(self, token, now.as_millis().div_euclid(1_000)).map_err(|error| {
+            tracing::debug!(%error, "a token is refused");
+            if error == JwtError::Expired { Unproved::Expired } else { Unproved::Invalid }
+        })?;
+        let name = PrincipalName::new(&claims.subject).map_err(|_| Unproved::Invalid)?;
+        Ok((name, Timestamp::from_millis(claims.valid_until.saturating_mul(1_000))))
+    }
 }
 
 /// One core's way from credentials to principals.
@@ -104,8 +116,8 @@ impl Authenticator {
         if !Arc::ptr_eq(&verified.access, access) {
             *verified = Verified { access: Arc::clone(access), by_digest: BTreeMap::new() };
         }
-        if let Some(known) = verified.by_digest.get(&of_text) {
-            return if known.has_expired(now) { Err(Unproved::Expired) } else { Ok(Arc::clone(known)) };
+        if let Some(known) = verified.by_digest.get(&of_text).filter(|known| known.is_fresh(now)) {
+            return Ok(Arc::clone(known));
         }
         let found = Arc::new(self.verify(access, text, now)?);
         if verified.by_digest.len() >= limits::VERIFIED_CREDENTIALS_MAX {
@@ -122,7 +134,11 @@ impl Authenticator {
         }
         let tokens = self.tokens.as_ref().ok_or(Unproved::Invalid)?;
         let (name, expires_at) = tokens.verify(text, now)?;
-        Ok(self.identity(access, name, (Proof::Bearer, Some(expires_at))))
+        let found = self.identity(access, name, (Proof::Bearer, Some(expires_at)));
+        // The keys of its issuer may change.
+        let life = i64::try_from(limits::TOKEN_TRUST.as_millis()).unwrap_or(i64::MAX);
+        let trusted_until = Some(Timestamp::from_millis(now.as_millis().saturating_add(life)));
+        Ok(Identity { trusted_until, ..found })
     }
 
     fn of_key(&self, access: &Access, key: &ApiKey, now: Timestamp) -> Result<Identity, Unproved> {
@@ -151,7 +167,14 @@ impl Authenticator {
         (proof, expires_at): (Proof, Option<Timestamp>),
     ) -> Identity {
         let usage = self.usages.of(&name);
-        Identity { principal: access.principal(name.as_str()).cloned(), name, proof, expires_at, usage }
+        Identity {
+            principal: access.principal(name.as_str()).cloned(),
+            name,
+            proof,
+            expires_at,
+            trusted_until: None,
+            usage,
+        }
     }
 }
 

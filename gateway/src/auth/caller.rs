@@ -30,6 +30,8 @@ pub struct Identity {
     pub proof: Proof,
     /// When the proof ends.
     pub expires_at: Option<Timestamp>,
+    /// Until when the proof is not looked at again; always, if it does not say.
+    pub trusted_until: Option<Timestamp>,
     /// What it uses of this node.
     pub usage: Arc<Usage>,
 }
@@ -126,6 +128,12 @@ impl Identity {
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether it can be taken as it is at that time.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        !self.has_expired(now) && self.trusted_until.is_none_or(|end| now < end)
     }
 
     fn renewed(&self, access: &Access, now: Timestamp) -> Result<Self, Unproved> {

@@ -118,6 +118,7 @@ mod tests {
             principal,
             proof: Proof::Bearer,
             expires_at: None,
+            trusted_until: None,
             usage: Arc::default(),
         }))
     }

@@ -16,6 +16,12 @@ pub(super) const CONSUMER_PATTERN: &str = "^[!-.0-~]+$";
 pub(super) const VISIBLE_PATTERN: &str = "^[!-~]+$";
 /// Unpadded base64url: tokens.
 pub(super) const TOKEN_PATTERN: &str = "^[A-Za-z0-9_-]*$";
+/// Ids of keys.
+pub(super) const KEY_ID_PATTERN: &str = "^[a-z0-9]{12}$";
+/// Names of principals.
+pub(super) const PRINCIPAL_PATTERN: &str = "^[A-Za-z0-9._@:/-]+$";
+/// A name of a topic or subscription, or the beginning of names with a star behind it.
+const PREFIX_PATTERN: &str = r"^[A-Za-z0-9._-]*(?:[A-Za-z0-9._-]|\*)$";
 /// Text that could stand in a header.
 const TEXT_PATTERN: &str = r"^[^\u0000-\u001F\u007F]*$";
 /// Printable ASCII that is not all spaces.
@@ -88,6 +94,28 @@ pub(super) fn fields(schema: &str) -> Vec<(&'static str, Value)> {
         ],
         "PublishRequest" => vec![("messages", json!({ "minItems": 1, "maxItems": api::BATCH_MESSAGES_MAX }))],
         "PublishMessage" => message_fields(),
+        "KeyRequest" => vec![
+            ("principal", text(PRINCIPAL_PATTERN, 1, raft::limits::PRINCIPAL_NAME_BYTES_MAX)),
+            ("grants", json!({ "maxItems": raft::limits::GRANTS_PER_PRINCIPAL_MAX })),
+        ],
+        "PrincipalSettings" => vec![("grants", json!({ "maxItems": raft::limits::GRANTS_PER_PRINCIPAL_MAX }))],
+        "Grant" => vec![
+            ("topic_prefix", text(PREFIX_PATTERN, 1, raft::limits::NAME_PATTERN_BYTES_MAX)),
+            ("subscription_prefix", text(PREFIX_PATTERN, 1, raft::limits::NAME_PATTERN_BYTES_MAX)),
+            ("actions", json!({ "minItems": 1, "uniqueItems": true })),
+        ],
+        "Limits" => {
+            let names = [
+                "messages_per_s",
+                "bytes_per_s",
+                "requests_per_s",
+                "connections",
+                "topics",
+                "subscriptions",
+                "in_flight",
+            ];
+            names.map(|name| (name, within(1, raft::limits::PRINCIPAL_LIMIT_MAX))).to_vec()
+        }
         "PullRequest" => vec![
             ("max_messages", within(1, api::PULL_MESSAGES_MAX.into())),
             ("wait_ms", within(0, api::WAIT_MS_MAX)),
@@ -180,6 +208,18 @@ fn whole(schema: &str) -> Value {
             "not": { "required": ["delay_ms", "dead_letter"], "properties": {
                 "delay_ms": { "type": "integer" }, "dead_letter": { "const": true } } },
         }),
+        "KeyRequest" => json!({
+            "if": { "required": ["limits"], "properties": { "limits": { "type": "object" } } },
+            "then": { "required": ["grants"], "properties": { "grants": { "type": "array" } } },
+        }),
+        "Grant" => json!({ "oneOf": [
+            { "required": ["topic_prefix"], "properties": { "topic_prefix": { "type": "string" },
+                "subscription_prefix": { "type": "null" }, "actions": { "not": { "contains": { "const": "admin" } } } } },
+            { "required": ["subscription_prefix"], "properties": { "subscription_prefix": { "type": "string" },
+                "topic_prefix": { "type": "null" }, "actions": { "not": { "contains": { "const": "admin" } } } } },
+            { "properties": { "topic_prefix": { "type": "null" }, "subscription_prefix": { "type": "null" },
+                "actions": { "const": ["admin"] } } },
+        ] }),
         "SeekRequest" => json!({ "oneOf": one_of("to", "offsets") }),
         "subscribe" | "credit" | "unsubscribe" => json!({ "oneOf": one_of("topic", "subscription") }),
         "AckRequest" => json!({

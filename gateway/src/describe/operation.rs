@@ -217,7 +217,7 @@ impl Tag {
             }
             Self::DeadLetters => ("Dead letters", "Messages that nobody could take: browse them, send them back."),
             Self::Scheduled => ("Scheduled messages", "Messages that wait for their time."),
-            Self::Access => ("Access", "Who may do what: keys, and the principals whose they are."),
+            Self::Access => ("Access", "Who may do what: principals with their grants, and keys that prove them."),
             Self::Node => ("Node", "How the node is, and its WebSocket."),
             Self::Description => ("Description", "This description, and the page that shows it."),
         }

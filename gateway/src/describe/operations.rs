@@ -10,12 +10,11 @@ mod subscriptions;
 mod topics;
 
 use gateway_api::{Code, limits};
-use raft::limits::{KEY_ID_LENGTH, PRINCIPAL_NAME_BYTES_MAX};
 use serde_json::{Value, json};
 use shard_core::limits::NAME_LENGTH_MAX;
 
 use super::{
-    bounds::{CONSUMER_PATTERN, NAME_PATTERN, PRINCIPAL_PATTERN, TOKEN_PATTERN, VISIBLE_PATTERN},
+    bounds::{CONSUMER_PATTERN, KEY_ID_PATTERN, NAME_PATTERN, PRINCIPAL_PATTERN, TOKEN_PATTERN, VISIBLE_PATTERN},
     operation::{Operation, Parameter},
 };
 use crate::http::router::Route;
@@ -124,10 +123,11 @@ pub(super) fn path_parameter(name: &str) -> Parameter {
             path(schema, "The consumer's id.").example("barista-1")
         }
         "partition" => path(number(0, u32::MAX.into()), "The partition's number, from 0.").example(0),
+        "key" => path(text(KEY_ID_PATTERN, raft::limits::KEY_ID_LENGTH), "The key's id.").example("abcdefgh2345"),
         "principal" => {
-            path(text(PRINCIPAL_PATTERN, PRINCIPAL_NAME_BYTES_MAX), "The principal's name.").example("till-1")
+            let schema = text(PRINCIPAL_PATTERN, raft::limits::PRINCIPAL_NAME_BYTES_MAX);
+            path(schema, "The principal's name.").example("billing-service")
         }
-        "key" => path(text(TOKEN_PATTERN, KEY_ID_LENGTH), "The key's id.").example("AbCdEfGhIjKl"),
         "id" => path(text(VISIBLE_PATTERN, limits::MESSAGE_ID_LENGTH_MAX), "The message's id.").example("reminder-17"),
         other => Parameter::path(other, json!({ "type": "string", "minLength": 1 }), format!("The {other}.")),
     }

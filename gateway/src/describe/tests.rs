@@ -6,7 +6,10 @@ use gateway_api::{ClientFrame, Code, ServerFrame};
 use serde_json::{Value, json};
 
 use super::{asyncapi, bounds, frames, openapi};
-use crate::http::router::Route;
+use crate::{
+    auth::policy::{self, Rule},
+    http::router::Route,
+};
 
 /// Every operation with its path.
 fn described(document: &Value) -> Vec<(&str, &Value)> {
@@ -140,6 +143,10 @@ fn public_routes_ask_for_no_key_and_the_others_do() {
         assert_eq!(operation["responses"].get("401").is_none(), is_public, "{path}");
         assert_eq!(is_public, !path.starts_with("/v1/"), "{path}");
     }
+    assert_eq!(
+        Route::all().filter(|route| policy::rule(*route) == Rule::Public).count(),
+        described(&document).iter().filter(|(path, _)| !path.starts_with("/v1/")).count()
+    );
 }
 
 #[test]

@@ -28,7 +28,7 @@ const FIRST: [&str; 8] = [
     "heartbeat_consumer",
 ];
 /// The id in the examples of keys.
-const KEY_OF_EXAMPLES: &str = "AbCdEfGhIjKl";
+const KEY_OF_EXAMPLES: &str = "abcdefgh2345";
 /// What takes away; it comes last, in this order.
 const LAST: [&str; 6] =
     ["delete_key", "delete_principal", "cancel_scheduled", "leave_consumer", "delete_subscription", "delete_topic"];

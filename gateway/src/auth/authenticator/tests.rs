@@ -29,7 +29,8 @@ impl TokenVerifier for OneToken {
         if token != "a.b.c" {
             return Err(Unproved::Invalid);
         }
-        Ok((PrincipalName::new("issuer/user").unwrap(), time(now.as_millis() + 10)))
+        let ends = time(10);
+        if now < ends { Ok((PrincipalName::new("issuer/user").unwrap(), ends)) } else { Err(Unproved::Expired) }
     }
 }
 
@@ -116,6 +117,7 @@ fn what_is_remembered_has_a_bound() {
         principal: None,
         proof: Proof::Bearer,
         expires_at: None,
+        trusted_until: None,
         usage: Arc::default(),
     });
     {
