@@ -12,7 +12,7 @@ use crate::{
     config::GatewayConfig,
     core_state::CoreState,
     error,
-    http::{request_id::RequestId, response::Response},
+    http::{request::Request, request_id::RequestId, response::Response},
     metrics::GatewayMetrics,
     operations,
     push::PushBoard,
@@ -58,6 +58,10 @@ impl Application for Context {
 
     fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+
+    fn streams_body(head: &Request) -> bool {
+        operations::publish_lines::takes_body(head)
     }
 
     async fn handle(&self, call: Call<'_>) -> Response {

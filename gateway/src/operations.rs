@@ -34,6 +34,7 @@ mod patch_topic;
 mod preconditions;
 mod publish;
 mod publish_batch;
+pub(crate) mod publish_lines;
 mod publish_one;
 mod publish_results;
 mod pull;
