@@ -10,6 +10,8 @@ use gateway_api::client::{ApiKey, Client, Endpoint, TlsError, TlsOptions};
 use crate::commands::acks::{AckArgs, ExtendArgs, NackArgs};
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::groups::GroupsCommand;
+use crate::commands::keys::KeysCommand;
+use crate::commands::principals::PrincipalsCommand;
 use crate::commands::publish::PublishArgs;
 use crate::commands::pull::PullArgs;
 use crate::commands::seek::SeekArgs;
@@ -98,6 +100,14 @@ pub(crate) enum Command {
     Extend(ExtendArgs),
     /// Move a subscription to another place
     Seek(SeekArgs),
+    /// Make, list and delete keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// List, show, put and delete those who may be let in
+    #[command(subcommand)]
+    Principals(PrincipalsCommand),
+    /// Show who the node takes you for, and what that allows
+    Whoami,
     /// Look into the data directory of a stopped node
     #[command(subcommand)]
     Store(StoreCommand),

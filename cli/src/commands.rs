@@ -3,6 +3,8 @@
 pub(crate) mod acks;
 pub(crate) mod completions;
 pub(crate) mod groups;
+pub(crate) mod keys;
+pub(crate) mod principals;
 pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod seek;
@@ -25,6 +27,9 @@ pub(crate) async fn run(args: Args, output: &mut Output<'_>) -> Result<(), CliEr
         Command::Subscribe(args) => subscribe::run(args, &global, output).await,
         Command::Subscriptions(command) => subscriptions::run(command, &client, output).await,
         Command::Groups(command) => groups::run(command, &client, output).await,
+        Command::Keys(command) => keys::run(command, &client, output).await,
+        Command::Principals(command) => principals::run(command, &client, output).await,
+        Command::Whoami => principals::whoami(&client, output).await,
         Command::Pull(args) => pull::run(args, &client, output).await,
         Command::Ack(args) => acks::ack(args, &client, output).await,
         Command::Nack(args) => acks::nack(args, &client, output).await,

@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use crate::{
     address_counts::AddressCounts,
+    auth::Caller,
     call::Call,
     config::GatewayConfig,
     http::{
@@ -11,6 +12,7 @@ use crate::{
         router::RouteError,
     },
     metrics::GatewayMetrics,
+    quota::usage::Hold,
     shutdown::Shutdown,
     websocket::{Upgraded, handshake::HandshakeError},
 };
@@ -31,6 +33,12 @@ pub trait Application: 'static {
     /// Says when the front is to stop.
     fn shutdown(&self) -> &Shutdown;
 
+    /// Finds out who wants to open a WebSocket; the answer if they may not.
+    ///
+    /// # Errors
+    /// They may not.
+    fn admit(&self, call: &Call<'_>) -> Result<Admitted, Response>;
+
     /// Whether the body of a request with this head is taken while it arrives: by the stream of its answer.
     #[must_use]
     fn streams_body(_head: &Request) -> bool
@@ -48,6 +56,15 @@ pub trait Application: 'static {
 
     /// The answer to a request that was not given to [`Application::handle`].
     fn fault(&self, fault: &Fault, request: RequestId) -> Response;
+}
+
+/// Who may open a connection that stays.
+#[derive(Debug, Default)]
+pub struct Admitted {
+    /// Who it is.
+    pub caller: Caller,
+    /// Counts the connection as theirs, if they may have only so many.
+    pub hold: Option<Hold>,
 }
 
 /// What keeps a request from its operation.

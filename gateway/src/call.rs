@@ -1,6 +1,8 @@
 //! One request on its way to its operation.
 
 use crate::{
+    auth::Caller,
+    client::Client,
     http::{request::Request, router::RouteMatch},
     peer::Peer,
 };
@@ -14,6 +16,8 @@ pub struct Call<'a> {
     pub request: &'a Request,
     /// Whether the client is still there; long waits end when it is not.
     pub peer: &'a Peer,
-    /// The name on the client's certificate, which was verified; none if it showed none.
-    pub certificate: Option<&'a str>,
+    /// The other end of the connection.
+    pub client: &'a Client,
+    /// Who asks, once that is known.
+    pub caller: &'a Caller,
 }

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use crate::{limits, push::PushPolicy};
+use raft::metadata::PrincipalLimits;
+
+use crate::{auth::AuthMode, limits, push::PushPolicy};
 
 /// The settings of the gateway on every core; [`GatewayConfig::default`] is what a node runs with when told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayConfig {
     /// The number of the node in its cluster.
     pub node_id: u64,
+    /// Whether keys are asked for.
+    pub auth: AuthMode,
+    /// How much a principal may use of which nothing is said.
+    pub limits: PrincipalLimits,
     /// The largest request head, in bytes.
     pub request_head_bytes_max: usize,
     /// The largest request body and WebSocket message, in bytes.
@@ -41,6 +47,8 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             node_id: 1,
+            auth: AuthMode::Open,
+            limits: PrincipalLimits::default(),
             request_head_bytes_max: limits::REQUEST_HEAD_BYTES_MAX,
             body_bytes_max: limits::BODY_BYTES_MAX,
             bodies_bytes_max: limits::BODIES_BYTES_MAX,

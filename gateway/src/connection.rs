@@ -12,8 +12,9 @@ use std::{
 
 use self::wire::{Wire, shrink_idle};
 use crate::{
-    application::{Application, Fault},
+    application::{Admitted, Application, Fault},
     byte_budget::Reservation,
+    client::Client,
     http::{
         parser::{Need, Progress, RequestParser},
         refusal::Refusal,
@@ -42,7 +43,10 @@ struct Connection<A> {
     state: Rc<ServerState<A>>,
     wire: Wire,
     request: Request,
+    client: Client,
     body_reservation: Reservation,
+    /// Who opened the WebSocket that follows.
+    admitted: Admitted,
     /// When the client began to send the body.
     body_began: Instant,
     /// What the last read waited for.
@@ -76,9 +80,19 @@ impl<A: Application> Connection<A> {
     fn new(state: Rc<ServerState<A>>, socket: Socket) -> Self {
         let parser = RequestParser::new(state.application.config()).streaming(A::streams_body);
         let body_reservation = state.bodies.reservation();
+        let client = Client::at(socket.peer_address(), socket.certificate_name().cloned());
         let wire = Wire { socket, parser, outbound: Vec::new() };
         let body_began = wire.socket.now();
-        Self { state, wire, request: Request::default(), body_reservation, body_began, awaited: None }
+        Self {
+            state,
+            wire,
+            request: Request::default(),
+            client,
+            body_reservation,
+            admitted: Admitted::default(),
+            body_began,
+            awaited: None,
+        }
     }
 
     async fn run(mut self) -> Option<Upgraded> {
@@ -86,7 +100,8 @@ impl<A: Application> Connection<A> {
             Ok(Next::WebSocket) => {
                 let Wire { socket, parser, .. } = self.wire;
                 let (leftover, bodies) = (parser.into_unread(), self.state.bodies.clone());
-                return Some(Upgraded { socket, leftover, request_id: self.request.id, bodies });
+                let (client, admitted) = (self.client, self.admitted);
+                return Some(Upgraded { socket, leftover, request_id: self.request.id, client, admitted, bodies });
             }
             Ok(Next::Request | Next::Close) if self.wire.parser.unread_bytes() > 0 => self.wire.linger().await,
             // The client may be sending a body that nobody takes.

@@ -7,7 +7,9 @@ use shard::ShardHandle;
 
 use crate::{
     address_counts::AddressCounts,
-    application::{Application, Fault},
+    application::{Admitted, Application, Fault},
+    audit::AuditLog,
+    auth::Authenticator,
     call::Call,
     config::GatewayConfig,
     core_state::CoreState,
@@ -16,6 +18,7 @@ use crate::{
     metrics::GatewayMetrics,
     operations,
     push::PushBoard,
+    quota,
     shutdown::Shutdown,
     websocket::{Upgraded, session},
 };
@@ -29,6 +32,10 @@ pub struct Context {
     pub metadata: MetadataHandle,
     /// The consumers of subscriptions whose partitions are assigned.
     pub groups: GroupHandle,
+    /// Finds out who asks.
+    pub authenticator: Rc<Authenticator>,
+    /// Where it is written down what was done and refused.
+    pub audit: Rc<AuditLog>,
     /// The settings.
     pub config: Rc<GatewayConfig>,
     /// This core's counts.
@@ -62,6 +69,14 @@ impl Application for Context {
 
     fn streams_body(head: &Request) -> bool {
         operations::publish_lines::takes_body(head)
+    }
+
+    fn admit(&self, call: &Call<'_>) -> Result<Admitted, Response> {
+        let caller = operations::admitted(self, call)?;
+        match quota::connect(self, &caller) {
+            Ok(hold) => Ok(Admitted { caller, hold }),
+            Err(failure) => Err(error::answer(failure.into_problem(), call.request.id())),
+        }
     }
 
     async fn handle(&self, call: Call<'_>) -> Response {

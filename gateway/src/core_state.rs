@@ -95,6 +95,11 @@ impl Default for CoreState {
     }
 }
 
+/// Nanoseconds since about when the process began, the same on every core; they never go back.
+pub(crate) fn monotonic_nanos() -> u64 {
+    u64::try_from(STARTED.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds since the Unix epoch by the wall clock.
 pub(crate) fn now_millis() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

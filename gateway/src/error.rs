@@ -13,6 +13,7 @@ use shard::{AckOutcome, PartitionUnavailable, ProducerRefusal, PublishError, Rea
 use shard_core::{delivery::ClaimRefused, model::NameError};
 
 use crate::{
+    auth::Denied,
     http::{gzip::GzipError, refusal, request_id::RequestId, response::Response, router::RouteError},
     publish_decode::PublishRefused,
     websocket::handshake::HandshakeError,
@@ -53,7 +54,13 @@ pub fn answer(mut problem: Problem, request: RequestId) -> Response {
     request.as_str().clone_into(&mut problem.instance);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let answer = Response::new(problem.status, PROBLEM_CONTENT_TYPE, body).failing(problem.code);
-    if matches!(problem.status, 429 | 503) { answer.with_header("retry-after", RETRY_AFTER_SECONDS) } else { answer }
+    if !matches!(problem.status, 429 | 503) {
+        return answer;
+    }
+    match problem.retry_after_ms {
+        Some(millis) => answer.with_header("retry-after", millis.div_ceil(1_000).max(1).to_string()),
+        None => answer.with_header("retry-after", RETRY_AFTER_SECONDS),
+    }
 }
 
 /// The answer to bytes that were not taken as a request; the connection closes behind it.
@@ -102,6 +109,25 @@ pub fn route_answer(error: &RouteError, request: RequestId) -> Response {
         RouteError::MethodNotAllowed { allow } => problem(Code::MethodNotAllowed).with_header("allow", allow.clone()),
         RouteError::Options { allow } => Response::empty(204).with_header("allow", allow.clone()),
     }
+}
+
+/// The answer to a request that is not let through.
+#[must_use]
+pub fn denied_answer(denied: &Denied, request: RequestId) -> Response {
+    let answered = answer(of_denied(denied).into_problem(), request);
+    match denied {
+        Denied::Unproved(_) => answered.with_header("www-authenticate", "Bearer"),
+        Denied::Forbidden { .. } => answered,
+    }
+}
+
+/// A request that is not let through.
+pub(crate) fn of_denied(denied: &Denied) -> Failure {
+    let code = match denied {
+        Denied::Unproved(_) => Code::Unauthenticated,
+        Denied::Forbidden { .. } => Code::Forbidden,
+    };
+    of_code(code, denied.to_string())
 }
 
 /// The answer to a request for a WebSocket that was not opened.
@@ -267,7 +293,14 @@ fn of_metadata(refusal: &metadata::Refusal) -> Failure {
         Refusal::SubscriptionNotFound | Refusal::GroupNotFound => Code::SubscriptionNotFound,
         Refusal::RevisionMismatch { .. } => Code::PreconditionFailed,
         Refusal::LimitReached { .. } => Code::LimitReached,
-        Refusal::TextTooLong { .. }
+        Refusal::PrincipalNotFound => Code::PrincipalNotFound,
+        Refusal::PrincipalExists => Code::PrincipalExists,
+        Refusal::KeyNotFound => Code::KeyNotFound,
+        // An id that was drawn twice: another try draws another.
+        Refusal::KeyExists => Code::Overloaded,
+        Refusal::InvalidGrant(_)
+        | Refusal::InvalidLimits(_)
+        | Refusal::TextTooLong { .. }
         | Refusal::InvalidTopicConfig(_)
         | Refusal::InvalidSubscriptionConfig(_)
         | Refusal::PartitionsOnlyGrow { .. }

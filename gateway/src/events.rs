@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    net::SocketAddr,
     pin::Pin,
     task::{Context as TaskContext, Poll, ready},
 };
@@ -11,14 +12,18 @@ use glommio::timer::Timer;
 use shard_core::delivery::Filter;
 
 use crate::{
+    audit::Source,
+    auth::policy::Verb,
     context::Context,
     error::{self, Failure},
+    guard::{Guard, Pulse},
     http::{
         answer_stream::{AnswerStream, Piece},
         request_id::RequestId,
     },
     json_write, limits, message_json,
     operations::{ReadBounds, for_each_read},
+    quota::usage::Hold,
     topic_reader::{PartitionRead, TopicReader},
 };
 
@@ -28,11 +33,42 @@ pub(crate) struct EventStream {
     request: RequestId,
     reader: TopicReader,
     filter: Option<Filter>,
-    keepalive: Timer,
+    opener: Opener,
+    pulse: Pulse,
+    tick: Timer,
     /// How many messages were passed over since an id was sent.
     passed_over: u64,
     opened: bool,
     stopping: bool,
+}
+
+/// Who opened a stream.
+pub(crate) struct Opener {
+    /// Whether they still may.
+    pub(crate) guard: Guard,
+    /// From where.
+    pub(crate) from: Option<SocketAddr>,
+    /// Counts the stream as theirs, if they may have only so many.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    pub(crate) hold: Option<Hold>,
+}
+
+impl Opener {
+    /// Looks whether they still may do this, if anything of it has changed.
+    pub(crate) fn look(&mut self, context: &Context, request: RequestId, asked: (Verb, &str)) -> Result<(), Failure> {
+        let state = context.metadata.state();
+        let denied = match self.guard.look(&state) {
+            Ok(false) => return Ok(()),
+            Ok(true) => match self.guard.check(asked, &state) {
+                Ok(()) => return Ok(()),
+                Err(denied) => denied,
+            },
+            Err(unproved) => unproved.into(),
+        };
+        let source = Source { request, caller: self.guard.caller(), from: self.from };
+        context.audit.revoked(&source, &denied.to_string());
+        Err(error::of_denied(&denied))
+    }
 }
 
 impl EventStream {
@@ -41,14 +77,17 @@ impl EventStream {
         context: std::rc::Rc<Context>,
         request: RequestId,
         reader: TopicReader,
-        filter: Option<Filter>,
+        (filter, opener): (Option<Filter>, Opener),
     ) -> Self {
+        let pulse = Pulse::new(limits::EVENTS_KEEPALIVE, opener.guard.caller());
         Self {
             context,
             request,
             reader,
             filter,
-            keepalive: Timer::new(limits::EVENTS_KEEPALIVE),
+            opener,
+            tick: Timer::new(pulse.every()),
+            pulse,
             passed_over: 0,
             opened: false,
             stopping: false,
@@ -100,10 +139,24 @@ impl EventStream {
         out.extend_from_slice(b"\n\n");
     }
 
+    /// Whether what is read may no longer be read.
+    fn look(&mut self) -> Result<(), Failure> {
+        self.opener.look(&self.context, self.request, (Verb::SubscribeTopic, self.reader.name()))
+    }
+
     /// A sign of life when it is time for one.
     fn poll_keepalive(&mut self, context: &mut TaskContext<'_>, out: &mut Vec<u8>) -> Poll<Piece> {
-        ready!(Pin::new(&mut self.keepalive).poll(context));
-        self.keepalive = Timer::new(limits::EVENTS_KEEPALIVE);
+        loop {
+            ready!(Pin::new(&mut self.tick).poll(context));
+            self.tick = Timer::new(self.pulse.every());
+            if let Err(failure) = self.look() {
+                self.append_failure(failure, out);
+                return Poll::Ready(Piece::Last);
+            }
+            if self.pulse.beat() {
+                break;
+            }
+        }
         out.extend_from_slice(b":\n\n");
         if self.passed_over > 0 {
             self.append_position(out);
@@ -129,7 +182,8 @@ impl AnswerStream for EventStream {
         }
         loop {
             let read = ready!(self.reader.poll(context));
-            if let Err(failure) = read.and_then(|read| self.append(&read, out)) {
+            let allowed = self.look();
+            if let Err(failure) = allowed.and(read).and_then(|read| self.append(&read, out)) {
                 self.append_failure(failure, out);
                 return Poll::Ready(Piece::Last);
             }

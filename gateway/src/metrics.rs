@@ -36,6 +36,8 @@ pub struct GatewayMetrics {
     pub malformed_requests: Counter,
     /// Answers that tell of a failure, by its code.
     pub errors: ErrorCounts,
+    /// Events of the audit log that were lost because its queue was full.
+    pub audit_events_lost: Counter,
     /// TLS handshakes that succeeded.
     pub tls_handshakes: Counter,
     /// Bytes received.
@@ -53,9 +55,15 @@ pub struct GatewayMetrics {
     unrouted: [Counter; STATUS_CLASSES],
 }
 
-/// Answers by route and class of status; an array this long has no default of its own.
+/// Answers by route and class of status.
 #[derive(Debug)]
 struct RouteCounts([[Counter; STATUS_CLASSES]; Route::COUNT]);
+
+impl Default for RouteCounts {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Default::default()))
+    }
+}
 
 impl GatewayMetrics {
     /// Counts an answer; `route` is none for a request that asked for nothing known.
@@ -84,12 +92,6 @@ impl GatewayMetrics {
         let routed = Route::all().filter_map(|route| Some((Some(route), self.requests.0.get(route.index())?)));
         let rows = routed.chain([(None, &self.unrouted)]);
         rows.map(|(route, classes)| (route, std::array::from_fn(|class| classes.get(class).map_or(0, Counter::get))))
-    }
-}
-
-impl Default for RouteCounts {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Default::default()))
     }
 }
 

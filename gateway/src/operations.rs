@@ -1,6 +1,7 @@
 //! What clients can ask for: one file per operation, and the one place where routes find theirs.
 
 mod accept;
+mod access_json;
 mod ack;
 mod ack_groups;
 mod acknowledge;
@@ -8,6 +9,8 @@ mod batch_json;
 mod batch_read;
 mod cancel_scheduled;
 mod consumers;
+mod create_key;
+mod create_ticket;
 pub(crate) mod deadline;
 mod delete_subscription;
 mod delete_topic;
@@ -20,6 +23,7 @@ mod get_topic;
 mod healthz;
 mod heartbeat_consumer;
 mod join_consumer;
+mod keys;
 mod leave_consumer;
 mod letters;
 mod list_dead_letters;
@@ -32,6 +36,7 @@ mod page;
 mod patch_subscription;
 mod patch_topic;
 mod preconditions;
+mod principals;
 mod publish;
 mod publish_batch;
 pub(crate) mod publish_lines;
@@ -52,6 +57,7 @@ mod seek;
 mod subscription_config;
 mod topic_config;
 mod walk;
+mod whoami;
 
 use gateway_api::Code;
 use shard_core::model::Timestamp;
@@ -65,20 +71,43 @@ pub(crate) use pull_page::{PullBounds, PullPage};
 pub(crate) use resources::{cursors, find_pullable, find_subscription, find_topic, partitions};
 
 use crate::{
+    auth::{
+        self, Caller,
+        policy::{self, Rule},
+    },
     call::Call,
     context::Context,
     core_state,
     error::{self, Failure},
     http::{response::Response, router::Route},
+    quota,
 };
 
 /// Answers one request; a WebSocket is opened by the connection itself.
 pub async fn handle(context: &Context, call: Call<'_>) -> Response {
-    let answered = match check_coding(&call) {
-        Ok(()) => dispatch(context, call).await,
+    let caller = match admitted(context, &call) {
+        Ok(caller) => caller,
+        Err(refused) => return refused,
+    };
+    let call = Call { caller: &caller, ..call };
+    // Whoever watches whether the node lives is not put off.
+    let meter = if policy::rule(call.route.route) == Rule::Public { &Caller::Nobody } else { &caller };
+    let begun = quota::begin(context, meter, call.request.size());
+    let answered = match begun.and_then(|held| check_coding(&call).map(|()| held)) {
+        Ok(_held) => dispatch(context, call).await,
         Err(failure) => Err(failure),
     };
-    answered.unwrap_or_else(|problem| error::answer(problem.into_problem(), call.request.id()))
+    let response = answered.unwrap_or_else(|problem| error::answer(problem.into_problem(), call.request.id()));
+    context.audit.answered(&call, &response);
+    quota::told(context, &caller, response)
+}
+
+/// Who sends a request, if they may; else the answer, which is written down.
+pub(crate) fn admitted(context: &Context, call: &Call<'_>) -> Result<Caller, Response> {
+    auth::admit(context, call).map_err(|(caller, denied)| {
+        context.audit.refused(call, &caller, &denied);
+        error::denied_answer(&denied, call.request.id())
+    })
 }
 
 async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
@@ -96,6 +125,16 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::Redrive => Box::pin(redrive::handle(context, call)).await,
         Route::ListScheduled => Box::pin(list_scheduled::handle(context, call)).await,
         Route::CancelScheduled => Box::pin(cancel_scheduled::handle(context, call)).await,
+        Route::ListKeys => keys::list(context, call),
+        Route::CreateKey => Box::pin(create_key::handle(context, call)).await,
+        Route::GetKey => keys::get(context, call),
+        Route::DeleteKey => Box::pin(keys::delete(context, call)).await,
+        Route::ListPrincipals => principals::list(context, call),
+        Route::GetPrincipal => principals::get(context, call),
+        Route::PutPrincipal => Box::pin(principals::put(context, call)).await,
+        Route::DeletePrincipal => Box::pin(principals::delete(context, call)).await,
+        Route::Whoami => whoami::handle(call),
+        Route::CreateTicket => create_ticket::handle(context, call),
         Route::ListTopics => list_topics::handle(context, call),
         Route::PutTopic => Box::pin(put_topic::handle(context, call)).await,
         Route::GetTopic => Box::pin(get_topic::handle(context, call)).await,
@@ -111,7 +150,7 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::LeaveConsumer => Box::pin(leave_consumer::handle(context, call)).await,
         Route::WebSocket => Err(error::of_code(Code::UpgradeRequired, "this path is for WebSocket")),
         Route::Healthz => Ok(healthz::handle()),
-        Route::Readyz => Ok(Box::pin(readyz::handle(context)).await),
+        Route::Readyz => Ok(Box::pin(readyz::handle(context, call.caller)).await),
         Route::OpenApi => Ok(describe::openapi(call)),
         Route::AsyncApi => Ok(describe::asyncapi(call)),
         Route::Home => Ok(describe::home()),

@@ -36,20 +36,20 @@ impl Stream {
         Self::Tls(Box::new(Secured { stream, certificate_name }))
     }
 
+    /// Where the other end is; unknown once it is gone.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Plain(stream) => stream.peer_addr().ok(),
+            Self::Tls(secured) => secured.stream.get_ref().0.peer_addr().ok(),
+        }
+    }
+
     /// The name on the client's certificate, which was verified.
     pub(crate) fn certificate_name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Plain(_) => None,
             Self::Tls(secured) => secured.certificate_name.as_ref(),
         }
-    }
-
-    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
-        let stream = match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(secured) => secured.stream.get_ref().0,
-        };
-        stream.peer_addr().ok()
     }
 
     /// Whether the end of the stream has to be said in words: else whoever reads can't tell it from a cut.

@@ -4,7 +4,9 @@ pub mod codec;
 pub mod handshake;
 pub(crate) mod session;
 
-use crate::{byte_budget::ByteBudget, http::request_id::RequestId, socket::Socket};
+use crate::{
+    application::Admitted, byte_budget::ByteBudget, client::Client, http::request_id::RequestId, socket::Socket,
+};
 
 /// A connection that speaks WebSocket from now on; the 101 is sent.
 #[derive(Debug)]
@@ -15,6 +17,10 @@ pub struct Upgraded {
     pub leftover: Vec<u8>,
     /// The id of the request that opened it.
     pub request_id: RequestId,
+    /// The other end.
+    pub client: Client,
+    /// Who opened it.
+    pub admitted: Admitted,
     /// What the messages of all clients of this core may take together, as request bodies do.
     pub(crate) bodies: ByteBudget,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::server::{BearerKey, Server};
 use crate::template::PayloadEncoding;
 use crate::workload::{ConsumePlan, ConsumeProtocol, Kind, PublishPlan, PublishProtocol, Workload};
 use gateway_api::client::{Endpoint, TlsError, TlsOptions};
@@ -126,6 +127,9 @@ pub struct CommonArgs {
     /// The broker; nothing else is connected to.
     #[arg(long, env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081")]
     pub server: Endpoint,
+    /// The key that the broker knows us by.
+    #[arg(id = "api_key", long = "key", env = "PUBSUB_KEY", hide_env_values = true)]
+    pub key: Option<BearerKey>,
     #[command(flatten)]
     pub tls: TlsArgs,
     /// Topic; created if missing.
@@ -155,16 +159,16 @@ pub struct TlsArgs {
 }
 
 impl CommonArgs {
-    /// The broker, spoken to as the arguments say.
+    /// The broker, spoken to as the arguments say, with the key that it knows us by.
     ///
     /// # Errors
     ///
     /// When a file that they name can't be used.
-    pub fn endpoint(&self) -> Result<Endpoint, TlsError> {
+    pub fn server(&self) -> Result<Server, TlsError> {
         let TlsArgs { ca_file, client_cert, client_key } = &self.tls;
         let options =
             TlsOptions { ca_file: ca_file.clone(), client_cert: client_cert.clone(), client_key: client_key.clone() };
-        self.server.clone().with_tls(&options)
+        Ok(Server::new(self.server.clone().with_tls(&options)?).with_key(self.key.clone()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::account::Account;
 use crate::clock::Clock;
+use crate::server::Server;
 use crate::targets::catch_up_read::{CatchUpReader, ReadPlace};
 use crate::targets::consume_pull::PullConsumer;
 use crate::targets::consume_websocket::WebSocketConsumer;
@@ -12,13 +13,12 @@ use crate::targets::http_publisher::HttpPublisher;
 use crate::targets::websocket::WebSocketPublisher;
 use crate::targets::{Answer, Consumer, Publisher, Step, StreamIdentity, TargetError, http_batch, http_single};
 use crate::workload::{ConsumeProtocol, PublishProtocol, Workload};
-use gateway_api::client::Endpoint;
 
 /// What a publishing connection is for.
 #[derive(Clone, Debug)]
 pub struct PublisherPlace {
     /// The server.
-    pub server: Arc<Endpoint>,
+    pub server: Arc<Server>,
     /// The run.
     pub workload: Arc<Workload>,
     /// Its part in it.
@@ -29,7 +29,7 @@ pub struct PublisherPlace {
 #[derive(Clone, Debug)]
 pub struct ConsumerPlace {
     /// The server.
-    pub server: Arc<Endpoint>,
+    pub server: Arc<Server>,
     /// The run.
     pub workload: Arc<Workload>,
     /// Its part in it.

@@ -19,6 +19,7 @@ pub mod report;
 pub mod responder;
 pub mod run;
 pub mod schedule;
+pub mod server;
 pub mod setup;
 pub mod stamp;
 pub mod targets;

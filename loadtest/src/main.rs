@@ -12,6 +12,7 @@ use loadtest::args::{Args, Command, CommonArgs, Output, OutputArgs};
 use loadtest::machine::Machine;
 use loadtest::progress::{Bar, Progress, Silent};
 use loadtest::report::{Origin, Report, json, text};
+use loadtest::server::without_key;
 use loadtest::workload::Workload;
 use loadtest::{responder, run};
 
@@ -44,14 +45,14 @@ fn main() -> ExitCode {
 /// Runs and reports; whether the result is sound.
 fn perform(common: Option<&CommonArgs>, workload: &Workload, output: &OutputArgs) -> anyhow::Result<bool> {
     let origin = Origin {
-        command: std::env::args().collect(),
+        command: without_key(std::env::args()),
         started_unix_ms: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().try_into()?,
         machine: Machine::this(),
     };
     let mut progress: Box<dyn Progress> =
         if io::stderr().is_terminal() { Box::new(Bar::new()) } else { Box::new(Silent) };
     let result = if let Some(common) = common {
-        run::run(&common.endpoint()?, workload, progress.as_mut())?
+        run::run(&common.server()?, workload, progress.as_mut())?
     } else {
         let address = responder::start().context("cannot start the responder")?;
         let server = format!("http://{address}").parse()?;

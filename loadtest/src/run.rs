@@ -11,12 +11,12 @@ use crate::deliveries::DeliveryCheck;
 use crate::limits::PROGRESS_PERIOD;
 use crate::progress::Progress;
 use crate::recorder::Recorder;
+use crate::server::Server;
 use crate::setup::{Setup, SetupError};
 use crate::targets::catch_up_read::ReadPlace;
 use crate::targets::{StreamIdentity, TargetError};
 use crate::worker::{self, Report, WorkerPlan};
 use crate::workload::{Kind, Workload};
-use gateway_api::client::Endpoint;
 
 /// What a run found out.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub enum RunError {
 /// # Errors
 ///
 /// See [`RunError`].
-pub fn run(server: &Endpoint, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
+pub fn run(server: &Server, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
     let mut setup = Setup::new(server)?;
     setup.ensure_topic(workload)?;
     let subscription = match workload.kind {
@@ -74,11 +74,7 @@ pub fn run(server: &Endpoint, workload: &Workload, progress: &mut dyn Progress) 
 /// # Errors
 ///
 /// See [`RunError`].
-pub fn publish_only(
-    server: &Endpoint,
-    workload: &Workload,
-    progress: &mut dyn Progress,
-) -> Result<RunResult, RunError> {
+pub fn publish_only(server: &Server, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
     let stage = Stage { server: Arc::new(server.clone()), run: run_number(), subscription: None, starts: Vec::new() };
     stage.perform(workload, None, progress)
 }
@@ -95,7 +91,7 @@ fn preload(stage: &Stage, workload: &Workload, progress: &mut dyn Progress) -> R
 
 /// What the setup left for the workers.
 struct Stage {
-    server: Arc<Endpoint>,
+    server: Arc<Server>,
     run: u32,
     subscription: Option<String>,
     starts: Vec<(u32, u64)>,

@@ -1,7 +1,8 @@
 //! Makes the topic and the subscription that a run needs, and takes away what it made for itself alone.
 
+use crate::server::Server;
 use gateway_api::Code;
-use gateway_api::client::{Client, ClientError, Endpoint};
+use gateway_api::client::{Client, ClientError};
 use gateway_api::subscriptions::{Position, SubscriptionSettings};
 use gateway_api::topics::{PartitionLayout, TopicSettings};
 use tokio::runtime::{Builder, Runtime};
@@ -34,9 +35,9 @@ impl Setup {
     /// # Errors
     ///
     /// When the process has no file descriptor left.
-    pub fn new(server: &Endpoint) -> Result<Self, SetupError> {
+    pub fn new(server: &Server) -> Result<Self, SetupError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;
-        Ok(Self { runtime, client: Client::new(server.clone(), None), temporary_subscription: None })
+        Ok(Self { runtime, client: Client::new(server.endpoint().clone(), server.key()), temporary_subscription: None })
     }
 
     /// The topic exists after this; one that existed keeps its configuration.

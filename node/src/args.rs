@@ -11,6 +11,7 @@ use crate::config::Sources;
 /// Settings come from a file, then from PUBSUB_… variables, then from flags; docs/configuration.md lists them.
 #[derive(Debug, Parser)]
 #[command(name = "pubsub-node", version)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// Read settings from this file (default: config.yaml, if there is one)
     #[arg(long, value_name = "FILE")]
@@ -27,6 +28,12 @@ pub struct Args {
     /// Check the configuration and exit
     #[arg(long)]
     pub check_config: bool,
+    /// Make a key that may do everything, print it once, and exit; the node must not run
+    #[arg(long, value_name = "PRINCIPAL", num_args = 0..=1, default_missing_value = "admin")]
+    pub bootstrap_key: Option<String>,
+    /// With --bootstrap-key: make one although there is one
+    #[arg(long, requires = "bootstrap_key")]
+    pub force: bool,
     /// Print the effective configuration as YAML and exit
     #[arg(long)]
     pub print_config: bool,

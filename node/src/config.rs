@@ -1,6 +1,8 @@
 //! The node's configuration: what each section holds. How it is read is in the modules below.
 
+mod audit;
 mod jwt;
+mod limits;
 pub mod load;
 mod print;
 mod push;
@@ -17,7 +19,9 @@ use std::{
     path::{self, PathBuf},
 };
 
+pub use audit::AuditSection;
 pub use jwt::JwtSection;
+pub use limits::LimitsSection;
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
 pub use push::PushSection;
@@ -47,6 +51,10 @@ pub struct Config {
     pub push: PushSection,
     /// The metrics port.
     pub metrics: MetricsConfig,
+    /// How much a principal may use of which nothing is said.
+    pub limits: LimitsSection,
+    /// What is written down of who did what.
+    pub audit: AuditSection,
     /// What is logged.
     pub log: LogConfig,
     /// This node's place in its cluster.
@@ -56,11 +64,13 @@ pub struct Config {
 /// Who may reach the node without a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Auth {
-    /// Whoever is on this machine; any other address is refused at start.
+    /// Whoever is on this machine; on any other address, whoever has a key.
     #[default]
     Loopback,
     /// Whoever can reach the address: chosen by the operator in so many words.
     None,
+    /// Whoever has a key, on this machine too.
+    Required,
 }
 
 /// Where messages are kept.
@@ -177,6 +187,16 @@ pub struct ClusterConfig {
 }
 
 impl Config {
+    /// Whether clients have to prove who they are.
+    #[must_use]
+    pub const fn asks_for_keys(&self) -> bool {
+        match self.auth {
+            Auth::None => false,
+            Auth::Required => true,
+            Auth::Loopback => !self.server.host.is_loopback(),
+        }
+    }
+
     /// Where clients connect to.
     #[must_use]
     pub const fn data_address(&self) -> SocketAddr {

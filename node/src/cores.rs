@@ -1,12 +1,25 @@
 //! The executors: one per shard, pinned, each with a shard and a gateway; how they start, end and are told to stop.
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    rc::Rc,
+    sync::{Arc, mpsc::SyncSender},
+};
 
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use gateway::{
-    address_counts::AddressCounts, config::GatewayConfig, context::Context, core_state::CoreState,
-    metrics::GatewayMetrics, push::PushBoard, server, shutdown::Shutdown, tls::TlsPort,
+    address_counts::AddressCounts,
+    audit::{AuditEvent, AuditLog},
+    auth::{Authenticator, jwt::JwtVerifier},
+    config::GatewayConfig,
+    context::Context,
+    core_state::CoreState,
+    metrics::GatewayMetrics,
+    push::PushBoard,
+    quota::usage::Usages,
+    server,
+    shutdown::Shutdown,
+    tls::TlsPort,
 };
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
@@ -45,6 +58,12 @@ pub(crate) struct CoresPlan {
     pub(crate) groups: GroupHandle,
     pub(crate) addresses: Option<Arc<AddressCounts>>,
     pub(crate) push: PushBoard,
+    /// Where events of the audit log go, if anywhere.
+    pub(crate) audit: Option<SyncSender<AuditEvent>>,
+    /// What the principals use of all cores together.
+    pub(crate) usages: Arc<Usages>,
+    /// What proves who sends a JWT; none is taken without.
+    pub(crate) tokens: Option<JwtVerifier>,
 }
 
 /// Why the cores did not start, or that one ended before it was told to.
@@ -90,6 +109,9 @@ struct CorePlan {
     groups: GroupHandle,
     addresses: Option<Arc<AddressCounts>>,
     push_board: PushBoard,
+    audit: Option<SyncSender<AuditEvent>>,
+    usages: Arc<Usages>,
+    tokens: Option<JwtVerifier>,
     push: PortEnd,
     mesh: MeshPlan,
     metrics: CoreMetrics,
@@ -127,6 +149,9 @@ impl Cores {
                 groups: plan.groups.clone(),
                 addresses: plan.addresses.clone(),
                 push_board: plan.push.clone(),
+                audit: plan.audit.clone(),
+                usages: Arc::clone(&plan.usages),
+                tokens: plan.tokens.clone(),
                 push: push_end,
                 mesh: mesh.clone(),
                 metrics: metrics.clone(),
@@ -250,6 +275,9 @@ async fn run(core: CorePlan) {
         groups,
         addresses,
         push_board,
+        audit,
+        usages,
+        tokens,
         push,
         mesh,
         metrics,
@@ -279,10 +307,17 @@ async fn run(core: CorePlan) {
     glommio::spawn_local(push::serve_port(push, shards.clone())).detach();
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
+    let authenticator = Authenticator::new(gateway.auth).with_usages(usages);
+    let authenticator = match tokens {
+        Some(verifier) => authenticator.with_tokens(Arc::new(verifier)),
+        None => authenticator,
+    };
     let context = Context {
         shards,
         metadata,
         groups,
+        audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
+        authenticator: Rc::new(authenticator),
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         core: Rc::new(CoreState::new()),

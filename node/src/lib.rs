@@ -7,6 +7,8 @@
 mod addresses;
 pub mod args;
 mod assignments;
+mod audit;
+pub mod bootstrap;
 pub mod config;
 pub mod control;
 mod cores;
@@ -53,6 +55,7 @@ pub use addresses::Addresses;
 pub use cores::CoreError;
 
 use assignments::Placement;
+use audit::AuditWriter;
 use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
@@ -74,6 +77,7 @@ pub struct Node {
     /// Keeps certificate and keys fresh for as long as it is there.
     security: Security,
     metrics: Option<JoinHandle<()>>,
+    audit: Option<AuditWriter>,
     addresses: Addresses,
     _lock: DataDirectoryLock,
 }
@@ -102,6 +106,13 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("{0}")]
     Push(#[from] TrustError),
+    #[error(
+        "clients have to prove who they are, and there is no key: make one with `pubsub-node --bootstrap-key` and this \
+         configuration, or let everyone in who can reach the node with `auth: none` (PUBSUB_AUTH=none)"
+    )]
+    NoKeys,
+    #[error("the audit log can't be begun: {0}")]
+    Audit(io::Error),
     #[error("{0}")]
     Tls(#[from] TlsFilesError),
     #[error("{0}")]
@@ -134,7 +145,8 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) | Self::Tls(_) | Self::Jwt(_) => ExitCode::Configuration,
+            Self::Push(_) | Self::Tls(_) | Self::Jwt(_) | Self::NoKeys => ExitCode::Configuration,
+            Self::Audit(_) => ExitCode::DataDirectory,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
@@ -160,12 +172,10 @@ impl Node {
             None => None,
         };
 
-        let metadata_config = MetadataConfig {
-            directory: config.storage.data_dir.clone(),
-            node_id: config.cluster.node_id,
-            address: data_address.to_string(),
-        };
-        let (metadata_handle, updates, metadata) = raft::start(metadata_config).await?;
+        let (metadata_handle, updates, metadata) = raft::start(metadata_config(config)).await?;
+        check_keys(config, &metadata_handle.state())?;
+        let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
+        let (audit, audit_queue) = audit.unzip();
         let metadata = Arc::new(metadata);
         let shard = shard_config(config, shard_count, &metadata_handle.state())?;
         // Here rather than on a core, where it would hold up others.
@@ -184,6 +194,9 @@ impl Node {
             groups,
             addresses: (bound > 0).then(|| AddressCounts::new(bound)),
             push,
+            audit: audit_queue,
+            usages: Arc::default(),
+            tokens: security.verifier().cloned(),
         };
         let cores = Cores::start(plan, &cpus).await?;
 
@@ -215,7 +228,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, security, metrics, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, security, metrics, audit, addresses, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -251,6 +264,9 @@ impl Node {
         self.assignments.abort();
         self.cores.stop().await?;
         tracing::debug!("all shards have ended");
+        if let Some(audit) = self.audit {
+            audit.finish();
+        }
         if let Some(metrics) = self.metrics {
             metrics.abort();
         }
@@ -271,6 +287,21 @@ impl Node {
         tracing::info!(recovery_ms, "all partitions have been recovered");
         Ok(())
     }
+}
+
+/// Where the metadata lies, and who this node is in it.
+fn metadata_config(config: &Config) -> MetadataConfig {
+    MetadataConfig {
+        directory: config.storage.data_dir.clone(),
+        node_id: config.cluster.node_id,
+        address: config.data_address().to_string(),
+    }
+}
+
+/// Where clients have to prove who they are, there must be something to prove it by.
+fn check_keys(config: &Config, cluster: &ClusterState) -> Result<(), StartError> {
+    let lets_somebody_in = !config.asks_for_keys() || cluster.access().has_keys();
+    if lets_somebody_in { Ok(()) } else { Err(StartError::NoKeys) }
 }
 
 fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> Result<ShardConfig, StartError> {

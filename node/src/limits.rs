@@ -89,6 +89,11 @@ pub(crate) const PUSH_GRACE: Duration = Duration::from_secs(5);
 /// How long giving back the messages of those that did not end may take.
 pub(crate) const PUSH_ABANDON_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How many events of the audit log wait at most to be written.
+pub(crate) const AUDIT_EVENTS_MAX: usize = 4_096;
+/// How much of the audit log is written at once.
+pub(crate) const AUDIT_WRITE_BYTES: usize = 64 << 10;
+
 /// The largest file with certificates or a key.
 pub(crate) const TLS_FILE_BYTES_MAX: u64 = 1 << 20;
 

@@ -3,7 +3,7 @@
 mod ring_setup;
 
 use clap::Parser as _;
-use node::{args::Args, config, control, exit_code::ExitCode};
+use node::{args::Args, bootstrap, config, control, exit_code::ExitCode};
 
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
@@ -28,6 +28,15 @@ fn run(args: &Args) -> ExitCode {
     }
     if args.print_config || args.check_config {
         return ExitCode::Stopped;
+    }
+    if let Some(principal) = &args.bootstrap_key {
+        return match bootstrap::run(&config, principal, args.force) {
+            Ok(key) => {
+                tell(&mut std::io::stdout(), &format!("{}\n", key.expose()));
+                ExitCode::Stopped
+            }
+            Err(code) => code,
+        };
     }
     control::run(&config, args.ready_file.clone())
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gateway::config::GatewayConfig;
+use gateway::{auth::AuthMode, config::GatewayConfig};
 use raft::metadata::{
     ClusterState, DeliveryMode, FlushPolicy as TopicFlush, Ordering, StartPosition, Subscription, TopicConfig,
 };
@@ -98,7 +98,10 @@ fn filter(subscription: shard_core::model::SubscriptionId, text: &str) -> Option
 /// What one core's gateway may use of what the whole node may.
 pub(crate) fn gateway_config(config: &Config, shard_count: usize) -> GatewayConfig {
     let server = &config.server;
+    let auth = if config.asks_for_keys() { AuthMode::Required } else { AuthMode::Open };
     GatewayConfig {
+        auth,
+        limits: config.limits.of_everyone(),
         request_head_bytes_max: server.head_bytes_max,
         body_bytes_max: server.body_bytes_max,
         bodies_bytes_max: share(server.bodies_bytes_max, shard_count).max(server.body_bytes_max),

@@ -81,6 +81,20 @@ pub const PUSH_TIMEOUT_MS_MIN: u64 = 100;
 pub const PUSH_TIMEOUT_MS_MAX: u64 = 300_000;
 /// How long a push request may take if nothing is said.
 pub const PUSH_TIMEOUT_MS_DEFAULT: u64 = 10_000;
+/// The most principals in a cluster.
+pub const PRINCIPALS_MAX: usize = 10_000;
+/// The most keys of one principal that count at a time: an old one and its successor.
+pub const KEYS_PER_PRINCIPAL_MAX: usize = 2;
+/// The most grants of one principal.
+pub const GRANTS_PER_PRINCIPAL_MAX: usize = 50;
+/// The longest name of a principal.
+pub const PRINCIPAL_NAME_BYTES_MAX: usize = 200;
+/// The longest prefix or name in a grant: a name and a star.
+pub const NAME_PATTERN_BYTES_MAX: usize = 250;
+/// The length of a key's id.
+pub const KEY_ID_LENGTH: usize = 12;
+/// The highest limit that a principal can be given.
+pub const PRINCIPAL_LIMIT_MAX: u64 = 1 << 50;
 /// The longest address of a node.
 pub const ADDRESS_BYTES_MAX: usize = 256;
 /// The longest id of a cluster.
@@ -134,5 +148,9 @@ pub(crate) const ELECTION_MS_MAX: u64 = 800;
 
 const _: () = assert!(BATCH_BYTES_MAX + (4 << 10) <= STORED_VALUE_BYTES_MAX, "a full batch fits a stored value");
 const _: () = assert!(GROUP_COMMAND_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX, "a group's changes fit a command");
+const _: () = assert!(
+    GRANTS_PER_PRINCIPAL_MAX * (NAME_PATTERN_BYTES_MAX + 10) + PRINCIPAL_NAME_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX,
+    "a principal fits a command"
+);
 const _: () = assert!(COMMAND_BYTES_MAX <= BATCH_BYTES_MAX, "any command fits a batch");
 const _: () = assert!(COVERED_ENTRIES_KEPT > 2 * SNAPSHOT_AFTER_ENTRIES, "the log reaches back to the older snapshot");

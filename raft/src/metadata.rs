@@ -3,14 +3,18 @@
 //! Nothing here reads a clock or draws a random number: what a command needs of either, its proposer puts into it.
 //! The same commands in the same order give the same state on every node.
 
+mod access;
+mod api_key;
 mod apply;
 mod catalog;
 mod change;
 mod command;
+mod grant;
 mod group;
 mod node;
 mod outcome;
 mod placement;
+mod principal;
 mod push_config;
 mod secret;
 mod snapshot;
@@ -24,11 +28,15 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 
+pub use access::Access;
+pub use api_key::{ApiKey, InvalidKeyId, KeyHash, KeyId};
 pub use change::{Change, SubscriptionPatch, TopicPatch};
 pub use command::Command;
+pub use grant::{Action, Grant, InvalidGrant, NamePattern, Resource, Scope};
 pub use group::{Group, GroupChange, Member, MemberId, PartitionAssignment};
 pub use node::{Node, NodeId};
 pub use outcome::{Outcome, Refusal};
+pub use principal::{InvalidLimits, InvalidPrincipalName, Principal, PrincipalConfig, PrincipalLimits, PrincipalName};
 pub use push_config::{InvalidPushConfig, PushConfig, PushPatch, PushPause};
 pub use secret::{AckKey, PushSecret};
 pub use snapshot::RestoreError;

@@ -1,5 +1,6 @@
 //! The typed client: every operation of a node over HTTP, and the WebSocket protocol. Runs on tokio.
 
+mod access;
 mod connection;
 mod consuming;
 mod endpoint;

@@ -43,6 +43,9 @@ pub struct Problem {
     /// The sequence that the producer has to go on with, where it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_sequence: Option<u32>,
+    /// After how long the same request may succeed, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// Whether a failed request took effect.
@@ -91,6 +94,7 @@ impl Problem {
             outcome,
             errors: Vec::new(),
             expected_sequence: None,
+            retry_after_ms: None,
         }
     }
 
@@ -118,6 +122,13 @@ impl Problem {
     #[must_use]
     pub fn with_expected_sequence(mut self, sequence: u32) -> Self {
         self.expected_sequence = Some(sequence);
+        self
+    }
+
+    /// With the time after which the same request may succeed.
+    #[must_use]
+    pub fn with_retry_after_ms(mut self, retry_after_ms: u64) -> Self {
+        self.retry_after_ms = Some(retry_after_ms);
         self
     }
 

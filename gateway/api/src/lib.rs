@@ -3,6 +3,7 @@
 //! Requests refuse fields that they don't know; answers tolerate them, so that an older client can talk to a newer node.
 //! Durations are integers in fields that end in `_ms`; times are RFC 3339 in UTC with milliseconds.
 
+pub mod access;
 pub mod base64;
 #[cfg(feature = "client")]
 pub mod client;

@@ -1,5 +1,6 @@
 //! The JSON that clients rely on, word by word: each example is read, written again and compared, and fits its schema.
 
+use gateway_api::access::{CreatedKey, Key, KeyRequest, Principal, PrincipalSettings, Ticket, Whoami};
 use gateway_api::consume::{AckRequest, AckResponse, ExtendRequest, NackRequest, PullRequest, PullResponse, ReadPage};
 use gateway_api::groups::{HeartbeatRequest, JoinRequest, Membership};
 use gateway_api::health::Health;
@@ -72,6 +73,26 @@ fn topics() {
     let layout = r#"[{"partition":0,"owner":{"node":1,"shard":0},"leader_epoch":1,"replicas":[1],"isr":[1],
         "start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,"state":"open"}]"#;
     check::<Topic>(&format!(r#"{{"name":"orders",{TOPIC_CONFIG},"layout":{layout}}}"#));
+}
+
+#[test]
+fn access() {
+    let grants = r#"[{"topic_prefix":"orders-*","actions":["publish","manage"]},
+        {"subscription_prefix":"billing","actions":["consume"]},{"actions":["admin"]}]"#;
+    let limits = r#"{"messages_per_s":1,"bytes_per_s":2,"requests_per_s":3,"connections":4,"topics":5,
+        "subscriptions":6,"in_flight":7}"#;
+    let time = "2026-11-23T09:30:00.250Z";
+    check::<PrincipalSettings>(&format!(r#"{{"grants":{grants},"limits":{limits}}}"#));
+    check::<Principal>(&format!(r#"{{"name":"ci","grants":{grants},"limits":{{}},"created_at":"{time}"}}"#));
+    check::<KeyRequest>(r#"{"principal":"ci"}"#);
+    check::<KeyRequest>(&format!(r#"{{"principal":"ci","grants":{grants},"limits":{limits},"expires_at":"{time}"}}"#));
+    check::<CreatedKey>(&format!(
+        r#"{{"key_id":"abc","key":"psr_abc_x","principal":"ci","created_at":"{time}","expires_at":"{time}"}}"#
+    ));
+    check::<Key>(&format!(r#"{{"key_id":"abc","principal":"ci","created_at":"{time}"}}"#));
+    check::<Whoami>(&format!(r#"{{"principal":"ci","grants":{grants},"limits":{limits},"expires_at":"{time}"}}"#));
+    check::<Whoami>(r#"{"principal":null,"grants":[],"limits":{}}"#);
+    check::<Ticket>(&format!(r#"{{"ticket":"x","expires_at":"{time}"}}"#));
 }
 
 #[test]

@@ -1,2 +1,5 @@
+//! Fuzzes `websocket`.
+
 #![no_main]
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| gateway_fuzz::websocket(data));

@@ -4,8 +4,10 @@ use futures_lite::future::poll_once;
 
 use super::{Connection, Next, wire::Wire};
 use crate::{
-    application::{Application, Fault},
+    application::{Admitted, Application, Fault},
+    auth::Caller,
     call::Call,
+    client::Client,
     http::{
         cors::Grant,
         method::Method,
@@ -33,7 +35,10 @@ impl<A: Application> Connection<A> {
         let application = &self.state.application;
         let (matched, mut response) = match route(self.request.method(), self.request.target()) {
             Ok(RouteMatch { route: Route::WebSocket, .. }) => return self.answer_handshake().await,
-            Ok(route) => (Some(route.route), handled(application, &mut self.wire, route, &self.request).await?),
+            Ok(route) => {
+                let asked = (&self.request, &self.client);
+                (Some(route.route), handled(application, &mut self.wire, route, asked).await?)
+            }
             Err(error) => (None, application.fault(&Fault::Unrouted(error), self.request.id)),
         };
         if response.is_streaming() && self.wire.parser.take_continue() {
@@ -79,12 +84,23 @@ impl<A: Application> Connection<A> {
     }
 
     async fn answer_handshake(&mut self) -> Result<Next, SocketError> {
+        let (peer, route) = (Peer::default(), RouteMatch { route: Route::WebSocket, name: "", item: "" });
+        let (request, client) = (&self.request, &self.client);
+        let call = Call { route, request, peer: &peer, client, caller: &Caller::Nobody };
+        match self.state.application.admit(&call) {
+            Ok(admitted) => self.admitted = admitted,
+            Err(response) => {
+                self.push_answer(Some(Route::WebSocket), &response).await?;
+                return Ok(self.next_after(&response));
+            }
+        }
         match handshake::accept(&self.request, self.state.application.config()) {
             Ok(response) => {
                 self.push_answer(Some(Route::WebSocket), &response).await?;
                 Ok(Next::WebSocket)
             }
             Err(error) => {
+                self.admitted = Admitted::default();
                 let response = self.state.application.fault(&Fault::Handshake(error), self.request.id);
                 self.push_answer(Some(Route::WebSocket), &response).await?;
                 Ok(self.next_after(&response))
@@ -112,13 +128,11 @@ async fn handled<A: Application>(
     application: &A,
     wire: &mut Wire,
     route: RouteMatch<'_>,
-    request: &Request,
+    (request, client): (&Request, &Client),
 ) -> Result<Response, SocketError> {
-    let peer = Peer::default();
-    let certificate = wire.socket.certificate_name().cloned();
-    let certificate = certificate.as_deref();
+    let (peer, caller) = (Peer::default(), Caller::Nobody);
     // Boxed, so that the many connections that wait don't each hold the room that handling takes.
-    let mut handling = Box::pin(application.handle(Call { route, request, peer: &peer, certificate }));
+    let mut handling = Box::pin(application.handle(Call { route, request, peer: &peer, client, caller: &caller }));
     if let Some(response) = poll_once(&mut handling).await {
         return Ok(response);
     }

@@ -11,10 +11,13 @@ use serde_json::{Map, Value, json};
 use super::{
     VERSION,
     operation::{Answer, Body, Content, Operation, Parameter, Place, Tag},
-    operations::{self, ANY_GUARDED, ANY_REQUEST, PUBLIC, path_parameter},
+    operations::{self, ANY_GUARDED, ANY_REQUEST, path_parameter},
     schemas::Schemas,
 };
-use crate::http::router::{self, Route};
+use crate::{
+    auth::policy::{self, Rule},
+    http::router::{self, Route},
+};
 
 /// The codes of problems by their status.
 type ByStatus = BTreeMap<u16, Vec<Code>>;
@@ -87,7 +90,7 @@ fn request_id() -> Value {
 
 fn described(route: Route, path: &str, schemas: &mut Schemas) -> Value {
     let operation = operations::describe(route);
-    let is_public = PUBLIC.contains(&route);
+    let is_public = policy::rule(route) == Rule::Public;
     let mut object = json!({
         "operationId": route.label(),
         "tags": [operation.tag.text().0],

@@ -19,6 +19,7 @@ pub(super) enum Tag {
     ConsumerGroups,
     DeadLetters,
     Scheduled,
+    Access,
     Node,
     Description,
 }
@@ -189,7 +190,7 @@ impl Answer {
 
 impl Tag {
     /// Every tag, in the order of the page.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Topics,
         Self::Publishing,
         Self::Reading,
@@ -198,6 +199,7 @@ impl Tag {
         Self::ConsumerGroups,
         Self::DeadLetters,
         Self::Scheduled,
+        Self::Access,
         Self::Node,
         Self::Description,
     ];
@@ -215,6 +217,7 @@ impl Tag {
             }
             Self::DeadLetters => ("Dead letters", "Messages that nobody could take: browse them, send them back."),
             Self::Scheduled => ("Scheduled messages", "Messages that wait for their time."),
+            Self::Access => ("Access", "Who may do what: keys, and the principals whose they are."),
             Self::Node => ("Node", "How the node is, and its WebSocket."),
             Self::Description => ("Description", "This description, and the page that shows it."),
         }

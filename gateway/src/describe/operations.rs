@@ -1,5 +1,6 @@
 //! Every route in words: one description each, in the file of its subject.
 
+mod access;
 mod consuming;
 mod groups;
 mod letters;
@@ -9,11 +10,12 @@ mod subscriptions;
 mod topics;
 
 use gateway_api::{Code, limits};
+use raft::limits::{KEY_ID_LENGTH, PRINCIPAL_NAME_BYTES_MAX};
 use serde_json::{Value, json};
 use shard_core::limits::NAME_LENGTH_MAX;
 
 use super::{
-    bounds::{CONSUMER_PATTERN, NAME_PATTERN, TOKEN_PATTERN, VISIBLE_PATTERN},
+    bounds::{CONSUMER_PATTERN, NAME_PATTERN, PRINCIPAL_PATTERN, TOKEN_PATTERN, VISIBLE_PATTERN},
     operation::{Operation, Parameter},
 };
 use crate::http::router::Route;
@@ -47,6 +49,16 @@ pub(super) fn describe(route: Route) -> Operation {
         Route::LeaveConsumer => groups::leave(),
         Route::ListDeadLetters => letters::list(),
         Route::Redrive => letters::redrive(),
+        Route::ListKeys => access::list_keys(),
+        Route::CreateKey => access::create_key(),
+        Route::GetKey => access::get_key(),
+        Route::DeleteKey => access::delete_key(),
+        Route::ListPrincipals => access::list_principals(),
+        Route::GetPrincipal => access::get_principal(),
+        Route::PutPrincipal => access::put_principal(),
+        Route::DeletePrincipal => access::delete_principal(),
+        Route::Whoami => access::whoami(),
+        Route::CreateTicket => access::create_ticket(),
         Route::WebSocket => node::websocket(),
         Route::Healthz => node::healthz(),
         Route::Readyz => node::readyz(),
@@ -57,10 +69,6 @@ pub(super) fn describe(route: Route) -> Operation {
         Route::DocsFile => node::docs_file(),
     }
 }
-
-/// The routes that need no key.
-pub(super) const PUBLIC: &[Route] =
-    &[Route::Healthz, Route::Readyz, Route::OpenApi, Route::AsyncApi, Route::Home, Route::Docs, Route::DocsFile];
 
 /// The problems that any request can have.
 pub(super) const ANY_REQUEST: &[Code] = &[
@@ -116,6 +124,10 @@ pub(super) fn path_parameter(name: &str) -> Parameter {
             path(schema, "The consumer's id.").example("barista-1")
         }
         "partition" => path(number(0, u32::MAX.into()), "The partition's number, from 0.").example(0),
+        "principal" => {
+            path(text(PRINCIPAL_PATTERN, PRINCIPAL_NAME_BYTES_MAX), "The principal's name.").example("till-1")
+        }
+        "key" => path(text(TOKEN_PATTERN, KEY_ID_LENGTH), "The key's id.").example("AbCdEfGhIjKl"),
         "id" => path(text(VISIBLE_PATTERN, limits::MESSAGE_ID_LENGTH_MAX), "The message's id.").example("reminder-17"),
         other => Parameter::path(other, json!({ "type": "string", "minLength": 1 }), format!("The {other}.")),
     }

@@ -107,6 +107,12 @@ impl Request {
         !self.decoded && more.is_none() && coding.is_some_and(is_gzip)
     }
 
+    /// How many bytes head and body have.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The id its answer carries.
     #[must_use]
     pub fn id(&self) -> RequestId {

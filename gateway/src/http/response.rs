@@ -26,6 +26,7 @@ pub struct Response {
     stream: Option<BodyStream>,
     close: bool,
     failure: Option<Code>,
+    subject: Option<String>,
 }
 
 /// What the connection adds to a response when it is written.
@@ -57,6 +58,7 @@ impl Response {
             stream: None,
             close: false,
             failure: None,
+            subject: None,
         }
     }
 
@@ -103,6 +105,19 @@ impl Response {
     #[must_use]
     pub fn failure(&self) -> Option<Code> {
         self.failure
+    }
+
+    /// Notes what it is about where the path does not say, for the audit log; the bytes stay the same.
+    #[must_use]
+    pub fn concerning(mut self, subject: String) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// What it is about, where the path does not say.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
     }
 
     /// The status code.

@@ -35,6 +35,16 @@ pub enum Route {
     JoinConsumer,
     HeartbeatConsumer,
     LeaveConsumer,
+    ListKeys,
+    CreateKey,
+    GetKey,
+    DeleteKey,
+    ListPrincipals,
+    GetPrincipal,
+    PutPrincipal,
+    DeletePrincipal,
+    Whoami,
+    CreateTicket,
     WebSocket,
     Healthz,
     Readyz,
@@ -75,7 +85,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 34;
+    pub const COUNT: usize = 44;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -113,6 +123,16 @@ impl Route {
             Self::JoinConsumer => "join_consumer",
             Self::HeartbeatConsumer => "heartbeat_consumer",
             Self::LeaveConsumer => "leave_consumer",
+            Self::ListKeys => "list_keys",
+            Self::CreateKey => "create_key",
+            Self::GetKey => "get_key",
+            Self::DeleteKey => "delete_key",
+            Self::ListPrincipals => "list_principals",
+            Self::GetPrincipal => "get_principal",
+            Self::PutPrincipal => "put_principal",
+            Self::DeletePrincipal => "delete_principal",
+            Self::Whoami => "whoami",
+            Self::CreateTicket => "create_ticket",
             Self::WebSocket => "websocket",
             Self::Healthz => "healthz",
             Self::Readyz => "readyz",
@@ -122,6 +142,16 @@ impl Route {
             Self::Docs => "docs",
             Self::DocsFile => "docs_file",
         }
+    }
+
+    /// The method and the path that ask for it, for people: `GET /v1/topics/{topic}`.
+    #[must_use]
+    pub fn request_line(self) -> String {
+        let found = TABLE.iter().find_map(|line| {
+            let (method, _) = line.routes.iter().find(|(_, route)| *route == self)?;
+            Some(format!("{} {}", method.as_str(), line.template()))
+        });
+        found.unwrap_or_default()
     }
 
     /// Every route, in the order of [`Route::index`].
@@ -221,6 +251,25 @@ const TABLE: &[Line] = &[
         pattern: &[Text("v1"), Text("topics"), Name, Text("scheduled"), Item],
         routes: &[(Method::Delete, Route::CancelScheduled)],
     },
+    Line {
+        pattern: &[Text("v1"), Text("keys")],
+        routes: &[(Method::Get, Route::ListKeys), (Method::Post, Route::CreateKey)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("keys"), Name],
+        routes: &[(Method::Get, Route::GetKey), (Method::Delete, Route::DeleteKey)],
+    },
+    Line { pattern: &[Text("v1"), Text("principals")], routes: &[(Method::Get, Route::ListPrincipals)] },
+    Line {
+        pattern: &[Text("v1"), Text("principals"), Name],
+        routes: &[
+            (Method::Get, Route::GetPrincipal),
+            (Method::Put, Route::PutPrincipal),
+            (Method::Delete, Route::DeletePrincipal),
+        ],
+    },
+    Line { pattern: &[Text("v1"), Text("whoami")], routes: &[(Method::Get, Route::Whoami)] },
+    Line { pattern: &[Text("v1"), Text("tickets")], routes: &[(Method::Post, Route::CreateTicket)] },
     Line { pattern: &[Text("v1"), Text("ws")], routes: &[(Method::Get, Route::WebSocket)] },
     Line { pattern: &[Text("healthz")], routes: &[(Method::Get, Route::Healthz)] },
     Line { pattern: &[Text("readyz")], routes: &[(Method::Get, Route::Readyz)] },

@@ -10,13 +10,15 @@ use crate::{
     call::Call,
     context::Context,
     error::{self, Failure},
-    events::EventStream,
+    events::{EventStream, Opener},
+    guard::Guard,
     http::{request::Request, response::Response},
     operations::accept,
+    quota,
     topic_reader::{ReadStart, TopicReader, find_positions},
 };
 
-const PARAMETERS: &[&str] = &["cursor", "from", "filter"];
+const PARAMETERS: &[&str] = &["cursor", "from", "filter", "ticket"];
 const EVENT_STREAM: &str = "text/event-stream";
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
@@ -32,9 +34,11 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let start = start(request)?;
     start.check(topic)?;
     let positions = find_positions(context, topic, &start).await?;
+    let hold = quota::connect(context, call.caller)?;
+    let opener = Opener { guard: Guard::new(call.caller.clone()), from: call.client.address, hold };
     let context = Rc::new(context.clone());
     let reader = TopicReader::new(Rc::clone(&context), Arc::clone(topic), positions);
-    let response = Response::streaming(EVENT_STREAM, EventStream::new(context, request.id(), reader, filter));
+    let response = Response::streaming(EVENT_STREAM, EventStream::new(context, request.id(), reader, (filter, opener)));
     // Proxies that collect answers before they hand them on are told not to.
     Ok(response.with_header("cache-control", "no-store").with_header("x-accel-buffering", "no"))
 }

@@ -37,6 +37,7 @@ pub(super) fn subscription(outcome: Outcome) -> Result<(Arc<Subscription>, u16),
     Err(unexpected(&outcome))
 }
 
-fn unexpected(outcome: &Outcome) -> Failure {
+/// An outcome that the command can't have.
+pub(super) fn unexpected(outcome: &Outcome) -> Failure {
     error::of_code(Code::Internal, format!("a command had the outcome of another one: {outcome:?}"))
 }

@@ -13,6 +13,7 @@ use crate::{
     error::{self, Failure},
     http::response::Response,
     publish_decode::{decode_request, plan_encoded, plan_outgoing},
+    quota,
 };
 
 /// About what the result of a message takes.
@@ -48,6 +49,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     };
     let plan = plan.map_err(error::of_publish_refused)?;
     let count = plan.messages().len();
+    quota::publish(context, call.caller, plan.messages().len())?;
     let report = publish::publish(context, topic, plan).await;
     if let Some(problem) = report.failure() {
         return Err(problem.into());

@@ -28,18 +28,24 @@ use super::{
     query, retry,
 };
 use crate::{
+    auth::policy::Verb,
     call::Call,
     cloud_events::media_type,
     context::Context,
     error::{self, Failure},
+    events::Opener,
+    guard::Guard,
     http::{
         answer_stream::{AnswerStream, Input, Piece},
         request::Request,
+        request_id::RequestId,
         response::Response,
         router::{Route, route},
     },
     json_write,
     limits::{PUBLISH_LINE_ESCAPES, PUBLISH_LINE_REST_BYTES, PUBLISH_LINES_GROUP_BYTES},
+    publish_decode::PublishPlan,
+    quota::{self, usage::Hold},
 };
 
 /// The media type of JSON that is one value a line.
@@ -63,7 +69,10 @@ pub(super) fn handle(context: &Context, call: Call<'_>) -> Result<Response, Fail
         let detail = "a stream has no number of messages to count: each is made safe by an `id` of its own";
         return Err(error::invalid("Idempotency-Key", detail));
     }
-    let response = Response::streaming(LINES_TYPE, LineStream::new(context, topic));
+    let hold = quota::connect(context, call.caller)?;
+    let opener = Opener { guard: Guard::new(call.caller.clone()), from: call.client.address, hold };
+    let stream = LineStream::new(context, call.request.id(), topic, opener);
+    let response = Response::streaming(LINES_TYPE, stream);
     // Proxies that collect answers before they hand them on are told not to.
     Ok(response.with_header("cache-control", "no-store").with_header("x-accel-buffering", "no"))
 }
@@ -71,6 +80,8 @@ pub(super) fn handle(context: &Context, call: Call<'_>) -> Result<Response, Fail
 /// Lines in, results out.
 struct LineStream {
     context: Rc<Context>,
+    request: RequestId,
+    opener: Opener,
     /// As it was when the stream began; each group goes to the topic as it then is.
     topic: Arc<Topic>,
     line_bytes_max: usize,
@@ -94,15 +105,20 @@ enum InputState {
 struct Publishing {
     began: Instant,
     report: Pin<Box<dyn Future<Output = PublishReport>>>,
+    /// Counts it among what its publisher has under way.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    hold: Option<Hold>,
 }
 
 impl LineStream {
-    fn new(context: &Context, topic: &Arc<Topic>) -> Self {
+    fn new(context: &Context, request: RequestId, topic: &Arc<Topic>, opener: Opener) -> Self {
         let message_bytes_max = usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX);
         let line_bytes_max = message_bytes_max.saturating_mul(PUBLISH_LINE_ESCAPES) + PUBLISH_LINE_REST_BYTES;
         Self {
             line_bytes_max: line_bytes_max.min(context.config.body_bytes_max),
             context: Rc::new(context.clone()),
+            request,
+            opener,
             topic: Arc::clone(topic),
             lines: LineSplitter::new(),
             input: InputState::Open,
@@ -112,25 +128,34 @@ impl LineStream {
         }
     }
 
-    /// Begins to publish a group up to the first line that is wrong.
+    /// Begins to publish a group, or says why nothing of it is.
     fn begin(&mut self, group: &LineGroup) {
-        let topic = match self.current_topic() {
-            Ok(topic) => topic,
-            Err(failure) => {
-                self.fault = Some(LineFault { line: group.first(), failure });
-                return;
-            }
-        };
+        if let Err(failure) = self.try_begin(group) {
+            self.fault = Some(LineFault { line: group.first(), failure });
+        }
+    }
+
+    /// Begins to publish a group up to the first line that is wrong.
+    fn try_begin(&mut self, group: &LineGroup) -> Result<(), Failure> {
+        self.opener.look(&self.context, self.request, (Verb::Publish, self.topic.name.as_str()))?;
+        let topic = self.current_topic()?;
         let target = target(&self.context, &topic, Retry::Unguarded);
         let (plan, fault) =
             self.context.core.with_message_ids(|ids| plan_lines(group, self.line_bytes_max, &target, ids));
-        self.fault = fault;
-        if plan.messages().is_empty() {
-            return;
+        if !plan.messages().is_empty() {
+            let caller = self.opener.guard.caller();
+            let hold = quota::begin(&self.context, caller, group.bytes())?;
+            quota::publish(&self.context, caller, plan.messages().len())?;
+            self.publishing = Some(self.start(topic, plan, hold));
         }
+        self.fault = fault;
+        Ok(())
+    }
+
+    fn start(&self, topic: Arc<Topic>, plan: PublishPlan, hold: Option<Hold>) -> Publishing {
         let context = Rc::clone(&self.context);
         let report = Box::pin(async move { publish(&context, &topic, plan).await });
-        self.publishing = Some(Publishing { began: Instant::now(), report });
+        Publishing { began: Instant::now(), report, hold }
     }
 
     /// The topic as it is now; one that was deleted meanwhile is another one, even if it has the same name again.

@@ -12,6 +12,7 @@ use crate::{
     error::{self, Failure},
     http::{request::Request, response::Response},
     publish_decode::{Hold, Outgoing, PayloadSource, plan_one},
+    quota,
 };
 
 const PARAMETERS: &[&str] = &["key", "priority", "ttl_ms", "delay_ms", "id", "partition"];
@@ -28,6 +29,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let target = publish::target(context, topic, retry);
     let plan = context.core.with_message_ids(|ids| plan_one(&message, &target, ids));
     let plan = plan.map_err(error::of_publish_refused)?;
+    quota::publish(context, call.caller, plan.messages().len())?;
     let report = publish::publish(context, topic, plan).await;
     if let Some(problem) = report.failure() {
         return Err(problem.into());

@@ -10,6 +10,7 @@ use crate::{
     context::Context,
     error::{self, Failure},
     http::response::Response,
+    quota,
 };
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
@@ -21,6 +22,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     if let Some(dead_letters) = &config.dead_letter_topic {
         find_topic(&context.metadata.state(), dead_letters.as_str())?;
     }
+    quota::create_subscription(context, call.caller, call.route.name)?;
     let command = Command::CreateSubscription { name, topic, config, created_at: created_at() };
     let (subscription, status) = outcomes::subscription(outcomes::propose(context, command).await?)?;
     get_subscription::answer(context, &context.metadata.state(), &subscription, status).await

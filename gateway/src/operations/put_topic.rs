@@ -10,6 +10,7 @@ use crate::{
     context::Context,
     error::{self, Failure},
     http::response::Response,
+    quota,
 };
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
@@ -17,6 +18,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let body = call.request.body();
     let settings: TopicSettings =
         if body.is_empty() { TopicSettings::default() } else { decode(body).map_err(error::of_decode)? };
+    quota::create_topic(context, call.caller, call.route.name)?;
     let nodes = context.metadata.state().nodes().len();
     let config = topic_config::of_settings(&settings, nodes)?;
     let command = Command::CreateTopic { name, config, created_at: created_at() };

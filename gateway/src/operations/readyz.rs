@@ -2,15 +2,19 @@
 
 use futures_util::{StreamExt, stream};
 use gateway_api::health::{ClosedPartition, Health, HealthStatus};
+use raft::metadata::Resource;
 use shard::PartitionStatus;
 
 use super::{deadline, resources::partitions};
-use crate::{context::Context, http::response::Response, limits};
+use crate::{auth::Caller, context::Context, http::response::Response, limits};
 
 /// One damaged partition does not take a node away: it stays ready, and says so.
-pub(super) async fn handle(context: &Context) -> Response {
+/// Which partitions those are is told to who may know of the topic.
+pub(super) async fn handle(context: &Context, caller: &Caller) -> Response {
     let health = if context.shutdown.requested() { None } else { examine(context).await };
     let health = health.unwrap_or(Health { status: HealthStatus::NotReady, closed: Vec::new() });
+    let seen = |closed: &ClosedPartition| caller.sees(Resource::Topic(&closed.topic));
+    let health = Health { closed: health.closed.into_iter().filter(seen).collect(), ..health };
     let status = if health.status == HealthStatus::NotReady { 503 } else { 200 };
     Response::json(status, serde_json::to_vec(&health).unwrap_or_default())
 }

@@ -34,8 +34,14 @@ use super::{
     codec::{CodecError, Incoming},
 };
 use crate::{
+    application::Admitted,
+    audit::Source,
+    auth::Caller,
     byte_budget::{ByteBudget, Reservation},
+    client::Client,
     context::Context,
+    guard::{Guard, Pulse},
+    http::request_id::RequestId,
     limits,
     operations::deadline,
 };
@@ -45,11 +51,13 @@ type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Speaks `pubsub.v1.json` on a connection that has just been upgraded, until it ends.
 pub(crate) async fn run(context: Context, connection: Upgraded) {
-    let Upgraded { socket, leftover, request_id, bodies } = connection;
+    let Upgraded { socket, leftover, request_id, client, admitted, bodies } = connection;
+    let Admitted { caller, hold: _hold } = admitted;
+    let opened_by = (request_id, client, caller);
     let context = Rc::new(context);
     let transport = Transport::new(socket, context.config.body_bytes_max, &leftover);
     drop(leftover);
-    let mut session = Session::new(context, transport, bodies);
+    let mut session = Session::new(context, transport, opened_by, bodies);
     let close = session.serve().await;
     tracing::debug!(%request_id, ?close, "WebSocket ends");
     session.end(close).await;
@@ -58,11 +66,16 @@ pub(crate) async fn run(context: Context, connection: Upgraded) {
 /// A connection and all that goes on over it.
 struct Session {
     context: Rc<Context>,
+    client: Client,
+    /// The request that opened it.
+    request_id: RequestId,
     transport: Transport,
     /// Answers on their way: each ends as a frame, if the client wants one.
     work: FuturesUnordered<Local<Option<Vec<u8>>>>,
     feeds: Feeds,
     keepalive: Keepalive,
+    guard: Guard,
+    pulse: Pulse,
     tick: Timer,
     bodies: ByteBudget,
     /// For the message that is arriving.
@@ -96,14 +109,24 @@ enum Close {
 }
 
 impl Session {
-    fn new(context: Rc<Context>, transport: Transport, bodies: ByteBudget) -> Self {
+    fn new(
+        context: Rc<Context>,
+        transport: Transport,
+        (request_id, client, caller): (RequestId, Client, Caller),
+        bodies: ByteBudget,
+    ) -> Self {
         let shutdown = context.shutdown.clone();
+        let pulse = Pulse::new(context.config.ping_interval, &caller);
         Self {
             transport,
             work: FuturesUnordered::new(),
             feeds: Feeds::new(Rc::clone(&context)),
             keepalive: Keepalive::default(),
-            tick: Timer::new(context.config.ping_interval),
+            guard: Guard::new(caller),
+            client,
+            request_id,
+            tick: Timer::new(pulse.every()),
+            pulse,
             arriving: bodies.reservation(),
             bodies,
             stopping: Box::pin(async move { shutdown.wait().await }),
@@ -185,6 +208,9 @@ impl Session {
                     self.keepalive.on_sign_of_life();
                     // What is put to work has a reservation of its own. Giving back never fails.
                     let _ = self.arriving.resize(0);
+                    if let Some(revoked) = self.look() {
+                        return Some(revoked);
+                    }
                     self.handle_text(&text);
                 }
                 Ok(Some(Incoming::Alive)) => self.keepalive.on_sign_of_life(),
@@ -198,6 +224,24 @@ impl Session {
         }
         self.input_waits = true;
         None
+    }
+
+    /// Ends the session once what opened it counts no more, or may not read any longer what it reads.
+    fn look(&mut self) -> Option<Close> {
+        let state = self.context.metadata.state();
+        let reason = match self.guard.look(&state) {
+            Ok(false) => return None,
+            Ok(true) if self.feeds.names().all(|name| self.guard.check(name.verb(), &state).is_ok()) => return None,
+            Ok(true) => "it may no longer be read what is read over this connection",
+            Err(_) => "the key that opened this connection is not valid any more",
+        };
+        self.context.audit.revoked(&self.source(), reason);
+        Some(Close::With(1008, reason))
+    }
+
+    /// Where what is asked over this connection comes from.
+    fn source(&self) -> Source<'_> {
+        Source { request: self.request_id, caller: self.guard.caller(), from: self.client.address }
     }
 
     /// Accounts for what is held of the next message.
@@ -224,7 +268,11 @@ impl Session {
     }
 
     fn on_tick(&mut self) -> Option<Close> {
-        self.tick = Timer::new(self.context.config.ping_interval);
+        self.tick = Timer::new(self.pulse.every());
+        let revoked = self.look();
+        if revoked.is_some() || !self.pulse.beat() {
+            return revoked;
+        }
         let reading = !self.transport.is_congested() && self.work.len() < limits::WEBSOCKET_WORK_MAX;
         match self.keepalive.on_tick(self.transport.progress(), reading) {
             Sign::Ping => self.transport.ping(),

@@ -140,9 +140,16 @@ impl io::Write for Memory {
 
 impl WebSocketClient {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self::connect_with(address, "", "").await
+    }
+
+    /// The same with this query and these header lines.
+    pub(crate) async fn connect_with(address: SocketAddr, query: &str, lines: &str) -> Self {
         let mut http = HttpClient::connect(address).await;
-        let upgrade = "GET /v1/ws HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-            sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        let upgrade = format!(
+            "GET /v1/ws{query} HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+            sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
+        );
         http.stream.write_all(upgrade.as_bytes()).await.unwrap();
         assert_eq!(http.receive().await.status, 101);
         let memory = Memory { inbound: http.received, outbound: Vec::new() };

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use futures_channel::oneshot;
 use gateway::{
-    config::GatewayConfig, context::Context, core_state::CoreState, metrics::GatewayMetrics, push::PushBoard,
-    server::serve, shutdown::Shutdown,
+    audit::AuditLog, auth::Authenticator, config::GatewayConfig, context::Context, core_state::CoreState,
+    metrics::GatewayMetrics, push::PushBoard, server::serve, shutdown::Shutdown,
 };
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
 use raft::{
@@ -47,6 +47,16 @@ pub(crate) fn with_broker(test: impl AsyncFnOnce(Rc<Broker>) + Send + 'static) {
 
 /// The same with settings of the test's own.
 pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<Broker>) + Send + 'static) {
+    with_broker_knowing(gateway, Vec::new(), test);
+}
+
+/// The same, whose metadata has these commands applied.
+pub(crate) fn with_broker_knowing(
+    gateway: GatewayConfig,
+    commands: Vec<Command>,
+    test: impl AsyncFnOnce(Rc<Broker>) + Send + 'static,
+) {
+    let known = commands;
     let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
     let thread = executor.spawn(move || async move {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -55,7 +65,10 @@ pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<B
         let (shard, shards) =
             Shard::start(config, MeshPlan::new(1), receiver, Arc::new(ShardMetrics::default())).await.unwrap();
         glommio::spawn_local(shard.run()).detach();
-        let state = cluster_state();
+        let mut state = cluster_state();
+        for command in known {
+            state.apply(command).unwrap();
+        }
         open(&commands, &state).await;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -63,6 +76,8 @@ pub(crate) fn with_broker_of(gateway: GatewayConfig, test: impl AsyncFnOnce(Rc<B
             shards,
             metadata: MetadataHandle::detached(state),
             groups: GroupHandle::detached(),
+            audit: Rc::new(AuditLog::new(None, Arc::default())),
+            authenticator: Rc::new(Authenticator::new(gateway.auth)),
             config: Rc::new(gateway),
             metrics: Arc::new(GatewayMetrics::default()),
             core: Rc::new(CoreState::new()),

@@ -11,7 +11,7 @@ use std::{
 
 use crate::websocket_echo;
 use gateway::{
-    application::{Application, Fault},
+    application::{Admitted, Application, Fault},
     call::Call,
     config::GatewayConfig,
     http::{request::Request, request_id::RequestId, response::Response, router::Route},
@@ -184,6 +184,10 @@ impl Application for Echo {
         &self.shutdown
     }
 
+    fn admit(&self, _call: &Call<'_>) -> Result<Admitted, Response> {
+        Ok(Admitted::default())
+    }
+
     fn streams_body(head: &Request) -> bool {
         head.content_type() == Some("test/stream")
     }
@@ -204,7 +208,7 @@ impl Application for Echo {
             (Route::PublishBatch, "refused") => text("no"),
             (Route::DeleteTopic, "panic") => panic!("asked to"),
             (Route::Readyz, _) => text("ready"),
-            (Route::ListTopics, _) => text(call.certificate.unwrap_or("nobody")),
+            (Route::ListTopics, _) => text(call.client.certificate.as_deref().unwrap_or("nobody")),
             _ => Response::new(200, "application/octet-stream", call.request.body().to_vec()),
         }
     }

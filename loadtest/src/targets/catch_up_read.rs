@@ -4,16 +4,16 @@ use crate::account::Account;
 use crate::clock::Clock;
 use crate::limits::CONSUMER_POLL;
 use crate::recorder::Measure;
+use crate::server::Server;
 use crate::targets::delivered::{Message, Page};
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{Consumer, Step, TargetError};
-use gateway_api::client::Endpoint;
 
 /// One reading connection.
 #[derive(Debug)]
 pub struct CatchUpReader {
     connection: HttpConnection,
-    authority: String,
+    headers: String,
     path: String,
     place: ReadPlace,
 }
@@ -35,10 +35,10 @@ impl CatchUpReader {
     /// # Errors
     ///
     /// When the connection is not made.
-    pub async fn connect(server: &Endpoint, topic: &str, place: ReadPlace) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, topic: &str, place: ReadPlace) -> Result<Self, TargetError> {
         Ok(Self {
             connection: HttpConnection::connect(server).await?,
-            authority: server.authority(),
+            headers: server.headers(),
             path: format!("/v1/topics/{topic}/partitions/{}/messages", place.partition),
             place,
         })
@@ -51,9 +51,9 @@ impl CatchUpReader {
     }
 
     fn request(&self) -> String {
-        let Self { authority, path, place, .. } = self;
+        let Self { headers, path, place, .. } = self;
         let ReadPlace { offset, page_max, .. } = place;
-        format!("GET {path}?offset={offset}&limit={page_max} HTTP/1.1\r\nHost: {authority}\r\n\r\n")
+        format!("GET {path}?offset={offset}&limit={page_max} HTTP/1.1\r\n{headers}\r\n")
     }
 }
 

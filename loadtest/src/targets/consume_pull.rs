@@ -4,16 +4,16 @@ use crate::account::Account;
 use crate::clock::Clock;
 use crate::limits::CONSUMER_POLL;
 use crate::recorder::Measure;
+use crate::server::Server;
 use crate::targets::delivered::Page;
 use crate::targets::http_connection::{HttpConnection, post_head};
 use crate::targets::{Consumer, Step, TargetError};
-use gateway_api::client::Endpoint;
 
 /// One pulling connection.
 #[derive(Debug)]
 pub struct PullConsumer {
     connection: HttpConnection,
-    server: Endpoint,
+    server: Server,
     pull_request: String,
     ack_path: String,
 }
@@ -24,7 +24,7 @@ impl PullConsumer {
     /// # Errors
     ///
     /// When the connection is not made.
-    pub async fn connect(server: &Endpoint, subscription: &str, messages_max: usize) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, subscription: &str, messages_max: usize) -> Result<Self, TargetError> {
         let body = format!("{{\"max_messages\":{messages_max},\"wait_ms\":{}}}", CONSUMER_POLL.as_millis());
         let path = format!("/v1/subscriptions/{subscription}/pull");
         Ok(Self {

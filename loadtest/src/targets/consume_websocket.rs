@@ -7,10 +7,10 @@ use crate::account::Account;
 use crate::clock::Clock;
 use crate::limits::CONSUMER_POLL;
 use crate::recorder::Measure;
+use crate::server::Server;
 use crate::targets::delivered::Page;
 use crate::targets::websocket_connection::WebSocketConnection;
 use crate::targets::{Consumer, Step, TargetError, scan};
-use gateway_api::client::Endpoint;
 
 /// One subscribed WebSocket.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl WebSocketConsumer {
     /// # Errors
     ///
     /// When the connection is not made or not upgraded.
-    pub async fn connect(server: &Endpoint, subscription: &str, credit: usize) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, subscription: &str, credit: usize) -> Result<Self, TargetError> {
         let mut connection = WebSocketConnection::connect(server).await?;
         let subscribe =
             format!("{{\"op\":\"subscribe\",\"ref\":0,\"subscription\":\"{subscription}\",\"credit\":{credit}}}");

@@ -1,12 +1,12 @@
 //! `POST /v1/topics/{topic}/messages`: a JSON batch.
 
+use crate::server::Server;
 use crate::targets::http_connection::post_head;
 use crate::template::{MessageShape, Template};
-use gateway_api::client::Endpoint;
 
 /// The request for `batch` messages.
 #[must_use]
-pub fn request(server: &Endpoint, topic: &str, shape: MessageShape, batch: usize) -> Template {
+pub fn request(server: &Server, topic: &str, shape: MessageShape, batch: usize) -> Template {
     let mut body = Template::new(shape.keys);
     body.push("{\"messages\":");
     body.push_messages(shape, batch);

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
+use crate::server::Server;
 use crate::targets::{TargetError, scan, wire::Wire};
-use gateway_api::client::Endpoint;
 
 const HEADERS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 32 << 10;
@@ -34,7 +34,7 @@ impl HttpConnection {
     /// # Errors
     ///
     /// As [`Wire::connect`].
-    pub async fn connect(server: &Endpoint) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server) -> Result<Self, TargetError> {
         Ok(Self { wire: Wire::connect(server).await?, consumed: 0 })
     }
 
@@ -95,10 +95,10 @@ impl HttpAnswer<'_> {
 
 /// The head of a request with a body.
 #[must_use]
-pub fn post_head(server: &Endpoint, path: &str, content_type: &str, body_bytes: usize) -> String {
+pub fn post_head(server: &Server, path: &str, content_type: &str, body_bytes: usize) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: {content_type}\r\nContent-Length: {body_bytes}\r\n\r\n",
-        server.authority()
+        "POST {path} HTTP/1.1\r\n{}Content-Type: {content_type}\r\nContent-Length: {body_bytes}\r\n\r\n",
+        server.headers()
     )
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::server::Server;
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{Answer, Outcome, Publisher, StreamIdentity, TargetError, scan};
 use crate::template::Template;
-use gateway_api::client::Endpoint;
 
 /// One publishing connection.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl HttpPublisher {
     /// # Errors
     ///
     /// When the connection is not made.
-    pub async fn connect(server: &Endpoint, identity: StreamIdentity, request: Template) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, identity: StreamIdentity, request: Template) -> Result<Self, TargetError> {
         let connection = HttpConnection::connect(server).await?;
         Ok(Self { connection, identity, request, ticket: 0 })
     }

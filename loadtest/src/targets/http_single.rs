@@ -1,11 +1,11 @@
 //! `POST /v1/topics/{topic}/publish`: the body is one message.
 
+use crate::server::Server;
 use crate::template::{MessageShape, Template};
-use gateway_api::client::Endpoint;
 
 /// The request for one message.
 #[must_use]
-pub fn request(server: &Endpoint, topic: &str, shape: MessageShape) -> Template {
+pub fn request(server: &Server, topic: &str, shape: MessageShape) -> Template {
     let mut request = Template::new(shape.keys);
     request.push(format!("POST /v1/topics/{topic}/publish"));
     if shape.keys > 0 {
@@ -13,8 +13,8 @@ pub fn request(server: &Endpoint, topic: &str, shape: MessageShape) -> Template 
         request.push_key();
     }
     request.push(format!(
-        " HTTP/1.1\r\nHost: {}\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
-        server.authority(),
+        " HTTP/1.1\r\n{}Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+        server.headers(),
         shape.payload_bytes
     ));
     request.push_payload(shape.payload_bytes);
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn the_request_is_exact() {
-        let server = "http://localhost:1".parse().unwrap();
+        let server: Server = "http://localhost:1".parse().unwrap();
         let shape = MessageShape { payload_bytes: 48, encoding: PayloadEncoding::Text, keys: 7 };
         let mut request = request(&server, "t", shape);
         let stamp = Stamp { run: 1, stream: 2, sequence: 9, intended_micros: 4 };

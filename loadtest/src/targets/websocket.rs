@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::server::Server;
 use crate::targets::websocket_connection::WebSocketConnection;
 use crate::targets::{Answer, Outcome, Publisher, StreamIdentity, TargetError, scan};
 use crate::template::{MessageShape, Template};
-use gateway_api::client::Endpoint;
 
 /// One publishing WebSocket.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl WebSocketPublisher {
     ///
     /// When the connection is not made or not upgraded.
     pub async fn connect(
-        server: &Endpoint,
+        server: &Server,
         identity: StreamIdentity,
         topic: &str,
         shape: MessageShape,

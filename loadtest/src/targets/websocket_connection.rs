@@ -11,9 +11,9 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::limits::ANSWER_BYTES_MAX;
+use crate::server::Server;
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{TargetError, wire::Wire};
-use gateway_api::client::Endpoint;
 
 /// One connection with the subprotocol `pubsub.v1.json`.
 #[derive(Debug)]
@@ -29,13 +29,13 @@ impl WebSocketConnection {
     /// # Errors
     ///
     /// When the connection is not made or the server does not upgrade.
-    pub async fn connect(server: &Endpoint) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server) -> Result<Self, TargetError> {
         // The key only proves that the server speaks WebSocket; it is no secret and need not differ.
         let key = STANDARD.encode(b"pubsub-loadtest!");
         let request = format!(
-            "GET /v1/ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+            "GET /v1/ws HTTP/1.1\r\n{}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Protocol: pubsub.v1.json\r\nSec-WebSocket-Key: {key}\r\n\r\n",
-            server.authority()
+            server.headers()
         );
         let mut connection = HttpConnection::connect(server).await?;
         connection.send(request.as_bytes()).await?;

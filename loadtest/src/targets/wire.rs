@@ -9,8 +9,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 
 use crate::limits::{ANSWER_BYTES_MAX, CONNECT_TIME_MAX, READ_BYTES};
+use crate::server::Server;
 use crate::targets::TargetError;
-use gateway_api::client::{ClientError, ClientStream, Endpoint};
+use gateway_api::client::{ClientError, ClientStream};
 
 /// One connection's socket and buffers.
 #[derive(Debug)]
@@ -27,9 +28,9 @@ impl Wire {
     /// # Errors
     ///
     /// When no connection is made within `CONNECT_TIME_MAX`.
-    pub async fn connect(server: &Endpoint) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server) -> Result<Self, TargetError> {
         let failed = |source| TargetError::Connect { authority: server.authority(), source };
-        let stream = match tokio::time::timeout(CONNECT_TIME_MAX, server.connect()).await {
+        let stream = match tokio::time::timeout(CONNECT_TIME_MAX, server.endpoint().connect()).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(ClientError::Connect { source, .. })) => return Err(failed(source)),
             Ok(Err(error)) => return Err(failed(io::Error::other(error))),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gateway_api::client::Endpoint;
+use loadtest::server::Server;
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
@@ -64,12 +64,12 @@ impl Broker {
         Self { address, state }
     }
 
-    pub(crate) fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Server {
         format!("http://{}", self.address).parse().unwrap()
     }
 
     /// An address at which nobody listens.
-    pub(crate) fn endpoint_of_nobody() -> Endpoint {
+    pub(crate) fn endpoint_of_nobody() -> Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         format!("http://127.0.0.1:{port}").parse().unwrap()
     }

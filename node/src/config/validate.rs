@@ -7,15 +7,12 @@ use super::{Auth, Config, Store};
 
 /// Says which rule a configuration breaks, if any.
 pub(super) fn check(config: &Config) -> Result<(), String> {
-    let addresses =
-        [("server.host", config.server.host, true), ("metrics.host", config.metrics.host, config.metrics.enabled)];
-    for (key, host, used) in addresses {
-        if used && config.auth == Auth::Loopback && !host.is_loopback() {
-            return Err(format!(
-                "{key} is {host}, which others can reach, and there are no keys: \
-                 listen on 127.0.0.1, or set `auth: none` (PUBSUB_AUTH=none) to let everyone in who can reach it"
-            ));
-        }
+    let metrics = config.metrics.host;
+    if config.metrics.enabled && config.auth == Auth::Loopback && !metrics.is_loopback() {
+        return Err(format!(
+            "metrics.host is {metrics}, which others can reach, and metrics have no keys: listen on 127.0.0.1, or set \
+             `auth: required` (PUBSUB_AUTH=required) or `auth: none` to say that you know who reaches it"
+        ));
     }
     let (port, metrics_port) = (config.server.port, config.metrics.port);
     if config.metrics.enabled && port != 0 && port == metrics_port && config.server.host == config.metrics.host {
@@ -65,12 +62,16 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_others_reach_needs_an_explicit_choice() {
+    fn an_address_that_others_reach_asks_for_keys() {
         let mut config = Config::default();
+        assert!(!config.asks_for_keys());
+        config.server.insecure = true;
         config.server.host = [0, 0, 0, 0].into();
-        assert!(check(&config).unwrap_err().contains("auth: none"));
+        assert_eq!((check(&config), config.asks_for_keys()), (Ok(()), true));
         config.auth = Auth::None;
-        assert_eq!(check(&config), Ok(()));
+        assert_eq!((check(&config), config.asks_for_keys()), (Ok(()), false));
+        let config = Config { auth: Auth::Required, ..Config::default() };
+        assert!(config.asks_for_keys());
     }
 
     #[test]

@@ -116,12 +116,13 @@ impl SettingValue for Vec<String> {
 
 impl SettingValue for Auth {
     fn read(raw: &Raw) -> Result<Self, String> {
-        one_of(raw, &[("loopback", Self::Loopback), ("none", Self::None)])
+        one_of(raw, &[("loopback", Self::Loopback), ("none", Self::None), ("required", Self::Required)])
     }
     fn show(&self) -> Yaml {
         Yaml::from(match self {
             Self::Loopback => "loopback",
             Self::None => "none",
+            Self::Required => "required",
         })
     }
 }

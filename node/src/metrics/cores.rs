@@ -75,6 +75,7 @@ const GATEWAY_NUMBERS: &[GatewayNumber] = gateway_numbers! {
     "connection_timeouts_total" connection_timeouts "Connections closed because a deadline had passed."
     "slow_consumers_total" slow_consumers "Connections closed because their client did not read the messages it was sent."
     "http_malformed_requests_total" malformed_requests "Requests that could not be read as HTTP."
+    "audit_events_lost_total" audit_events_lost "Events that are missing in the audit log because they came too fast."
     "received_bytes_total" received_bytes "Bytes received from clients."
     "sent_bytes_total" sent_bytes "Bytes sent to clients."
 };

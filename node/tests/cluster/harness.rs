@@ -83,6 +83,14 @@ impl TestNode {
         node
     }
 
+    /// The same in a directory of the test's choice.
+    pub(crate) fn start_in_under(home: TempDir, wrapper: &[&str], settings: &[(&str, &str)]) -> Self {
+        let mut node = Self::new(home.path().to_owned(), Some(home), settings);
+        node.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        node.restart();
+        node
+    }
+
     fn new(home: PathBuf, directory: Option<TempDir>, settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         Self { home, _directory: directory, settings, wrapper: Vec::new(), running: None }

@@ -12,9 +12,11 @@ mod harness;
 mod http;
 mod volatile_disk;
 
+mod access;
 mod bad_input;
 mod binary_payloads;
 mod both_cores;
+mod canary;
 mod cloud_events;
 mod command_line;
 mod compressed_bodies;

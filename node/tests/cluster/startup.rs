@@ -197,8 +197,8 @@ fn a_wrong_setting_names_its_place_and_the_nearest_known_one() {
     assert_refused(command, ExitCode::Configuration, &["PUBSUB_SERVER_PROT", "`PUBSUB_SERVER_PORT`"]);
 
     let mut command = node_command();
-    command.args(["--set", "server.host=0.0.0.0", "--check-config"]);
-    assert_refused(command, ExitCode::Configuration, &["server.host", "auth: none"]);
+    command.args(["--set", "metrics.host=0.0.0.0", "--check-config"]);
+    assert_refused(command, ExitCode::Configuration, &["metrics.host", "auth: none"]);
 }
 
 #[test]

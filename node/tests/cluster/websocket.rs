@@ -23,11 +23,16 @@ pub(crate) enum Frame {
 impl RawWebSocket {
     /// Connects and upgrades; `protocol` is offered as the only subprotocol.
     pub(crate) fn open(address: &str, protocol: Option<&str>) -> Self {
+        Self::open_with(address, protocol, "")
+    }
+
+    /// The same with these header lines.
+    pub(crate) fn open_with(address: &str, protocol: Option<&str>, lines: &str) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let offer = protocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
         let upgrade = format!(
-            "GET /v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{offer}\
+            "GET /v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{offer}{lines}\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(upgrade.as_bytes()).unwrap();

@@ -9,6 +9,8 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("shard", "shard", &["shard-core"]),
     ("raft", "raft", &["shard-core"]),
     ("gateway", "gateway", &["gateway-api", "shard", "raft", "shard-core"]),
+    // Only the fuzzer builds it.
+    ("gateway/fuzz", "gateway-fuzz", &["gateway", "gateway-api", "shard-core"]),
     ("node", "node", &["gateway", "raft", "shard", "shard-core"]),
     ("cli", "cli", &["gateway-api", "shard-core"]),
     ("loadtest", "loadtest", &["gateway-api"]),

@@ -7,6 +7,7 @@ const PURE: &[&str] = &[
     "raft/src/metadata.rs",
     "raft/src/groups/coordinator/",
     "raft/src/groups/coordinator.rs",
+    "gateway/src/auth/",
     "gateway/src/describe.rs",
     "gateway/src/describe/",
     "gateway/src/http/",

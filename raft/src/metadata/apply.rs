@@ -1,5 +1,6 @@
 //! How a command changes the state: total and deterministic, and a refused command changes nothing.
 
+mod access;
 mod groups;
 
 use std::sync::Arc;
@@ -36,6 +37,12 @@ impl ClusterState {
                 self.delete_subscription(&name, expected_revision)
             }
             Command::ChangeGroup { subscription, changes, at } => self.change_group(subscription, changes, at),
+            Command::PutPrincipal { name, config, expected_revision, at } => {
+                self.put_principal(name, config, expected_revision, at)
+            }
+            Command::DeletePrincipal { name, expected_revision } => self.delete_principal(&name, expected_revision),
+            Command::CreateKey { key, principal } => self.create_key(key, principal),
+            Command::DeleteKey { id } => self.delete_key(&id),
         }
     }
 

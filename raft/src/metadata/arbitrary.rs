@@ -67,13 +67,39 @@ pub(crate) fn one_of_each() -> Vec<Command> {
             ],
             at: created_at,
         },
+        put_ci(None),
+        Command::CreateKey { key: ci_key(Some(created_at)), principal: Some(ci_config()) },
+        Command::DeleteKey { id: ci_key(None).id },
+        Command::DeletePrincipal { name: PrincipalName::new("ci").unwrap(), expected_revision: Some(3) },
     ]
+}
+
+fn put_ci(expected_revision: Option<u64>) -> Command {
+    let at = Timestamp::from_millis(1_700_000_000_002);
+    Command::PutPrincipal { name: PrincipalName::new("ci").unwrap(), config: ci_config(), expected_revision, at }
+}
+
+fn ci_config() -> PrincipalConfig {
+    let pattern = |text: &str| NamePattern::new(text.to_owned());
+    let topics = Grant { scope: Scope::Topics(pattern("orders-*")), actions: vec![Action::Publish, Action::Manage] };
+    let subscriptions = Grant { scope: Scope::Subscriptions(pattern("billing")), actions: vec![Action::Consume] };
+    let limits = PrincipalLimits { messages_per_s: Some(100), ..PrincipalLimits::default() };
+    PrincipalConfig { grants: vec![topics, subscriptions, Grant::admin()], limits }
+}
+
+fn ci_key(expires_at: Option<Timestamp>) -> ApiKey {
+    let (id, principal) = (KeyId::new("k3y000000001").unwrap(), PrincipalName::new("ci").unwrap());
+    let created_at = Timestamp::from_millis(1_700_000_000_003);
+    ApiKey { id, principal, hash: KeyHash::new([5; 32]), created_at, expires_at }
 }
 
 /// The state after [`one_of_each`] but the deletions.
 pub(crate) fn small_state() -> ClusterState {
     let mut state = ClusterState::default();
     for command in one_of_each().into_iter().take(6).chain(a_group_with_a_revoked_partition()) {
+        state.apply(command).unwrap();
+    }
+    for command in [put_ci(None), Command::CreateKey { key: ci_key(None), principal: None }] {
         state.apply(command).unwrap();
     }
     state.advance_to(42);
@@ -133,6 +159,34 @@ fn command() -> impl Strategy<Value = Command> {
                 subscription: SubscriptionId::new(subscription), changes, at
             }
         ),
+        4 => access_command(),
+    ]
+}
+
+fn access_command() -> impl Strategy<Value = Command> {
+    let name = || "[pqr]".prop_map(|name| PrincipalName::new(&name).unwrap());
+    let id = || "k[0-4]".prop_map(|id| KeyId::new(&format!("{id}0000000000")).unwrap());
+    let time = || (0..9_i64).prop_map(Timestamp::from_millis);
+    let grant = ("[abx]?[*]?", 0..3_u8).prop_map(|(pattern, kind)| match kind {
+        0 => Grant::admin(),
+        1 => Grant { scope: Scope::Topics(NamePattern::new(pattern)), actions: vec![Action::Publish] },
+        _ => Grant { scope: Scope::Subscriptions(NamePattern::new(pattern)), actions: vec![Action::Consume] },
+    });
+    let config = (proptest::collection::vec(grant, 0..3), prop::option::of(0..9_u64)).prop_map(|(grants, topics)| {
+        PrincipalConfig { grants, limits: PrincipalLimits { topics, ..PrincipalLimits::default() } }
+    });
+    let config = config.boxed();
+    let key = (id(), name(), time(), prop::option::of(time())).prop_map(|(id, principal, created_at, expires_at)| {
+        ApiKey { id, principal, hash: KeyHash::new([2; 32]), created_at, expires_at }
+    });
+    prop_oneof![
+        4 => (name(), config.clone(), prop::option::of(0..20_u64), time()).prop_map(
+            |(name, config, expected_revision, at)| Command::PutPrincipal { name, config, expected_revision, at }
+        ),
+        1 => (name(), prop::option::of(0..20_u64))
+            .prop_map(|(name, expected_revision)| Command::DeletePrincipal { name, expected_revision }),
+        6 => (key, prop::option::of(config)).prop_map(|(key, principal)| Command::CreateKey { key, principal }),
+        2 => id().prop_map(|id| Command::DeleteKey { id }),
     ]
 }
 

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
-use super::{AckKey, GroupChange, NodeId, SubscriptionConfig, SubscriptionPatch, TopicConfig, TopicPatch, wire};
+use super::{
+    AckKey, ApiKey, GroupChange, KeyId, NodeId, PrincipalConfig, PrincipalName, SubscriptionConfig, SubscriptionPatch,
+    TopicConfig, TopicPatch, wire,
+};
 
 /// A change of the metadata. It carries the time and the random bytes it needs, so that every node applies it alike.
 ///
@@ -96,5 +99,36 @@ pub enum Command {
         /// The proposer's time.
         #[serde(with = "wire::timestamp")]
         at: Timestamp,
+    },
+    /// Creates a principal, or says anew what it may do.
+    PutPrincipal {
+        /// Its name.
+        name: PrincipalName,
+        /// What it may do and how much.
+        config: PrincipalConfig,
+        /// The revision that is to be changed; `None` is whichever there is, or none.
+        expected_revision: Option<u64>,
+        /// The proposer's time.
+        #[serde(with = "wire::timestamp")]
+        at: Timestamp,
+    },
+    /// Deletes a principal and its keys.
+    DeletePrincipal {
+        /// Its name.
+        name: PrincipalName,
+        /// The revision that is to be deleted; `None` is whichever there is.
+        expected_revision: Option<u64>,
+    },
+    /// Adds a key to a principal.
+    CreateKey {
+        /// The key.
+        key: ApiKey,
+        /// What the principal is if it is to be created with it; it may be there just like that.
+        principal: Option<PrincipalConfig>,
+    },
+    /// Deletes a key.
+    DeleteKey {
+        /// Its id.
+        id: KeyId,
     },
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidSubscriptionConfig, InvalidTopicConfig, Subscription, Topic};
+use super::{
+    ApiKey, InvalidGrant, InvalidLimits, InvalidSubscriptionConfig, InvalidTopicConfig, Principal, Subscription, Topic,
+};
 
 /// A command that holds, and what there is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,18 @@ pub enum Outcome {
     },
     /// Nothing of it fitted the group any more.
     GroupUnchanged,
+    /// The principal is new.
+    PrincipalCreated(Arc<Principal>),
+    /// The principal was there just like that.
+    PrincipalUnchanged(Arc<Principal>),
+    /// The principal was changed.
+    PrincipalUpdated(Arc<Principal>),
+    /// The principal is gone, as it was; so are its keys.
+    PrincipalDeleted(Arc<Principal>),
+    /// The key is new.
+    KeyCreated(Arc<ApiKey>),
+    /// The key is gone, as it was.
+    KeyDeleted(Arc<ApiKey>),
 }
 
 /// Why a command was refused; nothing was changed.
@@ -68,4 +82,16 @@ pub enum Refusal {
     RevisionMismatch { revision: u64, expected_revision: u64 },
     #[error("the cluster has {limit} {what}, which is all it may have")]
     LimitReached { what: String, limit: usize },
+    #[error("there is no principal of this name")]
+    PrincipalNotFound,
+    #[error("there is a principal of this name with other grants or limits")]
+    PrincipalExists,
+    #[error("there is no key of this id")]
+    KeyNotFound,
+    #[error("there is a key of this id")]
+    KeyExists,
+    #[error("{0}")]
+    InvalidGrant(#[from] InvalidGrant),
+    #[error("{0}")]
+    InvalidLimits(#[from] InvalidLimits),
 }

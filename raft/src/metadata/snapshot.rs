@@ -1,15 +1,19 @@
 //! The whole state in the form in which it is stored and sent: lists, from which the lookups are made again.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AckKey, ClusterState, MemberId, Node, Subscription, Topic,
+    Access, AckKey, ApiKey, ClusterState, MemberId, Node, Principal, PrincipalName, Subscription, Topic,
     catalog::{Catalog, Entry},
     group::StoredGroup,
     state::Counters,
 };
+use crate::limits;
 
 /// Everything in a [`ClusterState`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,8 @@ pub(crate) struct StoredState {
     last_revision: u64,
     groups: Vec<StoredGroup>,
     last_member_id: u64,
+    principals: Vec<Arc<Principal>>,
+    keys: Vec<Arc<ApiKey>>,
 }
 
 /// Why a stored state is not a state; it was read whole, but contradicts itself.
@@ -41,6 +47,10 @@ pub enum RestoreError {
     SubscriptionTopic { id: u64, topic: u64 },
     #[error("the group of subscription {id} is missing, not due, there twice, or contradicts itself")]
     Group { id: u64 },
+    #[error("a principal is there twice, or its revision was never given out")]
+    Principal,
+    #[error("a key is there twice, or has no principal, or is one too many of its principal's")]
+    Key,
 }
 
 impl From<&ClusterState> for StoredState {
@@ -57,6 +67,8 @@ impl From<&ClusterState> for StoredState {
             last_revision: state.counters.revision,
             groups: state.groups.values().map(|group| StoredGroup::from(&**group)).collect(),
             last_member_id: state.counters.member,
+            principals: state.access.principals.values().cloned().collect(),
+            keys: state.access.keys.values().cloned().collect(),
         }
     }
 }
@@ -101,6 +113,7 @@ impl TryFrom<StoredState> for ClusterState {
             state.subscriptions.put(subscription);
         }
         restore_groups(&mut state, stored.groups)?;
+        state.access = Arc::new(restore_access(stored.principals, stored.keys, state.counters.revision)?);
         Ok(state)
     }
 }
@@ -130,6 +143,30 @@ fn restore_groups(state: &mut ClusterState, groups: Vec<StoredGroup>) -> Result<
         Some(subscription) => Err(RestoreError::Group { id: subscription.id.get() }),
         None => Ok(()),
     }
+}
+
+fn restore_access(
+    principals: Vec<Arc<Principal>>,
+    keys: Vec<Arc<ApiKey>>,
+    last_revision: u64,
+) -> Result<Access, RestoreError> {
+    let mut access = Access::default();
+    for principal in principals {
+        let known = principal.revision <= last_revision;
+        if !known || access.principals.insert(principal.name.clone(), principal).is_some() {
+            return Err(RestoreError::Principal);
+        }
+    }
+    let mut counts: BTreeMap<PrincipalName, usize> = BTreeMap::new();
+    for key in keys {
+        let count = counts.entry(key.principal.clone()).or_default();
+        *count += 1;
+        let fits = *count <= limits::KEYS_PER_PRINCIPAL_MAX && access.principals.contains_key(&key.principal);
+        if !fits || access.keys.insert(key.id.clone(), key).is_some() {
+            return Err(RestoreError::Key);
+        }
+    }
+    Ok(access)
 }
 
 fn is_taken<T: Entry>(catalog: &Catalog<T>, entry: &T) -> bool {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use shard_core::model::{SubscriptionId, TopicId};
 
-use super::{AckKey, Group, Node, NodeId, Subscription, Topic, catalog::Catalog};
+use super::{Access, AckKey, Group, Node, NodeId, Subscription, Topic, catalog::Catalog};
 
 /// What the cluster had agreed on at one point of its log. Clones share topics, subscriptions and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct ClusterState {
     /// The members of all groups.
     pub(super) member_count: usize,
     pub(super) counters: Counters,
+    pub(super) access: Arc<Access>,
 }
 
 /// The last number of each kind that was given out; none is given out twice.
@@ -49,6 +50,12 @@ impl ClusterState {
     #[must_use]
     pub const fn ack_key(&self) -> AckKey {
         self.ack_key
+    }
+
+    /// Principals and keys. Behind the same pointer they are the same.
+    #[must_use]
+    pub const fn access(&self) -> &Arc<Access> {
+        &self.access
     }
 
     /// A node by its number.

@@ -44,6 +44,20 @@ stored_as!(timestamp, Timestamp, i64, Timestamp::as_millis, Timestamp::from_mill
 stored_name!(topic_name, TopicName);
 stored_name!(subscription_name, SubscriptionName);
 
+/// A time that may be missing.
+pub(super) mod optional_timestamp {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Timestamp};
+
+    #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+    pub(in crate::metadata) fn serialize<S: Serializer>(time: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        time.map(Timestamp::as_millis).serialize(to)
+    }
+
+    pub(in crate::metadata) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<i64>::deserialize(from)?.map(Timestamp::from_millis))
+    }
+}
+
 /// A topic's name that may be missing.
 pub(super) mod optional_topic_name {
     use super::{Deserialize, Deserializer, Error, Serialize, Serializer, TopicName};

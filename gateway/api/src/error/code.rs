@@ -79,6 +79,8 @@ codes! {
     Unauthenticated = "unauthenticated", 401, "Unauthenticated", final;
     /// The key, or the origin of the page, may not do this.
     Forbidden = "forbidden", 403, "Forbidden", final;
+    /// The principal has as many topics or subscriptions as it may.
+    QuotaExceeded = "quota_exceeded", 403, "Quota exceeded", final;
     /// There is nothing at this path.
     NotFound = "not_found", 404, "Not found", final;
     /// There is no such topic.
@@ -89,6 +91,10 @@ codes! {
     NotScheduled = "not_scheduled", 404, "Not scheduled", final;
     /// There is no such subscription.
     SubscriptionNotFound = "subscription_not_found", 404, "Subscription not found", final;
+    /// There is no such principal.
+    PrincipalNotFound = "principal_not_found", 404, "Principal not found", final;
+    /// There is no such key.
+    KeyNotFound = "key_not_found", 404, "Key not found", final;
     /// There is no such consumer in the subscription's group, or its session has ended: it has to join again.
     ConsumerNotFound = "consumer_not_found", 404, "Consumer not found", final;
     /// The path doesn't take this method; `Allow` says which it takes.
@@ -101,6 +107,8 @@ codes! {
     TopicExists = "topic_exists", 409, "Topic exists", final;
     /// The subscription is there, with another configuration.
     SubscriptionExists = "subscription_exists", 409, "Subscription exists", final;
+    /// The principal is there, with other grants or limits.
+    PrincipalExists = "principal_exists", 409, "Principal exists", final;
     /// The subscription has no topic for dead letters.
     NoDeadLetterTopic = "no_dead_letter_topic", 409, "No dead-letter topic", final;
     /// The partitions have been assigned anew since.

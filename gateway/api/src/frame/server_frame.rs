@@ -132,6 +132,9 @@ pub struct ErrorFrame {
     /// The sequence that the producer has to go on with, where it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_sequence: Option<u32>,
+    /// After how long the same frame may succeed, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// Answers a ping.

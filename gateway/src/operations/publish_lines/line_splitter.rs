@@ -92,6 +92,11 @@ impl LineGroup {
         self.first
     }
 
+    /// How many bytes it has.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The lines that are not blank, with their numbers.
     pub(super) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let lines = (self.first..).zip(self.bytes.split(|byte| *byte == b'\n'));

@@ -12,6 +12,7 @@ use shard_core::delivery::Filter;
 
 use super::{Local, durable_feed::DurableFeed, frames, topic_feed::TopicFeed};
 use crate::{
+    auth::policy::Verb,
     context::Context,
     error::{self, Failure},
     limits,
@@ -131,6 +132,11 @@ impl Feeds {
         leaving
     }
 
+    /// What is read.
+    pub(super) fn names(&self) -> impl Iterator<Item = FeedName<'_>> {
+        self.open.iter().map(Feed::name)
+    }
+
     /// Keeps the memberships of groups alive.
     pub(super) fn keep(&mut self, context: &mut TaskContext<'_>) {
         for feed in &mut self.open {
@@ -173,6 +179,16 @@ impl Feeds {
             return Err(error::of_code(Code::TooMany, detail));
         }
         Ok(())
+    }
+}
+
+impl<'a> FeedName<'a> {
+    /// What was asked to get it.
+    pub(super) const fn verb(self) -> (Verb, &'a str) {
+        match self {
+            Self::Subscription(name) => (Verb::SubscribeSubscription, name),
+            Self::Topic(name) => (Verb::SubscribeTopic, name),
+        }
     }
 }
 

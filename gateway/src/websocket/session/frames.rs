@@ -15,8 +15,8 @@ pub(super) fn encode(frame: &ServerFrame) -> Vec<u8> {
 
 /// What went wrong with the request of a reference, or with what goes on without one.
 pub(super) fn error(reference: Option<u64>, problem: &Problem) -> Vec<u8> {
-    let Problem { code, detail, errors, expected_sequence, .. } = problem.clone();
-    encode(&ServerFrame::Error(ErrorFrame { reference, code, detail, errors, expected_sequence }))
+    let Problem { code, detail, errors, expected_sequence, retry_after_ms, .. } = problem.clone();
+    encode(&ServerFrame::Error(ErrorFrame { reference, code, detail, errors, expected_sequence, retry_after_ms }))
 }
 
 /// The results of a publish, or why nothing of it is known to be stored.

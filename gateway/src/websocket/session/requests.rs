@@ -12,12 +12,14 @@ use shard_core::delivery::Filter;
 
 use super::{Session, feeds::FeedName, frames};
 use crate::{
+    auth::policy::Verb,
     error::{self, Failure},
     operations::{
         acknowledge, check_consumer_id, extend, find_pullable, find_subscription, find_topic, nack, publish, retry,
         target,
     },
     publish_decode::plan_messages,
+    quota,
 };
 
 impl Session {
@@ -36,6 +38,12 @@ impl Session {
     }
 
     fn handle_frame(&mut self, frame: ClientFrame<'_>, bytes: usize) -> Result<(), Failure> {
+        let (verb, name) = Verb::of(&frame);
+        if let Err(denied) = self.guard.check((verb, name), &self.context.metadata.state()) {
+            self.context.audit.refusal(&self.source(), (verb.audited_as(), name), &denied);
+            return Err(error::of_denied(&denied));
+        }
+        let _held = quota::begin(&self.context, self.guard.caller(), bytes)?;
         match frame {
             ClientFrame::Publish(publish) => self.publish(&publish, bytes),
             ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe),
@@ -87,6 +95,7 @@ impl Session {
         let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?);
         let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
         let plan = plan.map_err(error::of_publish_refused)?;
+        quota::publish(&self.context, self.guard.caller(), plan.messages().len())?;
         let (context, reference) = (Rc::clone(&self.context), frame.reference);
         self.work.push(Box::pin(async move {
             let report = publish(&context, &topic, plan).await;

@@ -51,6 +51,10 @@ fn a_state_that_contradicts_itself_is_refused() {
     assert_eq!(ClusterState::try_from(orphaned), Err(RestoreError::SubscriptionTopic { id: 1, topic: 1 }));
     let mut topic = Topic::clone(&good.topics[0]);
     topic.partitions.pop();
+    let twice = StoredState { principals: [&good.principals[..], &good.principals[..]].concat(), ..good.clone() };
+    assert_eq!(ClusterState::try_from(twice), Err(RestoreError::Principal));
+    let orphaned = StoredState { principals: Vec::new(), ..good.clone() };
+    assert_eq!(ClusterState::try_from(orphaned), Err(RestoreError::Key));
     let short = StoredState { topics: vec![Arc::new(topic)], ..good };
     assert_eq!(ClusterState::try_from(short), Err(RestoreError::Partitions { id: 1 }));
 }
