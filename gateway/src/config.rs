@@ -37,7 +37,7 @@ pub struct GatewayConfig {
     pub ping_interval: Duration,
     /// How long requests in progress may take to end when the node stops.
     pub shutdown_grace: Duration,
-    /// The origins, beside the node's own, from which browsers may open a WebSocket: `https://app.example.com`.
+    /// The origins, beside the node's own, whose pages may read answers and open a WebSocket: `https://app.example.com`.
     pub allowed_origins: Vec<String>,
     /// Where push subscriptions may send to.
     pub push: PushPolicy,

@@ -199,8 +199,15 @@ impl<A: Application> Connection<A> {
     async fn refuse(&mut self, refusal: Refusal) -> Result<(), SocketError> {
         self.state.application.metrics().malformed_requests.add(1);
         self.wire.socket.clear_deadline();
-        // What was read of a broken request, or is left of the one before, says nothing about this answer.
-        self.request = Request { id: self.state.next_request_id(), ..Request::default() };
+        let is_head_sound = self.wire.parser.is_within_body() || matches!(refusal, Refusal::BodyTooLarge { .. });
+        if is_head_sound {
+            self.request.bytes.truncate(self.request.head_bytes);
+            self.request.bytes.shrink_to_fit();
+        } else {
+            // What was read of a broken request, or is left of the one before, says nothing about this answer.
+            self.request = Request::default();
+        }
+        self.request.id = self.state.next_request_id();
         let response = self.state.application.fault(&Fault::Refused(refusal), self.request.id).closing();
         self.push_answer(None, &response).await?;
         self.wire.flush().await?;

@@ -14,7 +14,7 @@ use crate::{
     config::GatewayConfig,
     core_state::CoreState,
     error,
-    http::{request_id::RequestId, response::Response},
+    http::{request::Request, request_id::RequestId, response::Response},
     metrics::GatewayMetrics,
     operations,
     push::PushBoard,
@@ -65,6 +65,10 @@ impl Application for Context {
 
     fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+
+    fn streams_body(head: &Request) -> bool {
+        operations::publish_lines::takes_body(head)
     }
 
     fn admit(&self, call: &Call<'_>) -> Result<Admitted, Response> {

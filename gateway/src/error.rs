@@ -66,6 +66,11 @@ pub fn answer(mut problem: Problem, request: RequestId) -> Response {
 /// The answer to bytes that were not taken as a request; the connection closes behind it.
 #[must_use]
 pub fn refusal_answer(refused: &refusal::Refusal, request: RequestId) -> Response {
+    answer(of_refusal(refused).into_problem(), request).closing()
+}
+
+/// Bytes that were not taken as a request, or as the rest of one.
+pub(crate) fn of_refusal(refused: &refusal::Refusal) -> Failure {
     use refusal::Refusal;
     let code = match refused {
         Refusal::Malformed { .. } => Code::InvalidRequest,
@@ -79,7 +84,7 @@ pub fn refusal_answer(refused: &refusal::Refusal, request: RequestId) -> Respons
         Refusal::TooManyBodies | Refusal::TooManyConnections => Code::Overloaded,
         Refusal::TooManyOfAddress => Code::RateLimited,
     };
-    answer(Problem::new(code, refused.to_string()), request).closing()
+    of_code(code, refused.to_string())
 }
 
 /// The answer to a request whose body can't be got out of its content coding.

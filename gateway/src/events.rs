@@ -42,7 +42,7 @@ pub(crate) struct EventStream {
     stopping: bool,
 }
 
-/// Who reads.
+/// Who opened a stream.
 pub(crate) struct Opener {
     /// Whether they still may.
     pub(crate) guard: Guard,
@@ -51,6 +51,24 @@ pub(crate) struct Opener {
     /// Counts the stream as theirs, if they may have only so many.
     #[expect(dead_code, reason = "it is there to be dropped")]
     pub(crate) hold: Option<Hold>,
+}
+
+impl Opener {
+    /// Looks whether they still may do this, if anything of it has changed.
+    pub(crate) fn look(&mut self, context: &Context, request: RequestId, asked: (Verb, &str)) -> Result<(), Failure> {
+        let state = context.metadata.state();
+        let denied = match self.guard.look(&state) {
+            Ok(false) => return Ok(()),
+            Ok(true) => match self.guard.check(asked, &state) {
+                Ok(()) => return Ok(()),
+                Err(denied) => denied,
+            },
+            Err(unproved) => unproved.into(),
+        };
+        let source = Source { request, caller: self.guard.caller(), from: self.from };
+        context.audit.revoked(&source, &denied.to_string());
+        Err(error::of_denied(&denied))
+    }
 }
 
 impl EventStream {
@@ -123,19 +141,7 @@ impl EventStream {
 
     /// Whether what is read may no longer be read.
     fn look(&mut self) -> Result<(), Failure> {
-        let state = self.context.metadata.state();
-        let guard = &mut self.opener.guard;
-        let denied = match guard.look(&state) {
-            Ok(false) => return Ok(()),
-            Ok(true) => match guard.check((Verb::SubscribeTopic, self.reader.name()), &state) {
-                Ok(()) => return Ok(()),
-                Err(denied) => denied,
-            },
-            Err(unproved) => unproved.into(),
-        };
-        let source = Source { request: self.request, caller: guard.caller(), from: self.opener.from };
-        self.context.audit.revoked(&source, &denied.to_string());
-        Err(error::of_denied(&denied))
+        self.opener.look(&self.context, self.request, (Verb::SubscribeTopic, self.reader.name()))
     }
 
     /// A sign of life when it is time for one.

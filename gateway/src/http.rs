@@ -2,6 +2,7 @@
 
 pub mod answer_stream;
 pub mod chunked;
+pub mod cors;
 mod framing;
 pub mod gzip;
 mod head;

@@ -138,6 +138,13 @@ pub const CANCEL_SEARCH_TIME: Duration = Duration::from_secs(20);
 /// The longest a nacked message may rest, and the longest an ack deadline may be: a day.
 pub const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
+/// The bytes of lines that are published together; one line is however large. As many wait meanwhile for their turn.
+pub const PUBLISH_LINES_GROUP_BYTES: usize = 256 << 10;
+/// How many bytes of a line one byte of a message may take: a control character is six as JSON, and base64 is less.
+pub const PUBLISH_LINE_ESCAPES: usize = 6;
+/// What a line may have besides.
+pub const PUBLISH_LINE_REST_BYTES: usize = 64 << 10;
+
 /// How many heartbeats a consumer has in a session: some may be lost or late.
 pub const HEARTBEATS_PER_SESSION: u32 = 3;
 /// The first pause before it is looked whether a consumer has finished with what was taken from it; it doubles.

@@ -39,6 +39,7 @@ mod preconditions;
 mod principals;
 mod publish;
 mod publish_batch;
+pub(crate) mod publish_lines;
 mod publish_one;
 mod publish_results;
 mod pull;

@@ -133,7 +133,8 @@ async fn turn_away<A: Application>(state: &ServerState<A>, mut stream: TcpStream
     let response = state.application.fault(&Fault::Refused(refusal), request_id);
     let mut bytes = Vec::new();
     let date = state.table.clock().date().to_owned();
-    let envelope = Envelope { request_id, date: &date, last: true, version: Version::Http11, head_only: false };
+    let version = Version::Http11;
+    let envelope = Envelope { request_id, date: &date, last: true, version, head_only: false, grant: None };
     response.encode(&mut bytes, &envelope);
     poll_once(poll_fn(|context| Pin::new(&mut stream).poll_write(context, &bytes))).await;
 }

@@ -116,7 +116,7 @@ pub struct ServerConfig {
     pub write_timeout_ms: u64,
     /// How often a WebSocket is pinged.
     pub ping_interval_ms: u64,
-    /// Origins besides the node's own from which browsers may open a WebSocket.
+    /// Origins besides the node's own whose pages may read answers and open a WebSocket.
     pub allowed_origins: Vec<String>,
     /// Whether keys may come in without TLS from other machines: something in front of the node ends it.
     pub insecure: bool,

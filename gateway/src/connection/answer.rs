@@ -9,6 +9,7 @@ use crate::{
     call::Call,
     client::Client,
     http::{
+        cors::Grant,
         method::Method,
         request::{Request, Version},
         response::{Envelope, Response},
@@ -65,7 +66,8 @@ impl<A: Application> Connection<A> {
             let date = self.state.table.clock().date();
             let request_id = self.request.id;
             let version = self.request.version();
-            let envelope = Envelope { request_id, date: &date, last, version, head_only };
+            let grant = Grant::of(&self.request, &self.state.application.config().allowed_origins);
+            let envelope = Envelope { request_id, date: &date, last, version, head_only, grant };
             if write_alone {
                 response.encode_head(&mut self.wire.outbound, &envelope);
             } else {

@@ -153,6 +153,12 @@ fn page() -> [Parameter; 2] {
     ]
 }
 
+/// A look only at what the client has not seen.
+fn if_none_match() -> Parameter {
+    let schema = json!({ "type": "string" });
+    Parameter::header("If-None-Match", schema, "Answers 304 if its configuration is still that of one of these tags.")
+}
+
 /// A change only of what the client has seen.
 fn if_match() -> Parameter {
     let schema = json!({ "type": "string" });

@@ -6,6 +6,7 @@ use gateway_api::Code;
 
 use super::{
     answer_stream::{AnswerStream, BodyStream},
+    cors::Grant,
     request::Version,
     request_id::RequestId,
 };
@@ -41,6 +42,8 @@ pub struct Envelope<'a> {
     pub version: Version,
     /// Whether the body is left out: an answer to HEAD.
     pub head_only: bool,
+    /// For the page that asked, if it may read the answer.
+    pub grant: Option<Grant<'a>>,
 }
 
 impl Response {
@@ -175,6 +178,11 @@ impl Response {
         for (name, value) in &self.headers {
             push_field(out, name, value);
         }
+        if let Some(grant) = &envelope.grant {
+            for (name, value) in grant.fields(self.header("allow")) {
+                push_field(out, name, &value);
+            }
+        }
         if self.is_streaming() {
             // Before 1.1, the end of the connection ends it.
             if envelope.version == Version::Http11 {
@@ -269,7 +277,8 @@ mod tests {
     use crate::http::answer_stream::Piece;
 
     fn envelope() -> Envelope<'static> {
-        Envelope { request_id: RequestId::default(), date: "", last: false, version: Version::Http11, head_only: false }
+        let (request_id, version) = (RequestId::default(), Version::Http11);
+        Envelope { request_id, date: "", last: false, version, head_only: false, grant: None }
     }
 
     fn encoded(response: &Response, envelope: &Envelope<'_>) -> String {

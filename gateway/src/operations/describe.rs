@@ -2,11 +2,12 @@
 
 use gateway_api::Code;
 
+use super::preconditions;
 use crate::{
     call::Call,
     describe::{self, Document},
     error::{self, Failure},
-    http::{headers::list_members, request::Request, response::Response},
+    http::{request::Request, response::Response},
 };
 
 /// The page runs its own script and speaks with this node; no other page may frame it.
@@ -33,20 +34,13 @@ pub(super) fn docs(call: Call<'_>) -> Result<Response, Failure> {
 }
 
 fn document(request: &Request, document: &'static Document) -> Response {
-    let is_known = request.header("if-none-match").is_some_and(|tags| is_among(document.etag(), tags));
-    let answer = if is_known {
-        Response::empty(304)
-    } else {
-        Response::new(200, document.content_type(), document.body().to_vec())
+    let whole = || {
+        let answer = Response::new(200, document.content_type(), document.body().to_vec());
+        answer.with_header("etag", document.etag())
     };
+    let answer = preconditions::not_modified(request, document.etag()).unwrap_or_else(whole);
     // Kept by clients, but not used without asking: a newer node may say something else.
-    let answer = answer.with_header("etag", document.etag()).with_header("cache-control", "no-cache");
-    answer.with_header("x-content-type-options", "nosniff")
-}
-
-/// Whether a tag is among those of `If-None-Match`, which compares them weakly (RFC 9110, section 13.1.2).
-fn is_among(etag: &str, tags: &str) -> bool {
-    tags.trim() == "*" || list_members(tags).any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    answer.with_header("cache-control", "no-cache").with_header("x-content-type-options", "nosniff")
 }
 
 #[cfg(test)]

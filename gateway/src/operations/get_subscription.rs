@@ -25,6 +25,9 @@ use crate::{
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let state = context.metadata.state();
     let subscription = find_subscription(&state, call.route.name)?;
+    if let Some(known) = preconditions::not_modified(call.request, &preconditions::etag(subscription.revision)) {
+        return Ok(known);
+    }
     answer(context, &state, subscription, 200).await
 }
 

@@ -11,6 +11,9 @@ use crate::{call::Call, context::Context, error::Failure, http::response::Respon
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
+    if let Some(known) = preconditions::not_modified(call.request, &preconditions::etag(topic.revision)) {
+        return Ok(known);
+    }
     answer(context, topic, 200).await
 }
 

@@ -1,10 +1,10 @@
-//! Entity tags: a resource's revision, and `If-Match` on it (RFC 9110, section 13.1.1).
+//! Entity tags: a resource's revision, and `If-Match` and `If-None-Match` on it (RFC 9110, sections 13.1.1 and 13.1.2).
 
 use gateway_api::Code;
 
 use crate::{
     error::{self, Failure},
-    http::{headers::list_members, request::Request},
+    http::{headers::list_members, request::Request, response::Response},
 };
 
 /// The entity tag of a revision.
@@ -26,6 +26,17 @@ fn matched(tags: &str, revision: u64) -> Result<Option<u64>, Failure> {
         return Ok(Some(revision));
     }
     Err(error::of_code(Code::PreconditionFailed, format!("the entity tag is {current} now")))
+}
+
+/// The answer to who has what this entity tag stands for, and says so.
+pub(super) fn not_modified(request: &Request, etag: &str) -> Option<Response> {
+    let is_known = request.header("if-none-match").is_some_and(|tags| is_among(etag, tags));
+    is_known.then(|| Response::empty(304).with_header("etag", etag.to_owned()))
+}
+
+/// Whether a tag is among those of `If-None-Match`, which compares them weakly.
+fn is_among(etag: &str, tags: &str) -> bool {
+    tags.trim() == "*" || list_members(tags).any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 #[cfg(test)]

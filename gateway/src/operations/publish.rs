@@ -97,6 +97,14 @@ impl PublishReport {
         publish_results::append(out, &self.plan, &self.outcomes);
     }
 
+    /// Appends the results in the order of the call, each a line of JSON.
+    pub(super) fn append_lines(&self, out: &mut Vec<u8>) {
+        for message in self.plan.messages() {
+            publish_results::append_one(out, &self.plan, message, &self.outcomes);
+            out.push(b'\n');
+        }
+    }
+
     /// Appends the result of the call's only message, a JSON object.
     pub(super) fn append_only_result(&self, out: &mut Vec<u8>) {
         if let Some(message) = self.plan.messages().first() {

@@ -1,10 +1,11 @@
-//! `POST /v1/topics/{topic}/messages`: publishes a batch of messages, as JSON, as CloudEvents, or as the publisher encoded it.
+//! `POST /v1/topics/{topic}/messages`: publishes a batch of messages, as JSON, as CloudEvents, or as the publisher encoded it;
+//! or, while they come, as lines.
 
 use std::time::Instant;
 
 use gateway_api::{Code, publish::Retry};
 
-use super::{batch_read::BATCH_TYPE, find_topic, publish, query, retry};
+use super::{batch_read::BATCH_TYPE, find_topic, publish, publish_lines, query, retry};
 use crate::{
     call::Call,
     cloud_events::{self, Event, is_event_type, media_type},
@@ -19,6 +20,9 @@ use crate::{
 const RESULT_BYTES: usize = 128;
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    if publish_lines::is_lines(call.request) {
+        return publish_lines::handle(context, call);
+    }
     let started = Instant::now();
     let media_type = call.request.content_type().map(media_type).unwrap_or_default();
     let is_encoded = media_type == BATCH_TYPE;

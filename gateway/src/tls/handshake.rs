@@ -117,7 +117,8 @@ async fn part<A: Application>(state: &ServerState<A>, mut socket: Socket, failur
             let response = state.application.fault(&Fault::Refused(SPEAKS_TLS), request_id);
             let mut bytes = Vec::new();
             let date = state.table.clock().date().to_owned();
-            let envelope = Envelope { request_id, date: &date, last: true, version: Version::Http11, head_only: false };
+            let version = Version::Http11;
+            let envelope = Envelope { request_id, date: &date, last: true, version, head_only: false, grant: None };
             response.encode(&mut bytes, &envelope);
             socket.write_all(&bytes).await?;
         }

@@ -6,6 +6,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::{
     config::GatewayConfig,
     http::{
+        cors::allowed_origin,
         headers::list_members,
         method::Method,
         request::{Request, Version},
@@ -63,8 +64,9 @@ impl HandshakeError {
 pub fn accept(request: &Request, config: &GatewayConfig) -> Result<Response, HandshakeError> {
     check_upgrade(request)?;
     let key = checked_key(request)?;
-    if request.headers().any(|(name, _)| name.eq_ignore_ascii_case("origin")) {
-        check_origin(request, &config.allowed_origins)?;
+    let is_page = request.headers().any(|(name, _)| name.eq_ignore_ascii_case("origin"));
+    if is_page && allowed_origin(request, &config.allowed_origins).is_none() {
+        return Err(HandshakeError::ForbiddenOrigin);
     }
     let response = Response::empty(101)
         .with_header("connection", "Upgrade")
@@ -102,31 +104,6 @@ fn checked_key(request: &Request) -> Result<&str, HandshakeError> {
         Ok(nonce) if nonce.len() == 16 => Ok(key),
         Ok(_) | Err(_) => Err(HandshakeError::Malformed { reason: "Sec-WebSocket-Key is not 16 bytes in base64" }),
     }
-}
-
-/// A page may connect to the host it came from and from where the configuration says; anything else may be forged by
-/// a page that the user merely looked at.
-fn check_origin(request: &Request, allowed: &[String]) -> Result<(), HandshakeError> {
-    let mut origins = values(request, "origin");
-    let (Some(origin), None) = (origins.next(), origins.next()) else {
-        return Err(HandshakeError::ForbiddenOrigin);
-    };
-    if allowed.iter().any(|candidate| candidate.eq_ignore_ascii_case(origin)) {
-        return Ok(());
-    }
-    let host = request.header("host").unwrap_or_default();
-    let is_own = match origin.split_once("://") {
-        Some(("http", authority)) => same_host(authority, host, ":80"),
-        Some(("https", authority)) => same_host(authority, host, ":443"),
-        _ => false,
-    };
-    if is_own { Ok(()) } else { Err(HandshakeError::ForbiddenOrigin) }
-}
-
-/// Whether two authorities are the same where a missing port means `port`.
-fn same_host(left: &str, right: &str, port: &str) -> bool {
-    let bare = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
-    !left.is_empty() && bare(left) == bare(right)
 }
 
 /// Our subprotocol if it is among those offered, none if none is. A credential travels as `bearer.KEY` beside it.

@@ -126,7 +126,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "server.allowed_origins",
-        purpose: "origins besides the node's own from which browsers may open WebSockets",
+        purpose: "origins besides the node's own whose pages may read answers and open WebSockets",
         set: |config, raw| assign(&mut config.server.allowed_origins, raw),
         get: |config| config.server.allowed_origins.show(),
     },

@@ -3,6 +3,7 @@
 mod budget;
 mod slow_disk;
 mod slow_events;
+mod slow_publishers;
 
 use std::fmt::Write as _;
 

@@ -14,12 +14,13 @@ use super::{BODY, CURSOR, PARTITION, QUERY, number, number_or, page};
 use crate::{
     describe::{
         bounds::{TOKEN_PATTERN, VISIBLE_PATTERN},
-        operation::{Answer, Content, Operation, Parameter, SchemaOf, Tag},
+        operation::{Answer, Content, Operation, Parameter, Tag},
         schemas::Schemas,
     },
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
 };
 
+const LINES: &str = "application/x-ndjson";
 /// The problems of messages on their way in.
 const PUBLISH: &[Code] = &[
     Code::InvalidBase64,
@@ -38,7 +39,9 @@ pub(super) fn batch() -> Operation {
         and nothing is stored; what befalls one partition is an `error` in the results of its messages beside the others' \
         success. If all fail, the call fails; if it is not known whether something is stored, it is answered 504 with \
         the outcome `unknown`. A message with an `id` is stored once however often it is sent within the topic's \
-        `dedup_window_ms`. A body of `application/vnd.pubsub.batch` is a batch as it is stored.";
+        `dedup_window_ms`. A body of `application/vnd.pubsub.batch` is a batch as it is stored. \
+        One of `application/x-ndjson` is a message a line, and may go on for hours: the results come meanwhile, likewise a line \
+        each; a line that is wrong ends it with its number.";
     let examples = [
         (
             "messages",
@@ -54,12 +57,14 @@ pub(super) fn batch() -> Operation {
         ),
     ];
     let batch = Content { media_type: "application/vnd.pubsub.batch", schema: anything, examples: Vec::new() };
+    let stream = Content { media_type: LINES, schema: text, examples: Vec::new() };
     let partition = Parameter::query("partition", number(0, u32::MAX.into()), "The partition of an encoded batch.");
     Operation::new(Tag::Publishing, "Publish messages", description)
         .parameters([partition])
         .parameters(retry())
-        .body([Content::json(Schemas::request::<PublishRequest<'static>>, examples), batch])
+        .body([Content::json(Schemas::request::<PublishRequest<'static>>, examples), batch, stream])
         .answer(Answer::json(200, "What became of each message.", Schemas::answer::<PublishResponse>))
+        .answer(Answer { content: Some((LINES, text)), ..Answer::empty(200, "Results.") })
         .problems(&[BODY, PUBLISH, PARTITION])
 }
 
@@ -112,7 +117,6 @@ pub(super) fn events() -> Operation {
     let token = json!({ "type": "string", "pattern": TOKEN_PATTERN });
     let place = json!({ "anyOf": [{ "enum": ["earliest", "latest"] }, { "type": "string", "format": "date-time" }] });
     let filter = json!({ "type": "string", "maxLength": FILTER_BYTES_MAX });
-    let stream: SchemaOf = |_| json!({ "type": "string" });
     Operation::new(Tag::Reading, "Follow a topic", description)
         .parameters([
             Parameter::query("from", place, "Where to begin; `latest` if nothing is said.").example("earliest"),
@@ -124,7 +128,7 @@ pub(super) fn events() -> Operation {
             Parameter::query("filter", filter, "Which messages; all if it is not given."),
             Parameter::header("Last-Event-ID", token, "The same as `cursor`, sent by browsers that come back."),
         ])
-        .answer(Answer { content: Some(("text/event-stream", stream)), ..Answer::empty(200, "Events.") })
+        .answer(Answer { content: Some(("text/event-stream", text)), ..Answer::empty(200, "Events.") })
         .problems(&[
             QUERY,
             PARTITION,
@@ -154,6 +158,11 @@ pub(super) fn cancel_scheduled() -> Operation {
 /// Any bytes.
 fn anything(_: &mut Schemas) -> Value {
     json!({})
+}
+
+/// Text that is not one JSON value.
+fn text(_: &mut Schemas) -> Value {
+    json!({ "type": "string" })
 }
 
 /// What makes a call safe to send again.

@@ -6,7 +6,7 @@ use gateway_api::{
 };
 use serde_json::json;
 
-use super::{BODY, CHANGE, CURSOR, QUERY, if_match, page};
+use super::{BODY, CHANGE, CURSOR, QUERY, if_match, if_none_match, page};
 use crate::describe::{
     operation::{Answer, Content, Operation, Tag},
     schemas::Schemas,
@@ -48,7 +48,9 @@ pub(super) fn put() -> Operation {
 pub(super) fn get() -> Operation {
     let description = "The configuration, how far each partition is done, what is left, and who consumes.";
     Operation::new(Tag::Subscriptions, "Show a subscription", description)
+        .parameters([if_none_match()])
         .answer(Answer::json(200, "The subscription.", Schemas::answer::<Subscription>).with_etag())
+        .answer(Answer::empty(304, "Its configuration is what the client has."))
         .problems(&[CURSOR])
 }
 

@@ -6,7 +6,7 @@ use gateway_api::{
 };
 use serde_json::json;
 
-use super::{BODY, CHANGE, QUERY, if_match, page};
+use super::{BODY, CHANGE, QUERY, if_match, if_none_match, page};
 use crate::describe::{
     operation::{Answer, Content, Operation, Tag},
     schemas::Schemas,
@@ -42,7 +42,9 @@ pub(super) fn put() -> Operation {
 pub(super) fn get() -> Operation {
     let description = "The configuration, and for each partition its owner and its offsets.";
     Operation::new(Tag::Topics, "Show a topic", description)
+        .parameters([if_none_match()])
         .answer(Answer::json(200, "The topic.", Schemas::answer::<Topic>).with_etag())
+        .answer(Answer::empty(304, "Its configuration is what the client has."))
         .problems(&[&[Code::TopicNotFound]])
 }
 
