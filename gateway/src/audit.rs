@@ -181,12 +181,7 @@ const fn is_audited(route: Route) -> bool {
         | Route::DeleteKey
         | Route::PutPrincipal
         | Route::DeletePrincipal => true,
-        Route::OpenApi
-        | Route::AsyncApi
-        | Route::Home
-        | Route::Docs
-        | Route::DocsFile
-        | Route::PublishBatch
+        Route::PublishBatch
         | Route::PublishOne
         | Route::ReadPartition
         | Route::Events

@@ -44,6 +44,14 @@ impl Stream {
         }
     }
 
+    /// Where the other end is; unknown once it is gone.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Plain(stream) => stream.peer_addr().ok(),
+            Self::Tls(secured) => secured.stream.get_ref().0.peer_addr().ok(),
+        }
+    }
+
     /// Whether the end of the stream has to be said in words: else whoever reads can't tell it from a cut.
     pub(crate) const fn says_goodbye(&self) -> bool {
         matches!(self, Self::Tls(_))

@@ -8,8 +8,6 @@ use crate::limits;
 
 /// The names of topics and subscriptions.
 pub(super) const NAME_PATTERN: &str = r"^(?!\.{1,2}$)(?!__)[A-Za-z0-9._-]+$";
-/// The characters of a principal's name.
-pub(super) const PRINCIPAL_PATTERN: &str = "^[A-Za-z0-9._@:/-]+$";
 /// Ids of consumers; a `/` would end them in a path.
 pub(super) const CONSUMER_PATTERN: &str = "^[!-.0-~]+$";
 /// Visible ASCII characters: ids of messages, keys of retries.

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use raft::metadata::PrincipalName;
-use shard_core::model::Timestamp;
-
 use super::{Claims, JwtError, JwtRules, KeySet, verify};
-use crate::auth::{TokenVerifier, Unproved};
 
 /// Verifies tokens by the set of keys as it is. Clones share it; it is replaced by one thread and read by all cores.
 #[derive(Clone, Debug)]
@@ -41,20 +37,5 @@ impl JwtVerifier {
     /// Why it proves nobody.
     pub fn verify(&self, token: &str, now: i64) -> Result<Claims, JwtError> {
         verify(token, &self.keys.load(), &self.rules, now)
-    }
-}
-
-impl TokenVerifier for JwtVerifier {
-    fn verify(&self, token: &str, now: Timestamp) -> Result<(PrincipalName, Timestamp), Unproved> {
-        let claims = match self.verify(token, now.as_millis().div_euclid(1_000)) {
-            Ok(claims) => claims,
-            Err(JwtError::Expired) => return Err(Unproved::Expired),
-            Err(error) => {
-                tracing::debug!(%error, "a token was refused");
-                return Err(Unproved::Invalid);
-            }
-        };
-        let name = PrincipalName::new(&claims.subject).map_err(|_| Unproved::Invalid)?;
-        Ok((name, Timestamp::from_millis(claims.valid_until.saturating_mul(1_000))))
     }
 }
