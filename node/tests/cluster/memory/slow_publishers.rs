@@ -13,6 +13,7 @@ const SLOW_PUBLISHERS: usize = 4;
 /// What each would send if it could: lines that are shorter than their results.
 const SENT_BYTES_MAX: usize = 64 * MIB;
 
+/// F54.
 #[tokio::test]
 async fn publishers_of_lines_who_do_not_read_are_held_back_and_disturb_nobody() {
     let mut settings = settings().to_vec();
