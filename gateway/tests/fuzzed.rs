@@ -6,6 +6,7 @@ mod targets;
 
 use std::{fs, path::Path};
 
+/// F62.
 #[test]
 fn the_corpus_passes() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");

@@ -136,6 +136,7 @@ fn connections_beyond_the_limit_are_turned_away() {
     assert_eq!(front.metrics.connections_refused.get(), 1);
 }
 
+/// F61.
 #[test]
 fn a_head_that_does_not_end_is_answered_408() {
     let short = Duration::from_millis(1);
@@ -146,6 +147,7 @@ fn a_head_that_does_not_end_is_answered_408() {
     assert!(client.is_closed());
 }
 
+/// F61.
 #[test]
 fn a_body_that_does_not_come_is_answered_408() {
     let short = Duration::from_millis(1);
@@ -155,6 +157,7 @@ fn a_body_that_does_not_come_is_answered_408() {
     assert_eq!(client.answer().status, 408);
 }
 
+/// F61.
 #[test]
 fn a_body_that_trickles_in_for_ever_is_answered_408() {
     let front = Front::start(GatewayConfig { body_timeout: Duration::from_secs(1), ..GatewayConfig::default() });

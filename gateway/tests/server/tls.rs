@@ -111,6 +111,7 @@ fn an_idle_connection_is_taken_leave_of() {
     assert_eq!(stream.read_to_string(&mut String::new()).unwrap(), 0);
 }
 
+/// F61.
 #[test]
 fn a_client_by_tls_that_does_not_read_is_given_up() {
     let config = GatewayConfig { write_timeout: Duration::from_millis(1), ..GatewayConfig::default() };
@@ -133,6 +134,7 @@ fn an_upgraded_connection_by_tls_goes_on_with_the_first_byte_behind_its_request(
     assert!(exchange(&mut stream, [upgrade.as_bytes(), frame].concat(), "first").starts_with("HTTP/1.1 101"));
 }
 
+/// F76.
 #[test]
 fn connections_in_their_handshake_count() {
     let config = GatewayConfig { connections_max: 1, ..GatewayConfig::default() };

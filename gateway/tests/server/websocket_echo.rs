@@ -45,6 +45,7 @@ pub(crate) async fn serve(connection: Upgraded, message_bytes_max: usize) {
     }
 }
 
+/// F64.
 #[test]
 fn autobahn_finds_no_failure() {
     let Some(wstest) = wstest() else {

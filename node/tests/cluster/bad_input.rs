@@ -116,6 +116,7 @@ fn a_message_that_is_too_large_is_refused_and_the_largest_is_taken() {
     assert_eq!(get(node.address(), "/healthz").status, 200);
 }
 
+/// F60.
 #[test]
 fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
     let (node, mut connection) = node();

@@ -31,10 +31,10 @@ struct Browser {
 fn a_browser_works_with_the_node_and_with_nobody_else() {
     let Some(python) = programs::python_with("playwright") else { return programs::skip("Python with playwright") };
     let Some(chromium) = programs::find("chromium") else { return programs::skip("chromium") };
-    let mut node = TestNode::start();
+    // What the browser comes back to: a port that the system gives nobody who connects meanwhile.
+    let port = port_below_those_given_out();
+    let mut node = TestNode::start_with(&[("server.port", &port.to_string())]);
     let address = node.address().to_owned();
-    // What the browser comes back to.
-    node.set("server.port", address.rsplit_once(':').unwrap().1);
     let home = data_directory();
     let mut command = Command::new("timeout");
     command.arg("180").arg(python).arg(SCRIPT).arg(chromium).arg(format!("http://{address}"));
@@ -93,4 +93,11 @@ impl Browser {
         assert!(!answer.is_empty(), "the browser ended at {name}");
         serde_json::from_str(&answer).unwrap()
     }
+}
+
+/// A port that nobody listens on, below those that Linux gives to connections (`net.ipv4.ip_local_port_range`).
+fn port_below_those_given_out() -> u16 {
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let mut ports = (first..32_000).chain(20_000..first);
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }

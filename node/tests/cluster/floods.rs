@@ -15,6 +15,7 @@ use crate::{
 /// How many connections one address may have.
 const EACH_MAX: usize = 50;
 
+/// F76.
 #[test]
 fn one_address_gets_so_many_connections_and_leaves_the_others_theirs() {
     let node = TestNode::start_with(&[("server.connections_per_address_max", "50")]);

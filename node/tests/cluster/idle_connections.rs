@@ -11,6 +11,7 @@ const CONNECTIONS_DEFAULT: usize = 1_000;
 /// The most that one may cost: many times the aim, so that only a mistake gets there.
 const BYTES_EACH_MAX: usize = 64 << 10;
 
+/// F76.
 #[test]
 fn idle_websockets_are_held_and_cost_little() {
     let count: usize =

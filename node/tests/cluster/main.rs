@@ -33,6 +33,7 @@ mod failing_system;
 mod floods;
 mod full_disk;
 mod groups;
+mod hostile_input;
 mod idle_connections;
 mod inspect;
 mod jwt;

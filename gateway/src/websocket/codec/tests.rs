@@ -43,11 +43,13 @@ fn closed_with(bytes: &[u8]) -> u16 {
     }
 }
 
+/// F64.
 #[test]
 fn section_5_1_unmasked_frames_are_refused() {
     assert_eq!(closed_with(&[0x81, 2, b'h', b'i']), 1002);
 }
 
+/// F64.
 #[test]
 fn section_5_2_reserved_bits_are_refused() {
     for bits in [0x40, 0x20, 0x10] {
@@ -55,6 +57,7 @@ fn section_5_2_reserved_bits_are_refused() {
     }
 }
 
+/// F64.
 #[test]
 fn section_5_2_reserved_opcodes_are_refused() {
     for opcode in [3, 4, 5, 6, 7, 0xb, 0xc, 0xd, 0xe, 0xf] {
@@ -62,12 +65,14 @@ fn section_5_2_reserved_opcodes_are_refused() {
     }
 }
 
+/// F64.
 #[test]
 fn section_5_4_interleaved_messages_are_refused() {
     assert_eq!(closed_with(&[frame(0x01, b"a"), frame(0x81, b"b")].concat()), 1002);
     assert_eq!(closed_with(&frame(0x80, b"continues nothing")), 1002);
 }
 
+/// F64.
 #[test]
 fn section_5_5_control_frames_are_whole_and_small() {
     assert_eq!(closed_with(&frame(0x09, b"fragment")), 1002);
@@ -75,12 +80,14 @@ fn section_5_5_control_frames_are_whole_and_small() {
     assert_eq!(closed_with(&frame(0x88, &[1])), 1002);
 }
 
+/// F64.
 #[test]
 fn section_8_1_text_that_is_not_utf8_is_refused() {
     assert_eq!(closed_with(&frame(0x81, b"\xff")), 1007);
     assert_eq!(closed_with(&[frame(0x01, b"\xce"), frame(0x80, b"\x20")].concat()), 1007);
 }
 
+/// F64.
 #[test]
 fn section_7_4_oversize_messages_are_refused_by_their_length_alone() {
     assert_eq!(closed_with(&frame(0x82, &[0; 1001])[..14]), 1009);

@@ -43,6 +43,7 @@ fn outcome_in_pieces(bytes: &[u8], piece: usize) -> Outcome {
     if need == Need::Request { Outcome::Bodies(bodies) } else { Waits(need) }
 }
 
+/// F59.
 #[test]
 fn each_case_comes_to_what_it_must_in_one_piece_and_byte_by_byte() {
     for (name, bytes, expected) in cases::all() {
@@ -51,6 +52,7 @@ fn each_case_comes_to_what_it_must_in_one_piece_and_byte_by_byte() {
     }
 }
 
+/// F60.
 #[test]
 fn sizes_are_bounded_and_each_bound_has_its_status() {
     let long = "a".repeat(limits::REQUEST_TARGET_BYTES_MAX + 100);
@@ -79,6 +81,7 @@ fn a_body_of_the_largest_size_is_taken_and_one_byte_more_is_not() {
     }
 }
 
+/// F68.
 #[test]
 fn permission_to_continue_is_given_once_and_only_to_who_waits() {
     let head = post("Content-Length: 3\r\nExpect: 100-Continue\r\n", "");
@@ -164,6 +167,7 @@ proptest! {
         prop_assert_eq!(outcome_in_pieces(&bytes, piece), Outcome::Bodies(sent));
     }
 
+    /// F60.
     #[test]
     fn arbitrary_bytes_come_to_the_same_in_any_pieces(
         bytes in prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b' '), Just(b':'), any::<u8>()], 0..300),

@@ -17,6 +17,7 @@ struct Answer {
     body: Vec<u8>,
 }
 
+/// F59.
 #[test]
 fn each_case_is_answered_as_it_must_over_a_socket() {
     let front = Front::start(GatewayConfig::default());
@@ -41,6 +42,7 @@ fn each_case_is_answered_as_it_must_over_a_socket() {
     }
 }
 
+/// F68.
 #[test]
 fn ten_thousand_pipelined_requests_are_answered_in_order() {
     let front = Front::start(GatewayConfig::default());

@@ -101,7 +101,7 @@ fn a_hello_in_pieces_is_a_hello() {
     assert_eq!(client.request("GET", "/healthz", b"").0, 200);
 }
 
-/// F73: a handshake that doesn't go on is given up after its time, wherever it stands still.
+/// F61, F73: a handshake that doesn't go on is given up after its time, wherever it stands still.
 #[test]
 fn a_handshake_that_stands_still_is_given_up() {
     let bench = Bench::start(&[("server.handshake_timeout_ms", "300")]);

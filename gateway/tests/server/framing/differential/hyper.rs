@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Verdict, compare};
 
+/// F59.
 #[test]
 fn hyper_reads_no_conversation_otherwise() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

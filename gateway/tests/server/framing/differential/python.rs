@@ -11,11 +11,13 @@ use super::{Verdict, compare};
 
 const PROGRAM: &str = include_str!("other_parsers.py");
 
+/// F59.
 #[test]
 fn h11_reads_no_conversation_otherwise() {
     compare_with("h11");
 }
 
+/// F59.
 #[test]
 fn llhttp_reads_no_conversation_otherwise() {
     compare_with("httptools");
