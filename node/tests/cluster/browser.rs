@@ -50,6 +50,9 @@ fn a_browser_works_with_the_node_and_with_nobody_else() {
     Connection::open(&address).request("PUT", "/v1/topics/stream", &[], br#"{"partitions":3}"#);
     publish(&address, 0..BEFORE);
     browser.step("listen", &json!({ "until": BEFORE }));
+    node.kill();
+    // The system closes what a killed process has in its ring a moment later.
+    assert!(crate::harness::eventually(|| std::net::TcpListener::bind(&*address).is_ok()), "{address} stays in use");
     node.restart();
     assert_eq!(node.address(), address);
     publish(&address, BEFORE..BEFORE + BEHIND);
