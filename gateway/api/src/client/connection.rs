@@ -11,6 +11,7 @@ use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Body;
@@ -25,6 +26,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Body>,
+    /// Moves the bytes; knows why the connection ended, and says so once.
+    driver: Option<JoinHandle<hyper::Result<()>>>,
     host: HeaderValue,
     bearer: Option<HeaderValue>,
 }
@@ -52,8 +55,8 @@ pub struct Answer {
 /// Why no answer came, and whether the request was sent.
 #[derive(Debug)]
 pub(super) enum SendError {
-    /// The connection was closed before anything was sent.
-    NotSent,
+    /// The connection was closed before anything was sent, and why if that was an error.
+    NotSent(Option<ClientError>),
     /// Something went wrong after that.
     Failed(ClientError),
 }
@@ -67,10 +70,10 @@ impl Connection {
         let stream = endpoint.connect().await?;
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
         // The driver ends with the connection; what goes wrong there is reported by the request that meets it.
-        tokio::spawn(driver);
+        let driver = Some(tokio::spawn(driver));
         let host = HeaderValue::from_str(&endpoint.authority())
             .map_err(|error| ClientError::Request { detail: error.to_string() })?;
-        Ok(Self { sender, host, bearer: key.map(|key| key.bearer().clone()) })
+        Ok(Self { sender, driver, host, bearer: key.map(|key| key.bearer().clone()) })
     }
 
     /// Sends a request and waits for its answer, whatever status it has.
@@ -79,7 +82,9 @@ impl Connection {
     /// The connection is lost or the answer doesn't come in time: the request may have taken effect.
     pub async fn send(&mut self, request: Request, answer_timeout: Duration) -> Result<Answer, ClientError> {
         self.try_send(request, answer_timeout).await.map_err(|error| match error {
-            SendError::NotSent => ClientError::Lost { detail: "closed before the request was sent".to_owned() },
+            SendError::NotSent(why) => {
+                why.unwrap_or_else(|| ClientError::Lost { detail: "closed before the request was sent".to_owned() })
+            }
             SendError::Failed(error) => error,
         })
     }
@@ -99,13 +104,15 @@ impl Connection {
     }
 
     async fn exchange(&mut self, request: hyper::Request<Body>) -> Result<Answer, SendError> {
-        self.sender.ready().await.map_err(|_| SendError::NotSent)?;
+        if self.sender.ready().await.is_err() {
+            return Err(self.not_sent().await);
+        }
         let sent = self.sender.try_send_request(request).await;
         let (head, body) = match sent {
             Ok(answer) => answer.into_parts(),
             Err(mut error) => {
                 let not_sent = error.take_message().is_some();
-                return Err(if not_sent { SendError::NotSent } else { SendError::Failed(lost(error.error())) });
+                return Err(if not_sent { self.not_sent().await } else { SendError::Failed(lost(error.error())) });
             }
         };
         let body = Limited::new(body, limits::ANSWER_BYTES_MAX).collect().await.map_err(|error| {
@@ -117,6 +124,12 @@ impl Connection {
             })
         })?;
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes() })
+    }
+
+    /// Why the connection ended: a certificate that the node refuses shows only there.
+    async fn not_sent(&mut self) -> SendError {
+        let Some(driver) = self.driver.take() else { return SendError::NotSent(None) };
+        SendError::NotSent(driver.await.ok().and_then(Result::err).map(|error| lost(&error)))
     }
 
     fn prepare(&self, request: Request) -> Result<hyper::Request<Body>, ClientError> {

@@ -48,12 +48,12 @@ impl Transport {
                     self.keep(connection);
                     return Ok(answer);
                 }
-                Err(SendError::NotSent) if attempt < limits::CLIENT_ATTEMPTS_MAX => {}
+                Err(SendError::NotSent(_)) if attempt < limits::CLIENT_ATTEMPTS_MAX => {}
                 Err(SendError::Failed(ClientError::Lost { .. }))
                     if request.is_repeatable() && attempt < limits::CLIENT_ATTEMPTS_MAX => {}
-                Err(SendError::NotSent) => {
+                Err(SendError::NotSent(why)) => {
                     let detail = "closed again and again before the request was sent".to_owned();
-                    return Err(ClientError::Lost { detail });
+                    return Err(why.unwrap_or(ClientError::Lost { detail }));
                 }
                 Err(SendError::Failed(error)) => return Err(error),
             }
