@@ -111,8 +111,13 @@ impl Connection {
         let (head, body) = match sent {
             Ok(answer) => answer.into_parts(),
             Err(mut error) => {
-                let not_sent = error.take_message().is_some();
-                return Err(if not_sent { self.not_sent().await } else { SendError::Failed(lost(error.error())) });
+                let (was_sent, has_cause) = (error.take_message().is_none(), error.error().source().is_some());
+                return Err(match (was_sent, has_cause) {
+                    (true, _) => SendError::Failed(lost(error.error())),
+                    // The request waited for the driver, which has told it instead of whoever asks for its end.
+                    (false, true) => SendError::NotSent(Some(lost(error.error()))),
+                    (false, false) => self.not_sent().await,
+                });
             }
         };
         let body = Limited::new(body, limits::ANSWER_BYTES_MAX).collect().await.map_err(|error| {
