@@ -1,6 +1,7 @@
 //! One keep-alive connection to a node: request in, answer out.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::iter;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -237,11 +238,8 @@ impl Answer {
     }
 }
 
-/// hyper's error with its cause, which is what tells anything.
+/// hyper's error with its causes: only the last of them tells what an encrypted stream was refused for.
 fn lost(error: &hyper::Error) -> ClientError {
-    let detail = match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    };
-    ClientError::Lost { detail }
+    let causes = iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    ClientError::Lost { detail: causes.map(ToString::to_string).collect::<Vec<_>>().join(": ") }
 }
