@@ -12,6 +12,7 @@ use crate::{
         router::RouteError,
     },
     metrics::GatewayMetrics,
+    output_budget::OutputBudget,
     quota::usage::Hold,
     shutdown::Shutdown,
     websocket::{Upgraded, handshake::HandshakeError},
@@ -29,6 +30,9 @@ pub trait Application: 'static {
     fn addresses(&self) -> Option<&Arc<AddressCounts>> {
         None
     }
+
+    /// What clients may leave unread.
+    fn outputs(&self) -> &OutputBudget;
 
     /// Says when the front is to stop.
     fn shutdown(&self) -> &Shutdown;

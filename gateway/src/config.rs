@@ -21,6 +21,8 @@ pub struct GatewayConfig {
     pub body_bytes_max: usize,
     /// The request bodies one core holds together, in bytes.
     pub bodies_bytes_max: usize,
+    /// What the connections of one core may leave unread together, in bytes.
+    pub outputs_bytes_max: usize,
     /// The connections one core holds.
     pub connections_max: usize,
     /// How long a connection may be silent between requests.
@@ -52,6 +54,7 @@ impl Default for GatewayConfig {
             request_head_bytes_max: limits::REQUEST_HEAD_BYTES_MAX,
             body_bytes_max: limits::BODY_BYTES_MAX,
             bodies_bytes_max: limits::BODIES_BYTES_MAX,
+            outputs_bytes_max: limits::OUTPUTS_BYTES_MAX,
             connections_max: limits::CONNECTIONS_MAX,
             idle_timeout: limits::IDLE_TIMEOUT,
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,

@@ -81,7 +81,7 @@ impl<A: Application> Connection<A> {
         let parser = RequestParser::new(state.application.config()).streaming(A::streams_body);
         let body_reservation = state.bodies.reservation();
         let client = Client::at(socket.peer_address(), socket.certificate_name().cloned());
-        let wire = Wire { socket, parser, outbound: Vec::new() };
+        let wire = Wire { socket, parser, outbound: Vec::new(), unsent: state.application.outputs().hold() };
         let body_began = wire.socket.now();
         Self {
             state,

@@ -17,6 +17,7 @@ use crate::{
     http::{request::Request, request_id::RequestId, response::Response},
     metrics::GatewayMetrics,
     operations,
+    output_budget::OutputBudget,
     push::PushBoard,
     quota,
     shutdown::Shutdown,
@@ -61,6 +62,10 @@ impl Application for Context {
 
     fn addresses(&self) -> Option<&Arc<AddressCounts>> {
         self.addresses.as_ref()
+    }
+
+    fn outputs(&self) -> &OutputBudget {
+        self.core.outputs()
     }
 
     fn shutdown(&self) -> &Shutdown {

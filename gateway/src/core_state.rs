@@ -9,7 +9,10 @@ use std::{
 
 use shard::ConsumerId;
 
-use crate::{encoded_reads::EncodedReads, message_ids::MessageIds, sticky_turn::StickyTurn};
+use crate::{
+    encoded_reads::EncodedReads, limits, message_ids::MessageIds, output_budget::OutputBudget, read_turns::ReadTurns,
+    sticky_turn::StickyTurn,
+};
 
 /// The bits of a consumer's id that tell cores apart.
 const CONSUMER_SALT_BITS: u32 = 13;
@@ -24,6 +27,8 @@ pub struct CoreState {
     publish_turn: Cell<StickyTurn>,
     last_consumer: Cell<u64>,
     encoded_reads: RefCell<EncodedReads>,
+    outputs: OutputBudget,
+    read_turns: ReadTurns,
     /// Tells connections of different cores apart that come in the same microsecond.
     salt: u64,
 }
@@ -43,8 +48,26 @@ impl CoreState {
             publish_turn: Cell::new(StickyTurn::new(first_turn)),
             last_consumer: Cell::new(0),
             encoded_reads: RefCell::default(),
+            outputs: OutputBudget::new(limits::OUTPUTS_BYTES_MAX),
+            read_turns: ReadTurns::new(limits::READS_BYTES_MAX),
             salt: salt % (1 << CONSUMER_SALT_BITS),
         }
+    }
+
+    /// The same with so many bytes for what clients leave unread.
+    #[must_use]
+    pub fn with_outputs(self, bytes_max: usize) -> Self {
+        Self { outputs: OutputBudget::new(bytes_max), ..self }
+    }
+
+    /// What clients may leave unread.
+    pub(crate) const fn outputs(&self) -> &OutputBudget {
+        &self.outputs
+    }
+
+    /// Turns to read for clients.
+    pub(crate) const fn read_turns(&self) -> &ReadTurns {
+        &self.read_turns
     }
 
     /// Whose turn it is: rises by one with each call.

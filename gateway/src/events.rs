@@ -96,8 +96,8 @@ impl EventStream {
 
     /// The events of what was read, as many as one piece takes.
     fn append(&mut self, read: &PartitionRead, out: &mut Vec<u8>) -> Result<(), Failure> {
-        let bounds =
-            ReadBounds { messages: usize::MAX, bytes: limits::EVENTS_PIECE_BYTES, filter: self.filter.as_ref() };
+        let bytes = self.context.core.outputs().portion(limits::EVENTS_PIECE_BYTES);
+        let bounds = ReadBounds { messages: usize::MAX, bytes, filter: self.filter.as_ref() };
         let (reply, topic) = (&read.reply, self.reader.name().to_owned());
         let partition = self.reader.source(read).partition;
         let source = message_json::Source::new(&topic, partition);
@@ -196,6 +196,10 @@ impl AnswerStream for EventStream {
                 return Poll::Pending;
             }
         }
+    }
+
+    fn rest(&mut self) {
+        self.reader.let_go();
     }
 
     fn stop(&mut self) {

@@ -12,6 +12,12 @@ pub const REQUEST_HEADERS_MAX: usize = 100;
 pub const BODY_BYTES_MAX: usize = 16 << 20;
 /// The request bodies one core holds together before it answers 503.
 pub const BODIES_BYTES_MAX: usize = 256 << 20;
+/// What the connections of a core may leave unread together, before nothing long is begun for them.
+pub const OUTPUTS_BYTES_MAX: usize = 128 << 20;
+/// How much is made at a time for a connection, a message at least, once half of that is used.
+pub const OUTPUT_PORTION_BYTES_TIGHT: usize = 16 << 10;
+/// What a core reads for its clients at the same time.
+pub const READS_BYTES_MAX: usize = 32 << 20;
 /// How much of a body is free of charge to [`BODIES_BYTES_MAX`]: small requests need no accounting.
 pub const BODY_BYTES_FREE: usize = 64 << 10;
 /// The connections one core holds; later ones are answered 503.
@@ -154,6 +160,8 @@ pub const LET_GO_LOOK_MAX: Duration = Duration::from_millis(500);
 
 /// The bytes of batches one read for a reader of a topic takes from the store; one batch is taken however large.
 pub const TOPIC_READ_BYTES: usize = 128 << 10;
+/// The partitions that one reader of a topic reads at the same time, of those that have more for it.
+pub const TOPIC_READS_MAX: usize = 2;
 /// After so many messages that a filter has passed over, a reader of a topic is sent a token all the same.
 pub const TOPIC_PASSED_OVER_MAX: u64 = 10_000;
 /// How long a reader of a topic waits for messages before it looks whether the topic has changed.
@@ -191,6 +199,8 @@ pub const WEBSOCKET_REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 pub const WEBSOCKET_RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How long the closing handshake and the last bytes may take.
 pub const WEBSOCKET_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The frames that a WebSocket takes at once; they may be as small as can be.
+pub const WEBSOCKET_FRAMES_PER_EVENT: usize = 64;
 /// After so many events in a row a WebSocket lets the other tasks of its core run.
 pub const WEBSOCKET_EVENTS_PER_TURN: u32 = 32;
 

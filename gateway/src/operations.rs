@@ -114,7 +114,34 @@ pub(crate) fn admitted(context: &Context, call: &Call<'_>) -> Result<Caller, Res
     })
 }
 
+/// Whether there is room for one more long answer; asked again by what has waited.
+fn check_room(context: &Context) -> Result<(), Failure> {
+    if context.core.outputs().is_exhausted() {
+        return Err(error::of_code(Code::Overloaded, "too much waits for clients that are slow to read"));
+    }
+    Ok(())
+}
+
+/// Whether what is asked has an answer that may be long.
+const fn is_long(route: Route) -> bool {
+    matches!(
+        route,
+        Route::ReadPartition
+            | Route::Events
+            | Route::Pull
+            | Route::ListDeadLetters
+            | Route::ListScheduled
+            | Route::ListTopics
+            | Route::ListSubscriptions
+            | Route::ListKeys
+            | Route::ListPrincipals
+    )
+}
+
 async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    if is_long(call.route.route) {
+        check_room(context)?;
+    }
     match call.route.route {
         Route::PublishBatch => publish_batch::handle(context, call).await,
         Route::PublishOne => publish_one::handle(context, call).await,

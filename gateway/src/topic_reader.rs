@@ -1,31 +1,40 @@
 //! Reads a topic without a subscription, all partitions at once: each in order, from a position on, as messages come.
 
+mod reads;
 mod start;
 
 use std::{
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     rc::Rc,
     sync::Arc,
-    task::{Context as TaskContext, Poll, ready},
+    task::{Context as TaskContext, Poll},
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use gateway_api::{Code, CursorToken};
-use glommio::timer::Timer;
 use raft::metadata::Topic;
-use shard::{PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest};
+use shard::{ReadError, ReadReply};
 use shard_core::model::{Offset, PartitionIndex, TopicPartition};
 
 pub(crate) use self::start::{ReadStart, find_positions};
+
+use self::reads::{await_first, read_now};
 
 use crate::{
     context::Context,
     error::{self, Failure},
     limits,
     message_json::Source,
+    read_turns::ReadTurn,
 };
 
+/// There may be something in a partition that was not looked at.
+const UNKNOWN_END: Offset = Offset::new(u64::MAX);
+
+/// What a read came to, and the turn that it took.
+type ReadInTurn = Result<(ReadReply, ReadTurn), ReadError>;
 type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// A topic as one client reads it.
@@ -34,9 +43,15 @@ pub(crate) struct TopicReader {
     topic: Arc<Topic>,
     /// The next offset of each partition.
     positions: Vec<Offset>,
-    /// Partitions that are not being read.
-    idle: Vec<usize>,
-    reads: FuturesUnordered<Local<(usize, Result<ReadReply, ReadError>)>>,
+    /// How far each partition is known to go.
+    ends: Vec<Offset>,
+    /// Partitions on which nothing is under way.
+    idle: VecDeque<usize>,
+    /// Reads of partitions that go on; few at a time.
+    reads: FuturesUnordered<Local<(usize, ReadInTurn)>>,
+    reading: Vec<usize>,
+    /// Waits for more of those that were read to their end.
+    waits: FuturesUnordered<Local<(usize, Result<ReadReply, ReadError>)>>,
 }
 
 /// What was read of one partition.
@@ -46,13 +61,25 @@ pub(crate) struct PartitionRead {
     slot: usize,
     /// The batches.
     pub(crate) reply: ReadReply,
+    /// It is over when what was read is dropped.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    turn: Option<ReadTurn>,
 }
 
 impl TopicReader {
     /// A reader at these positions, one for each partition.
     pub(crate) fn new(context: Rc<Context>, topic: Arc<Topic>, positions: Vec<Offset>) -> Self {
         let idle = (0..positions.len()).collect();
-        Self { context, topic, positions, idle, reads: FuturesUnordered::new() }
+        Self {
+            context,
+            topic,
+            ends: vec![UNKNOWN_END; positions.len()],
+            positions,
+            idle,
+            reads: FuturesUnordered::new(),
+            reading: Vec::new(),
+            waits: FuturesUnordered::new(),
+        }
     }
 
     /// The name of the topic.
@@ -65,15 +92,26 @@ impl TopicReader {
     /// # Errors
     /// A partition that can't be read on, or the topic is gone.
     pub(crate) fn poll(&mut self, context: &mut TaskContext<'_>) -> Poll<Result<PartitionRead, Failure>> {
-        while let Some(slot) = self.idle.pop() {
-            self.read(slot);
+        loop {
+            self.begin();
+            if let Poll::Ready(Some((slot, read))) = self.reads.poll_next_unpin(context) {
+                self.reading.retain(|reading| *reading != slot);
+                if let Some(read) = self.on_read(slot, read.map(|(reply, turn)| (reply, Some(turn)))) {
+                    return Poll::Ready(read);
+                }
+                continue;
+            }
+            let Poll::Ready(Some((slot, first))) = self.waits.poll_next_unpin(context) else { return Poll::Pending };
+            match first {
+                // It is read as much at a time as others are.
+                Ok(first) if first.goes_on() => self.put_back(slot, first.high_watermark),
+                first => {
+                    if let Some(read) = self.on_read(slot, first.map(|reply| (reply, None))) {
+                        return Poll::Ready(read);
+                    }
+                }
+            }
         }
-        let Some((slot, read)) = ready!(self.reads.poll_next_unpin(context)) else { return Poll::Pending };
-        self.idle.push(slot);
-        Poll::Ready(self.refresh().and_then(|()| match read {
-            Ok(reply) => Ok(PartitionRead { slot, reply }),
-            Err(error) => Err(error::of_read(&error)),
-        }))
     }
 
     /// Where the messages of a read are from.
@@ -96,8 +134,18 @@ impl TopicReader {
     /// Reads nothing until it is polled again.
     pub(crate) fn rest(&mut self) {
         if self.idle.len() < self.positions.len() {
+            self.reading.clear();
             self.reads.clear();
+            self.waits.clear();
             self.idle = (0..self.positions.len()).collect();
+        }
+    }
+
+    /// Gives up its turns: it is not polled for a while.
+    pub(crate) fn let_go(&mut self) {
+        if !self.reading.is_empty() {
+            self.reads.clear();
+            self.idle.extend(self.reading.drain(..));
         }
     }
 
@@ -114,46 +162,59 @@ impl TopicReader {
             return Err(error::of_code(Code::TopicNotFound, format!("topic {} is gone", self.name())));
         };
         while self.positions.len() < topic.partitions.len() {
-            self.idle.push(self.positions.len());
+            self.idle.push_back(self.positions.len());
             self.positions.push(Offset::ZERO);
+            self.ends.push(UNKNOWN_END);
         }
         Ok(())
     }
 
-    fn read(&mut self, slot: usize) {
-        let Some(from) = self.positions.get(slot) else { return };
-        let read = ReadRequest {
-            from: ReadFrom::Offset(*from),
-            bytes_max: limits::TOPIC_READ_BYTES,
-            wait: limits::TOPIC_REFRESH_INTERVAL,
-        };
-        let partition = TopicPartition::new(self.topic.id, partition_index(slot));
-        let context = Rc::clone(&self.context);
-        self.reads.push(Box::pin(async move { (slot, read_patiently(&context, partition, read).await) }));
-    }
-}
-
-/// Reads, and tries again what will be over soon.
-async fn read_patiently(
-    context: &Context,
-    partition: TopicPartition,
-    read: ReadRequest,
-) -> Result<ReadReply, ReadError> {
-    let mut vanished = 0;
-    loop {
-        let answered = context.shards.read(partition, read).await;
-        match answered {
-            Err(ReadError::Unavailable(PartitionUnavailable::Overloaded)) => {}
-            // The shards take a deletion a moment before it is published.
-            Err(ReadError::Unavailable(PartitionUnavailable::NotHere(_)))
-                if vanished < limits::TOPIC_VANISHED_LOOKS
-                    && context.metadata.state().topic_by_id(partition.topic).is_some() =>
-            {
-                vanished += 1;
+    /// Begins to read what goes on, and to wait for more of the rest.
+    fn begin(&mut self) {
+        for _ in 0..self.idle.len() {
+            let Some(slot) = self.idle.pop_front() else { return };
+            let (Some(from), Some(end)) = (self.positions.get(slot), self.ends.get(slot)) else { continue };
+            let (context, from, is_at_end) = (Rc::clone(&self.context), *from, from >= end);
+            let partition = TopicPartition::new(self.topic.id, partition_index(slot));
+            if is_at_end {
+                self.waits.push(Box::pin(async move { (slot, await_first(&context, partition, from).await) }));
+            } else if self.reading.len() < limits::TOPIC_READS_MAX {
+                self.reading.push(slot);
+                self.reads.push(Box::pin(async move { (slot, read_now(&context, partition, from).await) }));
+            } else {
+                self.idle.push_back(slot);
             }
-            Ok(_) | Err(_) => return answered,
         }
-        Timer::new(limits::TOPIC_RETRY_PAUSE).await;
+    }
+
+    /// Takes note of what was read of a partition; gives it if there is something for the client.
+    fn on_read(
+        &mut self,
+        slot: usize,
+        read: Result<(ReadReply, Option<ReadTurn>), ReadError>,
+    ) -> Option<Result<PartitionRead, Failure>> {
+        let read = self.refresh().and_then(|()| read.map_err(|error| error::of_read(&error)));
+        match read {
+            Err(failure) => {
+                self.put_back(slot, UNKNOWN_END);
+                Some(Err(failure))
+            }
+            Ok((reply, _)) if reply.batches.is_empty() => {
+                self.put_back(slot, reply.from);
+                None
+            }
+            Ok((reply, turn)) => {
+                self.put_back(slot, reply.high_watermark);
+                Some(Ok(PartitionRead { slot, reply, turn }))
+            }
+        }
+    }
+
+    fn put_back(&mut self, slot: usize, end: Offset) {
+        self.idle.push_back(slot);
+        if let Some(known) = self.ends.get_mut(slot) {
+            *known = end;
+        }
     }
 }
 

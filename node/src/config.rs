@@ -104,6 +104,8 @@ pub struct ServerConfig {
     pub body_bytes_max: usize,
     /// The memory for request bodies, over all shards.
     pub bodies_bytes_max: usize,
+    /// The memory for what clients leave unread, over all shards.
+    pub outputs_bytes_max: usize,
     /// How long a connection may be idle.
     pub idle_timeout_ms: u64,
     /// How long a TLS handshake may take.
@@ -232,6 +234,7 @@ impl Default for ServerConfig {
             head_bytes_max: 32 << 10,
             body_bytes_max: 16 << 20,
             bodies_bytes_max: 512 << 20,
+            outputs_bytes_max: 256 << 20,
             idle_timeout_ms: 75_000,
             handshake_timeout_ms: 10_000,
             head_timeout_ms: 10_000,

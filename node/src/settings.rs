@@ -105,6 +105,7 @@ pub(crate) fn gateway_config(config: &Config, shard_count: usize) -> GatewayConf
         request_head_bytes_max: server.head_bytes_max,
         body_bytes_max: server.body_bytes_max,
         bodies_bytes_max: share(server.bodies_bytes_max, shard_count).max(server.body_bytes_max),
+        outputs_bytes_max: share(server.outputs_bytes_max, shard_count),
         connections_max: share(server.connections_max, shard_count),
         idle_timeout: Duration::from_millis(server.idle_timeout_ms),
         handshake_timeout: Duration::from_millis(server.handshake_timeout_ms),

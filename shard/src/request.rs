@@ -120,6 +120,14 @@ pub struct ReadReply {
     pub high_watermark: Offset,
 }
 
+impl ReadReply {
+    /// Whether consumers see more behind what was read.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.batches.last().is_some_and(|batch| batch.offsets().end < self.high_watermark)
+    }
+}
+
 /// Why a read gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]

@@ -75,8 +75,7 @@ impl<A: Application> Connection<A> {
             }
         }
         if write_alone {
-            self.wire.flush().await?;
-            self.wire.socket.write_all(response.body()).await?;
+            self.wire.flush_with(response.body()).await?;
         } else if self.wire.outbound.len() >= PIPELINED_ANSWER_BYTES {
             self.wire.flush().await?;
         }

@@ -104,6 +104,7 @@ impl<A: Application> Connection<A> {
         let ended = poll_fn(|context| streaming.poll(context)).await;
         self.wire.socket.clear_deadline();
         self.wire.outbound.clear();
+        self.wire.unsent.set(0);
         match ended {
             Ok(Ended::Sent) if !self.wire.parser.is_within_body() && !application.shutdown().requested() => Ok(next),
             Ok(Ended::Sent | Ended::Left) => Ok(Next::Close),
@@ -126,6 +127,7 @@ impl Streaming<'_> {
                 Poll::Ready(Ok(())) => false,
                 Poll::Pending => true,
             };
+            self.wire.unsent.set(self.wire.outbound.len() - self.written);
             if self.poll_input(context).is_ready() {
                 return Poll::Ready(Ok(Ended::Left));
             }
@@ -133,7 +135,9 @@ impl Streaming<'_> {
                 self.stopping = true;
                 self.stream.stop();
             }
-            if !unsent && self.poll_make(context).is_ready() {
+            if unsent {
+                self.stream.rest();
+            } else if self.poll_make(context).is_ready() {
                 continue;
             }
             self.set_deadline(unsent);

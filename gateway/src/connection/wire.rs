@@ -9,6 +9,7 @@ use std::{
 use crate::{
     http::{parser::RequestParser, response::Response},
     limits::{IDLE_BUFFER_BYTES, READ_BYTES},
+    output_budget::OutputHold,
     peer::Peer,
     shutdown::Shutdown,
     socket::{Socket, SocketError},
@@ -21,15 +22,29 @@ pub(super) struct Wire {
     pub(super) parser: RequestParser,
     /// Answers that are not written yet.
     pub(super) outbound: Vec<u8>,
+    /// Accounts for them while they are being written, and for bodies that are written by themselves.
+    pub(super) unsent: OutputHold,
 }
 
 impl Wire {
     /// Writes the answers that are due.
     pub(super) async fn flush(&mut self) -> Result<(), SocketError> {
         if !self.outbound.is_empty() {
+            self.unsent.set(self.outbound.len());
             self.socket.write_all(&self.outbound).await?;
             self.outbound.clear();
+            self.unsent.set(0);
         }
+        Ok(())
+    }
+
+    /// Writes the answers that are due, of the last of which the body is yet to come, and that body.
+    pub(super) async fn flush_with(&mut self, body: &[u8]) -> Result<(), SocketError> {
+        self.unsent.set(self.outbound.len() + body.len());
+        self.socket.write_all(&self.outbound).await?;
+        self.outbound.clear();
+        self.socket.write_all(body).await?;
+        self.unsent.set(0);
         Ok(())
     }
 

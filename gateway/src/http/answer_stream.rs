@@ -13,6 +13,9 @@ pub trait AnswerStream {
     /// Appends the next piece to `out`, which is empty. Others have their turn while it is pending.
     fn poll_piece(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Piece>;
 
+    /// What was made can't be sent now: nothing that others wait for is to be held meanwhile. Called again and again.
+    fn rest(&mut self) {}
+
     /// The node stops: what was begun is finished, nothing new is begun. Called once.
     fn stop(&mut self);
 

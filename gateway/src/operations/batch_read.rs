@@ -22,7 +22,7 @@ pub(crate) struct BatchesEnd {
 
 /// The answer: whole batches, the first of which holds the offset asked for, until there are `limit` messages from there on.
 pub(super) fn answer(context: &Context, partition: TopicPartition, reply: &ReadReply, limit: u64) -> Response {
-    let end = whole_batches(reply, limit);
+    let end = whole_batches(reply, (limit, usize::MAX));
     let batches: Vec<&[u8]> = reply.batches.iter().take(end.batches).map(|batch| batch.bytes().as_ref()).collect();
     let body = batches.concat();
     let token = CursorToken::new(partition.topic.get(), vec![(partition.partition.get(), end.next.get())]);
@@ -33,13 +33,15 @@ pub(super) fn answer(context: &Context, partition: TopicPartition, reply: &ReadR
         .with_header("pubsub-high-watermark", reply.high_watermark.get().to_string())
 }
 
-/// Takes whole batches of a read until they hold `limit` messages or more.
-pub(crate) fn whole_batches(reply: &ReadReply, limit: u64) -> BatchesEnd {
+/// Takes whole batches of a read until they hold so many messages or bytes, or more.
+pub(crate) fn whole_batches(reply: &ReadReply, (messages_max, bytes_max): (u64, usize)) -> BatchesEnd {
+    let mut bytes = 0;
     let mut end = BatchesEnd { batches: 0, messages: 0, next: reply.from };
     for batch in &reply.batches {
-        if end.messages >= limit {
+        if end.messages >= messages_max || bytes >= bytes_max {
             break;
         }
+        bytes += batch.bytes().len();
         end.batches += 1;
         end.messages += batch.offsets().end.get().saturating_sub(end.next.get());
         end.next = batch.offsets().end;
@@ -55,7 +57,7 @@ mod tests {
     fn ended(from: u64, limit: u64) -> (usize, u64, u64) {
         let reply =
             ReadReply { from: Offset::new(from), batches: batches(10, &[3, 1, 4]), high_watermark: Offset::new(18) };
-        let BatchesEnd { batches, messages, next } = whole_batches(&reply, limit);
+        let BatchesEnd { batches, messages, next } = whole_batches(&reply, (limit, usize::MAX));
         (batches, messages, next.get())
     }
 
@@ -65,7 +67,13 @@ mod tests {
         assert_eq!(ended(12, u64::MAX), (3, 6, 18), "what is before the offset does not count");
         assert_eq!(ended(12, 1), (1, 1, 13));
         assert_eq!(ended(12, 2), (2, 2, 14));
+        let reply =
+            ReadReply { from: Offset::new(10), batches: batches(10, &[3, 1, 4]), high_watermark: Offset::new(18) };
+        assert_eq!(whole_batches(&reply, (u64::MAX, 1)).batches, 1, "one batch, however large");
         let nothing = ReadReply { from: Offset::new(18), batches: Vec::new(), high_watermark: Offset::new(18) };
-        assert_eq!(whole_batches(&nothing, 1), BatchesEnd { batches: 0, messages: 0, next: Offset::new(18) });
+        assert_eq!(
+            whole_batches(&nothing, (1, usize::MAX)),
+            BatchesEnd { batches: 0, messages: 0, next: Offset::new(18) }
+        );
     }
 }

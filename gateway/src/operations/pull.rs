@@ -9,7 +9,7 @@ use shard::{ConsumerId, PartitionSubscription};
 use shard_core::model::{SubscriptionId, TopicPartition};
 
 use super::{
-    accept,
+    accept, check_room,
     consumers::{KnownConsumer, StatedConsumer, within_reach},
     deadline::{self, Ended},
     deliverable::{await_deliverable, pass_on},
@@ -37,7 +37,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let until = Instant::now() + Duration::from_millis(request.wait_ms);
     let bounds = PullBounds {
         messages: request.max_messages,
-        bytes: limits::DELIVERY_BYTES_MAX,
+        bytes: context.core.outputs().portion(limits::DELIVERY_BYTES_MAX),
         consumer: ConsumerId::default(),
         claim: consumer.map(|consumer| consumer.claim),
         form: accept::message_form(call.request),
@@ -53,7 +53,10 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
             pass_on(context, &cursors);
             break;
         }
+        let turn = context.core.read_turns().take(bounds.bytes).await;
+        check_room(context)?;
         page.fill(context, subscription.topic_name.as_str(), &cursors).await?;
+        drop(turn);
         let left = until.saturating_duration_since(Instant::now());
         if page.count > 0 || left.is_zero() || context.shutdown.requested() {
             break;

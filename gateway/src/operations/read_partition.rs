@@ -11,6 +11,7 @@ use super::{
     accept,
     batch_json::{ReadBounds, append_read},
     batch_read::{self, BATCH_TYPE},
+    check_room,
     deadline::{self, Ended},
     find_topic, query,
     resources::find_partition,
@@ -22,6 +23,7 @@ use crate::{
     http::{request::Request, response::Response},
     json_write, limits,
     message_json::Source,
+    read_turns::ReadTurn,
 };
 
 const PARAMETERS: &[&str] = &["offset", "timestamp", "cursor", "limit", "wait_ms"];
@@ -38,8 +40,10 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let limit = if as_batches { api_limits::PULL_MESSAGES_MAX } else { api_limits::PULL_MESSAGES_DEFAULT };
     let limit = query::number(request, "limit", limit.into(), api_limits::PULL_MESSAGES_MAX.into())?;
     let wait_ms = query::number(request, "wait_ms", 0, api_limits::WAIT_MS_MAX)?;
-    let read = ReadRequest { from, bytes_max: limits::DELIVERY_BYTES_MAX, wait: Duration::from_millis(wait_ms) };
-    let reply = read_while_wanted(context, &call, partition, read).await?.map_err(|error| error::of_read(&error))?;
+    let bytes_max = context.core.outputs().portion(limits::DELIVERY_BYTES_MAX);
+    let read = ReadRequest { from, bytes_max, wait: Duration::from_millis(wait_ms) };
+    let (reply, _turn) = read_while_wanted(context, &call, partition, read).await?;
+    let reply = reply.map_err(|error| error::of_read(&error))?;
     if as_batches {
         return Ok(batch_read::answer(context, partition, &reply, limit));
     }
@@ -79,24 +83,46 @@ fn cursor_start(token: &str, topic: &Topic, partition: TopicPartition) -> Result
         .ok_or_else(|| refused("the cursor does not name this partition".to_owned()))
 }
 
+/// What a read came to. It is this reader's turn until that is used.
+type Read = (Result<ReadReply, ReadError>, Option<ReadTurn>);
+
 /// Reads, and waits as long as there is someone to wait for; a node that stops answers with what there is.
 async fn read_while_wanted(
     context: &Context,
     call: &Call<'_>,
     partition: TopicPartition,
     read: ReadRequest,
-) -> Result<Result<ReadReply, ReadError>, Failure> {
+) -> Result<Read, Failure> {
     let limit = read.wait + limits::OPERATION_TIMEOUT;
-    match deadline::while_wanted(context, call, limit, context.shards.read(partition, read)).await {
-        Ok(answer) => Ok(answer),
+    match deadline::while_wanted(context, call, limit, read_in_turn(context, partition, read)).await {
+        Ok(answer) => answer,
         Err(Ended::Stopping) if !read.wait.is_zero() => {
             let read = ReadRequest { wait: Duration::ZERO, ..read };
-            let again = deadline::within(limits::OPERATION_TIMEOUT, context.shards.read(partition, read)).await;
-            again.ok_or_else(|| error::of_code(Code::NodeUnavailable, "the node is stopping"))
+            let again = deadline::within(limits::OPERATION_TIMEOUT, read_in_turn(context, partition, read)).await;
+            again.unwrap_or_else(|| Err(error::of_code(Code::NodeUnavailable, "the node is stopping")))
         }
         Err(Ended::Stopping | Ended::Gone) => Err(error::of_code(Code::NodeUnavailable, "the node is stopping")),
         Err(Ended::Elapsed) => Err(error::of_code(Code::StoreUnavailable, "the store gave no answer in time")),
     }
+}
+
+/// Reads what there is; if that is nothing, waits until there is something. Many may wait, and hold next to nothing.
+async fn read_in_turn(context: &Context, partition: TopicPartition, read: ReadRequest) -> Result<Read, Failure> {
+    let now = ReadRequest { wait: Duration::ZERO, ..read };
+    let turn = context.core.read_turns().take(read.bytes_max).await;
+    check_room(context)?;
+    let found = context.shards.read(partition, now).await;
+    if read.wait.is_zero() || found.as_ref().map_or(true, |found| !found.batches.is_empty()) {
+        return Ok((found, Some(turn)));
+    }
+    drop(turn);
+    let first = context.shards.read(partition, ReadRequest { bytes_max: 1, ..read }).await;
+    if !first.as_ref().is_ok_and(ReadReply::goes_on) {
+        return Ok((first, None));
+    }
+    let turn = context.core.read_turns().take(read.bytes_max).await;
+    check_room(context)?;
+    Ok((context.shards.read(partition, now).await, Some(turn)))
 }
 
 fn answer(

@@ -62,7 +62,11 @@ pub(crate) async fn run(context: Context, connection: Upgraded) {
     let Admitted { caller, hold: _hold } = admitted;
     let opened_by = (request_id, client, caller);
     let context = Rc::new(context);
-    let transport = Transport::new(socket, subprotocol, (context.config.body_bytes_max, &leftover));
+    let transport = Transport::new(
+        (socket, subprotocol),
+        (context.config.body_bytes_max, &leftover),
+        context.core.outputs().clone(),
+    );
     drop(leftover);
     let mut session = Session::new(context, transport, opened_by, bodies);
     let close = session.serve().await;
@@ -88,7 +92,7 @@ struct Session {
     /// For the message that is arriving.
     arriving: Reservation,
     stopping: Local<()>,
-    /// Whether received frames wait until fewer answers are on their way.
+    /// Whether received frames wait for their turn, or until fewer answers are on their way, or more have been sent.
     input_waits: bool,
 }
 
@@ -171,6 +175,7 @@ impl Session {
         // A consumer lives as long as it is connected, however slowly it reads.
         self.feeds.keep(context);
         if self.transport.is_congested() {
+            self.feeds.let_go();
             return Poll::Pending;
         }
         if let Poll::Ready(Some(frame)) = self.work.poll_next_unpin(context) {
@@ -207,9 +212,12 @@ impl Session {
         None
     }
 
-    /// Handles the frames that have arrived, as many as may be on their way at once.
+    /// Handles the frames that have arrived, as many as may be on their way at once and have room for their answers.
     fn take_input(&mut self) -> Option<Close> {
-        while self.work.len() < limits::WEBSOCKET_WORK_MAX {
+        for _ in 0..limits::WEBSOCKET_FRAMES_PER_EVENT {
+            if self.work.len() >= limits::WEBSOCKET_WORK_MAX || self.transport.is_congested() {
+                break;
+            }
             match self.transport.next_incoming() {
                 Ok(Some(Incoming::Alive)) => self.keepalive.on_sign_of_life(),
                 Ok(Some(Incoming::Closed { normal })) => return Some(Close::ByClient { done: normal }),

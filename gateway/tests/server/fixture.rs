@@ -16,6 +16,7 @@ use gateway::{
     config::GatewayConfig,
     http::{request::Request, request_id::RequestId, response::Response, router::Route},
     metrics::GatewayMetrics,
+    output_budget::OutputBudget,
     server,
     shutdown::Shutdown,
     tls::TlsPort,
@@ -53,6 +54,7 @@ pub(crate) struct Answer {
 struct Echo {
     config: Rc<GatewayConfig>,
     metrics: Arc<GatewayMetrics>,
+    outputs: OutputBudget,
     shutdown: Shutdown,
 }
 
@@ -78,7 +80,9 @@ impl Front {
                     glommio::executor().spawn_blocking(move || stopped.recv()).await.ok();
                     requested.request();
                 });
-                server::serve(Echo { config: Rc::new(config), metrics: counted, shutdown }, listener, tls).await;
+                let outputs = OutputBudget::new(config.outputs_bytes_max);
+                let echo = Echo { config: Rc::new(config), metrics: counted, outputs, shutdown };
+                server::serve(echo, listener, tls).await;
                 waiting.await;
             });
         });
@@ -178,6 +182,10 @@ impl Application for Echo {
 
     fn metrics(&self) -> &Arc<GatewayMetrics> {
         &self.metrics
+    }
+
+    fn outputs(&self) -> &OutputBudget {
+        &self.outputs
     }
 
     fn shutdown(&self) -> &Shutdown {

@@ -89,6 +89,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.server.bodies_bytes_max.show(),
     },
     Setting {
+        key: "server.outputs_bytes_max",
+        purpose: "memory for what clients leave unread over all shards; beyond it long answers are put off",
+        set: |config, raw| assign_within(&mut config.server.outputs_bytes_max, raw, 1 << 20..=1 << 40),
+        get: |config| config.server.outputs_bytes_max.show(),
+    },
+    Setting {
         key: "server.idle_timeout_ms",
         purpose: "how long a connection may be idle between requests",
         set: |config, raw| assign_within(&mut config.server.idle_timeout_ms, raw, 100..=86_400_000),

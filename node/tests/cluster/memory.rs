@@ -4,6 +4,8 @@ mod budget;
 mod slow_disk;
 mod slow_events;
 mod slow_publishers;
+mod tiny_frames;
+mod unread;
 
 use std::fmt::Write as _;
 

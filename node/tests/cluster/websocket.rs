@@ -64,6 +64,21 @@ impl RawWebSocket {
         self.0.write_all(&frame)
     }
 
+    /// Sends these bytes as they are.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    /// The same connection, to read from elsewhere.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.try_clone().unwrap())
+    }
+
+    /// Reads what has come until the node has ended the connection.
+    pub(crate) fn wait_for_end(&mut self) {
+        while self.read_frame().is_some() {}
+    }
+
     /// Sends a ping with the payload `hi`; returns what comes back.
     pub(crate) fn ping(&mut self) -> Vec<u8> {
         let mut frame = header(0x9, 2);

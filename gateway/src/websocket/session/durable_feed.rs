@@ -68,6 +68,8 @@ enum Step {
     Idle,
     /// Leasing messages.
     Pulling(Local<Result<Option<Delivery>, Failure>>),
+    /// Nothing: what it has leased waits to be sent.
+    Pulled(Result<Option<Delivery>, Failure>),
     /// Waiting until there may be some.
     Waiting(Local<Result<(), Failure>>),
 }
@@ -104,8 +106,14 @@ impl DurableFeed {
         &mut self.credit
     }
 
-    /// Gives the group signs of life, and takes note of what it assigns.
+    /// Gives the group signs of life, and takes note of what it assigns. Ends a pull that is under way: others wait for their
+    /// turn.
     pub(super) fn keep(&mut self, context: &mut TaskContext<'_>) {
+        if let Step::Pulling(pulling) = &mut self.step
+            && let Poll::Ready(pulled) = pulling.as_mut().poll(context)
+        {
+            self.step = Step::Pulled(pulled);
+        }
         let Some(member) = self.member.as_mut().filter(|member| member.ended.is_none()) else { return };
         match member.seat.poll(context) {
             Poll::Pending => {}
@@ -124,8 +132,9 @@ impl DurableFeed {
                 // A member may have no partitions; it is told when that changes.
                 Step::Idle if self.credit.available() == 0 || self.cursors.is_empty() => return Poll::Pending,
                 Step::Idle => self.step = self.pull(),
-                Step::Pulling(pulling) => {
-                    let pulled = ready!(pulling.as_mut().poll(context));
+                Step::Pulling(pulling) => self.step = Step::Pulled(ready!(pulling.as_mut().poll(context))),
+                Step::Pulled(_) => {
+                    let Step::Pulled(pulled) = std::mem::replace(&mut self.step, Step::Idle) else { continue };
                     if let Some(outcome) = self.on_pulled(pulled) {
                         return Poll::Ready(outcome);
                     }
@@ -190,7 +199,7 @@ impl DurableFeed {
         let claim = self.member.as_ref().and_then(|member| member.claim());
         let bounds = PullBounds {
             messages,
-            bytes: limits::WEBSOCKET_FRAME_BYTES,
+            bytes: self.context.core.outputs().portion(limits::WEBSOCKET_FRAME_BYTES),
             consumer: self.consumer,
             claim,
             form: MessageForm::Message,

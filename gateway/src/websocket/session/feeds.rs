@@ -132,6 +132,17 @@ impl Feeds {
         self.open.iter().map(Feed::name)
     }
 
+    /// Gives up turns to read: nothing is sent for a while.
+    pub(super) fn let_go(&mut self) {
+        for feed in &mut self.open {
+            match feed {
+                // It ends its pulls when it is kept alive.
+                Feed::Durable(_) => {}
+                Feed::Topic(feed) => feed.let_go(),
+            }
+        }
+    }
+
     /// Keeps the memberships of groups alive.
     pub(super) fn keep(&mut self, context: &mut TaskContext<'_>) {
         for feed in &mut self.open {

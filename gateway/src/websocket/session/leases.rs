@@ -26,6 +26,7 @@ pub(super) async fn lease(
     subprotocol: Subprotocol,
 ) -> Result<Option<Delivery>, Failure> {
     let name = subscription.name.as_str();
+    let _turn = context.core.read_turns().take(bounds.bytes).await;
     match subprotocol {
         Subprotocol::Json => {
             let mut page = PullPage::new(frames::open_messages("subscription", name), bounds);

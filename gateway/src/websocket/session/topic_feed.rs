@@ -116,6 +116,13 @@ impl TopicFeed {
         }
     }
 
+    /// Gives up its turns to read: it is not polled for a while.
+    pub(super) fn let_go(&mut self) {
+        if let Stage::Reading(reader) = &mut self.stage {
+            reader.let_go();
+        }
+    }
+
     fn on_started(&mut self, found: Result<TopicReader, Failure>) -> FeedOutcome {
         let reference = self.reference.take();
         match found {
@@ -131,7 +138,7 @@ impl TopicFeed {
     fn encode(&mut self, read: &PartitionRead) -> Result<Option<FeedEvent>, Failure> {
         let Stage::Reading(reader) = &mut self.stage else { return Ok(None) };
         let delivery = match self.subprotocol {
-            Subprotocol::Batch => topic_frames::batches(reader, read, self.credit.available()),
+            Subprotocol::Batch => topic_frames::batches(reader, read, (self.credit.available(), &self.context.core)),
             Subprotocol::Json => {
                 let frames = TopicFrames { core: &self.context.core, filter: self.filter.as_ref() };
                 let messages = frames.encode(reader, read, self.credit.available())?;

@@ -44,7 +44,8 @@ impl TopicFrames<'_> {
         if is_for_all && let Some(found) = self.core.with_encoded_reads(|reads| reads.find(place, messages, end)) {
             return Ok(found);
         }
-        let bounds = ReadBounds { messages, bytes: limits::WEBSOCKET_FRAME_BYTES, filter: self.filter };
+        let bytes = self.core.outputs().portion(limits::WEBSOCKET_FRAME_BYTES);
+        let bounds = ReadBounds { messages, bytes, filter: self.filter };
         let made = Rc::new(encode(reader, read, bounds)?);
         // What only this reader's credit ended is of no use to others.
         if is_for_all && (made.is_full || made.end.next >= end) {
@@ -68,9 +69,14 @@ fn encode(reader: &TopicReader, read: &PartitionRead, bounds: ReadBounds<'_>) ->
     Ok(EncodedRead { json, end, is_full })
 }
 
-/// Whole batches, as many as there is credit for and one more; `None` if there are none.
-pub(super) fn batches(reader: &mut TopicReader, read: &PartitionRead, credit: u32) -> Option<Delivery> {
-    let BatchesEnd { batches, messages, next } = whole_batches(&read.reply, credit.into());
+/// Whole batches, as many as there is credit and room for and one more; `None` if there are none.
+pub(super) fn batches(
+    reader: &mut TopicReader,
+    read: &PartitionRead,
+    (credit, core): (u32, &CoreState),
+) -> Option<Delivery> {
+    let bytes = core.outputs().portion(limits::WEBSOCKET_FRAME_BYTES);
+    let BatchesEnd { batches, messages, next } = whole_batches(&read.reply, (credit.into(), bytes));
     reader.go_on(read, next);
     let batches = read.reply.batches.get(..batches).filter(|batches| !batches.is_empty())?.to_vec();
     let header = frames::message_batches(&MessageBatches {

@@ -11,6 +11,7 @@ use gateway_api::frame::batch;
 use super::outgoing::Outgoing;
 use crate::{
     limits,
+    output_budget::{OutputBudget, OutputHold},
     socket::Socket,
     websocket::{
         codec::{Codec, CodecError, Incoming},
@@ -23,6 +24,8 @@ pub(super) struct Transport {
     socket: Socket,
     subprotocol: Subprotocol,
     codec: Codec,
+    outputs: OutputBudget,
+    output: OutputHold,
     /// How much of what is outbound the socket has taken.
     written: usize,
     sent: u64,
@@ -50,10 +53,15 @@ enum Rest {
 
 impl Transport {
     /// Speaks over a socket: takes messages of so many bytes, and what was received already.
-    pub(super) fn new(socket: Socket, subprotocol: Subprotocol, (message_bytes_max, received): (usize, &[u8])) -> Self {
+    pub(super) fn new(
+        (socket, subprotocol): (Socket, Subprotocol),
+        (message_bytes_max, received): (usize, &[u8]),
+        outputs: OutputBudget,
+    ) -> Self {
         let mut codec = Codec::new(message_bytes_max);
         codec.inbound_mut().extend_from_slice(received);
-        Self { socket, subprotocol, codec, written: 0, sent: 0, arriving: received.len() }
+        let output = outputs.hold();
+        Self { socket, subprotocol, codec, outputs, output, written: 0, sent: 0, arriving: received.len() }
     }
 
     /// What its frames look like.
@@ -115,7 +123,10 @@ impl Transport {
 
     /// Whether so much waits for the socket that nothing should be added.
     pub(super) fn is_congested(&mut self) -> bool {
-        self.progress().waiting >= limits::WEBSOCKET_OUTBOUND_BYTES
+        let waiting = self.progress().waiting;
+        self.output.set(waiting);
+        let is_over = waiting > 0 && self.outputs.is_exhausted();
+        is_over || waiting >= self.outputs.portion(limits::WEBSOCKET_OUTBOUND_BYTES)
     }
 
     pub(super) fn progress(&mut self) -> Progress {
@@ -129,6 +140,7 @@ impl Transport {
             let waiting = outbound.get(self.written..).unwrap_or_default();
             if waiting.is_empty() {
                 self.written = 0;
+                self.output.set(0);
                 release(outbound);
                 return self.socket.poll_flush(context);
             }
