@@ -146,6 +146,40 @@ async fn http_1_0_gets_events_up_to_the_end_of_the_connection() {
     assert!(node.wait_for_end().success());
 }
 
+/// A client that was away for longer than messages are kept is told so, and can begin anew.
+#[tokio::test]
+async fn who_comes_back_later_than_retention_is_told_that_it_missed_something() {
+    let node = TestNode::start_with(&[("storage.segment_bytes", "1048576")]);
+    let body = json!({ "partitions": 1, "retention_bytes": 1 << 20 }).to_string();
+    let mut connection = Connection::open(node.address());
+    assert_eq!(connection.request("PUT", "/v1/topics/orders", &[], body.as_bytes()).status, 201);
+    publish_large(&mut connection);
+    let mut reader = EventReader::open(node.address(), "orders", "?from=earliest");
+    assert_eq!(reader.place(), (0, 0));
+    let token = std::mem::take(&mut reader.last_id);
+    drop(reader);
+    // Whole segments go, in rounds: what is behind the token is kept no more once the log begins further on.
+    (0..8).for_each(|_| publish_large(&mut connection));
+    let start = || http::get(node.address(), "/v1/topics/orders").json()["layout"][0]["start_offset"].as_u64().unwrap();
+    assert!(crate::harness::eventually(|| start() > 1), "nothing was given up");
+    let queries = [("", Some(token.as_str())), (&*format!("?cursor={token}"), None)];
+    for (query, last_id) in queries {
+        let headers: Vec<_> = last_id.map(|id| ("Last-Event-ID", id)).into_iter().collect();
+        let path = format!("/v1/topics/orders/events{query}");
+        let gone = connection.request("GET", &path, &headers, b"");
+        assert_eq!((gone.status, &gone.json()["code"]), (410, &json!("offset_expired")), "{gone:?}");
+        assert_eq!(gone.header("content-type"), Some("application/problem+json"));
+    }
+    let start = start();
+    assert_eq!(EventReader::open(node.address(), "orders", "?from=earliest").place(), (0, start));
+}
+
+/// Publishes a message that fills half a segment.
+fn publish_large(connection: &mut Connection) {
+    let published = connection.request("POST", "/v1/topics/orders/publish", &[], &vec![b'x'; 512 << 10]);
+    assert_eq!(published.status, 200, "{published:?}");
+}
+
 #[tokio::test]
 async fn what_is_wrong_before_the_first_event_is_a_plain_problem() {
     let node = TestNode::start();

@@ -1,5 +1,8 @@
 //! Where the keys for tokens come from, and what is made of those that are of no use.
 
+mod grants;
+mod signer;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
