@@ -17,7 +17,7 @@ use raft::metadata::Topic;
 use shard::{PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest};
 use shard_core::model::{Offset, PartitionIndex, TopicPartition};
 
-pub(crate) use self::start::{ReadStart, find_positions};
+pub(crate) use self::start::ReadStart;
 
 use crate::{
     context::Context,
@@ -32,11 +32,18 @@ type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 pub(crate) struct TopicReader {
     context: Rc<Context>,
     topic: Arc<Topic>,
-    /// The next offset of each partition.
-    positions: Vec<Offset>,
+    /// Where each partition is read on.
+    positions: Vec<Position>,
     /// Partitions that are not being read.
     idle: Vec<usize>,
     reads: FuturesUnordered<Local<(usize, Result<ReadReply, ReadError>)>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    next: Offset,
+    /// Nothing was taken yet of what begins wherever the partition does: retention may move that meanwhile.
+    at_beginning: bool,
 }
 
 /// What was read of one partition.
@@ -49,10 +56,16 @@ pub(crate) struct PartitionRead {
 }
 
 impl TopicReader {
-    /// A reader at these positions, one for each partition.
-    pub(crate) fn new(context: Rc<Context>, topic: Arc<Topic>, positions: Vec<Offset>) -> Self {
+    /// A reader that begins there.
+    ///
+    /// # Errors
+    /// A position that is no longer, or never was, and a partition that can't be read.
+    pub(crate) async fn open(context: Rc<Context>, topic: Arc<Topic>, start: &ReadStart) -> Result<Self, Failure> {
+        let at_beginning = *start == ReadStart::Earliest;
+        let found = start::find_positions(&context, &topic, start).await?;
+        let positions: Vec<_> = found.into_iter().map(|next| Position { next, at_beginning }).collect();
         let idle = (0..positions.len()).collect();
-        Self { context, topic, positions, idle, reads: FuturesUnordered::new() }
+        Ok(Self { context, topic, positions, idle, reads: FuturesUnordered::new() })
     }
 
     /// The name of the topic.
@@ -89,7 +102,7 @@ impl TopicReader {
     /// The next read of the partition begins at `next`.
     pub(crate) fn go_on(&mut self, read: &PartitionRead, next: Offset) {
         if let Some(position) = self.positions.get_mut(read.slot) {
-            *position = next;
+            *position = Position { next, at_beginning: false };
         }
     }
 
@@ -103,7 +116,7 @@ impl TopicReader {
 
     /// Where a client may go on: behind all that was taken.
     pub(crate) fn token(&self) -> String {
-        let offsets = (0..).zip(&self.positions).map(|(index, offset)| (index, offset.get())).collect();
+        let offsets = (0..).zip(&self.positions).map(|(index, position)| (index, position.next.get())).collect();
         CursorToken::new(self.topic.id.get(), offsets).map(|token| token.encode()).unwrap_or_default()
     }
 
@@ -115,35 +128,40 @@ impl TopicReader {
         };
         while self.positions.len() < topic.partitions.len() {
             self.idle.push(self.positions.len());
-            self.positions.push(Offset::ZERO);
+            self.positions.push(Position { next: Offset::ZERO, at_beginning: true });
         }
         Ok(())
     }
 
     fn read(&mut self, slot: usize) {
-        let Some(from) = self.positions.get(slot) else { return };
+        let Some(position) = self.positions.get(slot).copied() else { return };
         let read = ReadRequest {
-            from: ReadFrom::Offset(*from),
+            from: ReadFrom::Offset(position.next),
             bytes_max: limits::TOPIC_READ_BYTES,
             wait: limits::TOPIC_REFRESH_INTERVAL,
         };
         let partition = TopicPartition::new(self.topic.id, partition_index(slot));
         let context = Rc::clone(&self.context);
-        self.reads.push(Box::pin(async move { (slot, read_patiently(&context, partition, read).await) }));
+        self.reads.push(Box::pin(async move { (slot, read_patiently(&context, (partition, position), read).await) }));
     }
 }
 
 /// Reads, and tries again what will be over soon.
 async fn read_patiently(
     context: &Context,
-    partition: TopicPartition,
-    read: ReadRequest,
+    (partition, position): (TopicPartition, Position),
+    mut read: ReadRequest,
 ) -> Result<ReadReply, ReadError> {
     let mut vanished = 0;
     loop {
         let answered = context.shards.read(partition, read).await;
         match answered {
             Err(ReadError::Unavailable(PartitionUnavailable::Overloaded)) => {}
+            // A store lets go of messages a moment before its shard tells where the partition begins since.
+            Err(ReadError::Expired { start, .. }) if position.at_beginning => {
+                read.from = ReadFrom::Offset(start);
+                continue;
+            }
             // The shards take a deletion a moment before it is published.
             Err(ReadError::Unavailable(PartitionUnavailable::NotHere(_)))
                 if vanished < limits::TOPIC_VANISHED_LOOKS
