@@ -207,7 +207,7 @@ impl WebSocketClient {
     pub(crate) async fn frame(&mut self) -> ServerFrame {
         match self.receive().await {
             Received::Frame(frame) => frame,
-            other => panic!("{other:?}"),
+            other @ (Received::Binary(_) | Received::Closed(_)) => panic!("{other:?}"),
         }
     }
 
