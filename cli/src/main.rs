@@ -6,6 +6,7 @@ mod error;
 mod exit_code;
 mod limits;
 mod output;
+mod pages;
 mod values;
 mod watch;
 

@@ -7,10 +7,7 @@ use crate::{
     auth::Caller,
     call::Call,
     config::GatewayConfig,
-    http::{
-        gzip::GzipError, refusal::Refusal, request::Request, request_id::RequestId, response::Response,
-        router::RouteError,
-    },
+    http::{refusal::Refusal, request::Request, request_id::RequestId, response::Response, router::RouteError},
     metrics::GatewayMetrics,
     output_budget::OutputBudget,
     quota::usage::Hold,
@@ -80,9 +77,6 @@ pub enum Fault {
     /// No route takes the request.
     #[error("{0}")]
     Unrouted(#[from] RouteError),
-    /// A body whose content coding can't be undone.
-    #[error("{0}")]
-    Coding(#[from] GzipError),
     /// A WebSocket that can't be opened.
     #[error("{0}")]
     Handshake(#[from] HandshakeError),

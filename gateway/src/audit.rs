@@ -137,7 +137,7 @@ fn source<'a>(call: &Call<'_>, caller: &'a Caller) -> Source<'a> {
     Source { request: call.request.id(), caller, from: call.client.address }
 }
 
-/// An event of which only this much is known.
+/// An event of a request, as far as its source says.
 fn event(source: &Source<'_>, action: &'static str, decision: Decision) -> AuditEvent {
     let identity = source.caller.identity();
     let key = identity.and_then(|identity| match &identity.proof {
@@ -145,18 +145,10 @@ fn event(source: &Source<'_>, action: &'static str, decision: Decision) -> Audit
         Proof::Bearer => None,
     });
     AuditEvent {
-        at_ms: core_state::now_millis(),
-        request: source.request,
         principal: identity.map(|identity| identity.name.to_string()),
         key,
         from: source.from,
-        action,
-        on: String::new(),
-        decision,
-        status: 0,
-        reason: None,
-        collapsed: 0,
-        lost: 0,
+        ..AuditEvent::new(core_state::now_millis(), source.request, action, decision)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     auth::Caller,
+    byte_budget::ByteBudget,
     client::Client,
     http::{request::Request, router::RouteMatch},
     peer::Peer,
@@ -20,4 +21,6 @@ pub struct Call<'a> {
     pub client: &'a Client,
     /// Who asks, once that is known.
     pub caller: &'a Caller,
+    /// For bodies that become larger than they were sent.
+    pub(crate) bodies: &'a ByteBudget,
 }

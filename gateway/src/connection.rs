@@ -1,7 +1,6 @@
 //! Drives one connection: bytes to the parser, requests to the application, answers back, one after the other.
 
 mod answer;
-mod coding;
 mod stream;
 mod wire;
 

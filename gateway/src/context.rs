@@ -95,7 +95,6 @@ impl Application for Context {
     fn fault(&self, fault: &Fault, request: RequestId) -> Response {
         match fault {
             Fault::Refused(refusal) => error::refusal_answer(refusal, request),
-            Fault::Coding(coding) => error::coding_answer(coding, request),
             Fault::Unrouted(unrouted) => error::route_answer(unrouted, request),
             Fault::Handshake(refused) => error::handshake_answer(*refused, request),
         }

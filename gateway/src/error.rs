@@ -87,15 +87,14 @@ pub(crate) fn of_refusal(refused: &refusal::Refusal) -> Failure {
     of_code(code, refused.to_string())
 }
 
-/// The answer to a request whose body can't be got out of its content coding.
-#[must_use]
-pub fn coding_answer(error: &GzipError, request: RequestId) -> Response {
+/// Why a body can't be got out of its content coding.
+pub(crate) fn of_coding(error: &GzipError) -> Failure {
     let code = match error {
         GzipError::Malformed { .. } => Code::InvalidArgument,
         GzipError::TooLarge { .. } | GzipError::Bomb => Code::BodyTooLarge,
         GzipError::TooManyBodies => Code::Overloaded,
     };
-    answer(Problem::new(code, error.to_string()), request)
+    of_code(code, error.to_string())
 }
 
 /// The answer to a request that no route takes.

@@ -8,6 +8,7 @@ mod acknowledge;
 mod batch_json;
 mod batch_read;
 mod cancel_scheduled;
+mod coding;
 mod consumers;
 mod create_key;
 mod create_ticket;
@@ -97,8 +98,8 @@ pub async fn handle(context: &Context, call: Call<'_>) -> Response {
     // Whoever watches whether the node lives is not put off.
     let meter = if policy::rule(call.route.route) == Rule::Public { &Caller::Nobody } else { &caller };
     let begun = quota::begin(context, meter, call.request.size());
-    let answered = match begun.and_then(|held| check_coding(&call).map(|()| held)) {
-        Ok(_held) => dispatch(context, call).await,
+    let answered = match begun {
+        Ok(_held) => handle_plain(context, call).await,
         Err(failure) => Err(failure),
     };
     let response = answered.unwrap_or_else(|problem| error::answer(problem.into_problem(), call.request.id()));
@@ -136,6 +137,15 @@ const fn is_long(route: Route) -> bool {
             | Route::ListKeys
             | Route::ListPrincipals
     )
+}
+
+/// Hands a request to its operation, its body without content coding.
+async fn handle_plain(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    if call.request.is_plain() {
+        return dispatch(context, call).await;
+    }
+    let undone = Box::pin(coding::undone(context, &call)).await?;
+    Box::pin(dispatch(context, Call { request: &undone.request, ..call })).await
 }
 
 async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
@@ -187,15 +197,6 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::Home => Ok(describe::home()),
         Route::Docs | Route::DocsFile => describe::docs(call),
     }
-}
-
-/// A body in a coding that nobody undoes would be taken for what it is not.
-fn check_coding(call: &Call<'_>) -> Result<(), Failure> {
-    if call.request.is_plain() {
-        return Ok(());
-    }
-    let detail = "bodies are taken without content coding; those to publish also with gzip, once";
-    Err(error::of_code(Code::UnsupportedMediaType, detail))
 }
 
 /// An answer whose body is one of the API's types.

@@ -59,6 +59,12 @@ pub(crate) fn publish(context: &Context, caller: &Caller, messages: usize) -> Re
     take(meter.messages().as_ref(), u64::try_from(messages).unwrap_or(u64::MAX))
 }
 
+/// Counts bytes that a request has become larger by since it began.
+pub(crate) fn charge(context: &Context, caller: &Caller, bytes: usize) {
+    let Some(Window { rate, spent, .. }) = Meter::of(context, caller).and_then(|meter| meter.bytes()) else { return };
+    spent.charge(rate, monotonic_nanos(), u64::try_from(bytes).unwrap_or(u64::MAX));
+}
+
 /// Lets a connection be opened that stays.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use raft::metadata::Topic;
 use shard::{ReadError, ReadReply};
 use shard_core::model::{Offset, PartitionIndex, TopicPartition};
 
-pub(crate) use self::start::{ReadStart, find_positions};
+pub(crate) use self::start::ReadStart;
 
 use self::reads::{await_first, read_now};
 
@@ -41,10 +41,8 @@ type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 pub(crate) struct TopicReader {
     context: Rc<Context>,
     topic: Arc<Topic>,
-    /// The next offset of each partition.
-    positions: Vec<Offset>,
-    /// How far each partition is known to go.
-    ends: Vec<Offset>,
+    /// Where each partition is read on.
+    positions: Vec<Position>,
     /// Partitions on which nothing is under way.
     idle: VecDeque<usize>,
     /// Reads of partitions that go on; few at a time.
@@ -52,6 +50,15 @@ pub(crate) struct TopicReader {
     reading: Vec<usize>,
     /// Waits for more of those that were read to their end.
     waits: FuturesUnordered<Local<(usize, Result<ReadReply, ReadError>)>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    next: Offset,
+    /// Nothing was taken yet of what begins wherever the partition does: retention may move that meanwhile.
+    at_beginning: bool,
+    /// How far the partition is known to go.
+    end: Offset,
 }
 
 /// What was read of one partition.
@@ -67,19 +74,25 @@ pub(crate) struct PartitionRead {
 }
 
 impl TopicReader {
-    /// A reader at these positions, one for each partition.
-    pub(crate) fn new(context: Rc<Context>, topic: Arc<Topic>, positions: Vec<Offset>) -> Self {
+    /// A reader that begins there.
+    ///
+    /// # Errors
+    /// A position that is no longer, or never was, and a partition that can't be read.
+    pub(crate) async fn open(context: Rc<Context>, topic: Arc<Topic>, start: &ReadStart) -> Result<Self, Failure> {
+        let at_beginning = *start == ReadStart::Earliest;
+        let found = start::find_positions(&context, &topic, start).await?;
+        let positions: Vec<_> =
+            found.into_iter().map(|next| Position { next, at_beginning, end: UNKNOWN_END }).collect();
         let idle = (0..positions.len()).collect();
-        Self {
+        Ok(Self {
             context,
             topic,
-            ends: vec![UNKNOWN_END; positions.len()],
             positions,
             idle,
             reads: FuturesUnordered::new(),
             reading: Vec::new(),
             waits: FuturesUnordered::new(),
-        }
+        })
     }
 
     /// The name of the topic.
@@ -127,7 +140,7 @@ impl TopicReader {
     /// The next read of the partition begins at `next`.
     pub(crate) fn go_on(&mut self, read: &PartitionRead, next: Offset) {
         if let Some(position) = self.positions.get_mut(read.slot) {
-            *position = next;
+            *position = Position { next, at_beginning: false, end: position.end };
         }
     }
 
@@ -151,7 +164,7 @@ impl TopicReader {
 
     /// Where a client may go on: behind all that was taken.
     pub(crate) fn token(&self) -> String {
-        let offsets = (0..).zip(&self.positions).map(|(index, offset)| (index, offset.get())).collect();
+        let offsets = (0..).zip(&self.positions).map(|(index, position)| (index, position.next.get())).collect();
         CursorToken::new(self.topic.id.get(), offsets).map(|token| token.encode()).unwrap_or_default()
     }
 
@@ -163,8 +176,7 @@ impl TopicReader {
         };
         while self.positions.len() < topic.partitions.len() {
             self.idle.push_back(self.positions.len());
-            self.positions.push(Offset::ZERO);
-            self.ends.push(UNKNOWN_END);
+            self.positions.push(Position { next: Offset::ZERO, at_beginning: true, end: UNKNOWN_END });
         }
         Ok(())
     }
@@ -173,10 +185,10 @@ impl TopicReader {
     fn begin(&mut self) {
         for _ in 0..self.idle.len() {
             let Some(slot) = self.idle.pop_front() else { return };
-            let (Some(from), Some(end)) = (self.positions.get(slot), self.ends.get(slot)) else { continue };
-            let (context, from, is_at_end) = (Rc::clone(&self.context), *from, from >= end);
+            let Some(from) = self.positions.get(slot).copied() else { continue };
+            let context = Rc::clone(&self.context);
             let partition = TopicPartition::new(self.topic.id, partition_index(slot));
-            if is_at_end {
+            if from.next >= from.end {
                 self.waits.push(Box::pin(async move { (slot, await_first(&context, partition, from).await) }));
             } else if self.reading.len() < limits::TOPIC_READS_MAX {
                 self.reading.push(slot);
@@ -200,6 +212,10 @@ impl TopicReader {
                 Some(Err(failure))
             }
             Ok((reply, _)) if reply.batches.is_empty() => {
+                // A partition whose beginning has moved is waited for where it begins now.
+                if let Some(position) = self.positions.get_mut(slot) {
+                    position.next = reply.from;
+                }
                 self.put_back(slot, reply.from);
                 None
             }
@@ -212,8 +228,8 @@ impl TopicReader {
 
     fn put_back(&mut self, slot: usize, end: Offset) {
         self.idle.push_back(slot);
-        if let Some(known) = self.ends.get_mut(slot) {
-            *known = end;
+        if let Some(position) = self.positions.get_mut(slot) {
+            position.end = end;
         }
     }
 }

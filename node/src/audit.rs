@@ -134,20 +134,8 @@ mod tests {
     use super::*;
 
     fn event(number: u64) -> AuditEvent {
-        AuditEvent {
-            at_ms: 1_700_000_000_250,
-            request: RequestId::default(),
-            principal: Some("ci".to_owned()),
-            key: Some("abcdefgh0123".to_owned()),
-            from: Some(([127, 0, 0, 1], 4711).into()),
-            action: "delete_topic",
-            on: format!("topic-{number}"),
-            decision: Decision::Allowed,
-            status: 204,
-            reason: None,
-            collapsed: 0,
-            lost: 0,
-        }
+        let event = AuditEvent::new(number, RequestId::default(), "delete_topic", Decision::Allowed);
+        AuditEvent { on: format!("topic-{number}"), ..event }
     }
 
     /// F79.

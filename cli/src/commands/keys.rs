@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::principals::{GrantsArgs, LimitsArgs};
 use crate::error::{CliError, Doing as _};
-use crate::limits;
-use crate::output::{Format, Output, Render, Table, or_dash};
+use crate::output::{Output, Render, Table, or_dash};
+use crate::pages;
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -55,19 +55,8 @@ pub(crate) async fn run(command: KeysCommand, client: &Client, output: &mut Outp
 }
 
 async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
-    let mut all = Page { items: Vec::new(), next_page_token: None };
-    for _ in 0..limits::PAGES_MAX {
-        let page = client.keys(None, all.next_page_token.as_deref()).await.doing(|| "list keys".to_owned())?;
-        all.items.extend(page.items);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_none() {
-            break;
-        }
-    }
-    if all.items.is_empty() && output.format() == Format::Table {
-        return output.note("There are no keys.");
-    }
-    output.result(&all)
+    let all = pages::all(async |token| client.keys(None, token).await.doing(|| "list keys".to_owned())).await?;
+    pages::show(&all, "There are no keys.", output)
 }
 
 #[derive(Serialize)]

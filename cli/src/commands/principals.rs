@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::value::{Error, StrDeserializer};
 
 use crate::error::{CliError, Doing as _};
-use crate::limits;
-use crate::output::{Format, Output, Render, Table, api_word, or_dash};
+use crate::output::{Output, Render, Table, api_word, or_dash};
+use crate::pages;
 
 /// What to do with principals.
 #[derive(Debug, Subcommand)]
@@ -112,20 +112,8 @@ pub(crate) async fn whoami(client: &Client, output: &mut Output<'_>) -> Result<(
 }
 
 async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
-    let mut all = Page { items: Vec::new(), next_page_token: None };
-    for _ in 0..limits::PAGES_MAX {
-        let page = client.principals(None, all.next_page_token.as_deref()).await;
-        let page = page.doing(|| "list principals".to_owned())?;
-        all.items.extend(page.items);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_none() {
-            break;
-        }
-    }
-    if all.items.is_empty() && output.format() == Format::Table {
-        return output.note("There are no principals.");
-    }
-    output.result(&all)
+    let fetch = async |token: Option<&str>| client.principals(None, token).await.doing(|| "list principals".to_owned());
+    pages::show(&pages::all(fetch).await?, "There are no principals.", output)
 }
 
 impl GrantsArgs {

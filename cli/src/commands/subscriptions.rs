@@ -14,8 +14,8 @@ use self::letters::{DeadLettersArgs, RedriveArgs};
 use self::render::Described;
 use self::settings::{SettingsArgs, StartArgs};
 use crate::error::{CliError, Doing as _};
-use crate::limits;
-use crate::output::{Format, Output};
+use crate::output::Output;
+use crate::pages;
 use crate::watch::{Watch, WatchArgs};
 
 /// What to do with subscriptions.
@@ -109,23 +109,10 @@ pub(crate) async fn run(
 
 /// All subscriptions, page by page.
 pub(super) async fn all(client: &Client) -> Result<Page<SubscriptionSummary>, CliError> {
-    let mut all = Page { items: Vec::new(), next_page_token: None };
-    for _ in 0..limits::PAGES_MAX {
-        let page = client.subscriptions(None, all.next_page_token.as_deref()).await;
-        let page = page.doing(|| "list subscriptions".to_owned())?;
-        all.items.extend(page.items);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_none() {
-            break;
-        }
-    }
-    Ok(all)
+    pages::all(async |token| client.subscriptions(None, token).await.doing(|| "list subscriptions".to_owned())).await
 }
 
 async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
-    let all = all(client).await?;
-    if all.items.is_empty() && output.format() == Format::Table {
-        return output.note("There are no subscriptions; `pubsub-cli subscriptions create NAME --topic T` makes one.");
-    }
-    output.result(&all)
+    let none = "There are no subscriptions; `pubsub-cli subscriptions create NAME --topic T` makes one.";
+    pages::show(&all(client).await?, none, output)
 }

@@ -5,15 +5,14 @@ mod scheduled;
 mod settings;
 
 use clap::Subcommand;
-use gateway_api::Page;
 use gateway_api::client::Client;
 
 use self::render::Described;
 use self::scheduled::{CancelArgs, ScheduledArgs};
 use self::settings::SettingsArgs;
 use crate::error::{CliError, Doing as _};
-use crate::limits;
-use crate::output::{Format, Output};
+use crate::output::Output;
+use crate::pages;
 use crate::watch::{Watch, WatchArgs};
 
 /// What to do with topics.
@@ -95,17 +94,6 @@ pub(crate) async fn run(command: TopicsCommand, client: &Client, output: &mut Ou
 }
 
 async fn list(client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
-    let mut all = Page { items: Vec::new(), next_page_token: None };
-    for _ in 0..limits::PAGES_MAX {
-        let page = client.topics(None, all.next_page_token.as_deref()).await.doing(|| "list topics".to_owned())?;
-        all.items.extend(page.items);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_none() {
-            break;
-        }
-    }
-    if all.items.is_empty() && output.format() == Format::Table {
-        return output.note("There are no topics; `pubsub-cli topics create NAME` makes one.");
-    }
-    output.result(&all)
+    let all = pages::all(async |token| client.topics(None, token).await.doing(|| "list topics".to_owned())).await?;
+    pages::show(&all, "There are no topics; `pubsub-cli topics create NAME` makes one.", output)
 }

@@ -1,5 +1,7 @@
 //! What must hold for any bytes whatever. Each function is a fuzz target, and a test replays what was found interesting.
 
+mod jwt;
+
 use crc_fast::CrcAlgorithm;
 use gateway::{
     config::GatewayConfig,
@@ -38,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     ("cursor_token", cursor_token),
     ("push_url", push_url),
     ("websocket", websocket),
+    ("jwt", jwt),
 ];
 
 /// Requests are the same however their bytes are cut, and routing them never fails but by an answer.
@@ -181,6 +184,11 @@ pub fn websocket(data: &[u8]) {
         }
     }
     let _ = std::str::from_utf8(data).map(ClientFrame::parse);
+}
+
+/// A token proves nobody unless it is signed and keeps every rule; a set of keys is refused, or can be used.
+pub fn jwt(data: &[u8]) {
+    jwt::check(data);
 }
 
 const TARGET: PublishTarget<'static> = PublishTarget {

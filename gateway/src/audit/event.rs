@@ -73,6 +73,25 @@ struct Line<'a> {
 }
 
 impl AuditEvent {
+    /// An event of which only this much is known.
+    #[must_use]
+    pub const fn new(at_ms: u64, request: RequestId, action: &'static str, decision: Decision) -> Self {
+        Self {
+            at_ms,
+            request,
+            principal: None,
+            key: None,
+            from: None,
+            action,
+            on: String::new(),
+            decision,
+            status: 0,
+            reason: None,
+            collapsed: 0,
+            lost: 0,
+        }
+    }
+
     /// Appends it as one line of JSON.
     pub fn append_line(&self, lines: &mut Vec<u8>) {
         let line = Line {
@@ -122,18 +141,12 @@ mod tests {
 
     fn event(number: u64) -> AuditEvent {
         AuditEvent {
-            at_ms: 1_700_000_000_250,
-            request: RequestId::default(),
             principal: Some("ci".to_owned()),
             key: Some("abcdefgh0123".to_owned()),
             from: Some(([127, 0, 0, 1], 4711).into()),
-            action: "delete_topic",
             on: format!("topic-{number}"),
-            decision: Decision::Allowed,
             status: 204,
-            reason: None,
-            collapsed: 0,
-            lost: 0,
+            ..AuditEvent::new(1_700_000_000_250, RequestId::default(), "delete_topic", Decision::Allowed)
         }
     }
 

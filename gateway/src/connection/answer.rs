@@ -6,6 +6,7 @@ use super::{Connection, Next, wire::Wire};
 use crate::{
     application::{Admitted, Application, Fault},
     auth::Caller,
+    byte_budget::ByteBudget,
     call::Call,
     client::Client,
     http::{
@@ -25,18 +26,11 @@ impl<A: Application> Connection<A> {
     /// Answers the request at hand; the answer is outbound, or written if there is much of it.
     pub(super) async fn answer(&mut self) -> Result<Next, SocketError> {
         self.request.id = self.state.next_request_id();
-        if self.request.is_gzipped()
-            && let Err(error) = self.undo_coding().await
-        {
-            let response = self.state.application.fault(&Fault::Coding(error), self.request.id);
-            self.push_answer(None, &response).await?;
-            return Ok(self.next_after(&response));
-        }
         let application = &self.state.application;
         let (matched, mut response) = match route(self.request.method(), self.request.target()) {
             Ok(RouteMatch { route: Route::WebSocket, .. }) => return self.answer_handshake().await,
             Ok(route) => {
-                let asked = (&self.request, &self.client);
+                let asked = (&self.request, &self.client, &self.state.bodies);
                 (Some(route.route), handled(application, &mut self.wire, route, asked).await?)
             }
             Err(error) => (None, application.fault(&Fault::Unrouted(error), self.request.id)),
@@ -84,8 +78,8 @@ impl<A: Application> Connection<A> {
 
     async fn answer_handshake(&mut self) -> Result<Next, SocketError> {
         let (peer, route) = (Peer::default(), RouteMatch { route: Route::WebSocket, name: "", item: "" });
-        let (request, client) = (&self.request, &self.client);
-        let call = Call { route, request, peer: &peer, client, caller: &Caller::Nobody };
+        let (request, client, bodies) = (&self.request, &self.client, &self.state.bodies);
+        let call = Call { route, request, peer: &peer, client, caller: &Caller::Nobody, bodies };
         match self.state.application.admit(&call) {
             Ok(admitted) => self.admitted = admitted,
             Err(response) => {
@@ -127,11 +121,12 @@ async fn handled<A: Application>(
     application: &A,
     wire: &mut Wire,
     route: RouteMatch<'_>,
-    (request, client): (&Request, &Client),
+    (request, client, bodies): (&Request, &Client, &ByteBudget),
 ) -> Result<Response, SocketError> {
     let (peer, caller) = (Peer::default(), Caller::Nobody);
     // Boxed, so that the many connections that wait don't each hold the room that handling takes.
-    let mut handling = Box::pin(application.handle(Call { route, request, peer: &peer, client, caller: &caller }));
+    let call = Call { route, request, peer: &peer, client, caller: &caller, bodies };
+    let mut handling = Box::pin(application.handle(call));
     if let Some(response) = poll_once(&mut handling).await {
         return Ok(response);
     }

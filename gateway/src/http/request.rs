@@ -107,6 +107,23 @@ impl Request {
         !self.decoded && more.is_none() && coding.is_some_and(is_gzip)
     }
 
+    /// The same request as these bytes have it: its head, and its body without content coding.
+    pub(crate) fn uncoded(&self, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            head_bytes: self.head_bytes,
+            method: self.method,
+            version: self.version,
+            target: self.target.clone(),
+            target_error: self.target_error,
+            headers: self.headers.clone(),
+            keep_alive: self.keep_alive,
+            upgrade: self.upgrade,
+            decoded: true,
+            id: self.id,
+        }
+    }
+
     /// How many bytes head and body have.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -15,7 +15,7 @@ use crate::{
     http::{request::Request, response::Response},
     operations::accept,
     quota,
-    topic_reader::{ReadStart, TopicReader, find_positions},
+    topic_reader::{ReadStart, TopicReader},
 };
 
 const PARAMETERS: &[&str] = &["cursor", "from", "filter", "ticket"];
@@ -33,11 +33,10 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let filter = filter.map_err(|fault| error::invalid("filter", fault.to_string()))?;
     let start = start(request)?;
     start.check(topic)?;
-    let positions = find_positions(context, topic, &start).await?;
-    let hold = quota::connect(context, call.caller)?;
-    let opener = Opener { guard: Guard::new(call.caller.clone()), from: call.client.address, hold };
     let context = Rc::new(context.clone());
-    let reader = TopicReader::new(Rc::clone(&context), Arc::clone(topic), positions);
+    let reader = TopicReader::open(Rc::clone(&context), Arc::clone(topic), &start).await?;
+    let hold = quota::connect(&context, call.caller)?;
+    let opener = Opener { guard: Guard::new(call.caller.clone()), from: call.client.address, hold };
     let response = Response::streaming(EVENT_STREAM, EventStream::new(context, request.id(), reader, (filter, opener)));
     // Proxies that collect answers before they hand them on are told not to.
     Ok(response.with_header("cache-control", "no-store").with_header("x-accel-buffering", "no"))

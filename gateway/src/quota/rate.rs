@@ -58,8 +58,14 @@ impl Rate {
         if over > 0 {
             return Err(Wait(over));
         }
-        let paid_until = paid_until.saturating_add(self.nanos(units));
+        let paid_until = self.charge(paid_until, now, units);
         Ok(Passed { paid_until, remaining: self.remaining(paid_until, now) })
+    }
+
+    /// The state once `units` have passed that nobody asked about before: those behind them wait until they are paid for.
+    #[must_use]
+    pub fn charge(&self, paid_until: u64, now: u64, units: u64) -> u64 {
+        paid_until.max(now).saturating_add(self.nanos(units))
     }
 
     /// How many units may pass at `now`.
@@ -123,6 +129,15 @@ mod tests {
         assert_eq!(passed, Passed { paid_until: 11 * SECOND, remaining: 0 });
         assert_eq!(rate.take(passed.paid_until, SECOND, 1), Err(Wait(9 * SECOND + SECOND / 10)));
         assert!(rate.take(passed.paid_until, 2 * SECOND, 100).is_err());
+    }
+
+    #[test]
+    fn what_is_charged_is_paid_for_by_those_behind_it() {
+        let rate = Rate::per_second(10);
+        let paid_until = rate.take(0, SECOND, 1).unwrap().paid_until;
+        let charged = rate.charge(paid_until, SECOND, 99);
+        assert_eq!(charged, 11 * SECOND);
+        assert_eq!(rate.take(charged, SECOND, 1), Err(Wait(9 * SECOND + SECOND / 10)));
     }
 
     proptest! {

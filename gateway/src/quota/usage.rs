@@ -64,6 +64,13 @@ impl Spent {
         }
     }
 
+    /// Counts what has passed already.
+    pub(super) fn charge(&self, rate: Rate, now: u64, units: u64) {
+        let charged = |seen| Some(rate.charge(seen, now, units));
+        // It always gives a new value.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged);
+    }
+
     /// Until when all that has passed is paid for.
     pub(super) fn paid_until(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

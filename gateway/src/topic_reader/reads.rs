@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use glommio::timer::Timer;
 use shard::{PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest};
-use shard_core::model::{Offset, TopicPartition};
+use shard_core::model::TopicPartition;
+
+use super::Position;
 
 use crate::{context::Context, limits, read_turns::ReadTurn};
 
@@ -13,35 +15,41 @@ use crate::{context::Context, limits, read_turns::ReadTurn};
 pub(super) async fn read_now(
     context: &Context,
     partition: TopicPartition,
-    from: Offset,
+    from: Position,
 ) -> Result<(ReadReply, ReadTurn), ReadError> {
     let bytes_max = context.core.outputs().portion(limits::TOPIC_READ_BYTES);
     let turn = context.core.read_turns().take(bytes_max).await;
-    let read = ReadRequest { from: ReadFrom::Offset(from), bytes_max, wait: Duration::ZERO };
-    read_patiently(context, partition, read).await.map(|reply| (reply, turn))
+    let read = ReadRequest { from: ReadFrom::Offset(from.next), bytes_max, wait: Duration::ZERO };
+    read_patiently(context, (partition, from), read).await.map(|reply| (reply, turn))
 }
 
 /// Waits until there is something, and reads the first batch of it.
 pub(super) async fn await_first(
     context: &Context,
     partition: TopicPartition,
-    from: Offset,
+    from: Position,
 ) -> Result<ReadReply, ReadError> {
     let wait = limits::TOPIC_REFRESH_INTERVAL;
-    read_patiently(context, partition, ReadRequest { from: ReadFrom::Offset(from), bytes_max: 1, wait }).await
+    let read = ReadRequest { from: ReadFrom::Offset(from.next), bytes_max: 1, wait };
+    read_patiently(context, (partition, from), read).await
 }
 
 /// Reads, and tries again what will be over soon.
 async fn read_patiently(
     context: &Context,
-    partition: TopicPartition,
-    read: ReadRequest,
+    (partition, from): (TopicPartition, Position),
+    mut read: ReadRequest,
 ) -> Result<ReadReply, ReadError> {
     let mut vanished = 0;
     loop {
         let answered = context.shards.read(partition, read).await;
         match answered {
             Err(ReadError::Unavailable(PartitionUnavailable::Overloaded)) => {}
+            // A store lets go of messages a moment before its shard tells where the partition begins since.
+            Err(ReadError::Expired { start, .. }) if from.at_beginning => {
+                read.from = ReadFrom::Offset(start);
+                continue;
+            }
             // The shards take a deletion a moment before it is published.
             Err(ReadError::Unavailable(PartitionUnavailable::NotHere(_)))
                 if vanished < limits::TOPIC_VANISHED_LOOKS

@@ -42,14 +42,14 @@ pub(crate) fn new_key(number: u16) -> NewKey {
     .unwrap()
 }
 
-fn create(number: u16, principal: &str, grants: Vec<Grant>, expires_at: Option<Timestamp>) -> Command {
+pub(crate) fn create(number: u16, principal: &str, grants: Vec<Grant>, expires_at: Option<Timestamp>) -> Command {
     let NewKey { id, hash, .. } = new_key(number);
     let principal = PrincipalName::new(principal).unwrap();
     let key = ApiKey { id, hash, principal, created_at: Timestamp::default(), expires_at };
     Command::CreateKey { key, principal: Some(PrincipalConfig { grants, ..PrincipalConfig::default() }) }
 }
 
-fn on_topics(pattern: &str, actions: &[Action]) -> Grant {
+pub(crate) fn on_topics(pattern: &str, actions: &[Action]) -> Grant {
     Grant { scope: Scope::Topics(NamePattern::new(pattern.to_owned())), actions: actions.to_vec() }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     harness::{Broker, OTHER_TOPIC, SUBSCRIPTION, TOPIC, with_broker_knowing},
 };
 
-fn limited(limits: PrincipalLimits) -> Vec<Command> {
+pub(crate) fn limited(limits: PrincipalLimits) -> Vec<Command> {
     let create = |number, name: &str, limits| {
         let new = new_key(number);
         let principal = PrincipalName::new(name).unwrap();
@@ -29,7 +29,7 @@ async fn ask(broker: &Broker, key: u16, line: &str, body: &str) -> Answer {
     http.receive().await
 }
 
-fn header(answer: &Answer, name: &str) -> Option<String> {
+pub(crate) fn header(answer: &Answer, name: &str) -> Option<String> {
     let start = format!("{name}: ");
     answer.head.lines().find_map(|line| line.strip_prefix(&start)).map(str::to_owned)
 }

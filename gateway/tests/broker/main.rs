@@ -4,6 +4,7 @@
 mod auth;
 mod bad_input;
 mod client;
+mod compressed;
 mod harness;
 mod limits;
 mod publish_and_read;

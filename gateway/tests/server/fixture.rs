@@ -228,7 +228,6 @@ impl Application for Echo {
     fn fault(&self, fault: &Fault, _request: RequestId) -> Response {
         let answer = Response::empty(match fault {
             Fault::Refused(refusal) => refusal.status(),
-            Fault::Coding(_) => 413,
             Fault::Handshake(refused) => refused.status(),
             Fault::Unrouted(gateway::http::router::RouteError::NotFound) => 404,
             Fault::Unrouted(gateway::http::router::RouteError::MethodNotAllowed { .. }) => 405,

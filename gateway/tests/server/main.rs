@@ -160,19 +160,23 @@ fn a_body_that_does_not_come_is_answered_408() {
 /// F61.
 #[test]
 fn a_body_that_trickles_in_for_ever_is_answered_408() {
-    let front = Front::start(GatewayConfig { body_timeout: Duration::from_secs(1), ..GatewayConfig::default() });
+    let (body_timeout, head_timeout) = (Duration::from_secs(1), Duration::from_millis(20));
+    let front = Front::start(GatewayConfig { body_timeout, head_timeout, ..GatewayConfig::default() });
     let mut client = front.connect();
     client.send(post(&"x".repeat(100_000)).trim_end_matches('x'));
     let mut writing = client.stream.try_clone().unwrap();
-    // Never silent for as long as a body may be, and never done.
-    let trickle = std::thread::spawn(move || {
-        while writing.write_all(b"x").is_ok() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    std::thread::scope(|scope| {
+        // Never silent for as long as a body may be, and never done: the front itself tells the time between two bytes.
+        scope.spawn(|| {
+            while writing.write_all(b"x").is_ok() {
+                let mut other = front.connect();
+                other.send("G");
+                assert_eq!(other.answer().status, 408);
+            }
+        });
+        assert_eq!(client.answer().status, 408);
+        drop(client);
     });
-    assert_eq!(client.answer().status, 408);
-    drop(client);
-    trickle.join().unwrap();
 }
 
 #[test]

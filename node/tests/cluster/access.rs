@@ -1,5 +1,7 @@
 //! The first key, and what keys do to a whole node: they survive it, and what they opened ends with them.
 
+pub(crate) mod confined;
+
 use std::{
     fs,
     process::{Command, Stdio},

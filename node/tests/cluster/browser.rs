@@ -1,14 +1,16 @@
 //! A real Chromium on the node's own page: fetch, WebSocket and Server-Sent Events as a page uses them, the last one over
-//! a kill and a restart of the node, and the page itself, which asks nobody else.
+//! a kill and a restart of the node, and the page itself, which asks nobody else. And pages of other origins.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
     process::{ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use serde_json::{Value, json};
 
 use crate::{
+    canned::CannedServer,
     harness::{TestNode, data_directory},
     http::Connection,
     programs::{self, Program},
@@ -29,16 +31,13 @@ struct Browser {
 
 #[test]
 fn a_browser_works_with_the_node_and_with_nobody_else() {
-    let Some(python) = programs::python_with("playwright") else { return programs::skip("Python with playwright") };
-    let Some(chromium) = programs::find("chromium") else { return programs::skip("chromium") };
+    let Some(tools) = Tools::find() else { return };
     // What the browser comes back to: a port that the system gives nobody who connects meanwhile.
     let port = port_below_those_given_out();
     let mut node = TestNode::start_with(&[("server.port", &port.to_string())]);
     let address = node.address().to_owned();
     let home = data_directory();
-    let mut command = Command::new("timeout");
-    command.arg("180").arg(python).arg(SCRIPT).arg(chromium).arg(format!("http://{address}"));
-    let mut browser = Browser::start(command.current_dir(home.path()));
+    let mut browser = tools.start(&address, home.path());
 
     let page = browser.step("docs", &json!(null));
     assert!(page["operations"].as_u64().unwrap() > 20, "{page}");
@@ -71,6 +70,34 @@ fn a_browser_works_with_the_node_and_with_nobody_else() {
     assert!(crate::harness::wait(&mut browser.program.0).success());
 }
 
+/// What CORS comes to in a browser: it asks first, publishes and reads for a page of a listed origin, and keeps any other from it.
+#[test]
+fn pages_of_listed_origins_fetch_and_publish_and_others_are_kept_from_it() {
+    let Some(tools) = Tools::find() else { return };
+    let page = || CannedServer::start("200 OK", "<!doctype html><title>a page of somebody else</title>");
+    let [listed, other] = [page(), page()].map(|server| (format!("http://{}", server.address), server));
+    let node = TestNode::start_with(&[("server.allowed_origins", &listed.0)]);
+    let home = data_directory();
+    let mut browser = tools.start(node.address(), home.path());
+    let mut visit = |origin: &str| browser.step("foreign", &json!({ "origin": origin }));
+    let kept = json!({ "created": "TypeError", "published": "TypeError", "read": "TypeError", "refused": "TypeError" });
+    assert_eq!(visit(&other.0), kept);
+    let topic = crate::http::get(node.address(), "/v1/topics/foreign");
+    assert_eq!(topic.status, 404, "what the browser has to ask for first was not sent");
+    let expected = json!({
+        "created": 201,
+        "published": { "offset": 0, "hasId": true },
+        "read": [["from elsewhere", "red"]],
+        "refused": "topic_not_found",
+    });
+    assert_eq!(visit(&listed.0), expected);
+    assert_eq!(visit(&other.0), kept);
+    browser.step("end", &json!(null));
+    assert!(crate::harness::wait(&mut browser.program.0).success());
+    let stored = crate::http::get(node.address(), "/v1/topics/foreign/partitions/0/messages").json();
+    assert_eq!(stored["next_offset"], 1);
+}
+
 /// Messages whose partitions take turns, durable when it returns.
 fn publish(address: &str, numbers: std::ops::Range<u64>) {
     let messages: Vec<_> =
@@ -78,6 +105,34 @@ fn publish(address: &str, numbers: std::ops::Range<u64>) {
     let body = json!({ "messages": messages }).to_string();
     let answer = Connection::open(address).request("POST", "/v1/topics/stream/messages", &[], body.as_bytes());
     assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// What a browser is driven with.
+struct Tools {
+    python: PathBuf,
+    chromium: PathBuf,
+}
+
+impl Tools {
+    /// `None`, with a word to whoever reads it, where one is not there.
+    fn find() -> Option<Self> {
+        let Some(python) = programs::python_with("playwright") else {
+            programs::skip("Python with playwright");
+            return None;
+        };
+        let Some(chromium) = programs::find("chromium") else {
+            programs::skip("chromium");
+            return None;
+        };
+        Some(Self { python, chromium })
+    }
+
+    /// A browser for a node, whose files go into a directory.
+    fn start(&self, address: &str, home: &Path) -> Browser {
+        let mut command = Command::new("timeout");
+        command.arg("180").arg(&self.python).arg(SCRIPT).arg(&self.chromium).arg(format!("http://{address}"));
+        Browser::start(command.current_dir(home))
+    }
 }
 
 impl Browser {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub(crate) use self::reader::EventReader;
 use crate::{
-    harness::TestNode,
+    harness::{TestNode, eventually},
     http::{self, Connection},
     publish_consume::partitions,
 };
@@ -144,6 +144,57 @@ async fn http_1_0_gets_events_up_to_the_end_of_the_connection() {
     node.signal(Signal::TERM);
     assert!(reader.next().is_none());
     assert!(node.wait_for_end().success());
+}
+
+/// A client that was away for longer than messages are kept is told so, and can begin anew.
+#[test]
+fn who_comes_back_later_than_retention_is_told_that_it_missed_something() {
+    let (node, mut connection) = node_that_keeps_little();
+    publish_large(&mut connection);
+    let mut reader = EventReader::open(node.address(), "orders", "?from=earliest");
+    assert_eq!(reader.place(), (0, 0));
+    let token = std::mem::take(&mut reader.last_id);
+    drop(reader);
+    (0..8).for_each(|_| publish_large(&mut connection));
+    // Whole segments go, in rounds.
+    let start = || http::get(node.address(), "/v1/topics/orders").json()["layout"][0]["start_offset"].as_u64().unwrap();
+    assert!(eventually(|| start() > 1), "nothing was given up");
+    let queries = [("", Some(token.as_str())), (&*format!("?cursor={token}"), None)];
+    for (query, last_id) in queries {
+        let headers: Vec<_> = last_id.map(|id| ("Last-Event-ID", id)).into_iter().collect();
+        let path = format!("/v1/topics/orders/events{query}");
+        let gone = connection.request("GET", &path, &headers, b"");
+        assert_eq!(gone.status, 410, "{gone:?}");
+        assert_eq!(gone.json()["code"], "offset_expired", "{gone:?}");
+        assert_eq!(gone.header("content-type"), Some("application/problem+json"));
+    }
+    assert!(EventReader::open(node.address(), "orders", "?from=earliest").place().1 > 1);
+}
+
+/// Retention takes messages away between the moment a reader is told where a partition begins and its first read.
+#[test]
+fn who_reads_from_the_beginning_is_served_while_that_moves() {
+    let (node, mut connection) = node_that_keeps_little();
+    let mut first = || {
+        publish_large(&mut connection);
+        EventReader::open(node.address(), "orders", "?from=earliest").place().1
+    };
+    assert!(eventually(|| first() > 0), "nothing was given up");
+}
+
+/// A topic of one partition whose segments are small, and of which it keeps hardly more than one.
+fn node_that_keeps_little() -> (TestNode, Connection) {
+    let node = TestNode::start_with(&[("storage.segment_bytes", "1048576")]);
+    let body = json!({ "partitions": 1, "retention_bytes": 1 << 20 }).to_string();
+    let mut connection = Connection::open(node.address());
+    assert_eq!(connection.request("PUT", "/v1/topics/orders", &[], body.as_bytes()).status, 201);
+    (node, connection)
+}
+
+/// Publishes a message that fills half a segment.
+fn publish_large(connection: &mut Connection) {
+    let published = connection.request("POST", "/v1/topics/orders/publish", &[], &vec![b'x'; 512 << 10]);
+    assert_eq!(published.status, 200, "{published:?}");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ struct Reader {
 
 #[test]
 fn the_page_on_http_works_as_written() {
-    read("http.md", 16, 7);
+    read("http.md", 19, 7);
 }
 
 #[test]
@@ -70,6 +70,9 @@ fn read(page: &'static str, commands_min: usize, scripts_min: usize) {
 impl Reader {
     /// Runs a command; what the page shows of its output must come.
     fn take(&mut self, step: &Step) {
+        if let Some(arguments) = step.command.strip_prefix("pubsub-node ") {
+            return self.start_anew(arguments);
+        }
         let command = self.here(&self.examples.filled_in(&step.command));
         let mut shell = tour::shell(&command, &self.node);
         shell.current_dir(self.home.path());
@@ -83,6 +86,18 @@ impl Reader {
         let expected = if step.output.trim().is_empty() { "…" } else { &step.output };
         self.compare(&step.command, expected, &printed);
         assert!(!printed.contains("\"outcome\":") || expected.contains("\"code\":"), "{command}\n{printed}");
+    }
+
+    /// The node of the page with other settings; its data stays.
+    fn start_anew(&mut self, arguments: &str) {
+        let mut words = arguments.split(' ');
+        while let Some(word) = words.next() {
+            let setting = words.next().filter(|_| word == "--set").and_then(|setting| setting.split_once('='));
+            let (key, value) = setting.unwrap_or_else(|| panic!("`{arguments}` is more than settings"));
+            self.node.set(key, value);
+        }
+        assert!(self.node.terminate().success());
+        self.node.restart();
     }
 
     /// Runs a command that does not end by itself until it has printed what the page shows, up to a blank line.

@@ -43,7 +43,7 @@ fn one_address_gets_so_many_connections_and_leaves_the_others_theirs() {
 }
 
 /// A connection whose own address is one of this machine's many.
-fn connect_from(own: &str, address: SocketAddr) -> TcpStream {
+pub(crate) fn connect_from(own: &str, address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::new(own.parse().unwrap(), 0).into()).unwrap();
     socket.connect(&address.into()).unwrap();

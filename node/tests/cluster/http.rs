@@ -36,6 +36,12 @@ impl Connection {
         Self { stream, address: address.to_owned(), unread: Vec::new() }
     }
 
+    /// One that is there already.
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        let address = stream.peer_addr().unwrap().to_string();
+        Self { stream, address, unread: Vec::new() }
+    }
+
     /// Another connection to the same node.
     pub(crate) fn again(&self) -> Self {
         Self::open(&self.address)

@@ -1,54 +1,20 @@
 //! Where the keys for tokens come from, and what is made of those that are of no use.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
-    thread,
-};
+mod grants;
+mod signer;
 
-use crate::harness::{TestNode, data_directory, eventually, node_command, wait};
+use std::fs;
+
+use crate::{
+    canned::CannedServer,
+    harness::{TestNode, data_directory, eventually, node_command, wait},
+};
 
 const ONE: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const TWO: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kty":"OKP","crv":"Ed25519","kid":"b","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const OURS: [(&str, &str); 3] =
     [("jwt.issuer", "https://login.example"), ("jwt.audience", "pubsub"), ("jwt.refresh_interval_ms", "1000")];
-
-/// An issuer that answers whatever the test says, status line and body.
-struct Issuer {
-    address: SocketAddr,
-    answer: Arc<Mutex<(&'static str, String)>>,
-}
-
-impl Issuer {
-    fn start(status: &'static str, body: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let answer = Arc::new(Mutex::new((status, body.to_owned())));
-        let answering = Arc::clone(&answer);
-        thread::spawn(move || {
-            for mut stream in listener.incoming().map_while(Result::ok) {
-                let mut head = Vec::new();
-                let mut byte = [0];
-                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count > 0) {
-                    head.extend(byte);
-                }
-                let (status, body) = answering.lock().unwrap().clone();
-                let length = body.len();
-                // Whether the node still listens is its concern.
-                let _ =
-                    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-            }
-        });
-        Self { address, answer }
-    }
-
-    fn say(&self, status: &'static str, body: &str) {
-        *self.answer.lock().unwrap() = (status, body.to_owned());
-    }
-}
 
 fn keys(node: &TestNode) -> f64 {
     node.metric("pubsub_jwt_keys")[0].1
@@ -61,7 +27,7 @@ fn refreshes(node: &TestNode, outcome: &str) -> f64 {
 
 #[test]
 fn keys_are_fetched_again_and_what_is_of_no_use_changes_nothing() {
-    let issuer = Issuer::start("503 Service Unavailable", "");
+    let issuer = CannedServer::start("503 Service Unavailable", "");
     let url = format!("http://{}/keys", issuer.address);
     // It starts without its issuer, and takes nobody's word until that is there.
     let node = TestNode::start_with(&[&OURS[..], &[("jwt.jwks_url", url.as_str())]].concat());

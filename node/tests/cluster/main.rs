@@ -7,6 +7,7 @@
     reason = "all of it is test code: a panic is a failed test, and what is printed is shown with it"
 )]
 
+mod canned;
 mod filesystem;
 mod harness;
 mod http;

@@ -44,13 +44,18 @@ fn settings() -> [(&'static str, &'static str); 6] {
     ]
 }
 
+/// A node with these settings too, and the topics `orders` and `silent`.
+async fn node_with_topics(more: &[(&str, &str)]) -> TestNode {
+    let node = TestNode::start_with(&[&settings()[..], more].concat());
+    node.client().create_topic("orders", &partitions(2)).await.unwrap();
+    node.client().create_topic("silent", &partitions(1)).await.unwrap();
+    node
+}
+
 /// F54.
 #[tokio::test]
 async fn slow_readers_are_not_buffered_and_disturb_nobody() {
-    let node = TestNode::start_with(&settings());
-    let client = node.client();
-    client.create_topic("orders", &partitions(2)).await.unwrap();
-    client.create_topic("silent", &partitions(1)).await.unwrap();
+    let node = node_with_topics(&[]).await;
     let mut readers: Vec<_> = join_all((0..SLOW_WEBSOCKETS).map(|number| slow_websocket(&node, number))).await;
     // A healthy one from the beginning, over the same cores.
     let mut healthy = WebSocketClient::connect(&node.endpoint(), None).await.unwrap();

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use self::proxy::{Kind, Proxy};
 use crate::{
     events::EventReader,
-    harness::TestNode,
+    floods::connect_from,
+    harness::{TestNode, eventually},
     http::Connection,
     websocket::{Frame, RawWebSocket},
 };
@@ -48,6 +49,36 @@ fn everything_passes_through(kind: Kind) {
     // The proxy is there still, and says so.
     let answer = Connection::open(&proxy.address).request("GET", "/v1/topics", &[], b"");
     assert!([502, 503].contains(&answer.status), "{answer:?}");
+}
+
+/// The node counts connections by where they come from, whatever is said of the clients behind: with the bound in place,
+/// everybody behind a proxy is one.
+#[test]
+fn everybody_behind_a_proxy_is_one_address() {
+    const EACH_MAX: usize = 8;
+    let node = TestNode::start_with(&[("server.connections_per_address_max", &EACH_MAX.to_string())]);
+    let Some(proxy) = Proxy::start(Kind::Nginx, node.address()) else { return };
+    let mut connection = Connection::open(&proxy.address);
+    assert_eq!(connection.request("PUT", "/v1/topics/orders", &[], b"{}").status, 201);
+    // Streams of many clients, by what the proxy's clients say of themselves; each has a connection to the node.
+    let mut streams = Vec::new();
+    let refused = (0..=EACH_MAX).find_map(|number| {
+        let mut stream = Connection::open(&proxy.address);
+        let request =
+            format!("GET /v1/topics/orders/events HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.{number}\r\n\r\n");
+        stream.send(request.as_bytes());
+        let answer = stream.answer().unwrap();
+        streams.push(stream);
+        (answer.status != 200).then_some(answer)
+    });
+    let refused = refused.expect("there is one more than may be");
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("rate_limited")));
+    // Who comes past the proxy, from elsewhere, is served.
+    let mut past = Connection::over(connect_from("127.0.0.2", node.address().parse().unwrap()));
+    assert_eq!(past.request("GET", "/healthz", &[], b"").status, 200);
+    drop(streams);
+    let served = || Connection::open(&proxy.address).request("GET", "/healthz", &[], b"").status == 200;
+    assert!(eventually(served), "those that have gone count no more");
 }
 
 /// Many requests over one connection, some with a refusal between them.

@@ -1,6 +1,7 @@
 //! Messages published a line at a time, by a request whose answer comes meanwhile.
 
 mod publisher;
+mod revoked;
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 pub(crate) use self::publisher::Publisher;
-use crate::{
-    harness::TestNode,
-    http::{self, Connection},
-};
+use crate::{harness::TestNode, http::Connection};
 
 const MIB: usize = 1 << 20;
 
@@ -23,16 +21,25 @@ fn node_with_topic(partitions: u32, settings: &[(&str, &str)]) -> TestNode {
 }
 
 fn create(node: &TestNode, partitions: u32) {
+    create_with(node, &[], partitions);
+}
+
+fn create_with(node: &TestNode, headers: &[(&str, &str)], partitions: u32) {
     let body = json!({ "partitions": partitions }).to_string();
-    assert_eq!(Connection::open(node.address()).request("PUT", "/v1/topics/orders", &[], body.as_bytes()).status, 201);
+    let created = Connection::open(node.address()).request("PUT", "/v1/topics/orders", headers, body.as_bytes());
+    assert_eq!(created.status, 201, "{created:?}");
 }
 
 /// Everything in a partition: payloads by offset.
 fn stored(node: &TestNode, partition: u64) -> BTreeMap<u64, String> {
-    let (mut messages, mut next) = (BTreeMap::new(), 0);
+    stored_with(node, &[], partition)
+}
+
+fn stored_with(node: &TestNode, headers: &[(&str, &str)], partition: u64) -> BTreeMap<u64, String> {
+    let (mut connection, mut messages, mut next) = (Connection::open(node.address()), BTreeMap::new(), 0);
     loop {
         let path = format!("/v1/topics/orders/partitions/{partition}/messages?limit=10000&offset={next}");
-        let page = http::get(node.address(), &path).json();
+        let page = connection.request("GET", &path, headers, b"").json();
         for message in page["messages"].as_array().unwrap() {
             let payload = STANDARD.decode(message["data"].as_str().unwrap()).unwrap();
             messages.insert(message["offset"].as_u64().unwrap(), String::from_utf8(payload).unwrap());

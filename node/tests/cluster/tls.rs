@@ -2,6 +2,7 @@
 
 mod authority;
 mod client;
+mod grants;
 mod handshakes;
 mod mutual;
 mod rotation;
@@ -56,8 +57,13 @@ impl Bench {
 
 /// A node with the certificate in a directory.
 fn node(files: &Path, settings: &[(&str, &str)]) -> TestNode {
+    node_in(data_directory(), files, settings)
+}
+
+/// The same where its data is already.
+fn node_in(home: tempfile::TempDir, files: &Path, settings: &[(&str, &str)]) -> TestNode {
     let path = |name: &str| files.join(name).to_str().unwrap().to_owned();
     let (certificate, key) = (path("tls.crt"), path("tls.key"));
     let own = [("tls.cert_file", certificate.as_str()), ("tls.key_file", &key)];
-    TestNode::start_with(&[&own, settings].concat())
+    TestNode::start_in(home, &[&own, settings].concat())
 }

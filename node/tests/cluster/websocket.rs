@@ -1,14 +1,14 @@
 //! A WebSocket client over a plain socket: it sends what it is told, and reads only when it is told.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read, Write},
     net::TcpStream,
 };
 
 use crate::harness::DEADLINE;
 
-/// One connection that has been upgraded.
-pub(crate) struct RawWebSocket(TcpStream);
+/// One connection that has been upgraded, over TCP or something on top of it.
+pub(crate) struct RawWebSocket<S = TcpStream>(S);
 
 /// What the node sends.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +28,31 @@ impl RawWebSocket {
 
     /// The same with these header lines.
     pub(crate) fn open_with(address: &str, protocol: Option<&str>, lines: &str) -> Self {
-        let mut stream = TcpStream::connect(address).unwrap();
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self::upgrade(stream, address, protocol, lines)
+    }
+
+    /// The same connection, to read from elsewhere.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.try_clone().unwrap())
+    }
+
+    /// How the node has ended the connection; `None` if it has not, so far.
+    pub(crate) fn close_if_ended(&mut self) -> Option<Frame> {
+        self.0.set_nonblocking(true).unwrap();
+        let ended = match self.0.peek(&mut [0]) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Ok(_) | Err(_) => true,
+        };
+        self.0.set_nonblocking(false).unwrap();
+        ended.then(|| self.next())
+    }
+}
+
+impl<S: Read + Write> RawWebSocket<S> {
+    /// The same over a connection that is there.
+    pub(crate) fn upgrade(mut stream: S, address: &str, protocol: Option<&str>, lines: &str) -> Self {
         let offer = protocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
         let upgrade = format!(
             "GET /v1/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{offer}{lines}\
@@ -69,11 +92,6 @@ impl RawWebSocket {
         self.0.write_all(bytes)
     }
 
-    /// The same connection, to read from elsewhere.
-    pub(crate) fn again(&self) -> Self {
-        Self(self.0.try_clone().unwrap())
-    }
-
     /// Reads what has come until the node has ended the connection.
     pub(crate) fn wait_for_end(&mut self) {
         while self.read_frame().is_some() {}
@@ -107,17 +125,6 @@ impl RawWebSocket {
                 _ => {}
             }
         }
-    }
-
-    /// How the node has ended the connection; `None` if it has not, so far.
-    pub(crate) fn close_if_ended(&mut self) -> Option<Frame> {
-        self.0.set_nonblocking(true).unwrap();
-        let ended = match self.0.peek(&mut [0]) {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
-            Ok(_) | Err(_) => true,
-        };
-        self.0.set_nonblocking(false).unwrap();
-        ended.then(|| self.next())
     }
 
     /// One whole frame, as the node sends it: not masked, not fragmented.

@@ -8,6 +8,7 @@ use gateway_api::{CowStr, Page, Problem, limits as api_limits};
 use crate::error::{CliError, Doing as _};
 use crate::limits;
 use crate::output::{Format, Output, Render, Table, bytes_as_text, or_dash, shortened};
+use crate::pages;
 
 /// Whose dead letters, and how many.
 #[derive(Debug, clap::Args)]
@@ -34,19 +35,11 @@ pub(crate) struct RedriveArgs {
 
 /// Lists dead letters.
 pub(super) async fn list(args: &DeadLettersArgs, client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
-    let mut all = Page { items: Vec::new(), next_page_token: None };
-    let wanted = usize::try_from(args.max).unwrap_or(usize::MAX);
-    for _ in 0..limits::PAGES_MAX {
-        let left = args.max.saturating_sub(u32::try_from(all.items.len()).unwrap_or(u32::MAX));
-        let size = Some(left.min(api_limits::PAGE_SIZE_MAX));
-        let page = client.dead_letters(&args.subscription, size, all.next_page_token.as_deref()).await;
-        let page = page.doing(|| format!("list dead letters of `{}`", args.subscription))?;
-        all.items.extend(page.items);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_none() || all.items.len() >= wanted {
-            break;
-        }
-    }
+    let fetch = async |size, token: Option<&str>| {
+        let page = client.dead_letters(&args.subscription, Some(size), token).await;
+        page.doing(|| format!("list dead letters of `{}`", args.subscription))
+    };
+    let all = pages::up_to(args.max, fetch).await?;
     if all.items.is_empty() && output.format() == Format::Table {
         return output.note("There are no dead letters.");
     }

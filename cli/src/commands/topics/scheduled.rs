@@ -1,12 +1,12 @@
 //! `topics scheduled` and `cancel-scheduled`: messages that wait for their time.
 
+use gateway_api::Page;
 use gateway_api::client::Client;
 use gateway_api::scheduled::ScheduledMessage;
-use gateway_api::{Page, limits as api_limits};
 
 use crate::error::{CliError, Doing as _};
-use crate::limits;
-use crate::output::{Format, Output, Render, Table, or_dash};
+use crate::output::{Output, Render, Table, or_dash};
+use crate::pages;
 
 /// Whose scheduled messages, and how many.
 #[derive(Debug, clap::Args)]
@@ -35,23 +35,11 @@ pub(crate) struct CancelArgs {
 
 /// Lists scheduled messages.
 pub(super) async fn list(args: &ScheduledArgs, client: &Client, output: &mut Output<'_>) -> Result<(), CliError> {
-    let mut all = Page { items: Vec::new(), next_page_token: None };
-    let wanted = usize::try_from(args.max).unwrap_or(usize::MAX);
-    for _ in 0..limits::PAGES_MAX {
-        let left = args.max.saturating_sub(u32::try_from(all.items.len()).unwrap_or(u32::MAX));
-        let size = Some(left.min(api_limits::PAGE_SIZE_MAX));
-        let page = client.scheduled(&args.topic, size, all.next_page_token.as_deref()).await;
-        let page = page.doing(|| format!("list scheduled messages of `{}`", args.topic))?;
-        all.items.extend(page.items);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_none() || all.items.len() >= wanted {
-            break;
-        }
-    }
-    if all.items.is_empty() && output.format() == Format::Table {
-        return output.note("No messages wait for their time.");
-    }
-    output.result(&all)
+    let fetch = async |size, token: Option<&str>| {
+        let page = client.scheduled(&args.topic, Some(size), token).await;
+        page.doing(|| format!("list scheduled messages of `{}`", args.topic))
+    };
+    pages::show(&pages::up_to(args.max, fetch).await?, "No messages wait for their time.", output)
 }
 
 /// Cancels a scheduled message.
@@ -81,6 +69,7 @@ impl Render for Page<ScheduledMessage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::Format;
 
     #[test]
     fn a_scheduled_message_is_a_line_with_its_time() {

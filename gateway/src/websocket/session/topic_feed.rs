@@ -22,7 +22,7 @@ use crate::{
     context::Context,
     error::Failure,
     limits,
-    topic_reader::{PartitionRead, ReadStart, TopicReader, find_positions},
+    topic_reader::{PartitionRead, ReadStart, TopicReader},
     websocket::handshake::Subprotocol,
 };
 
@@ -61,10 +61,7 @@ impl TopicFeed {
         let start = ReadStart::from(from.clone());
         start.check(&topic)?;
         let (read, reads) = (Arc::clone(&topic), Rc::clone(&context));
-        let starting = Box::pin(async move {
-            let positions = find_positions(&reads, &read, &start).await?;
-            Ok(TopicReader::new(reads, read, positions))
-        });
+        let starting = Box::pin(async move { TopicReader::open(reads, read, &start).await });
         let (credit, subprotocol, stage) = (Credit::default(), Subprotocol::default(), Stage::Starting(starting));
         Ok(Self { context, topic, reference, credit, subprotocol, filter: None, passed_over: 0, stage })
     }

@@ -11,6 +11,24 @@ globalThis.steps = {
     return { created: created.status, text: new TextDecoder().decode(bytes), refused: (await refused.json()).code };
   },
 
+  /** On a page of another origin: what it may do with the node, and the name of the error where its browser keeps it from that. */
+  async foreign({ node }) {
+    const tell = (what) => what().catch(({ name }) => name);
+    return {
+      created: await tell(async () => (await fetch(`${node}/v1/topics/foreign`, { method: "PUT", body: '{"partitions":1}' })).status),
+      published: await tell(async () => {
+        const headers = { "Pubsub-Attr-Colour": "red" }; // not without asking first
+        const answer = await fetch(`${node}/v1/topics/foreign/publish`, { method: "POST", headers, body: "from elsewhere" });
+        return { offset: (await answer.json()).offset, hasId: answer.headers.has("Pubsub-Request-Id") };
+      }),
+      read: await tell(async () => {
+        const { messages } = await (await fetch(`${node}/v1/topics/foreign/partitions/0/messages`)).json();
+        return messages.map(({ data, attributes }) => [atob(data), attributes.colour]);
+      }),
+      refused: await tell(async () => (await (await fetch(`${node}/v1/topics/nowhere`)).json()).code),
+    };
+  },
+
   /** Reads a topic to which it publishes over the same connection. */
   websocket() {
     return new Promise((resolve, reject) => {

@@ -37,6 +37,12 @@ def main(chromium: str, node: str) -> None:
                 answer = {"operations": page.locator(".operation").count(), "failed": failed}
                 assert not failed, failed
                 page.evaluate(STEPS)
+            elif request["step"] == "foreign":
+                page_elsewhere = browser.new_page()
+                page_elsewhere.goto(request["arguments"]["origin"])
+                page_elsewhere.evaluate(STEPS)
+                answer = page_elsewhere.evaluate("(node) => steps.foreign({ node })", node)
+                page_elsewhere.close()
             elif request["step"] == "end":
                 answer = {"elsewhere": elsewhere, "console": console}
             else:

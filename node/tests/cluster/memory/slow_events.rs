@@ -5,21 +5,16 @@ use futures_util::future::{join, join_all};
 use super::{
     BATCH, MESSAGE_BYTES, MESSAGES, PUBLISHERS, await_slow_consumers,
     budget::{Budget, MIB, Peak},
-    publish, settings,
+    node_with_topics, publish,
 };
-use crate::{events::EventReader, harness::TestNode, publish_consume::partitions};
+use crate::events::EventReader;
 
 const SLOW_READERS: usize = 50;
 
 /// F54.
 #[tokio::test]
 async fn slow_readers_of_events_are_given_up_and_disturb_nobody() {
-    let mut settings = settings().to_vec();
-    settings.push(("server.write_timeout_ms", "2000"));
-    let node = TestNode::start_with(&settings);
-    let client = node.client();
-    client.create_topic("orders", &partitions(2)).await.unwrap();
-    client.create_topic("silent", &partitions(1)).await.unwrap();
+    let node = node_with_topics(&[("server.write_timeout_ms", "2000")]).await;
     let readers: Vec<_> =
         (0..SLOW_READERS).map(|_| EventReader::open(node.address(), "orders", "?from=earliest")).collect();
     let mut healthy = EventReader::open(node.address(), "orders", "?from=earliest");

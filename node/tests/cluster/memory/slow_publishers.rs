@@ -5,9 +5,9 @@ use std::thread;
 use super::{
     await_slow_consumers,
     budget::{Budget, MIB, Peak},
-    settings,
+    node_with_topics,
 };
-use crate::{harness::TestNode, publish_consume::partitions, publish_lines::Publisher};
+use crate::publish_lines::Publisher;
 
 const SLOW_PUBLISHERS: usize = 4;
 /// What each would send if it could: lines that are shorter than their results.
@@ -16,12 +16,7 @@ const SENT_BYTES_MAX: usize = 64 * MIB;
 /// F54.
 #[tokio::test]
 async fn publishers_of_lines_who_do_not_read_are_held_back_and_disturb_nobody() {
-    let mut settings = settings().to_vec();
-    settings.push(("server.write_timeout_ms", "2000"));
-    let node = TestNode::start_with(&settings);
-    let client = node.client();
-    client.create_topic("orders", &partitions(2)).await.unwrap();
-    client.create_topic("silent", &partitions(1)).await.unwrap();
+    let node = node_with_topics(&[("server.write_timeout_ms", "2000")]).await;
     let peak = Peak::begin(&node);
     let lines = "{\"text\":\"\"}\n".repeat(1_000);
     let slow: Vec<_> = (0..SLOW_PUBLISHERS).map(|_| Publisher::open(node.address(), "")).collect();

@@ -67,8 +67,18 @@ impl TlsClient {
 
     /// The same where the connection may end instead.
     pub(super) fn try_request(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        self.try_request_with((method, path), "", body)
+    }
+
+    /// The same with these header lines.
+    pub(super) fn try_request_with(
+        &mut self,
+        (method, path): (&str, &str),
+        lines: &str,
+        body: &[u8],
+    ) -> io::Result<(u16, Vec<u8>)> {
         let length = body.len();
-        write!(self.stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")?;
+        write!(self.stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{lines}\r\n")?;
         self.stream.write_all(body)?;
         self.stream.flush()?;
         self.answer()

@@ -58,8 +58,8 @@ pub(crate) fn fenced<'p>(page: &'p str, language: &str) -> Option<&'p str> {
     Some(behind.split_once("\n```")?.0)
 }
 
-/// A command begins with `$ ` and goes on until its quotes are closed and no `\` ends the line; its output ends where the
-/// next one begins.
+/// A command begins with `$ ` and goes on until its quotes are closed and neither `\` nor `|` ends the line; its output ends
+/// where the next one begins.
 fn steps(body: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for line in body.lines() {
@@ -68,7 +68,7 @@ fn steps(body: &str) -> Vec<Step> {
             continue;
         }
         let step = steps.last_mut().expect("a console block begins with a command");
-        let is_open = step.command.matches('\'').count() % 2 == 1 || step.command.ends_with('\\');
+        let is_open = step.command.matches('\'').count() % 2 == 1 || step.command.ends_with(['\\', '|']);
         let continued = if is_open { &mut step.command } else { &mut step.output };
         continued.push('\n');
         continued.push_str(line);
@@ -112,10 +112,10 @@ pub(crate) fn as_json(object: &str) -> String {
 
 #[test]
 fn a_page_is_read_as_it_is_meant() {
-    let page = "text\n```sh\nnot run\n```\n```console\n$ one 'a\n  b' \\\n c\nprinted\n\n$ two\n```\n\
+    let page = "text\n```sh\nnot run\n```\n```console\n$ one 'a\n  b' \\\n c\nprinted\n\n$ two |\n  three\n```\n\
                 ```js\nscript\n```\n```python\na\n\nb\n```\n\n```text\nits\noutput\n```\n\nwords\n\n```text\nnone's\n```\n";
     let step = |command: &str, output: &str| Step { command: command.to_owned(), output: output.to_owned() };
-    let console = Block::Console(vec![step("one 'a\n  b' \\\n c", "\nprinted\n"), step("two", "")]);
+    let console = Block::Console(vec![step("one 'a\n  b' \\\n c", "\nprinted\n"), step("two |\n  three", "")]);
     let script = |language, text: &str, output: Option<&str>| {
         Block::Script(Script { language, text: text.to_owned(), output: output.map(str::to_owned) })
     };
