@@ -62,15 +62,15 @@ mod tests {
 
     const RUN: u32 = 7;
 
-    fn stamp(sequence: u64) -> Option<Stamp> {
-        Some(Stamp { run: RUN, stream: 0, sequence, intended_micros: 0 })
+    fn stamp(sequence: u64) -> Stamp {
+        Stamp { run: RUN, stream: 0, sequence, intended_micros: 0 }
     }
 
     /// Three messages are acknowledged; a reader is given those of these sequence numbers, which are their offsets.
     fn reader(given: &[u64]) -> ReaderCheck {
         let mut reader = ReaderCheck::new(RUN);
         for sequence in given {
-            reader.deliver(stamp(*sequence), 0, *sequence);
+            reader.deliver(Some(stamp(*sequence)), 0, *sequence);
         }
         reader
     }
@@ -107,7 +107,7 @@ mod tests {
     fn partitions_come_in_any_order() {
         let mut reader = ReaderCheck::new(RUN);
         for (sequence, partition, offset) in [(0, 1, 50), (1, 0, 3), (2, 1, 51)] {
-            reader.deliver(stamp(sequence), partition, offset);
+            reader.deliver(Some(stamp(sequence)), partition, offset);
         }
         assert_eq!(judged(&[reader]), Verdict { acknowledged: 3, delivered: 3, ..Verdict::default() });
     }

@@ -25,18 +25,15 @@ const READ_BYTES: usize = 64 << 10;
 fn main() -> Result<(), GlommioError<()>> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "0".to_owned());
     // The core that a node of one shard takes.
-    LocalExecutorBuilder::new(Placement::Fixed(0))
-        .io_memory(1 << 20)
-        .make()?
-        .run(async move {
-            let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
-            let address = listener.local_addr()?;
-            let _ = writeln!(io::stdout(), "{address}");
-            loop {
-                let stream = listener.accept().await?;
-                glommio::spawn_local(serve(stream)).detach();
-            }
-        })
+    LocalExecutorBuilder::new(Placement::Fixed(0)).io_memory(1 << 20).make()?.run(async move {
+        let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+        let address = listener.local_addr()?;
+        let _ = writeln!(io::stdout(), "{address}");
+        loop {
+            let stream = listener.accept().await?;
+            glommio::spawn_local(serve(stream)).detach();
+        }
+    })
 }
 
 /// Ends when the client goes, or sends what is no request.

@@ -140,7 +140,7 @@ fn serve_events(mut stream: TcpStream, state: &Mutex<State>) {
     // Zero bytes are the end; no bytes within the time are not.
     while sent.is_ok() && !stream.peek(&mut [0]).is_ok_and(|length| length == 0) {
         for message in state.lock().unwrap().deliver(&name, 10) {
-            text.push_str(&format!("event: message\nid: x\ndata: {message}\n\n"));
+            text.extend(["event: message\nid: x\ndata: ", &message.to_string(), "\n\n"]);
         }
         let (begin, rest) = text.split_at(text.len() / 2);
         for part in [begin, rest].iter().filter(|part| !part.is_empty()) {

@@ -1,7 +1,7 @@
 //! Clients by TLS: handshakes that fail, certificates of clients, new certificates, and the usual tools.
 
-mod authority;
-mod client;
+pub(crate) mod authority;
+pub(crate) mod client;
 mod handshakes;
 mod mutual;
 mod rotation;
@@ -55,7 +55,7 @@ impl Bench {
 }
 
 /// A node with the certificate in a directory.
-fn node(files: &Path, settings: &[(&str, &str)]) -> TestNode {
+pub(crate) fn node(files: &Path, settings: &[(&str, &str)]) -> TestNode {
     let path = |name: &str| files.join(name).to_str().unwrap().to_owned();
     let (certificate, key) = (path("tls.crt"), path("tls.key"));
     let own = [("tls.cert_file", certificate.as_str()), ("tls.key_file", &key)];
