@@ -23,7 +23,7 @@ use crate::{
     limits::{BODY_BYTES_FREE, BODY_RATE_MIN},
     server_state::ServerState,
     socket::{Socket, SocketError},
-    websocket::Upgraded,
+    websocket::{Upgraded, handshake::Subprotocol},
 };
 
 /// Serves one connection until it is over.
@@ -58,7 +58,7 @@ struct Connection<A> {
 enum Next {
     Request,
     Close,
-    WebSocket,
+    WebSocket(Subprotocol),
 }
 
 /// Why a connection ends without an answer that says so.
@@ -97,11 +97,12 @@ impl<A: Application> Connection<A> {
 
     async fn run(mut self) -> Option<Upgraded> {
         let ended = match self.converse().await {
-            Ok(Next::WebSocket) => {
+            Ok(Next::WebSocket(subprotocol)) => {
                 let Wire { socket, parser, .. } = self.wire;
                 let (leftover, bodies) = (parser.into_unread(), self.state.bodies.clone());
                 let (client, admitted) = (self.client, self.admitted);
-                return Some(Upgraded { socket, leftover, request_id: self.request.id, client, admitted, bodies });
+                let request_id = self.request.id;
+                return Some(Upgraded { socket, subprotocol, leftover, request_id, client, admitted, bodies });
             }
             Ok(Next::Request | Next::Close) if self.wire.parser.unread_bytes() > 0 => self.wire.linger().await,
             // The client may be sending a body that nobody takes.

@@ -9,20 +9,21 @@ use std::{
 
 use shard::ConsumerId;
 
-use crate::{message_ids::MessageIds, sticky_turn::StickyTurn};
+use crate::{encoded_reads::EncodedReads, message_ids::MessageIds, sticky_turn::StickyTurn};
 
 /// The bits of a consumer's id that tell cores apart.
 const CONSUMER_SALT_BITS: u32 = 13;
 /// The time in consumers' ids is counted from about when the process began: what remembers them ends with it.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Small counters of one core; nothing in it lasts, nothing is shared with other cores.
+/// Small counters of one core, and what its readers share; nothing in it lasts, nothing is shared with other cores.
 #[derive(Debug)]
 pub struct CoreState {
     message_ids: RefCell<MessageIds>,
     turns: Cell<u32>,
     publish_turn: Cell<StickyTurn>,
     last_consumer: Cell<u64>,
+    encoded_reads: RefCell<EncodedReads>,
     /// Tells connections of different cores apart that come in the same microsecond.
     salt: u64,
 }
@@ -41,6 +42,7 @@ impl CoreState {
             turns: Cell::new(first_turn),
             publish_turn: Cell::new(StickyTurn::new(first_turn)),
             last_consumer: Cell::new(0),
+            encoded_reads: RefCell::default(),
             salt: salt % (1 << CONSUMER_SALT_BITS),
         }
     }
@@ -78,6 +80,14 @@ impl CoreState {
         let next = micros.max(self.last_consumer.get() + 1);
         self.last_consumer.set(next);
         ConsumerId(next << CONSUMER_SALT_BITS | self.salt)
+    }
+
+    /// Lends what was read of topics lately.
+    ///
+    /// # Panics
+    /// If `use_reads` asks for it again.
+    pub(crate) fn with_encoded_reads<T>(&self, use_reads: impl FnOnce(&mut EncodedReads) -> T) -> T {
+        use_reads(&mut self.encoded_reads.borrow_mut())
     }
 
     /// Lends the generator of message ids.

@@ -4,6 +4,7 @@
 //! than the node does: a route without a description does not compile, and a test sends every example.
 
 mod asyncapi;
+mod batch_frames;
 mod bounds;
 mod document;
 mod frames;

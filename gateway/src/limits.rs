@@ -179,6 +179,10 @@ pub const WEBSOCKET_OUTBOUND_BYTES: usize = 256 << 10;
 pub const WEBSOCKET_FRAME_BYTES: usize = 256 << 10;
 /// The messages in one frame.
 pub const WEBSOCKET_FRAME_MESSAGES_MAX: u32 = 1_000;
+/// The reads of topics, in JSON, that a core keeps for other readers of the same topic.
+pub const ENCODED_READS_MAX: usize = 64;
+/// The bytes of these reads.
+pub const ENCODED_READS_BYTES_MAX: usize = 4 << 20;
 /// How often the server pings; no sign of life, or no byte sent, from one ping to the next closes.
 pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How long a WebSocket waits for messages before it looks whether its topic has changed.

@@ -81,6 +81,11 @@ impl TopicReader {
         Source::new(self.name(), partition_index(read.slot))
     }
 
+    /// The partition of a read.
+    pub(crate) fn partition(&self, read: &PartitionRead) -> TopicPartition {
+        TopicPartition::new(self.topic.id, partition_index(read.slot))
+    }
+
     /// The next read of the partition begins at `next`.
     pub(crate) fn go_on(&mut self, read: &PartitionRead, next: Offset) {
         if let Some(position) = self.positions.get_mut(read.slot) {

@@ -4,6 +4,7 @@ pub mod codec;
 pub mod handshake;
 pub(crate) mod session;
 
+use self::handshake::Subprotocol;
 use crate::{
     application::Admitted, byte_budget::ByteBudget, client::Client, http::request_id::RequestId, socket::Socket,
 };
@@ -13,6 +14,8 @@ use crate::{
 pub struct Upgraded {
     /// The connection, without a deadline.
     pub socket: Socket,
+    /// What its frames look like.
+    pub subprotocol: Subprotocol,
     /// What the client sent behind its request: the beginning of its first frame.
     pub leftover: Vec<u8>,
     /// The id of the request that opened it.

@@ -1,5 +1,6 @@
-//! The frames of WebSocket subprotocol `pubsub.v1.json`: one JSON object each, told apart by `op`.
+//! The frames of WebSocket: one JSON object each, told apart by `op`; in `pubsub.v1.batch` with batches behind it.
 
+pub mod batch;
 mod client_frame;
 mod server_frame;
 mod tagged;
@@ -11,5 +12,7 @@ pub use self::server_frame::{
     Acked, Assigned, ErrorFrame, Messages, Pong, Published, ServerFrame, Subscribed, Unsubscribed,
 };
 
-/// The name of the subprotocol.
+/// The subprotocol of text frames.
 pub const SUBPROTOCOL: &str = "pubsub.v1.json";
+/// The subprotocol of binary frames with [batches](batch) as they are stored.
+pub const BATCH_SUBPROTOCOL: &str = "pubsub.v1.batch";

@@ -95,9 +95,9 @@ impl<A: Application> Connection<A> {
             }
         }
         match handshake::accept(&self.request, self.state.application.config()) {
-            Ok(response) => {
+            Ok((response, subprotocol)) => {
                 self.push_answer(Some(Route::WebSocket), &response).await?;
-                Ok(Next::WebSocket)
+                Ok(Next::WebSocket(subprotocol))
             }
             Err(error) => {
                 self.admitted = Admitted::default();

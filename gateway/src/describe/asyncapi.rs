@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    VERSION,
+    VERSION, batch_frames,
     frames::{self, Frame},
     schemas::Schemas,
 };
@@ -13,6 +13,8 @@ pub(super) fn document() -> Value {
     let mut schemas = Schemas::new();
     let (of_clients, of_nodes) = (frames::of_clients(&mut schemas), frames::of_nodes(&mut schemas));
     let named: Vec<_> = of_clients.iter().chain(&of_nodes).collect();
+    let in_batches = batch_frames::messages(&mut schemas);
+    let (batch_channel, batches) = batch_frames::channel(named.iter().map(|frame| frame.op.as_str()));
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -32,10 +34,10 @@ pub(super) fn document() -> Value {
             "servers": [{ "$ref": "#/servers/node" }],
             "messages": named.iter().map(|frame| (frame.op.clone(), refer("components/messages", &frame.op))).collect::<Map<_, _>>(),
             "bindings": { "ws": { "method": "GET", "headers": upgrade_headers(), "bindingVersion": "0.1.0" } },
-        } },
+        }, batch_channel: batches },
         "operations": operations(&of_clients, &of_nodes),
         "components": {
-            "messages": named.iter().map(|frame| (frame.op.clone(), message(frame))).collect::<Map<_, _>>(),
+            "messages": named.iter().map(|frame| (frame.op.clone(), message(frame))).chain(in_batches).collect::<Map<_, _>>(),
             "schemas": schemas.into_components(),
             "securitySchemes": { "bearerAuth": { "type": "http", "scheme": "bearer", "description": "An API key." } },
         },
@@ -48,7 +50,7 @@ const INTRODUCTION: &str = "The frames of `/v1/ws`, subprotocol `pubsub.v1.json`
     seconds. What goes over plain HTTP, Server-Sent Events among it, is described in `/openapi.json`.";
 
 fn upgrade_headers() -> Value {
-    let protocol = "What the client speaks: `pubsub.v1.json`, also if there is none.";
+    let protocol = "What the client speaks: `pubsub.v1.json`, also if there is none, or `pubsub.v1.batch`.";
     json!({ "type": "object", "properties": {
         "Sec-WebSocket-Protocol": { "type": "string", "description": protocol } } })
 }
@@ -78,6 +80,7 @@ fn operations(of_clients: &[Frame], of_nodes: &[Frame]) -> Map<String, Value> {
         });
         operations.insert(format!("send_{op}"), operation);
     }
+    operations.extend(batch_frames::operations());
     operations
 }
 

@@ -162,6 +162,7 @@ fn frame_fields(op: &str) -> Vec<(&'static str, Value)> {
             fields.extend([("topic", name()), ("idempotency_key", key)]);
             fields
         }
+        "publish_batch" => vec![("topic", name())],
         "subscribe" => vec![
             ("topic", name()),
             ("subscription", name()),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use gateway_api::{ClientFrame, Code, ServerFrame};
+use gateway_api::{
+    ClientFrame, Code, ServerFrame,
+    frame::batch::{BatchClientFrame, BatchServerFrame},
+};
 use serde_json::{Value, json};
 
 use super::{asyncapi, bounds, frames, openapi};
@@ -187,8 +190,8 @@ fn frame_schemas(document: &Value) -> Vec<(String, Value)> {
 fn every_frame_has_an_example_that_is_one() {
     let document = asyncapi::document();
     let schemas = frame_schemas(&document);
-    assert_eq!(schemas.len(), 16, "eight frames in each direction");
-    for (op, schema) in schemas {
+    assert_eq!(schemas.len(), 18, "eight frames in each direction, and two with batches");
+    for (op, schema) in schemas.into_iter().filter(|(op, _)| !op.ends_with("_batch")) {
         let example = frames::example(&op).unwrap_or_else(|| panic!("{op} has no example"));
         let text = example.to_string();
         assert_eq!(example["op"], json!(op));
@@ -198,6 +201,24 @@ fn every_frame_has_an_example_that_is_one() {
             assert!(frames::example(answer).is_some(), "{op} is answered by {answer}");
         }
     }
+}
+
+#[test]
+fn every_header_of_batches_has_an_example_that_is_one() {
+    let document = asyncapi::document();
+    let example = |name: &str| {
+        let message = &document["components"]["messages"][name];
+        let example = &message["examples"][0]["payload"];
+        assert_eq!(faults(&document, &message["payload"], example), Vec::<String>::new(), "{name}");
+        let unknown =
+            faults(&document, &message["payload"], &json!({ "op": example["op"], "topic": "a", "partition": "b" }));
+        assert_ne!(unknown, Vec::<String>::new(), "{name}");
+        example.to_string()
+    };
+    let publish = example("publish_batch");
+    assert!(matches!(BatchClientFrame::parse(&publish), Ok(BatchClientFrame::Publish(_))), "{publish}");
+    let messages = example("messages_batch");
+    assert!(matches!(BatchServerFrame::parse(&messages), Ok(BatchServerFrame::Messages(_))), "{messages}");
 }
 
 #[test]

@@ -9,17 +9,20 @@ use crate::{context::Context, http::response::Response};
 /// The media type of batches as they are stored (`docs/formats.md`).
 pub(super) const BATCH_TYPE: &str = "application/vnd.pubsub.batch";
 
-/// Where such an answer ends.
+/// Where a read of whole batches ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct BatchesEnd {
-    batches: usize,
-    messages: u64,
-    next: Offset,
+pub(crate) struct BatchesEnd {
+    /// How many batches are taken.
+    pub(crate) batches: usize,
+    /// How many messages they hold from where the read begins.
+    pub(crate) messages: u64,
+    /// The first offset behind them.
+    pub(crate) next: Offset,
 }
 
 /// The answer: whole batches, the first of which holds the offset asked for, until there are `limit` messages from there on.
 pub(super) fn answer(context: &Context, partition: TopicPartition, reply: &ReadReply, limit: u64) -> Response {
-    let end = end_of(reply, limit);
+    let end = whole_batches(reply, limit);
     let batches: Vec<&[u8]> = reply.batches.iter().take(end.batches).map(|batch| batch.bytes().as_ref()).collect();
     let body = batches.concat();
     let token = CursorToken::new(partition.topic.get(), vec![(partition.partition.get(), end.next.get())]);
@@ -30,7 +33,8 @@ pub(super) fn answer(context: &Context, partition: TopicPartition, reply: &ReadR
         .with_header("pubsub-high-watermark", reply.high_watermark.get().to_string())
 }
 
-fn end_of(reply: &ReadReply, limit: u64) -> BatchesEnd {
+/// Takes whole batches of a read until they hold `limit` messages or more.
+pub(crate) fn whole_batches(reply: &ReadReply, limit: u64) -> BatchesEnd {
     let mut end = BatchesEnd { batches: 0, messages: 0, next: reply.from };
     for batch in &reply.batches {
         if end.messages >= limit {
@@ -51,7 +55,7 @@ mod tests {
     fn ended(from: u64, limit: u64) -> (usize, u64, u64) {
         let reply =
             ReadReply { from: Offset::new(from), batches: batches(10, &[3, 1, 4]), high_watermark: Offset::new(18) };
-        let BatchesEnd { batches, messages, next } = end_of(&reply, limit);
+        let BatchesEnd { batches, messages, next } = whole_batches(&reply, limit);
         (batches, messages, next.get())
     }
 
@@ -62,6 +66,6 @@ mod tests {
         assert_eq!(ended(12, 1), (1, 1, 13));
         assert_eq!(ended(12, 2), (2, 2, 14));
         let nothing = ReadReply { from: Offset::new(18), batches: Vec::new(), high_watermark: Offset::new(18) };
-        assert_eq!(end_of(&nothing, 1), BatchesEnd { batches: 0, messages: 0, next: Offset::new(18) });
+        assert_eq!(whole_batches(&nothing, 1), BatchesEnd { batches: 0, messages: 0, next: Offset::new(18) });
     }
 }

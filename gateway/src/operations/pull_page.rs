@@ -3,7 +3,10 @@
 use gateway_api::Code;
 use shard::{Claim, ConsumerId, PartitionSubscription, PullRequest};
 
-use super::batch_json::{Leased, append_leased};
+use super::{
+    batch_json::{Leased, append_leased},
+    partition_failures::PartitionFailures,
+};
 use crate::{
     context::Context,
     error::{self, Failure},
@@ -52,7 +55,7 @@ impl PullPage {
         topic: &str,
         cursors: &[PartitionSubscription],
     ) -> Result<(), Failure> {
-        let mut failures = Failures::default();
+        let mut failures = PartitionFailures::default();
         for cursor in cursors {
             let bytes_left = self.bounds.bytes.saturating_sub(self.json.len());
             if self.count >= self.bounds.messages || bytes_left == 0 {
@@ -85,51 +88,5 @@ impl PullPage {
                 Err(error::of_code(Code::DataCorrupt, format!("partition {}: {error}", cursor.partition)))
             }
         }
-    }
-}
-
-/// What partitions that gave no message said.
-#[derive(Debug, Default)]
-struct Failures {
-    answered: bool,
-    closed: Option<Failure>,
-    failed: Option<Failure>,
-}
-
-impl Failures {
-    fn note(&mut self, pulled: Result<(), Failure>) {
-        match pulled {
-            Ok(()) => self.answered = true,
-            Err(failure) if failure.code == Code::PartitionClosed => self.closed = self.closed.take().or(Some(failure)),
-            Err(failure) => self.failed = self.failed.take().or(Some(failure)),
-        }
-    }
-
-    fn into_result(self) -> Result<(), Failure> {
-        let closed = self.closed.filter(|_| !self.answered);
-        self.failed.or(closed).map_or(Ok(()), Err)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code(results: &[Result<(), Code>]) -> Option<Code> {
-        let mut failures = Failures::default();
-        for result in results {
-            failures.note(result.map_err(|code| error::of_code(code, "")));
-        }
-        failures.into_result().err().map(|failure| failure.code)
-    }
-
-    #[test]
-    fn a_closed_partition_holds_up_none_of_the_others() {
-        let (closed, corrupt) = (Err(Code::PartitionClosed), Err(Code::DataCorrupt));
-        assert_eq!(code(&[closed, Ok(())]), None);
-        assert_eq!(code(&[Ok(()), closed]), None);
-        assert_eq!(code(&[closed, closed]), Some(Code::PartitionClosed));
-        assert_eq!(code(&[]), None);
-        assert_eq!(code(&[Ok(()), corrupt, closed]), Some(Code::DataCorrupt), "damage is never passed over in silence");
     }
 }

@@ -110,14 +110,14 @@ impl Codec {
         self.context.can_write()
     }
 
-    /// Sends one text message; nothing once a side has begun to close.
-    pub fn send_text(&mut self, text: &str) {
-        self.send_message(Data::Text, text.as_bytes());
+    /// Sends one text message, given in parts; nothing once a side has begun to close.
+    pub fn send_text(&mut self, parts: &[&str]) {
+        self.send_message(Data::Text, parts);
     }
 
-    /// Sends one binary message; nothing once a side has begun to close.
-    pub fn send_binary(&mut self, bytes: &[u8]) {
-        self.send_message(Data::Binary, bytes);
+    /// Sends one binary message, given in parts; nothing once a side has begun to close.
+    pub fn send_binary(&mut self, parts: &[&[u8]]) {
+        self.send_message(Data::Binary, parts);
     }
 
     /// Sends a ping without payload.
@@ -138,14 +138,18 @@ impl Codec {
 
     /// Writes the frame straight behind what is outbound: tungstenite's own buffer would keep the size of the largest
     /// message for as long as the connection lives.
-    fn send_message(&mut self, kind: Data, payload: &[u8]) {
+    fn send_message<P: AsRef<[u8]>>(&mut self, kind: Data, parts: &[P]) {
         if !self.can_send() {
             return;
         }
         let header = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
+        let bytes: usize = parts.iter().map(|part| part.as_ref().len()).sum();
         let outbound = self.memory.outbound_mut();
-        if header.format(payload.len() as u64, outbound).is_ok() {
-            outbound.extend_from_slice(payload);
+        if header.format(bytes as u64, outbound).is_ok() {
+            outbound.reserve(bytes);
+            for part in parts {
+                outbound.extend_from_slice(part.as_ref());
+            }
         }
     }
 

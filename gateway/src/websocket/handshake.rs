@@ -1,6 +1,7 @@
 //! The opening handshake of RFC 6455 §4.2, without I/O: a request in, an answer out.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use gateway_api::frame;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::{
@@ -14,8 +15,26 @@ use crate::{
     },
 };
 
-/// The subprotocol that is spoken, and the default where none is offered.
-pub const SUBPROTOCOL_JSON: &str = "pubsub.v1.json";
+/// What frames look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subprotocol {
+    /// Text frames, one JSON object each; spoken too where the client offers nothing.
+    #[default]
+    Json,
+    /// Binary frames: a header of JSON, and batches as they are stored.
+    Batch,
+}
+
+impl Subprotocol {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => frame::SUBPROTOCOL,
+            Self::Batch => frame::BATCH_SUBPROTOCOL,
+        }
+    }
+}
 
 /// Why a connection was not upgraded. It stays an HTTP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +46,7 @@ pub enum HandshakeError {
     UnsupportedVersion,
     #[error("malformed WebSocket handshake: {reason}")]
     Malformed { reason: &'static str },
-    #[error("none of the subprotocols offered is spoken here; `pubsub.v1.json` is")]
+    #[error("none of the subprotocols offered is spoken here; `pubsub.v1.json` and `pubsub.v1.batch` are")]
     NoCommonSubprotocol,
     #[error("pages of this origin may not open a WebSocket here")]
     ForbiddenOrigin,
@@ -57,11 +76,11 @@ impl HandshakeError {
     }
 }
 
-/// Checks an upgrade request and answers 101; the connection then speaks `pubsub.v1.json`.
+/// Checks an upgrade request and answers 101; the connection then speaks the first subprotocol offered that is spoken here.
 ///
 /// # Errors
 /// What is missing or not allowed.
-pub fn accept(request: &Request, config: &GatewayConfig) -> Result<Response, HandshakeError> {
+pub fn accept(request: &Request, config: &GatewayConfig) -> Result<(Response, Subprotocol), HandshakeError> {
     check_upgrade(request)?;
     let key = checked_key(request)?;
     let is_page = request.headers().any(|(name, _)| name.eq_ignore_ascii_case("origin"));
@@ -73,8 +92,8 @@ pub fn accept(request: &Request, config: &GatewayConfig) -> Result<Response, Han
         .with_header("upgrade", "websocket")
         .with_header("sec-websocket-accept", derive_accept_key(key.as_bytes()));
     Ok(match offered_subprotocol(request)? {
-        Some(subprotocol) => response.with_header("sec-websocket-protocol", subprotocol),
-        None => response,
+        Some(chosen) => (response.with_header("sec-websocket-protocol", chosen.name()), chosen),
+        None => (response, Subprotocol::default()),
     })
 }
 
@@ -106,17 +125,15 @@ fn checked_key(request: &Request) -> Result<&str, HandshakeError> {
     }
 }
 
-/// Our subprotocol if it is among those offered, none if none is. A credential travels as `bearer.KEY` beside it.
-fn offered_subprotocol(request: &Request) -> Result<Option<&'static str>, HandshakeError> {
+/// The first offer that is spoken here, none if nothing is offered. A credential travels as `bearer.KEY` beside it.
+fn offered_subprotocol(request: &Request) -> Result<Option<Subprotocol>, HandshakeError> {
     let mut offers = values(request, "sec-websocket-protocol").flat_map(list_members).peekable();
     if offers.peek().is_none() {
         return Ok(None);
     }
-    if offers.any(|offer| offer == SUBPROTOCOL_JSON) {
-        Ok(Some(SUBPROTOCOL_JSON))
-    } else {
-        Err(HandshakeError::NoCommonSubprotocol)
-    }
+    let spoken = [Subprotocol::Json, Subprotocol::Batch];
+    let chosen = offers.find_map(|offer| spoken.into_iter().find(|spoken| spoken.name() == offer));
+    chosen.map(Some).ok_or(HandshakeError::NoCommonSubprotocol)
 }
 
 fn values<'r>(request: &'r Request, name: &'r str) -> impl Iterator<Item = &'r str> {
@@ -133,6 +150,10 @@ mod tests {
         Upgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
     fn accepted(head: &str, more: &str) -> Result<Response, HandshakeError> {
+        chosen(head, more).map(|(response, _)| response)
+    }
+
+    fn chosen(head: &str, more: &str) -> Result<(Response, Subprotocol), HandshakeError> {
         let config = GatewayConfig { allowed_origins: vec!["https://app.example".to_owned()], ..Default::default() };
         accept(&request(format!("{head}{more}\r\n").as_bytes()), &config)
     }
@@ -146,9 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn our_subprotocol_is_chosen_among_those_offered() {
-        let response = accepted(SOUND, "Sec-WebSocket-Protocol: bearer.k, pubsub.v1.json\r\n").unwrap();
-        assert_eq!(response.header("sec-websocket-protocol"), Some(SUBPROTOCOL_JSON));
+    fn the_first_offer_that_is_spoken_is_chosen() {
+        for (offers, name, expected) in [
+            ("bearer.k, pubsub.v1.json", "pubsub.v1.json", Subprotocol::Json),
+            ("pubsub.v2.json, pubsub.v1.batch, pubsub.v1.json", "pubsub.v1.batch", Subprotocol::Batch),
+            ("pubsub.v1.json,pubsub.v1.batch", "pubsub.v1.json", Subprotocol::Json),
+        ] {
+            let (response, chosen) = chosen(SOUND, &format!("Sec-WebSocket-Protocol: {offers}\r\n")).unwrap();
+            assert_eq!((response.header("sec-websocket-protocol"), chosen), (Some(name), expected));
+        }
+        assert_eq!(chosen(SOUND, "").unwrap().1, Subprotocol::Json);
         let refused = accepted(SOUND, "Sec-WebSocket-Protocol: chat\r\n");
         assert_eq!(refused, Err(HandshakeError::NoCommonSubprotocol));
     }

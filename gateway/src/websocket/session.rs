@@ -4,13 +4,18 @@
 //! delivery, the next ping, the node's stopping. While too much is waiting to be sent, or too many answers are on their
 //! way, it reads nothing more: the client is held back, not buffered.
 
+mod batches;
+mod credit;
 mod durable_feed;
 mod feeds;
 mod frames;
 mod keepalive;
+mod leases;
+mod outgoing;
 mod requests;
 mod seat;
 mod topic_feed;
+mod topic_frames;
 mod transport;
 
 use std::{
@@ -27,11 +32,13 @@ use glommio::timer::Timer;
 use self::{
     feeds::{FeedEvent, Feeds},
     keepalive::{Keepalive, Sign},
+    outgoing::Delivery,
     transport::Transport,
 };
 use super::{
     Upgraded,
     codec::{CodecError, Incoming},
+    handshake::Subprotocol,
 };
 use crate::{
     application::Admitted,
@@ -49,13 +56,13 @@ use crate::{
 /// A future of this core that a session owns.
 type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Speaks `pubsub.v1.json` on a connection that has just been upgraded, until it ends.
+/// Speaks the subprotocol of a connection that has just been upgraded, until it ends.
 pub(crate) async fn run(context: Context, connection: Upgraded) {
-    let Upgraded { socket, leftover, request_id, client, admitted, bodies } = connection;
+    let Upgraded { socket, subprotocol, leftover, request_id, client, admitted, bodies } = connection;
     let Admitted { caller, hold: _hold } = admitted;
     let opened_by = (request_id, client, caller);
     let context = Rc::new(context);
-    let transport = Transport::new(socket, context.config.body_bytes_max, &leftover);
+    let transport = Transport::new(socket, subprotocol, (context.config.body_bytes_max, &leftover));
     drop(leftover);
     let mut session = Session::new(context, transport, opened_by, bodies);
     let close = session.serve().await;
@@ -118,9 +125,9 @@ impl Session {
         let shutdown = context.shutdown.clone();
         let pulse = Pulse::new(context.config.ping_interval, &caller);
         Self {
+            feeds: Feeds::new(Rc::clone(&context), transport.subprotocol()),
             transport,
             work: FuturesUnordered::new(),
-            feeds: Feeds::new(Rc::clone(&context)),
             keepalive: Keepalive::default(),
             guard: Guard::new(caller),
             client,
@@ -204,25 +211,34 @@ impl Session {
     fn take_input(&mut self) -> Option<Close> {
         while self.work.len() < limits::WEBSOCKET_WORK_MAX {
             match self.transport.next_incoming() {
-                Ok(Some(Incoming::Text(text))) => {
-                    self.keepalive.on_sign_of_life();
-                    // What is put to work has a reservation of its own. Giving back never fails.
-                    let _ = self.arriving.resize(0);
-                    if let Some(revoked) = self.look() {
-                        return Some(revoked);
-                    }
-                    self.handle_text(&text);
-                }
                 Ok(Some(Incoming::Alive)) => self.keepalive.on_sign_of_life(),
-                Ok(Some(Incoming::Binary(_))) => {
-                    return Some(Close::With(1003, "this subprotocol has text frames only"));
-                }
                 Ok(Some(Incoming::Closed { normal })) => return Some(Close::ByClient { done: normal }),
                 Ok(None) => return self.reserve_arriving(),
+                Ok(Some(message)) => {
+                    if let Some(close) = self.take_message(&message) {
+                        return Some(close);
+                    }
+                }
                 Err(CodecError { .. }) => return Some(Close::Broken),
             }
         }
         self.input_waits = true;
+        None
+    }
+
+    fn take_message(&mut self, message: &Incoming) -> Option<Close> {
+        self.keepalive.on_sign_of_life();
+        // What is put to work has a reservation of its own. Giving back never fails.
+        let _ = self.arriving.resize(0);
+        if let Some(revoked) = self.look() {
+            return Some(revoked);
+        }
+        match (self.transport.subprotocol(), message) {
+            (Subprotocol::Json, Incoming::Text(text)) => self.handle_text(text),
+            (Subprotocol::Batch, Incoming::Binary(frame)) => self.handle_binary(frame),
+            (Subprotocol::Json, _) => return Some(Close::With(1003, "this subprotocol has text frames only")),
+            (Subprotocol::Batch, _) => return Some(Close::With(1003, "this subprotocol has binary frames only")),
+        }
         None
     }
 
@@ -259,9 +275,9 @@ impl Session {
 
     fn deliver(&mut self, event: FeedEvent) {
         match event {
-            FeedEvent::Messages { frame, count } => {
+            FeedEvent::Messages(Delivery { frame, count }) => {
                 self.context.metrics.messages_consumed.add(u64::from(count));
-                self.transport.send(&frame);
+                self.transport.deliver(&frame);
             }
             FeedEvent::Frame(frame) => self.transport.send(&frame),
         }

@@ -3,7 +3,13 @@
 use std::{io, net::SocketAddr};
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use gateway_api::{Problem, frame::ServerFrame};
+use gateway_api::{
+    Problem,
+    frame::{
+        ServerFrame,
+        batch::{self, BatchServerFrame},
+    },
+};
 use glommio::net::TcpStream;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -105,6 +111,7 @@ pub(crate) struct WebSocketClient {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Received {
     Frame(ServerFrame),
+    Binary(Vec<u8>),
     Closed(u16),
 }
 
@@ -161,7 +168,15 @@ impl WebSocketClient {
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
-        self.context.write(&mut self.memory, Message::text(text)).unwrap();
+        self.send_message(Message::text(text)).await;
+    }
+
+    pub(crate) async fn send_binary(&mut self, bytes: Vec<u8>) {
+        self.send_message(Message::binary(bytes)).await;
+    }
+
+    async fn send_message(&mut self, message: Message) {
+        self.context.write(&mut self.memory, message).unwrap();
         self.context.flush(&mut self.memory).unwrap();
         self.flush().await;
     }
@@ -171,6 +186,7 @@ impl WebSocketClient {
         loop {
             match self.context.read(&mut self.memory) {
                 Ok(Message::Text(text)) => return Received::Frame(ServerFrame::parse(&text).unwrap()),
+                Ok(Message::Binary(bytes)) => return Received::Binary(bytes.into()),
                 Ok(Message::Close(frame)) => {
                     self.context.flush(&mut self.memory).ok();
                     self.flush().await;
@@ -191,8 +207,15 @@ impl WebSocketClient {
     pub(crate) async fn frame(&mut self) -> ServerFrame {
         match self.receive().await {
             Received::Frame(frame) => frame,
-            Received::Closed(code) => panic!("closed with {code}"),
+            other => panic!("{other:?}"),
         }
+    }
+
+    /// The next frame of batches: its header and what is behind it.
+    pub(crate) async fn batch_frame(&mut self) -> (BatchServerFrame, Vec<u8>) {
+        let Received::Binary(frame) = self.receive().await else { panic!("no binary frame") };
+        let (header, batches) = batch::split(&frame).unwrap();
+        (BatchServerFrame::parse(header).unwrap(), batches.to_vec())
     }
 
     async fn flush(&mut self) {

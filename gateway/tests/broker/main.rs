@@ -9,3 +9,4 @@ mod limits;
 mod publish_and_read;
 mod pull_and_ack;
 mod websocket;
+mod websocket_batches;

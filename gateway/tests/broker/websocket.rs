@@ -184,6 +184,39 @@ fn a_token_goes_on_where_the_last_frame_ended() {
 }
 
 #[test]
+fn readers_of_one_topic_each_get_what_their_credit_allows() {
+    with_broker(async |broker| {
+        let mut readers = Vec::new();
+        for credit in [99, 2, 99] {
+            let mut reader = broker.websocket().await;
+            subscribe(
+                &mut reader,
+                json!({ "op": "subscribe", "topic": OTHER_TOPIC, "from": "latest", "credit": credit }),
+            )
+            .await;
+            readers.push(reader);
+        }
+        for round in 0..3 {
+            publish(&broker, OTHER_TOPIC, &["a", "b", "c"]).await;
+            for (reader, expected) in readers.iter_mut().zip([3, [2, 0, 0][round], 3]) {
+                assert_eq!(texts(&collect(reader, expected).await), ["a", "b", "c"][..expected]);
+            }
+        }
+        let tokens: Vec<_> = {
+            publish(&broker, OTHER_TOPIC, &["d"]).await;
+            readers[1].send(json!({ "op": "credit", "topic": OTHER_TOPIC, "add": 9 })).await;
+            let mut tokens = Vec::new();
+            for reader in [0, 2] {
+                tokens.push(messages(&mut readers[reader]).await.token.unwrap());
+            }
+            tokens
+        };
+        assert_eq!(tokens[0], tokens[1], "who has read the same goes on from the same place");
+        assert_eq!(texts(&collect(&mut readers[1], 8).await), ["c", "a", "b", "c", "a", "b", "c", "d"]);
+    });
+}
+
+#[test]
 fn a_filter_lets_through_what_it_says_and_the_token_goes_on_behind_the_rest() {
     with_broker(async |broker| {
         let mut http = broker.http().await;

@@ -28,8 +28,8 @@ pub(crate) async fn serve(connection: Upgraded, message_bytes_max: usize) {
     loop {
         let is_over = loop {
             match codec.next_incoming() {
-                Ok(Some(Incoming::Text(text))) => codec.send_text(&text),
-                Ok(Some(Incoming::Binary(bytes))) => codec.send_binary(&bytes),
+                Ok(Some(Incoming::Text(text))) => codec.send_text(&[&text]),
+                Ok(Some(Incoming::Binary(bytes))) => codec.send_binary(&[&bytes]),
                 Ok(Some(Incoming::Alive)) => {}
                 Ok(None) => break false,
                 Ok(Some(Incoming::Closed { .. })) | Err(_) => break true,

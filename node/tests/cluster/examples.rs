@@ -37,7 +37,7 @@ fn the_page_on_http_works_as_written() {
 
 #[test]
 fn the_page_on_websocket_works_as_written() {
-    read("websocket.md", 5, 4);
+    read("websocket.md", 6, 5);
 }
 
 /// Follows a page, which has at least so many commands and programs: one that is not understood would pass otherwise.

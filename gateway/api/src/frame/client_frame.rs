@@ -216,11 +216,33 @@ impl<'a> ClientFrame<'a> {
     /// # Errors
     /// Says what is wrong, and the frame's `ref` if that much can be read.
     pub fn parse(text: &'a str) -> Result<Self, ClientFrameError> {
-        tagged::parse(text).map_err(|error| ClientFrameError {
+        tagged::parse(text).map_err(|error| ClientFrameError::of(&error, text))
+    }
+
+    /// The frame's `ref`.
+    #[must_use]
+    pub fn reference(&self) -> Option<u64> {
+        match self {
+            Self::Publish(publish) => publish.reference,
+            Self::Subscribe(subscribe) => subscribe.reference,
+            Self::Ack(ack) => ack.reference,
+            Self::Nack(nack) => nack.reference,
+            Self::Extend(extend) => extend.reference,
+            Self::Credit(_) => None,
+            Self::Unsubscribe(unsubscribe) => unsubscribe.reference,
+            Self::Ping(ping) => ping.reference,
+        }
+    }
+}
+
+impl ClientFrameError {
+    /// What serde found wrong with a frame.
+    pub(super) fn of(error: &serde_json::Error, text: &str) -> Self {
+        Self {
             reference: serde_json::from_str(text).map_or(None, |RefOnly { reference }| reference),
             syntax: !error.is_data(),
             detail: error.to_string(),
-        })
+        }
     }
 }
 

@@ -118,7 +118,7 @@ fn section_5_5_1_a_close_is_answered_and_ends() {
 fn section_7_1_nothing_is_sent_behind_our_close() {
     let mut codec = Codec::new(1000);
     codec.send_close(1001, "draining");
-    codec.send_text("late");
+    codec.send_text(&["late"]);
     codec.send_ping();
     codec.send_close(1011, "again");
     assert_eq!(*codec.outbound_mut(), [&[0x88, 10, 0x03, 0xe9][..], b"draining"].concat());
@@ -141,7 +141,7 @@ fn section_5_2_lengths_take_as_many_bytes_as_they_need() {
         [(125, vec![0x82, 125]), (126, vec![0x82, 126, 0, 126]), (65_536, vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0])]
     {
         let mut codec = Codec::new(1000);
-        codec.send_binary(&vec![7; length]);
+        codec.send_binary(&[&vec![7; length]]);
         assert_eq!(codec.outbound_mut()[..header.len()], header);
         assert_eq!(codec.outbound_mut().len(), header.len() + length);
     }

@@ -15,8 +15,11 @@ use shard_core::model::{PartitionIndex, TopicPartition};
 
 use super::{
     Local,
+    credit::Credit,
     feeds::{FeedEvent, FeedOutcome},
     frames,
+    leases::lease,
+    outgoing::Delivery,
     seat::{GroupOf, Seat},
 };
 use crate::{
@@ -24,7 +27,8 @@ use crate::{
     error::{self, Failure},
     limits,
     message_json::MessageForm,
-    operations::{PullBounds, PullPage, await_deliverable, cursors, deadline},
+    operations::{PullBounds, await_deliverable, cursors, deadline},
+    websocket::handshake::Subprotocol,
 };
 
 /// A subscription as one connection consumes it.
@@ -33,7 +37,8 @@ pub(super) struct DurableFeed {
     subscription: Arc<Subscription>,
     consumer: ConsumerId,
     cursors: Vec<PartitionSubscription>,
-    credit: u32,
+    credit: Credit,
+    subprotocol: Subprotocol,
     /// Where partitions are assigned.
     member: Option<Box<Member>>,
     step: Step,
@@ -62,16 +67,22 @@ enum Step {
     /// Nothing: it has no credit, or is about to pull.
     Idle,
     /// Leasing messages.
-    Pulling(Local<Result<PullPage, Failure>>),
+    Pulling(Local<Result<Option<Delivery>, Failure>>),
     /// Waiting until there may be some.
     Waiting(Local<Result<(), Failure>>),
 }
 
 impl DurableFeed {
-    pub(super) fn new(context: Rc<Context>, subscription: Arc<Subscription>, credit: u32) -> Self {
+    pub(super) fn new(
+        context: Rc<Context>,
+        subscription: Arc<Subscription>,
+        credit: Credit,
+        subprotocol: Subprotocol,
+    ) -> Self {
         let consumer = context.core.next_consumer();
         let cursors = cursors(&context.metadata.state(), &subscription);
-        Self { context, subscription, consumer, cursors, credit, member: None, step: Step::Idle, troubled: false }
+        let (member, step, troubled) = (None, Step::Idle, false);
+        Self { context, subscription, consumer, cursors, credit, subprotocol, member, step, troubled }
     }
 
     /// The same for a member of the subscription's group, which it becomes first.
@@ -89,7 +100,7 @@ impl DurableFeed {
         self.subscription.name.as_str()
     }
 
-    pub(super) const fn credit_mut(&mut self) -> &mut u32 {
+    pub(super) const fn credit_mut(&mut self) -> &mut Credit {
         &mut self.credit
     }
 
@@ -111,7 +122,7 @@ impl DurableFeed {
         loop {
             match &mut self.step {
                 // A member may have no partitions; it is told when that changes.
-                Step::Idle if self.credit == 0 || self.cursors.is_empty() => return Poll::Pending,
+                Step::Idle if self.credit.available() == 0 || self.cursors.is_empty() => return Poll::Pending,
                 Step::Idle => self.step = self.pull(),
                 Step::Pulling(pulling) => {
                     let pulled = ready!(pulling.as_mut().poll(context));
@@ -175,7 +186,7 @@ impl DurableFeed {
         let mut cursors = self.cursors.clone();
         let first = turn.checked_rem(cursors.len()).unwrap_or_default();
         cursors.rotate_left(first);
-        let messages = self.credit.min(limits::WEBSOCKET_FRAME_MESSAGES_MAX);
+        let messages = self.credit.available().min(limits::WEBSOCKET_FRAME_MESSAGES_MAX);
         let claim = self.member.as_ref().and_then(|member| member.claim());
         let bounds = PullBounds {
             messages,
@@ -185,12 +196,8 @@ impl DurableFeed {
             form: MessageForm::Message,
         };
         let (context, subscription) = (Rc::clone(&self.context), Arc::clone(&self.subscription));
-        Step::Pulling(Box::pin(async move {
-            let opening = frames::open_messages("subscription", subscription.name.as_str());
-            let mut page = PullPage::new(opening, bounds);
-            page.fill(&context, subscription.topic_name.as_str(), &cursors).await?;
-            Ok(page)
-        }))
+        let subprotocol = self.subprotocol;
+        Step::Pulling(Box::pin(async move { lease(&context, subscription, (cursors, bounds), subprotocol).await }))
     }
 
     /// Looks whether the topic has grown; where partitions are assigned, the group says so.
@@ -205,17 +212,15 @@ impl DurableFeed {
         }
     }
 
-    fn on_pulled(&mut self, pulled: Result<PullPage, Failure>) -> Option<FeedOutcome> {
+    fn on_pulled(&mut self, pulled: Result<Option<Delivery>, Failure>) -> Option<FeedOutcome> {
         match pulled {
-            Ok(page) if page.count > 0 => {
+            Ok(Some(delivery)) => {
                 self.step = Step::Idle;
                 self.troubled = false;
-                self.credit = self.credit.saturating_sub(page.count);
-                let PullPage { json: mut frame, count, .. } = page;
-                frames::close_messages(&mut frame, None);
-                Some(FeedOutcome::Event(FeedEvent::Messages { frame, count }))
+                self.credit.spend(delivery.count);
+                Some(FeedOutcome::Event(FeedEvent::Messages(delivery)))
             }
-            Ok(_) => {
+            Ok(None) => {
                 self.step = self.wait();
                 None
             }

@@ -6,21 +6,23 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use gateway_api::{Code, frame::SubscribeFrom, limits as api_limits};
+use gateway_api::{Code, frame::SubscribeFrom};
 use raft::metadata::{Subscription, Topic};
 use shard_core::delivery::Filter;
 
-use super::{Local, durable_feed::DurableFeed, frames, topic_feed::TopicFeed};
+use super::{Local, credit::Credit, durable_feed::DurableFeed, frames, outgoing::Delivery, topic_feed::TopicFeed};
 use crate::{
     auth::policy::Verb,
     context::Context,
     error::{self, Failure},
     limits,
+    websocket::handshake::Subprotocol,
 };
 
 /// The feeds of a connection. They take turns, so that a busy one doesn't silence the others.
 pub(super) struct Feeds {
     context: Rc<Context>,
+    subprotocol: Subprotocol,
     open: Vec<Feed>,
     turn: usize,
 }
@@ -37,13 +39,8 @@ pub(super) enum FeedName<'a> {
 /// Something to send.
 #[derive(Debug)]
 pub(super) enum FeedEvent {
-    /// A frame with so many messages.
-    Messages {
-        /// The frame.
-        frame: Vec<u8>,
-        /// How many messages are in it.
-        count: u32,
-    },
+    /// Messages.
+    Messages(Delivery),
     /// Another frame.
     Frame(Vec<u8>),
 }
@@ -63,14 +60,13 @@ enum Feed {
 }
 
 impl Feeds {
-    pub(super) const fn new(context: Rc<Context>) -> Self {
-        Self { context, open: Vec::new(), turn: 0 }
+    pub(super) const fn new(context: Rc<Context>, subprotocol: Subprotocol) -> Self {
+        Self { context, subprotocol, open: Vec::new(), turn: 0 }
     }
 
     /// Begins to deliver a subscription's messages.
     pub(super) fn subscribe(&mut self, subscription: &Arc<Subscription>, credit: u32) -> Result<(), Failure> {
-        self.check_new(FeedName::Subscription(subscription.name.as_str()), credit)?;
-        let feed = DurableFeed::new(Rc::clone(&self.context), Arc::clone(subscription), credit);
+        let feed = self.durable(subscription, credit)?;
         self.open.push(Feed::Durable(feed));
         Ok(())
     }
@@ -84,8 +80,7 @@ impl Feeds {
         consumer_id: Option<String>,
         reference: Option<u64>,
     ) -> Result<(), Failure> {
-        self.check_new(FeedName::Subscription(subscription.name.as_str()), credit)?;
-        let feed = DurableFeed::new(Rc::clone(&self.context), Arc::clone(subscription), credit);
+        let feed = self.durable(subscription, credit)?;
         self.open.push(Feed::Durable(feed.joining(consumer_id, reference)));
         Ok(())
     }
@@ -98,20 +93,20 @@ impl Feeds {
         (credit, filter): (u32, Option<Filter>),
         reference: Option<u64>,
     ) -> Result<(), Failure> {
-        self.check_new(FeedName::Topic(topic.name.as_str()), credit)?;
+        self.check_new(FeedName::Topic(topic.name.as_str()))?;
+        if filter.is_some() && self.subprotocol == Subprotocol::Batch {
+            return Err(error::invalid("filter", "batches are sent as they are stored: a filter needs pubsub.v1.json"));
+        }
+        let credit = Credit::new(credit)?;
         let feed = TopicFeed::start(Rc::clone(&self.context), Arc::clone(topic), from, reference)?;
-        self.open.push(Feed::Topic(feed.with(credit, filter)));
+        self.open.push(Feed::Topic(feed.with(credit, filter).in_frames_of(self.subprotocol)));
         Ok(())
     }
 
     /// Lets a feed send so many messages more.
     pub(super) fn add_credit(&mut self, name: FeedName<'_>, add: u32) -> Result<(), Failure> {
         let feed = self.open.iter_mut().find(|feed| feed.name() == name).ok_or_else(not_subscribed)?;
-        let credit = feed.credit_mut();
-        let sum = credit.saturating_add(add);
-        check_credit("add", sum)?;
-        *credit = sum;
-        Ok(())
+        feed.credit_mut().add(add)
     }
 
     /// Stops a feed; what it leased is delivered again, to others. A consumer that is a member of a group leaves it, which
@@ -165,8 +160,13 @@ impl Feeds {
         Poll::Pending
     }
 
-    fn check_new(&self, name: FeedName<'_>, credit: u32) -> Result<(), Failure> {
-        check_credit("credit", credit)?;
+    fn durable(&self, subscription: &Arc<Subscription>, credit: u32) -> Result<DurableFeed, Failure> {
+        self.check_new(FeedName::Subscription(subscription.name.as_str()))?;
+        let (context, subscription) = (Rc::clone(&self.context), Arc::clone(subscription));
+        Ok(DurableFeed::new(context, subscription, Credit::new(credit)?, self.subprotocol))
+    }
+
+    fn check_new(&self, name: FeedName<'_>) -> Result<(), Failure> {
         if self.open.iter().any(|feed| feed.name() == name) {
             let field = match name {
                 FeedName::Subscription(_) => "subscription",
@@ -200,7 +200,7 @@ impl Feed {
         }
     }
 
-    const fn credit_mut(&mut self) -> &mut u32 {
+    const fn credit_mut(&mut self) -> &mut Credit {
         match self {
             Self::Durable(feed) => feed.credit_mut(),
             Self::Topic(feed) => feed.credit_mut(),
@@ -228,13 +228,6 @@ impl Feed {
             Self::Topic(_) => {}
         }
     }
-}
-
-fn check_credit(field: &str, credit: u32) -> Result<(), Failure> {
-    if credit > api_limits::CREDIT_MAX {
-        return Err(error::invalid(field, format!("a subscription has at most {} credits", api_limits::CREDIT_MAX)));
-    }
-    Ok(())
 }
 
 fn not_subscribed() -> Failure {

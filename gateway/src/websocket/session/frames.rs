@@ -2,9 +2,10 @@
 
 use gateway_api::{
     Problem,
-    frame::{Acked, Assigned, ErrorFrame, Pong, ServerFrame, Subscribed, Unsubscribed},
+    frame::{Acked, Assigned, ErrorFrame, Pong, ServerFrame, Subscribed, Unsubscribed, batch::MessageBatches},
 };
 use raft::Membership;
+use serde::Serialize;
 
 use crate::{json_write, operations::PublishReport};
 
@@ -85,14 +86,23 @@ pub(super) fn open_messages(source: &str, name: &str) -> Vec<u8> {
     frame
 }
 
-/// The end of a frame of messages, with the token to go on from.
-pub(super) fn close_messages(frame: &mut Vec<u8>, token: Option<&str>) {
-    frame.push(b']');
-    if let Some(token) = token {
-        frame.extend_from_slice(b",\"token\":");
-        json_write::string(frame, token);
+/// The end of a frame of messages, with the token to go on from: one has nothing that JSON escapes.
+pub(super) fn close_messages(token: Option<&str>) -> String {
+    match token {
+        Some(token) => format!("],\"token\":\"{token}\"}}"),
+        None => "]}".to_owned(),
     }
-    frame.push(b'}');
+}
+
+/// The header of a frame of batches.
+pub(super) fn message_batches(messages: &MessageBatches) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Header<'a> {
+        op: &'static str,
+        #[serde(flatten)]
+        messages: &'a MessageBatches,
+    }
+    serde_json::to_vec(&Header { op: "messages", messages }).unwrap_or_default()
 }
 
 fn opening(op: &str, reference: Option<u64>) -> Vec<u8> {
@@ -118,11 +128,11 @@ mod tests {
     #[test]
     fn frames_of_messages_parse() {
         let mut frame = open_messages("topic", "a\"b");
-        close_messages(&mut frame, Some("token"));
+        frame.extend_from_slice(close_messages(Some("token")).as_bytes());
         let ServerFrame::Messages(messages) = parsed(&frame) else { panic!("not messages") };
         assert_eq!((messages.topic.as_deref(), messages.token.as_deref()), (Some("a\"b"), Some("token")));
         let mut frame = open_messages("subscription", "s");
-        close_messages(&mut frame, None);
+        frame.extend_from_slice(close_messages(None).as_bytes());
         let ServerFrame::Messages(messages) = parsed(&frame) else { panic!("not messages") };
         assert_eq!((messages.subscription.as_deref(), messages.token), (Some("s"), None));
     }

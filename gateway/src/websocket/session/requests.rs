@@ -6,62 +6,75 @@ use gateway_api::{
     Code, CowStr, Problem,
     frame::{Ack, ClientFrame, ClientFrameError, Credit, Extend, Nack, Publish, Subscribe, SubscribeFrom, Unsubscribe},
 };
-use raft::metadata::Subscription;
+use raft::metadata::{Subscription, Topic};
 use shard::AckAction;
 use shard_core::delivery::Filter;
 
 use super::{Session, feeds::FeedName, frames};
 use crate::{
     auth::policy::Verb,
+    byte_budget::Reservation,
     error::{self, Failure},
     operations::{
         acknowledge, check_consumer_id, extend, find_pullable, find_subscription, find_topic, nack, publish, retry,
         target,
     },
-    publish_decode::plan_messages,
-    quota,
+    publish_decode::{PublishPlan, plan_messages},
+    quota::{self, usage::Hold},
 };
 
 impl Session {
     /// Handles one frame. What takes time is put to work, and answered when it is done.
     pub(super) fn handle_text(&mut self, text: &str) {
-        let (reference, handled) = match ClientFrame::parse(text) {
-            Ok(frame) => (reference(&frame), self.handle_frame(frame, text.len())),
-            Err(ClientFrameError { reference, syntax, detail }) => {
-                let code = if syntax { Code::InvalidJson } else { Code::InvalidArgument };
-                (reference, Err(Problem::new(code, detail).into()))
-            }
+        let handled = match ClientFrame::parse(text) {
+            Ok(frame) => self.handle_frame(frame, text.len()),
+            Err(refusal) => refused(refusal),
         };
+        self.told(handled);
+    }
+
+    /// Tells the client of what was refused.
+    pub(super) fn told(&mut self, (reference, handled): (Option<u64>, Result<(), Failure>)) {
         if let Err(failure) = handled {
             self.transport.send(&frames::error(reference, &failure));
         }
     }
 
-    fn handle_frame(&mut self, frame: ClientFrame<'_>, bytes: usize) -> Result<(), Failure> {
-        let (verb, name) = Verb::of(&frame);
+    /// Handles one frame of so many bytes; gives its reference back.
+    pub(super) fn handle_frame(&mut self, frame: ClientFrame<'_>, bytes: usize) -> (Option<u64>, Result<(), Failure>) {
+        let reference = frame.reference();
+        let held = self.begin(Verb::of(&frame), bytes);
+        (reference, held.and_then(|in_flight| self.carry_out(frame, (bytes, in_flight))))
+    }
+
+    /// Whether the caller may ask this, and now.
+    pub(super) fn begin(&mut self, (verb, name): (Verb, &str), bytes: usize) -> Result<Option<Hold>, Failure> {
         if let Err(denied) = self.guard.check((verb, name), &self.context.metadata.state()) {
             self.context.audit.refusal(&self.source(), (verb.audited_as(), name), &denied);
             return Err(error::of_denied(&denied));
         }
-        let _held = quota::begin(&self.context, self.guard.caller(), bytes)?;
+        quota::begin(&self.context, self.guard.caller(), bytes)
+    }
+
+    fn carry_out(&mut self, frame: ClientFrame<'_>, (bytes, in_flight): (usize, Option<Hold>)) -> Result<(), Failure> {
         match frame {
-            ClientFrame::Publish(publish) => self.publish(&publish, bytes),
+            ClientFrame::Publish(publish) => self.publish(&publish, (bytes, in_flight)),
             ClientFrame::Subscribe(subscribe) => self.subscribe(subscribe),
             ClientFrame::Ack(Ack { reference, subscription, ack_ids }) => {
                 let subscription = self.subscription(&subscription)?;
-                self.acknowledge(reference, subscription, AckAction::Ack, ack_ids);
+                self.acknowledge((reference, in_flight), subscription, AckAction::Ack, ack_ids);
                 Ok(())
             }
             ClientFrame::Nack(Nack { reference, subscription, ack_ids, delay_ms, dead_letter }) => {
                 let action = nack::action(delay_ms, dead_letter)?;
                 let subscription = self.subscription(&subscription)?;
-                self.acknowledge(reference, subscription, action, ack_ids);
+                self.acknowledge((reference, in_flight), subscription, action, ack_ids);
                 Ok(())
             }
             ClientFrame::Extend(Extend { reference, subscription, ack_ids, deadline_ms }) => {
                 let subscription = self.subscription(&subscription)?;
                 let action = extend::action(deadline_ms, &subscription)?;
-                self.acknowledge(reference, subscription, action, ack_ids);
+                self.acknowledge((reference, in_flight), subscription, action, ack_ids);
                 Ok(())
             }
             ClientFrame::Credit(Credit { subscription, topic, add }) => {
@@ -85,18 +98,34 @@ impl Session {
     }
 
     /// Stores messages that came in a frame of so many bytes.
-    fn publish(&mut self, frame: &Publish<'_>, bytes: usize) -> Result<(), Failure> {
-        let mut held = self.bodies.reservation();
-        if held.resize(bytes).is_err() {
-            return Err(error::of_code(Code::Overloaded, "too many messages wait for this node's disks"));
-        }
+    fn publish(&mut self, frame: &Publish<'_>, (bytes, in_flight): (usize, Option<Hold>)) -> Result<(), Failure> {
+        let held = (self.hold(bytes)?, in_flight);
         let state = self.context.metadata.state();
         let topic = Arc::clone(find_topic(&state, &frame.topic)?);
         let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?);
         let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
         let plan = plan.map_err(error::of_publish_refused)?;
+        self.store(topic, plan, (frame.reference, held))
+    }
+
+    /// Memory for what has been received and is not stored yet.
+    pub(super) fn hold(&self, bytes: usize) -> Result<Reservation, Failure> {
+        let mut held = self.bodies.reservation();
+        match held.resize(bytes) {
+            Ok(()) => Ok(held),
+            Err(_) => Err(error::of_code(Code::Overloaded, "too many messages wait for this node's disks")),
+        }
+    }
+
+    /// Stores what was planned, and answers by the reference.
+    pub(super) fn store(
+        &mut self,
+        topic: Arc<Topic>,
+        plan: PublishPlan,
+        (reference, held): (Option<u64>, (Reservation, Option<Hold>)),
+    ) -> Result<(), Failure> {
         quota::publish(&self.context, self.guard.caller(), plan.messages().len())?;
-        let (context, reference) = (Rc::clone(&self.context), frame.reference);
+        let context = Rc::clone(&self.context);
         self.work.push(Box::pin(async move {
             let report = publish(&context, &topic, plan).await;
             drop(held);
@@ -160,7 +189,7 @@ impl Session {
 
     fn acknowledge(
         &self,
-        reference: Option<u64>,
+        (reference, in_flight): (Option<u64>, Option<Hold>),
         subscription: Arc<Subscription>,
         action: AckAction,
         ack_ids: Vec<CowStr<'_>>,
@@ -168,6 +197,7 @@ impl Session {
         let context = Rc::clone(&self.context);
         let ack_ids: Vec<CowStr<'static>> = ack_ids.into_iter().map(|id| CowStr::from(id.into_owned())).collect();
         self.work.push(Box::pin(async move {
+            let _in_flight = in_flight;
             let state = context.metadata.state();
             match acknowledge(&context, &state, &subscription, action, &ack_ids).await {
                 // Who gives no reference wants to hear of failures only.
@@ -179,17 +209,11 @@ impl Session {
     }
 }
 
-fn reference(frame: &ClientFrame<'_>) -> Option<u64> {
-    match frame {
-        ClientFrame::Publish(publish) => publish.reference,
-        ClientFrame::Subscribe(subscribe) => subscribe.reference,
-        ClientFrame::Ack(ack) => ack.reference,
-        ClientFrame::Nack(nack) => nack.reference,
-        ClientFrame::Extend(extend) => extend.reference,
-        ClientFrame::Credit(_) => None,
-        ClientFrame::Unsubscribe(unsubscribe) => unsubscribe.reference,
-        ClientFrame::Ping(ping) => ping.reference,
-    }
+/// What could not be read.
+pub(super) fn refused(refusal: ClientFrameError) -> (Option<u64>, Result<(), Failure>) {
+    let ClientFrameError { reference, syntax, detail } = refusal;
+    let code = if syntax { Code::InvalidJson } else { Code::InvalidArgument };
+    (reference, Err(Problem::new(code, detail).into()))
 }
 
 /// What a frame is about: a subscription or a topic.

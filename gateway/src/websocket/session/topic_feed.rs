@@ -6,29 +6,34 @@ use std::{
     task::{Context as TaskContext, Poll, ready},
 };
 
-use gateway_api::{Code, frame::SubscribeFrom};
+use gateway_api::frame::SubscribeFrom;
 use raft::metadata::Topic;
 use shard_core::delivery::Filter;
 
 use super::{
     Local,
+    credit::Credit,
     feeds::{FeedEvent, FeedOutcome},
     frames,
+    outgoing::{Delivery, Outgoing},
+    topic_frames::{self, TopicFrames},
 };
 use crate::{
     context::Context,
-    error::{self, Failure},
+    error::Failure,
     limits,
-    operations::{ReadBounds, append_read},
     topic_reader::{PartitionRead, ReadStart, TopicReader, find_positions},
+    websocket::handshake::Subprotocol,
 };
 
 /// A topic as one connection reads it.
 pub(super) struct TopicFeed {
+    context: Rc<Context>,
     topic: Arc<Topic>,
     /// Of the subscribe, until that is answered.
     reference: Option<u64>,
-    credit: u32,
+    credit: Credit,
+    subprotocol: Subprotocol,
     /// Which messages are sent; all if none.
     filter: Option<Filter>,
     /// How many messages were passed over since a token was sent.
@@ -55,26 +60,30 @@ impl TopicFeed {
     ) -> Result<Self, Failure> {
         let start = ReadStart::from(from.clone());
         start.check(&topic)?;
-        let read = Arc::clone(&topic);
+        let (read, reads) = (Arc::clone(&topic), Rc::clone(&context));
         let starting = Box::pin(async move {
-            let positions = find_positions(&context, &read, &start).await?;
-            Ok(TopicReader::new(context, read, positions))
+            let positions = find_positions(&reads, &read, &start).await?;
+            Ok(TopicReader::new(reads, read, positions))
         });
-        Ok(Self { topic, reference, credit: 0, filter: None, passed_over: 0, stage: Stage::Starting(starting) })
+        let (credit, subprotocol, stage) = (Credit::default(), Subprotocol::default(), Stage::Starting(starting));
+        Ok(Self { context, topic, reference, credit, subprotocol, filter: None, passed_over: 0, stage })
     }
 
     /// The same with credit to begin with, and for the messages that a filter lets through.
-    pub(super) fn with(mut self, credit: u32, filter: Option<Filter>) -> Self {
-        self.credit = credit;
-        self.filter = filter;
-        self
+    pub(super) fn with(self, credit: Credit, filter: Option<Filter>) -> Self {
+        Self { credit, filter, ..self }
+    }
+
+    /// The same in frames of this subprotocol.
+    pub(super) fn in_frames_of(self, subprotocol: Subprotocol) -> Self {
+        Self { subprotocol, ..self }
     }
 
     pub(super) fn name(&self) -> &str {
         self.topic.name.as_str()
     }
 
-    pub(super) const fn credit_mut(&mut self) -> &mut u32 {
+    pub(super) const fn credit_mut(&mut self) -> &mut Credit {
         &mut self.credit
     }
 
@@ -87,7 +96,7 @@ impl TopicFeed {
             }
             Stage::Reading(reader) => reader,
         };
-        if self.credit == 0 {
+        if self.credit.available() == 0 {
             reader.rest();
             return Poll::Pending;
         }
@@ -121,27 +130,26 @@ impl TopicFeed {
     /// A frame of what was read, as far as credit goes; `None` if there is nothing to say.
     fn encode(&mut self, read: &PartitionRead) -> Result<Option<FeedEvent>, Failure> {
         let Stage::Reading(reader) = &mut self.stage else { return Ok(None) };
-        let messages = self.credit.min(limits::WEBSOCKET_FRAME_MESSAGES_MAX);
-        let bounds = ReadBounds {
-            messages: usize::try_from(messages).unwrap_or_default(),
-            bytes: limits::WEBSOCKET_FRAME_BYTES,
-            filter: self.filter.as_ref(),
+        let delivery = match self.subprotocol {
+            Subprotocol::Batch => topic_frames::batches(reader, read, self.credit.available()),
+            Subprotocol::Json => {
+                let frames = TopicFrames { core: &self.context.core, filter: self.filter.as_ref() };
+                let messages = frames.encode(reader, read, self.credit.available())?;
+                reader.go_on(read, messages.end.next);
+                self.passed_over += messages.end.passed_over;
+                let count = u32::try_from(messages.end.count).unwrap_or(u32::MAX);
+                // Who waits long for a message gets a token now and then, so as not to have it all looked through again.
+                let is_due = count > 0 || self.passed_over >= limits::TOPIC_PASSED_OVER_MAX;
+                is_due.then(|| {
+                    self.passed_over = 0;
+                    let end = frames::close_messages(Some(&reader.token()));
+                    Delivery { frame: Outgoing::Shared { messages, end }, count }
+                })
+            }
         };
-        let mut frame = frames::open_messages("topic", self.topic.name.as_str());
-        let (reply, source) = (&read.reply, reader.source(read));
-        let end = append_read(&mut frame, source, (&reply.batches, reply.from), bounds).map_err(|error| {
-            error::of_code(Code::DataCorrupt, format!("a batch from offset {} on can't be read: {error}", reply.from))
-        })?;
-        reader.go_on(read, end.next);
-        self.passed_over += end.passed_over;
-        // Who waits long for a message gets a token now and then, so as not to have it all looked through again.
-        if end.count == 0 && self.passed_over < limits::TOPIC_PASSED_OVER_MAX {
-            return Ok(None);
-        }
-        self.passed_over = 0;
-        let count = u32::try_from(end.count).unwrap_or(u32::MAX);
-        self.credit = self.credit.saturating_sub(count);
-        frames::close_messages(&mut frame, Some(&reader.token()));
-        Ok(Some(FeedEvent::Messages { frame, count }))
+        Ok(delivery.map(|delivery| {
+            self.credit.spend(delivery.count);
+            FeedEvent::Messages(delivery)
+        }))
     }
 }

@@ -6,15 +6,22 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use gateway_api::frame::batch;
+
+use super::outgoing::Outgoing;
 use crate::{
     limits,
     socket::Socket,
-    websocket::codec::{Codec, CodecError, Incoming},
+    websocket::{
+        codec::{Codec, CodecError, Incoming},
+        handshake::Subprotocol,
+    },
 };
 
 /// One connection's bytes.
 pub(super) struct Transport {
     socket: Socket,
+    subprotocol: Subprotocol,
     codec: Codec,
     /// How much of what is outbound the socket has taken.
     written: usize,
@@ -42,16 +49,44 @@ enum Rest {
 }
 
 impl Transport {
-    pub(super) fn new(socket: Socket, message_bytes_max: usize, received: &[u8]) -> Self {
+    /// Speaks over a socket: takes messages of so many bytes, and what was received already.
+    pub(super) fn new(socket: Socket, subprotocol: Subprotocol, (message_bytes_max, received): (usize, &[u8])) -> Self {
         let mut codec = Codec::new(message_bytes_max);
         codec.inbound_mut().extend_from_slice(received);
-        Self { socket, codec, written: 0, sent: 0, arriving: received.len() }
+        Self { socket, subprotocol, codec, written: 0, sent: 0, arriving: received.len() }
     }
 
-    /// Puts a frame out. It is JSON of ours, so that it is text.
+    /// What its frames look like.
+    pub(super) const fn subprotocol(&self) -> Subprotocol {
+        self.subprotocol
+    }
+
+    /// Puts a frame out that is JSON.
     pub(super) fn send(&mut self, frame: &[u8]) {
+        match self.subprotocol {
+            Subprotocol::Json => self.send_json(frame),
+            Subprotocol::Batch => self.codec.send_binary(&[&batch::header_length(frame), frame]),
+        }
+    }
+
+    /// Puts messages out.
+    pub(super) fn deliver(&mut self, frame: &Outgoing) {
+        match frame {
+            Outgoing::Json(json) => self.send_json(json),
+            Outgoing::Shared { messages, end } => self.codec.send_text(&[&messages.json, end]),
+            Outgoing::Batches { header, batches } => {
+                let length = batch::header_length(header);
+                let mut parts: Vec<&[u8]> = vec![&length, header];
+                parts.extend(batches.iter().map(|batch| batch.bytes().as_ref()));
+                self.codec.send_binary(&parts);
+            }
+        }
+    }
+
+    /// It is JSON of ours, so that it is text.
+    fn send_json(&mut self, frame: &[u8]) {
         match std::str::from_utf8(frame) {
-            Ok(text) => self.codec.send_text(text),
+            Ok(text) => self.codec.send_text(&[text]),
             Err(error) => tracing::error!(%error, "a frame that is not UTF-8 was not sent"),
         }
     }
