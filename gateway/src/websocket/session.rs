@@ -27,7 +27,6 @@ use std::{
 
 use futures_lite::future::yield_now;
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
-use glommio::timer::Timer;
 
 use self::{
     feeds::{FeedEvent, Feeds},
@@ -51,6 +50,7 @@ use crate::{
     http::request_id::RequestId,
     limits,
     operations::deadline,
+    tick::Tick,
 };
 
 /// A future of this core that a session owns.
@@ -89,7 +89,7 @@ struct Session {
     keepalive: Keepalive,
     guard: Guard,
     pulse: Pulse,
-    tick: Timer,
+    tick: Tick,
     bodies: ByteBudget,
     /// For the message that is arriving.
     arriving: Reservation,
@@ -138,7 +138,7 @@ impl Session {
             guard: Guard::new(caller),
             client,
             request_id,
-            tick: Timer::new(pulse.every()),
+            tick: Tick::after(pulse.every()),
             pulse,
             arriving: bodies.reservation(),
             bodies,
@@ -171,7 +171,7 @@ impl Session {
         if self.stopping.as_mut().poll(context).is_ready() {
             return Poll::Ready(Event::Stopping);
         }
-        if Pin::new(&mut self.tick).poll(context).is_ready() {
+        if self.tick.poll(context).is_ready() {
             return Poll::Ready(Event::Tick);
         }
         // A consumer lives as long as it is connected, however slowly it reads.
@@ -290,7 +290,7 @@ impl Session {
     }
 
     fn on_tick(&mut self) -> Option<Close> {
-        self.tick = Timer::new(self.pulse.every());
+        self.tick = Tick::after(self.pulse.every());
         let revoked = self.look();
         if revoked.is_some() || !self.pulse.beat() {
             return revoked;
