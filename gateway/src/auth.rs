@@ -67,7 +67,8 @@ fn identify(authenticator: &Authenticator, state: &ClusterState, call: &Call<'_>
     let credential = credential::of_request(call.request, takes_tickets, client.certificate.as_deref())?;
     let Credential::Bearer(text) = credential else { return authenticator.identify(state, &credential, now()) };
     match client.recall(text, state.access()) {
-        Some(identity) if identity.is_fresh(now()) => Ok(identity),
+        // What has no end needs no clock, which would cost as much as all the rest here.
+        Some(identity) if !identity.ends() || identity.is_fresh(now()) => Ok(identity),
         Some(_) | None => {
             let identity = authenticator.identify(state, &credential, now())?;
             client.remember(text, state.access(), &identity);

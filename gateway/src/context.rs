@@ -1,6 +1,6 @@
 //! What every connection of a core shares.
 
-use std::{rc::Rc, sync::Arc};
+use std::{future::Future, rc::Rc, sync::Arc};
 
 use raft::{GroupHandle, MetadataHandle};
 use shard::ShardHandle;
@@ -88,8 +88,8 @@ impl Application for Context {
         operations::handle(self, call).await
     }
 
-    async fn upgraded(&self, connection: Upgraded) {
-        session::run(self.clone(), connection).await;
+    fn upgraded(&self, connection: Upgraded) -> impl Future<Output = ()> {
+        session::run(self.clone(), connection)
     }
 
     fn fault(&self, fault: &Fault, request: RequestId) -> Response {

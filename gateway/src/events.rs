@@ -1,14 +1,11 @@
 //! A topic as Server-Sent Events: each message with the token to go on behind it.
 
 use std::{
-    future::Future,
     net::SocketAddr,
-    pin::Pin,
     task::{Context as TaskContext, Poll, ready},
 };
 
 use gateway_api::{Code, Problem};
-use glommio::timer::Timer;
 use shard_core::delivery::Filter;
 
 use crate::{
@@ -24,6 +21,7 @@ use crate::{
     json_write, limits, message_json,
     operations::{ReadBounds, for_each_read},
     quota::usage::Hold,
+    tick::Tick,
     topic_reader::{PartitionRead, TopicReader},
 };
 
@@ -35,7 +33,7 @@ pub(crate) struct EventStream {
     filter: Option<Filter>,
     opener: Opener,
     pulse: Pulse,
-    tick: Timer,
+    tick: Tick,
     /// How many messages were passed over since an id was sent.
     passed_over: u64,
     opened: bool,
@@ -86,7 +84,7 @@ impl EventStream {
             reader,
             filter,
             opener,
-            tick: Timer::new(pulse.every()),
+            tick: Tick::after(pulse.every()),
             pulse,
             passed_over: 0,
             opened: false,
@@ -147,8 +145,8 @@ impl EventStream {
     /// A sign of life when it is time for one.
     fn poll_keepalive(&mut self, context: &mut TaskContext<'_>, out: &mut Vec<u8>) -> Poll<Piece> {
         loop {
-            ready!(Pin::new(&mut self.tick).poll(context));
-            self.tick = Timer::new(self.pulse.every());
+            ready!(self.tick.poll(context));
+            self.tick = Tick::after(self.pulse.every());
             if let Err(failure) = self.look() {
                 self.append_failure(failure, out);
                 return Poll::Ready(Piece::Last);

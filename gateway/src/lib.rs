@@ -43,6 +43,7 @@ pub mod shutdown;
 pub mod socket;
 pub mod sticky_turn;
 mod stream;
+mod tick;
 pub mod tls;
 mod topic_reader;
 pub mod websocket;

@@ -25,6 +25,8 @@ struct Shared {
 struct Waiter<'s> {
     shared: &'s Shared,
     number: u64,
+    /// Whom the signal will wake, once that is among the waiters.
+    wakes: Option<Waker>,
 }
 
 impl Shutdown {
@@ -45,17 +47,21 @@ impl Shutdown {
     pub async fn wait(&self) {
         let number = self.shared.next_waiter.get();
         self.shared.next_waiter.set(number.wrapping_add(1));
-        let waiter = Waiter { shared: &self.shared, number };
+        let mut waiter = Waiter { shared: &self.shared, number, wakes: None };
         poll_fn(|context| waiter.poll(context)).await;
     }
 }
 
 impl Waiter<'_> {
-    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
         if self.shared.requested.get() {
             return Poll::Ready(());
         }
-        self.shared.waiters.borrow_mut().insert(self.number, context.waker().clone());
+        // Every connection looks here whenever it is woken, and mostly for something else.
+        if !self.wakes.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            self.wakes = Some(context.waker().clone());
+            self.shared.waiters.borrow_mut().insert(self.number, context.waker().clone());
+        }
         Poll::Pending
     }
 }

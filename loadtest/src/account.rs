@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::counters::Counters;
 use crate::deliveries::{Delivery, DeliveryCheck};
+use crate::fan_out::ReaderCheck;
 use crate::recorder::{Measure, Recorder};
 use crate::schedule::Arrival;
 use crate::stamp::Stamp;
@@ -129,6 +130,28 @@ impl Account {
         }
     }
 
+    /// One of many readers got these messages at `now`.
+    pub fn fanned_out(&self, reader: &mut ReaderCheck, messages: &[Delivered], now: Duration) {
+        let mut recorder = self.recorder.borrow_mut();
+        let (mut first, mut measured, mut bytes) = (0, 0, 0);
+        for message in messages {
+            if reader.deliver(message.stamp, message.partition, message.offset) != Delivery::First {
+                continue;
+            }
+            first += 1;
+            let intended = message.stamp.map(|stamp| stamp.intended()).filter(|intended| *intended >= self.warm_up);
+            if let Some(intended) = intended {
+                recorder.sample(Measure::EndToEnd, now.saturating_sub(intended));
+                measured += 1;
+                bytes += message.payload_bytes;
+            }
+        }
+        self.counters.add_delivered(first);
+        if measured > 0 {
+            recorder.success(now, measured, bytes);
+        }
+    }
+
     /// Messages were read, without a check of each.
     pub fn read(&self, messages: u64, payload_bytes: u64, now: Duration) {
         self.counters.add_delivered(messages);
@@ -223,6 +246,26 @@ mod tests {
         assert_eq!(recorder.counts().messages, 9);
         assert_eq!(recorder.errors()["overloaded"], 1);
         assert_eq!(deliveries.verdict().acknowledged, 9);
+    }
+
+    #[test]
+    fn each_reader_of_a_fan_out_is_a_sample() {
+        let account = account();
+        let delivered = |intended_micros| Delivered {
+            stamp: Some(Stamp { run: 1, stream: 2, sequence: intended_micros, intended_micros }),
+            partition: 0,
+            offset: intended_micros,
+            payload_bytes: 100,
+        };
+        for mut reader in [ReaderCheck::new(1), ReaderCheck::new(1)] {
+            account.fanned_out(&mut reader, &[delivered(999_999), delivered(1_000_000)], Duration::from_secs(2));
+            account.fanned_out(&mut reader, &[delivered(1_000_000)], Duration::from_secs(3));
+        }
+        assert_eq!(account.counters().delivered(), 4);
+        let (recorder, _) = account.into_parts();
+        let latency = &recorder.latencies()[&Measure::EndToEnd];
+        assert_eq!((latency.count, recorder.counts().messages), (2, 2));
+        assert!(latency.max_us < 1_001_000.0, "a repeat is no sample: {latency:?}");
     }
 
     #[test]

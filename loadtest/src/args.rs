@@ -8,7 +8,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::server::{BearerKey, Server};
 use crate::template::PayloadEncoding;
-use crate::workload::{ConsumePlan, ConsumeProtocol, Kind, PublishPlan, PublishProtocol, Workload};
+use crate::workload::{
+    ConsumePlan, ConsumeProtocol, FanOutPlan, FanOutProtocol, Kind, PublishPlan, PublishProtocol, Workload,
+};
 use gateway_api::client::{Endpoint, TlsError, TlsOptions};
 
 /// Load-tests a `PubSubRing` broker, with latency percentiles that can be believed.
@@ -37,6 +39,8 @@ pub enum Command {
     EndToEnd(EndToEndCommand),
     /// Read partitions to their end, as a replay does.
     Read(ReadCommand),
+    /// Publish at a rate to many who each read all of a topic: latency until each has a message, and a check of each.
+    FanOut(FanOutCommand),
     /// Measure this tool itself, against the least that a server can do.
     Ceiling(CeilingCommand),
 }
@@ -106,6 +110,28 @@ pub struct ReadCommand {
     /// Messages of a page.
     #[arg(long, default_value_t = 1_000)]
     pub batch: usize,
+}
+
+/// `fan-out`.
+#[derive(Debug, ClapArgs)]
+#[expect(missing_docs, reason = "groups of options, documented one by one")]
+pub struct FanOutCommand {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// How the readers are given the messages; they are published over HTTP, one a request.
+    #[arg(long, value_enum, default_value = "websocket")]
+    pub protocol: FanOutProtocol,
+    /// Connections that each read all of the topic, from now on.
+    #[arg(long, default_value_t = 1_000)]
+    pub readers: usize,
+    /// Publishing connections.
+    #[arg(long, default_value_t = 4)]
+    pub publishers: usize,
+    /// Messages a second, in an open loop.
+    #[arg(long, default_value_t = 10)]
+    pub rate: u64,
+    #[command(flatten)]
+    pub message: MessageArgs,
 }
 
 /// `ceiling`.
@@ -309,6 +335,21 @@ impl ReadCommand {
     }
 }
 
+impl FanOutCommand {
+    /// The run that it asks for.
+    #[must_use]
+    pub fn workload(&self) -> Workload {
+        let publish = PublishPlan {
+            protocol: PublishProtocol::Http,
+            connections: self.publishers,
+            rate: NonZeroU64::new(self.rate),
+            ..preload_plan(&self.message)
+        };
+        let workload = self.common.workload(Kind::FanOut, publish, no_consumers());
+        Workload { fan_out: Some(FanOutPlan { protocol: self.protocol, readers: self.readers }), ..workload }
+    }
+}
+
 impl CeilingCommand {
     /// The run that it asks for.
     #[must_use]
@@ -350,6 +391,7 @@ fn workload(kind: Kind, timing: &TimingArgs, publish: PublishPlan, consume: Cons
         partitions: 1,
         publish,
         consume,
+        fan_out: None,
         preload: 0,
         messages_max: timing.messages,
         warm_up: timing.warm_up,
@@ -445,14 +487,20 @@ mod tests {
 
     #[test]
     fn each_command_gives_a_workload_that_can_run() {
-        for line in
-            ["consume --preload 10 --protocol websocket", "end-to-end --rate 100", "read --preload 5", "ceiling"]
-        {
+        for line in [
+            "consume --preload 10 --protocol websocket",
+            "end-to-end --rate 100",
+            "read --preload 5",
+            "fan-out",
+            "fan-out --protocol sse --readers 9 --rate 50",
+            "ceiling",
+        ] {
             let workload = match parse(line).unwrap() {
                 Command::Publish(command) => command.workload(),
                 Command::Consume(command) => command.workload(),
                 Command::EndToEnd(command) => command.workload(),
                 Command::Read(command) => command.workload(),
+                Command::FanOut(command) => command.workload(),
                 Command::Ceiling(command) => command.workload(),
             };
             assert_eq!(workload.check(), Ok(()), "{line}");

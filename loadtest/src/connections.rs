@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::Account;
+use crate::account::{Account, Delivered};
 use crate::clock::Clock;
 use crate::server::Server;
 use crate::targets::catch_up_read::{CatchUpReader, ReadPlace};
 use crate::targets::consume_pull::PullConsumer;
 use crate::targets::consume_websocket::WebSocketConsumer;
 use crate::targets::http_publisher::HttpPublisher;
+use crate::targets::topic_events::EventReader;
+use crate::targets::topic_websocket::WebSocketReader;
 use crate::targets::websocket::WebSocketPublisher;
-use crate::targets::{Answer, Consumer, Publisher, Step, StreamIdentity, TargetError, http_batch, http_single};
-use crate::workload::{ConsumeProtocol, PublishProtocol, Workload};
+use crate::targets::{Answer, Consumer, Publisher, Reader, Step, StreamIdentity, TargetError, http_batch, http_single};
+use crate::workload::{ConsumeProtocol, FanOutProtocol, PublishProtocol, Workload};
 
 /// What a publishing connection is for.
 #[derive(Clone, Debug)]
@@ -136,6 +138,37 @@ impl Consumer for AnyConsumer {
             Self::Pull(consumer) => consumer.step(clock, account).await,
             Self::WebSocket(consumer) => consumer.step(clock, account).await,
             Self::Read(consumer) => consumer.step(clock, account).await,
+        }
+    }
+}
+
+/// A connection of any protocol that reads a topic.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "one variant for each protocol")]
+pub enum AnyReader {
+    WebSocket(WebSocketReader),
+    Sse(EventReader),
+}
+
+impl AnyReader {
+    /// Opens it: what is published after this returns will be read.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is not made or the topic can't be read.
+    pub async fn connect(server: &Server, topic: &str, protocol: FanOutProtocol) -> Result<Self, TargetError> {
+        match protocol {
+            FanOutProtocol::WebSocket => WebSocketReader::connect(server, topic).await.map(Self::WebSocket),
+            FanOutProtocol::Sse => EventReader::connect(server, topic).await.map(Self::Sse),
+        }
+    }
+}
+
+impl Reader for AnyReader {
+    async fn next(&mut self) -> Result<Vec<Delivered>, TargetError> {
+        match self {
+            Self::WebSocket(reader) => reader.next().await,
+            Self::Sse(reader) => reader.next().await,
         }
     }
 }

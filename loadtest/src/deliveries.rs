@@ -37,9 +37,9 @@ pub enum Delivery {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
-    /// Messages whose publish was answered with success.
+    /// Messages whose publish was answered with success; in a fan-out each as often as there are readers.
     pub acknowledged: u64,
-    /// Messages that were delivered, each counted once.
+    /// Messages that were delivered, each counted once; in a fan-out once for each reader.
     pub delivered: u64,
     /// Acknowledged and never delivered.
     pub lost: u64,
@@ -110,13 +110,19 @@ impl DeliveryCheck {
     /// The result, after all workers were merged.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        self.verdict_owed_by(self)
+    }
+
+    /// The result for one who was to be given all that the publishers of another check had acknowledged.
+    #[must_use]
+    pub fn verdict_owed_by(&self, publishers: &Self) -> Verdict {
         let nothing = SequenceSet::default();
         let lost =
             |(stream, set): (&u32, &SequenceSet)| set.count_missing_in(self.seen.get(stream).unwrap_or(&nothing));
         Verdict {
-            acknowledged: self.acknowledged.values().map(SequenceSet::len).sum(),
+            acknowledged: publishers.acknowledged.values().map(SequenceSet::len).sum(),
             delivered: self.seen.values().map(SequenceSet::len).sum(),
-            lost: self.acknowledged.iter().map(lost).sum(),
+            lost: publishers.acknowledged.iter().map(lost).sum(),
             duplicates: self.duplicates,
             out_of_order: self.out_of_order,
             foreign: self.foreign,

@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const CONNECTIONS_MAX: usize = 20_000;
 /// Most worker threads.
 pub const WORKERS_MAX: usize = 64;
+/// Most readers of one fan-out.
+pub const READERS_MAX: usize = 100_000;
+/// Messages that a fan-out's WebSocket reader may be sent; half of them spent, it gives as many back.
+pub const READER_CREDIT: u32 = 10_000;
 /// Most requests waiting for an answer on one WebSocket.
 pub const IN_FLIGHT_MAX: usize = 1_024;
 /// Most messages in one request.

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Consume(command) => (Some(&command.common), command.workload(), &command.common.output),
         Command::EndToEnd(command) => (Some(&command.common), command.workload(), &command.common.output),
         Command::Read(command) => (Some(&command.common), command.workload(), &command.common.output),
+        Command::FanOut(command) => (Some(&command.common), command.workload(), &command.common.output),
         Command::Ceiling(command) => (None, command.workload(), &command.output),
     };
     if let Err(error) = workload.check() {

@@ -53,7 +53,7 @@ impl Progress for Bar {
         let messages = match workload.kind {
             Kind::Publish => workload.messages_max,
             Kind::Consume | Kind::Read => deliveries_max,
-            Kind::EndToEnd => None,
+            Kind::EndToEnd | Kind::FanOut => None,
         };
         self.by_messages = messages.is_some();
         let length = messages.unwrap_or_else(|| millis(workload.end()));
@@ -67,6 +67,7 @@ impl Progress for Bar {
             Kind::Consume => "consume",
             Kind::EndToEnd => "end-to-end",
             Kind::Read => "read",
+            Kind::FanOut => "fan-out",
         });
     }
 

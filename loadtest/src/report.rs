@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::deliveries::Verdict;
+use crate::fan_out;
 use crate::limits::SATURATED_SHARE;
 use crate::machine::Machine;
 use crate::recorder::{Latency, Measure};
@@ -107,7 +108,11 @@ impl Report {
 fn outcome(workload: &Workload, result: &RunResult) -> Outcome {
     let counts = result.recorder.counts();
     let elapsed = elapsed(workload, result).as_secs_f64();
-    let deliveries = (workload.kind == Kind::EndToEnd).then(|| result.deliveries.verdict());
+    let deliveries = match workload.kind {
+        Kind::EndToEnd => Some(result.deliveries.verdict()),
+        Kind::FanOut => Some(fan_out::verdict(&result.deliveries, &result.readers)),
+        Kind::Publish | Kind::Consume | Kind::Read => None,
+    };
     let mut latency = result.recorder.latencies();
     if workload.publish.rate.is_none() {
         // In a closed loop a request is due when it is sent.
@@ -140,8 +145,8 @@ fn elapsed(workload: &Workload, result: &RunResult) -> Duration {
     let last = result.recorder.last_success().saturating_sub(workload.warm_up);
     let paced = workload.publish.rate.is_some() && workload.messages_max.is_none();
     match workload.kind {
-        Kind::Publish if paced => last.max(workload.duration),
-        Kind::Publish | Kind::Consume | Kind::EndToEnd | Kind::Read => last,
+        Kind::Publish | Kind::FanOut if paced => last.max(workload.duration),
+        Kind::Publish | Kind::Consume | Kind::EndToEnd | Kind::Read | Kind::FanOut => last,
     }
 }
 
@@ -189,7 +194,9 @@ fn to_f64(count: u64) -> f64 {
 pub(crate) mod tests {
     use super::*;
     use crate::deliveries::DeliveryCheck;
+    use crate::fan_out::ReaderCheck;
     use crate::recorder::Recorder;
+    use crate::stamp::Stamp;
     use crate::workload::tests::example;
 
     /// Ten requests of ten messages each, 1 to 10 ms, one refused, over one second.
@@ -201,7 +208,7 @@ pub(crate) mod tests {
         }
         recorder.error("overloaded", 1);
         let (cpu, wall) = (Duration::from_millis(950), Duration::from_secs(1));
-        RunResult { recorder, deliveries: DeliveryCheck::new(1), cpu, wall }
+        RunResult { recorder, deliveries: DeliveryCheck::new(1), readers: Vec::new(), cpu, wall }
     }
 
     pub(crate) fn example_report() -> Report {
@@ -241,6 +248,17 @@ pub(crate) mod tests {
         assert!(warnings(&workload, &outcome(&workload, &example_result()))[0].contains("bottleneck"));
         workload.workers = 2;
         assert!(warnings(&workload, &outcome(&workload, &example_result())).is_empty());
+    }
+
+    #[test]
+    fn a_reader_that_lacks_a_message_makes_a_fan_out_unsound() {
+        let mut result = example_result();
+        result.deliveries.acknowledge(0, 0..1);
+        result.readers = vec![ReaderCheck::new(1), ReaderCheck::new(1)];
+        result.readers[0].deliver(Some(Stamp { run: 1, stream: 0, sequence: 0, intended_micros: 0 }), 0, 0);
+        let report = Report::new(&example(Kind::FanOut), &result, Origin::default());
+        assert_eq!(report.result.deliveries.map(|verdict| (verdict.acknowledged, verdict.lost)), Some((2, 1)));
+        assert!(!report.is_sound());
     }
 
     #[test]

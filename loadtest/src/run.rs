@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use crate::connections::{ConsumerPlace, PublisherPlace, Source};
 use crate::counters::Counters;
 use crate::deliveries::DeliveryCheck;
+use crate::descriptors::{self, TooFewFiles};
+use crate::fan_out::ReaderCheck;
 use crate::limits::PROGRESS_PERIOD;
 use crate::progress::Progress;
+use crate::readers::ReadersPlace;
 use crate::recorder::Recorder;
 use crate::server::Server;
 use crate::setup::{Setup, SetupError};
@@ -25,6 +28,8 @@ pub struct RunResult {
     pub recorder: Recorder,
     /// Deliveries of all workers.
     pub deliveries: DeliveryCheck,
+    /// What each reader of a fan-out was given.
+    pub readers: Vec<ReaderCheck>,
     /// CPU time of the worker threads, the warm-up included.
     pub cpu: Duration,
     /// Wall-clock time of the same, from start to the last result.
@@ -35,6 +40,8 @@ pub struct RunResult {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum RunError {
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     #[error(transparent)]
     Setup(#[from] SetupError),
     #[error(transparent)]
@@ -53,11 +60,12 @@ pub enum RunError {
 ///
 /// See [`RunError`].
 pub fn run(server: &Server, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
+    descriptors::ensure(descriptors::needed(workload))?;
     let mut setup = Setup::new(server)?;
     setup.ensure_topic(workload)?;
     let subscription = match workload.kind {
         Kind::Consume | Kind::EndToEnd => Some(setup.ensure_subscription(workload)?),
-        Kind::Publish | Kind::Read => None,
+        Kind::Publish | Kind::Read | Kind::FanOut => None,
     };
     let starts = if workload.kind == Kind::Read { setup.read_starts(workload)? } else { Vec::new() };
     let stage = Stage { server: Arc::new(server.clone()), run: run_number(), subscription, starts };
@@ -120,13 +128,14 @@ impl Stage {
     /// Deals the connections out to the workers in turn.
     fn plans(&self, workload: &Arc<Workload>, deliveries_max: Option<u64>) -> Vec<WorkerPlan> {
         let publishers = match workload.kind {
-            Kind::Publish | Kind::EndToEnd => self.publishers(workload),
+            Kind::Publish | Kind::EndToEnd | Kind::FanOut => self.publishers(workload),
             Kind::Consume | Kind::Read => Vec::new(),
         };
         let consumers = match workload.kind {
             Kind::Consume | Kind::EndToEnd | Kind::Read => self.consumers(workload),
-            Kind::Publish => Vec::new(),
+            Kind::Publish | Kind::FanOut => Vec::new(),
         };
+        let readers = vec![(); workload.fan_out.map_or(0, |fan_out| fan_out.readers)];
         let counters = Arc::new(Counters::new(publishers.len() as u64));
         let workers = workload.workers;
         let plan = |number| WorkerPlan {
@@ -134,6 +143,7 @@ impl Stage {
             number,
             publishers: share(&publishers, number, workers),
             consumers: share(&consumers, number, workers),
+            readers: ReadersPlace { server: Arc::clone(&self.server), count: share(&readers, number, workers).len() },
             deliveries_max,
             counters: Arc::clone(&counters),
             run: self.run,
@@ -217,15 +227,17 @@ impl Crew {
         let mut result = RunResult {
             recorder: Recorder::new(),
             deliveries: DeliveryCheck::new(run),
+            readers: Vec::new(),
             cpu: Duration::ZERO,
             wall: Duration::ZERO,
         };
         let mut missing = self.threads.len();
         while missing > 0 {
             match self.reports.recv_timeout(PROGRESS_PERIOD) {
-                Ok(Report::Done(done)) => {
+                Ok(Report::Done(mut done)) => {
                     result.recorder.merge(&done.recorder);
                     result.deliveries.merge(&done.deliveries);
+                    result.readers.append(&mut done.readers);
                     result.cpu += done.cpu;
                     missing -= 1;
                 }

@@ -9,6 +9,8 @@ pub mod http_connection;
 pub mod http_publisher;
 pub mod http_single;
 pub mod scan;
+pub mod topic_events;
+pub mod topic_websocket;
 pub mod websocket;
 pub mod websocket_connection;
 pub mod wire;
@@ -16,7 +18,7 @@ pub mod wire;
 use std::io;
 use std::time::Duration;
 
-use crate::account::Account;
+use crate::account::{Account, Delivered};
 use crate::clock::Clock;
 use crate::stamp::Stamp;
 
@@ -35,6 +37,12 @@ pub trait Publisher {
 pub trait Consumer {
     /// One round: fetches what is there, confirms it where the protocol does, and enters it in the account.
     fn step<C: Clock>(&mut self, clock: &C, account: &Account) -> impl Future<Output = Result<Step, TargetError>>;
+}
+
+/// Reads all of a topic over one connection, as its messages come.
+pub trait Reader {
+    /// The next messages, at least one.
+    fn next(&mut self) -> impl Future<Output = Result<Vec<Delivered>, TargetError>>;
 }
 
 /// How a consumer's round went.

@@ -14,8 +14,10 @@ use crate::clock::{Clock, MonotonicClock, thread_cpu_time};
 use crate::connections::{AnyConsumer, AnyPublisher, ConsumerPlace, PublisherPlace};
 use crate::counters::Counters;
 use crate::deliveries::DeliveryCheck;
+use crate::fan_out::ReaderCheck;
 use crate::limits::{RECONNECT_PAUSE, RECONNECTS_MAX};
 use crate::publishing::PublishLane;
+use crate::readers::{Readers, ReadersPlace};
 use crate::recorder::Recorder;
 use crate::schedule::{Arrivals, Bounds};
 use crate::targets::{Consumer as _, Step, TargetError};
@@ -32,6 +34,8 @@ pub struct WorkerPlan {
     pub publishers: Vec<PublisherPlace>,
     /// Its consuming connections.
     pub consumers: Vec<ConsumerPlace>,
+    /// Its share of a fan-out's readers.
+    pub readers: ReadersPlace,
     /// Deliveries after which consumers are done; `None` if only time or the publishers decide.
     pub deliveries_max: Option<u64>,
     /// Shared by all workers of the run.
@@ -47,6 +51,8 @@ pub struct WorkerResult {
     pub recorder: Recorder,
     /// What its connections published and were given.
     pub deliveries: DeliveryCheck,
+    /// What each of its readers was given.
+    pub readers: Vec<ReaderCheck>,
     /// CPU time of its thread since the start.
     pub cpu: Duration,
 }
@@ -82,15 +88,16 @@ fn generate(
 ) -> Result<Option<WorkerResult>, TargetError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut publishers, mut consumers) = (Vec::new(), Vec::new());
-    runtime.block_on(async {
+    let readers = runtime.block_on(async {
         for place in plan.publishers.clone() {
             publishers.push((AnyPublisher::connect(&place).await?, place));
         }
         for place in plan.consumers.clone() {
             consumers.push((AnyConsumer::connect(&place).await?, place));
         }
-        Ok::<(), TargetError>(())
+        Readers::connect(&plan.readers, &plan.workload, plan.run).await
     })?;
+    let checks = readers.checks();
     let _ = reports.send(Report::Ready);
     let Ok(start) = start.recv() else { return Ok(None) };
 
@@ -103,9 +110,13 @@ fn generate(
     for (connection, place) in consumers {
         tasks.spawn_local(Rc::clone(&worker).consume(connection, place));
     }
+    if !checks.is_empty() {
+        tasks.spawn_local(readers.read(Rc::clone(&worker.account), Arc::clone(&worker.workload), worker.start));
+    }
     runtime.block_on(tasks);
     let cpu = thread_cpu_time().saturating_sub(cpu);
-    Ok(Rc::into_inner(worker).map(|worker| worker.finish(cpu)))
+    let readers = checks.into_iter().filter_map(Rc::into_inner).map(RefCell::into_inner).collect();
+    Ok(Rc::into_inner(worker).and_then(|worker| worker.finish(cpu, readers)))
 }
 
 /// What the connections of a thread share.
@@ -113,7 +124,7 @@ struct Worker {
     workload: Arc<Workload>,
     start: Instant,
     arrivals: RefCell<Arrivals>,
-    account: Account,
+    account: Rc<Account>,
     deliveries_max: Option<u64>,
 }
 
@@ -125,7 +136,12 @@ impl Worker {
         Self {
             start,
             arrivals: RefCell::new(Arrivals::new(workload.publish.pace(), plan.number as u64, workers, bounds)),
-            account: Account::new(plan.run, workload.warm_up, workload.publish.message_bytes as u64, plan.counters),
+            account: Rc::new(Account::new(
+                plan.run,
+                workload.warm_up,
+                workload.publish.message_bytes as u64,
+                plan.counters,
+            )),
             deliveries_max: plan.deliveries_max,
             workload,
         }
@@ -162,7 +178,7 @@ impl Worker {
         let Ok(clock) = MonotonicClock::new(self.start) else { return };
         let end = match self.workload.kind {
             Kind::EndToEnd => self.workload.end() + self.workload.drain,
-            Kind::Publish | Kind::Consume | Kind::Read => self.workload.end(),
+            Kind::Publish | Kind::Consume | Kind::Read | Kind::FanOut => self.workload.end(),
         };
         while clock.now() < end && !self.consumers_are_done() {
             match connection.step(&clock, &self.account).await {
@@ -184,19 +200,20 @@ impl Worker {
         let wanted = match self.workload.kind {
             Kind::EndToEnd if !counters.publishers_are_done() => return false,
             Kind::EndToEnd => Some(counters.acknowledged()),
-            Kind::Publish | Kind::Consume | Kind::Read => self.deliveries_max,
+            Kind::Publish | Kind::Consume | Kind::Read | Kind::FanOut => self.deliveries_max,
         };
         wanted.is_some_and(|wanted| counters.delivered() >= wanted)
     }
 
-    fn finish(self, cpu: Duration) -> WorkerResult {
+    /// `None` if something of it is still at work, which is not known to happen.
+    fn finish(self, cpu: Duration, readers: Vec<ReaderCheck>) -> Option<WorkerResult> {
         // Arrivals that no connection came to: without them a server that fell behind would look fast.
         let end = self.workload.end();
         while let Some(arrival) = self.arrivals.borrow_mut().take_unsent() {
             self.account.unsent(arrival, end);
         }
-        let (recorder, deliveries) = self.account.into_parts();
-        WorkerResult { recorder, deliveries, cpu }
+        let (recorder, deliveries) = Rc::into_inner(self.account)?.into_parts();
+        Some(WorkerResult { recorder, deliveries, readers, cpu })
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Workload {
     pub publish: PublishPlan,
     /// How messages are consumed or read.
     pub consume: ConsumePlan,
+    /// Who reads all of it, in a fan-out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<FanOutPlan>,
     /// Messages published before the measurement.
     pub preload: u64,
     /// The run ends after so many messages, if that comes before its time.
@@ -52,6 +55,8 @@ pub enum Kind {
     EndToEnd,
     /// Reading partitions to their end.
     Read,
+    /// Publishing to many who each read all of a topic, with a check of what each is given.
+    FanOut,
 }
 
 /// How messages are published.
@@ -107,6 +112,26 @@ pub enum ConsumeProtocol {
     WebSocket,
 }
 
+/// Who reads all of a topic in a fan-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it; the command line's help says more")]
+pub struct FanOutPlan {
+    pub protocol: FanOutProtocol,
+    pub readers: usize,
+}
+
+/// How a reader is given a topic's messages as they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum FanOutProtocol {
+    /// Subscribe to the topic, with more credit than is needed.
+    #[value(name = "websocket")]
+    #[serde(rename = "websocket")]
+    WebSocket,
+    /// Server-Sent Events.
+    Sse,
+}
+
 /// Why a workload can't be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
@@ -117,7 +142,9 @@ pub enum WorkloadError {
     InFlightOverHttp { in_flight: usize },
     #[error("--batch {batch} needs --protocol http-batch or websocket: over http a request is one message")]
     BatchOfSingles { batch: usize },
-    #[error("an end-to-end run needs --message-bytes of {min} or more, to tell its messages apart")]
+    #[error("a fan-out needs --rate: without one it measures a queue")]
+    FanOutWithoutRate,
+    #[error("a run that checks deliveries needs --message-bytes of {min} or more, to tell its messages apart")]
     NoRoomForStamp { min: usize },
     #[error("a request of {bytes} payload bytes is over the limit of {max}: lower --batch or --message-bytes")]
     RequestTooLarge { bytes: usize, max: usize },
@@ -147,7 +174,12 @@ impl Workload {
         number_in_range("warm-up", millis(self.warm_up), 0, duration_max)?;
         number_in_range("drain", millis(self.drain), 1, millis(limits::DRAIN_MAX))?;
         number_in_range("preload", self.preload, 0, limits::PRELOAD_MAX)?;
-        if self.kind == Kind::EndToEnd && self.publish.message_bytes < STAMP_BYTES {
+        if let Some(fan_out) = self.fan_out {
+            in_range("readers", fan_out.readers, 1, limits::READERS_MAX)?;
+            self.publish.rate.ok_or(WorkloadError::FanOutWithoutRate)?;
+        }
+        let checked = matches!(self.kind, Kind::EndToEnd | Kind::FanOut);
+        if checked && self.publish.message_bytes < STAMP_BYTES {
             return Err(WorkloadError::NoRoomForStamp { min: STAMP_BYTES });
         }
         Ok(())
@@ -279,6 +311,7 @@ pub(crate) mod tests {
                 rate: None,
             },
             consume: ConsumePlan { protocol: ConsumeProtocol::Http, connections: 2, batch: 100, subscription: None },
+            fan_out: (kind == Kind::FanOut).then_some(FanOutPlan { protocol: FanOutProtocol::WebSocket, readers: 3 }),
             preload: 0,
             messages_max: None,
             warm_up: Duration::ZERO,
@@ -335,6 +368,20 @@ pub(crate) mod tests {
         workload.publish.message_bytes = 1 << 20;
         workload.publish.batch = 17;
         assert!(matches!(workload.check(), Err(WorkloadError::RequestTooLarge { .. })));
+    }
+
+    #[test]
+    fn a_fan_out_has_a_rate_and_a_bounded_number_of_readers() {
+        let mut workload = example(Kind::FanOut);
+        assert_eq!(workload.check(), Err(WorkloadError::FanOutWithoutRate));
+        workload.publish.rate = NonZeroU64::new(10);
+        assert_eq!(workload.check(), Ok(()));
+        workload.publish.message_bytes = 47;
+        assert_eq!(workload.check(), Err(WorkloadError::NoRoomForStamp { min: 48 }));
+        for readers in [0, limits::READERS_MAX + 1] {
+            workload.fan_out = Some(FanOutPlan { protocol: FanOutProtocol::Sse, readers });
+            assert!(matches!(workload.check(), Err(WorkloadError::OutOfRange { option: "readers", .. })));
+        }
     }
 
     #[test]

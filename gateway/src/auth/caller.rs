@@ -130,6 +130,12 @@ impl Identity {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
+    /// Whether a time comes at which it can't be taken as it is.
+    #[must_use]
+    pub const fn ends(&self) -> bool {
+        self.expires_at.is_some() || self.trusted_until.is_some()
+    }
+
     /// Whether it can be taken as it is at that time.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {

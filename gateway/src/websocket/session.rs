@@ -27,7 +27,6 @@ use std::{
 
 use futures_lite::future::yield_now;
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
-use glommio::timer::Timer;
 
 use self::{
     feeds::{FeedEvent, Feeds},
@@ -51,15 +50,19 @@ use crate::{
     http::request_id::RequestId,
     limits,
     operations::deadline,
+    tick::Tick,
 };
 
 /// A future of this core that a session owns.
 type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Speaks the subprotocol of a connection that has just been upgraded, until it ends.
-pub(crate) async fn run(context: Context, connection: Upgraded) {
+///
+/// Its future is what an idle connection keeps. What was needed to begin is gone by then, and there is no room in it for
+/// what ending takes: together that would be six times as much.
+pub(crate) fn run(context: Context, connection: Upgraded) -> impl Future<Output = ()> {
     let Upgraded { socket, subprotocol, leftover, request_id, client, admitted, bodies } = connection;
-    let Admitted { caller, hold: _hold } = admitted;
+    let Admitted { caller, hold } = admitted;
     let opened_by = (request_id, client, caller);
     let context = Rc::new(context);
     let transport = Transport::new(
@@ -69,9 +72,12 @@ pub(crate) async fn run(context: Context, connection: Upgraded) {
     );
     drop(leftover);
     let mut session = Session::new(context, transport, opened_by, bodies);
-    let close = session.serve().await;
-    tracing::debug!(%request_id, ?close, "WebSocket ends");
-    session.end(close).await;
+    async move {
+        let _hold = hold;
+        let close = session.serve().await;
+        tracing::debug!(%request_id, ?close, "WebSocket ends");
+        Box::pin(session.end(close)).await;
+    }
 }
 
 /// A connection and all that goes on over it.
@@ -87,7 +93,7 @@ struct Session {
     keepalive: Keepalive,
     guard: Guard,
     pulse: Pulse,
-    tick: Timer,
+    tick: Tick,
     bodies: ByteBudget,
     /// For the message that is arriving.
     arriving: Reservation,
@@ -136,7 +142,7 @@ impl Session {
             guard: Guard::new(caller),
             client,
             request_id,
-            tick: Timer::new(pulse.every()),
+            tick: Tick::after(pulse.every()),
             pulse,
             arriving: bodies.reservation(),
             bodies,
@@ -169,7 +175,7 @@ impl Session {
         if self.stopping.as_mut().poll(context).is_ready() {
             return Poll::Ready(Event::Stopping);
         }
-        if Pin::new(&mut self.tick).poll(context).is_ready() {
+        if self.tick.poll(context).is_ready() {
             return Poll::Ready(Event::Tick);
         }
         // A consumer lives as long as it is connected, however slowly it reads.
@@ -292,7 +298,7 @@ impl Session {
     }
 
     fn on_tick(&mut self) -> Option<Close> {
-        self.tick = Timer::new(self.pulse.every());
+        self.tick = Tick::after(self.pulse.every());
         let revoked = self.look();
         if revoked.is_some() || !self.pulse.beat() {
             return revoked;

@@ -93,7 +93,12 @@ fn describe(workload: &Workload) -> String {
         Kind::Consume => format!("consume: {consuming}"),
         Kind::EndToEnd => format!("end-to-end: {publishing}; {consuming}"),
         Kind::Read => format!("read: {} readers, pages of {}", consume.connections, consume.batch),
+        Kind::FanOut => format!("fan-out: {publishing}; {}", readers(workload)),
     }
+}
+
+fn readers(workload: &Workload) -> String {
+    workload.fan_out.map_or_else(String::new, |plan| format!("{} readers ({:?})", plan.readers, plan.protocol))
 }
 
 /// Three digits and a unit.

@@ -63,7 +63,16 @@ impl<'a> Page<'a> {
     }
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// One message by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn parse(json: &'a [u8]) -> Result<Self, TargetError> {
+        serde_json::from_slice(json).map_err(|error| TargetError::protocol(format!("not a message: {error}")))
+    }
+
     /// Size of the payload.
     #[must_use]
     pub fn payload_bytes(&self) -> u64 {
@@ -71,7 +80,9 @@ impl Message<'_> {
         u64::try_from((self.data.len() / 4 * 3).saturating_sub(padding)).unwrap_or(u64::MAX)
     }
 
-    fn delivered(&self) -> Delivered {
+    /// What the account needs to know of it.
+    #[must_use]
+    pub fn delivered(&self) -> Delivered {
         Delivered {
             stamp: self.stamp(),
             partition: self.partition,

@@ -71,6 +71,26 @@ impl HttpConnection {
         Ok(HttpAnswer { status: head.status, body: self.wire.piece(head.body) })
     }
 
+    /// The connection once the head of a successful answer has come whose body is in chunks, from its first byte on.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost or the answer is another.
+    pub async fn into_chunks(mut self) -> Result<Wire, TargetError> {
+        let head = loop {
+            if let Some(head) = parse_head(self.wire.input())? {
+                break head;
+            }
+            self.wire.fill().await?;
+        };
+        if head.chunked && head.status == 200 {
+            self.wire.consume(head.bytes);
+            return Ok(self.wire);
+        }
+        let answer = self.receive().await?;
+        Err(TargetError::protocol(format!("the server does not stream: {}", answer.error_code())))
+    }
+
     /// The connection for another protocol, after an answer with status 101.
     #[must_use]
     pub fn into_wire(mut self) -> Wire {
@@ -107,24 +127,40 @@ struct AnswerHead {
     body: Range<usize>,
 }
 
+/// A head, whatever body it announces.
+struct Head {
+    status: u16,
+    bytes: usize,
+    length: Option<usize>,
+    chunked: bool,
+}
+
 /// `None` as long as the head is not complete.
 fn parse(input: &[u8]) -> Result<Option<AnswerHead>, TargetError> {
+    let Some(head) = parse_head(input)? else { return Ok(None) };
+    let length = match (head.status, head.length) {
+        (101 | 204 | 304, _) => 0,
+        (_, Some(length)) => length,
+        (_, None) => return Err(TargetError::protocol("a response without Content-Length")),
+    };
+    let end = head.bytes.checked_add(length).ok_or_else(|| TargetError::protocol("Content-Length out of range"))?;
+    Ok(Some(AnswerHead { status: head.status, body: head.bytes..end }))
+}
+
+fn parse_head(input: &[u8]) -> Result<Option<Head>, TargetError> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
-    let head_bytes = match response.parse(input) {
+    let bytes = match response.parse(input) {
         Ok(httparse::Status::Complete(bytes)) => bytes,
         Ok(httparse::Status::Partial) if input.len() <= HEAD_BYTES_MAX => return Ok(None),
         Ok(httparse::Status::Partial) => return Err(TargetError::protocol("an endless response head")),
         Err(error) => return Err(TargetError::protocol(format!("not an HTTP response: {error}"))),
     };
     let status = response.code.unwrap_or(0);
-    let length = match (status, content_length(response.headers)?) {
-        (101 | 204 | 304, _) => 0,
-        (_, Some(length)) => length,
-        (_, None) => return Err(TargetError::protocol("a response without Content-Length")),
-    };
-    let end = head_bytes.checked_add(length).ok_or_else(|| TargetError::protocol("Content-Length out of range"))?;
-    Ok(Some(AnswerHead { status, body: head_bytes..end }))
+    let chunked = response.headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("transfer-encoding") && header.value.eq_ignore_ascii_case(b"chunked")
+    });
+    Ok(Some(Head { status, bytes, length: content_length(response.headers)?, chunked }))
 }
 
 fn content_length(headers: &[httparse::Header<'_>]) -> Result<Option<usize>, TargetError> {

@@ -112,6 +112,9 @@ fn serve_http(stream: TcpStream, state: &Mutex<State>) {
     let mut writer = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     while let Some((method, target, body)) = read_request(&mut reader) {
+        if target.split('?').next().is_some_and(|path| path.ends_with("/events")) {
+            return serve_events(writer, state);
+        }
         let mut state = state.lock().unwrap();
         if target.ends_with("/publish") && state.must_close() {
             return;
@@ -124,6 +127,26 @@ fn serve_http(stream: TcpStream, state: &Mutex<State>) {
         if writer.write_all(format!("{head}{length}\r\n{answer}").as_bytes()).is_err() {
             return;
         }
+    }
+}
+
+/// An event for each message, until the client goes; a chunk may end anywhere.
+fn serve_events(mut stream: TcpStream, state: &Mutex<State>) {
+    let name = state.lock().unwrap().add_reader();
+    stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+    let head = "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut text = "retry: 1000\nid: x\n\n".to_owned();
+    let mut sent = stream.write_all(head.as_bytes());
+    // Zero bytes are the end; no bytes within the time are not.
+    while sent.is_ok() && !stream.peek(&mut [0]).is_ok_and(|length| length == 0) {
+        for message in state.lock().unwrap().deliver(&name, 10) {
+            text.extend(["event: message\nid: x\ndata: ", &message.to_string(), "\n\n"]);
+        }
+        let (begin, rest) = text.split_at(text.len() / 2);
+        for part in [begin, rest].iter().filter(|part| !part.is_empty()) {
+            sent = sent.and_then(|()| stream.write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes()));
+        }
+        text.clear();
     }
 }
 
@@ -195,6 +218,13 @@ impl State {
             }
             _ => problem(404, "not_found", target),
         }
+    }
+
+    /// Somebody who reads the topic from now on; the name to deliver to.
+    fn add_reader(&mut self) -> String {
+        let name = format!("reader-{}", self.subscriptions.len());
+        self.subscriptions.insert(name.clone(), self.partitions.iter().map(Vec::len).collect());
+        name
     }
 
     fn store(&mut self, payload: Vec<u8>) -> Value {
@@ -304,7 +334,8 @@ fn answer_frame(frame: &Value, state: &mut State, subscription: &mut Option<(Str
             Some(format!("{{\"op\":\"published\",\"ref\":{reference},\"results\":{}}}", Value::from(results)))
         }
         "subscribe" => {
-            *subscription = Some((frame["subscription"].as_str().unwrap().to_owned(), number("credit")));
+            let name = frame["subscription"].as_str().map_or_else(|| state.add_reader(), str::to_owned);
+            *subscription = Some((name, number("credit")));
             Some(format!("{{\"op\":\"subscribed\",\"ref\":{reference}}}"))
         }
         "credit" => {

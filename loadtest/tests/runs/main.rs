@@ -10,7 +10,9 @@ use loadtest::recorder::Measure;
 use loadtest::report::{Origin, Report};
 use loadtest::run::{self, RunError, RunResult};
 use loadtest::template::PayloadEncoding;
-use loadtest::workload::{ConsumePlan, ConsumeProtocol, Kind, PublishPlan, PublishProtocol, Workload};
+use loadtest::workload::{
+    ConsumePlan, ConsumeProtocol, FanOutPlan, FanOutProtocol, Kind, PublishPlan, PublishProtocol, Workload,
+};
 
 use broker::{Broker, Fault};
 
@@ -36,6 +38,7 @@ fn workload(kind: Kind, protocol: PublishProtocol) -> Workload {
             rate: None,
         },
         consume: ConsumePlan { protocol: ConsumeProtocol::Http, connections: 2, batch: 50, subscription: None },
+        fan_out: None,
         preload: 0,
         messages_max: Some(200),
         warm_up: Duration::ZERO,
@@ -108,6 +111,60 @@ fn a_broker_that_delivers_twice_is_noticed() {
     let (_, report) = perform(&broker, &workload(Kind::EndToEnd, PublishProtocol::HttpBatch)).unwrap();
     let deliveries = report.result.deliveries.unwrap();
     assert_eq!((deliveries.lost, deliveries.duplicates), (0, 1));
+}
+
+/// Seven readers of a topic of one partition.
+fn fan_out(protocol: FanOutProtocol) -> Workload {
+    let mut workload = workload(Kind::FanOut, PublishProtocol::Http);
+    workload.fan_out = Some(FanOutPlan { protocol, readers: 7 });
+    workload.publish.rate = NonZeroU64::new(10_000);
+    Workload { partitions: 1, ..workload }
+}
+
+#[test]
+fn every_reader_of_a_fan_out_is_given_every_message() {
+    for protocol in [FanOutProtocol::WebSocket, FanOutProtocol::Sse] {
+        let broker = Broker::start(Fault::None);
+        let (_, report) = perform(&broker, &fan_out(protocol)).unwrap();
+        let deliveries = report.result.deliveries.unwrap();
+        assert_eq!((deliveries.acknowledged, deliveries.delivered), (1_400, 1_400), "{protocol:?}");
+        assert_eq!((deliveries.lost, deliveries.duplicates, deliveries.out_of_order), (0, 0, 0), "{protocol:?}");
+        assert_eq!(report.result.latency[&Measure::EndToEnd].count, 1_400);
+        assert!(report.is_sound());
+    }
+}
+
+#[test]
+fn a_message_that_one_reader_does_not_get_is_caught() {
+    for protocol in [FanOutProtocol::WebSocket, FanOutProtocol::Sse] {
+        let broker = Broker::start(Fault::DropDelivery(57));
+        let mut workload = fan_out(protocol);
+        (workload.duration, workload.drain) = (Duration::from_secs(1), Duration::from_secs(1));
+        let (_, report) = perform(&broker, &workload).unwrap();
+        assert_eq!(report.result.deliveries.unwrap().lost, 1, "{protocol:?}");
+        assert!(!report.is_sound());
+    }
+}
+
+#[test]
+fn a_message_that_one_reader_gets_twice_is_noticed() {
+    let broker = Broker::start(Fault::RepeatDelivery(57));
+    let (_, report) = perform(&broker, &fan_out(FanOutProtocol::Sse)).unwrap();
+    let deliveries = report.result.deliveries.unwrap();
+    assert_eq!((deliveries.lost, deliveries.duplicates, deliveries.out_of_order), (0, 1, 0));
+}
+
+#[test]
+fn more_readers_than_files_are_refused_before_anything_is_made() {
+    let broker = Broker::start(Fault::None);
+    let line = "ulimit -Sn 100 && ulimit -Hn 100 && exec \"$0\" fan-out --readers 200 --duration 1s --server \"$1\"";
+    let output = std::process::Command::new("sh")
+        .args(["-c", line, env!("CARGO_BIN_EXE_pubsub-loadtest"), &broker.endpoint().to_string()])
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("it takes 274 open files and this process may have 100"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Clients by TLS: handshakes that fail, certificates of clients, new certificates, and the usual tools.
 
-mod authority;
-mod client;
+pub(crate) mod authority;
+pub(crate) mod client;
 mod grants;
 mod handshakes;
 mod mutual;
@@ -56,7 +56,7 @@ impl Bench {
 }
 
 /// A node with the certificate in a directory.
-fn node(files: &Path, settings: &[(&str, &str)]) -> TestNode {
+pub(crate) fn node(files: &Path, settings: &[(&str, &str)]) -> TestNode {
     node_in(data_directory(), files, settings)
 }
 

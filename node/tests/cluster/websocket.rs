@@ -97,16 +97,6 @@ impl<S: Read + Write> RawWebSocket<S> {
         while self.read_frame().is_some() {}
     }
 
-    /// Sends a ping with the payload `hi`; returns what comes back.
-    pub(crate) fn ping(&mut self) -> Vec<u8> {
-        let mut frame = header(0x9, 2);
-        frame.extend_from_slice(b"hi");
-        self.0.write_all(&frame).unwrap();
-        let mut pong = vec![0; 4];
-        self.0.read_exact(&mut pong).unwrap();
-        pong
-    }
-
     /// Ends the connection in good order: sends the close and waits for the node's.
     pub(crate) fn close(mut self, code: u16) {
         let mut frame = header(0x8, 2);

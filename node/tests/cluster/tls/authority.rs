@@ -9,10 +9,10 @@ use futures_rustls::{
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd};
 
 /// Whoever trusts it trusts what it has signed.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate with its key, both as PEM.
-pub(super) struct Identity {
+pub(crate) struct Identity {
     pub(super) certificate: String,
     pub(super) key: String,
     /// As it stands in the handshake.
@@ -20,7 +20,7 @@ pub(super) struct Identity {
 }
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -57,7 +57,7 @@ impl Authority {
     }
 
     /// Puts a new certificate of a node, its key and the issuer's certificate into a directory; returns the certificate.
-    pub(super) fn write_server(&self, directory: &Path) -> Vec<u8> {
+    pub(crate) fn write_server(&self, directory: &Path) -> Vec<u8> {
         let server = self.server();
         fs::write(directory.join("tls.crt"), &server.certificate).unwrap();
         fs::write(directory.join("tls.key"), &server.key).unwrap();
@@ -71,7 +71,7 @@ impl Authority {
     }
 
     /// The settings of a client that trusts it, perhaps with a certificate of its own.
-    pub(super) fn client_config(&self, identity: Option<&Identity>) -> Arc<ClientConfig> {
+    pub(crate) fn client_config(&self, identity: Option<&Identity>) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -11,8 +11,8 @@ use futures_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use crate::harness::DEADLINE;
 
 /// One connection; its handshake is behind it.
-pub(super) struct TlsClient {
-    pub(super) stream: StreamOwned<ClientConnection, TcpStream>,
+pub(crate) struct TlsClient {
+    pub(crate) stream: StreamOwned<ClientConnection, TcpStream>,
 }
 
 /// A connection of a client that has not shaken hands.
@@ -47,7 +47,7 @@ pub(super) fn rest(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 impl TlsClient {
-    pub(super) fn connect(address: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
+    pub(crate) fn connect(address: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
         Self::continue_with(session(config), tcp(address))
     }
 
