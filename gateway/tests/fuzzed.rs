@@ -6,7 +6,7 @@ mod targets;
 
 use std::{fs, path::Path};
 
-/// F62.
+/// F62, F71.
 #[test]
 fn the_corpus_passes() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");

@@ -21,13 +21,13 @@ use gateway::{
     shutdown::Shutdown,
     tls::TlsPort,
 };
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::sleep};
+use glommio::{ExecutorJoinHandle, timer::sleep};
 use raft::{GroupHandle, MetadataHandle};
 use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
 use socket2::Socket;
 
 use crate::{
-    limits, listener,
+    executor, limits, listener,
     push::{self, PortEnd, PushPort},
 };
 
@@ -79,8 +79,6 @@ pub enum CoreError {
 /// What a core tells the control thread.
 #[derive(Debug)]
 enum CoreEvent {
-    /// Its executor runs.
-    Running,
     /// It has met the other cores and listens.
     Serving,
     /// It can't start.
@@ -160,9 +158,9 @@ impl Cores {
                 events: sender.clone(),
             };
             cores.links.push(CoreLink { commands, push, stop, metrics });
-            cores.handles.push(spawn(*cpu, core).map_err(|reason| CoreError::Start { index, reason })?);
             // One after the other: the mesh numbers its members in the order in which their executors were made.
-            cores.await_next(index).await?;
+            let started = executor::start((*cpu, format!("core-{index}")), core, run).await;
+            cores.handles.push(started.map_err(|reason| CoreError::Start { index, reason })?);
         }
         for index in 0..cores.links.len() {
             cores.await_next(index).await?;
@@ -191,7 +189,7 @@ impl Cores {
             match self.events.recv_async().await {
                 Ok(CoreEvent::Ended { index }) => return CoreError::Died { index },
                 Ok(CoreEvent::Failed { index, reason }) => return CoreError::Start { index, reason },
-                Ok(CoreEvent::Running | CoreEvent::Serving | CoreEvent::Drained) => {}
+                Ok(CoreEvent::Serving | CoreEvent::Drained) => {}
                 Err(_) => return CoreError::Died { index: 0 },
             }
         }
@@ -209,7 +207,7 @@ impl Cores {
         while drained < self.links.len() {
             match self.events.recv_async().await {
                 Ok(CoreEvent::Drained) => drained += 1,
-                Ok(CoreEvent::Running | CoreEvent::Serving) => {}
+                Ok(CoreEvent::Serving) => {}
                 Ok(CoreEvent::Ended { index }) => return Err(CoreError::Died { index }),
                 Ok(CoreEvent::Failed { index, reason }) => return Err(CoreError::Start { index, reason }),
                 Err(_) => return Err(CoreError::Died { index: 0 }),
@@ -236,10 +234,10 @@ impl Cores {
         Ok(())
     }
 
-    /// Waits for the next step of any core that starts; `index` names it if there is no better name.
+    /// Waits until one more core serves; `index` names it if there is no better name.
     async fn await_next(&self, index: usize) -> Result<(), CoreError> {
         match self.events.recv_async().await {
-            Ok(CoreEvent::Running | CoreEvent::Serving) => Ok(()),
+            Ok(CoreEvent::Serving) => Ok(()),
             Ok(CoreEvent::Failed { index, reason }) => Err(CoreError::Start { index, reason }),
             Ok(CoreEvent::Drained | CoreEvent::Ended { .. }) | Err(_) => Err(CoreError::Died { index }),
         }
@@ -251,17 +249,6 @@ impl Drop for EndNotice {
         // Room is kept for it; and if the control thread has gone, nobody needs to know.
         drop(self.events.try_send(CoreEvent::Ended { index: self.index }));
     }
-}
-
-fn spawn(cpu: usize, core: CorePlan) -> Result<ExecutorJoinHandle<()>, String> {
-    LocalExecutorBuilder::new(Placement::Fixed(cpu))
-        .name(&format!("core-{}", core.shard.index))
-        .preempt_timer(limits::PREEMPT_TIMER)
-        .spin_before_park(limits::SPIN_BEFORE_PARK)
-        .io_memory(limits::REGISTERED_BUFFER_BYTES)
-        .ring_depth(limits::RING_DEPTH)
-        .spawn(move || run(core))
-        .map_err(|error| error.to_string())
 }
 
 /// A core's life: its shard and its gateway, until both have ended.
@@ -287,7 +274,6 @@ async fn run(core: CorePlan) {
     } = core;
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
-    drop(events.try_send(CoreEvent::Running));
     glommio::spawn_local(beat()).detach();
     tracing::debug!(index, "the core runs");
     let started = async {

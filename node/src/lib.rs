@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 mod cores;
 mod cpus;
+mod executor;
 pub mod exit_code;
 mod jwt;
 mod limits;

@@ -24,7 +24,7 @@ pub(crate) const DIRECT_IO_BLOCK_BYTES: usize = 4096;
 
 /// Connections that may wait to be accepted, per core.
 pub(crate) const LISTEN_BACKLOG: i32 = 4096;
-/// Events from the cores that the control thread has not looked at; a core sends at most five in its life.
+/// Events from the cores that the control thread has not looked at; a core sends at most four in its life.
 pub(crate) const CORE_EVENTS_MAX: usize = 8 << 10;
 /// Commands to one shard that it has not taken; the control thread waits for each, so few are ever there.
 pub(crate) const SHARD_COMMANDS_MAX: usize = 16;
@@ -36,6 +36,14 @@ pub(crate) const PREEMPT_TIMER: Duration = Duration::from_millis(5);
 /// before it runs tasks, and gives it back after [`PREEMPT_TIMER`], it takes the expired timer for "nothing was
 /// runnable" and sleeps until something else wakes it. This is that something.
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(10);
+/// How long the executor that looks at Redis before the start may run without looking at its rings.
+pub(crate) const REDIS_CHECK_TURN: Duration = Duration::from_mins(1);
+/// How many executors are offered a core's task, since one may sleep before it has taken it.
+pub(crate) const EXECUTOR_STARTS_MAX: usize = 8;
+/// How long each has to take it.
+pub(crate) const EXECUTOR_START_WAIT: Duration = Duration::from_secs(1);
+/// How long the last one has.
+pub(crate) const EXECUTOR_START_WAIT_LAST: Duration = Duration::from_secs(30);
 /// How long an idle executor looks for work before it sleeps: shorter than a wake-up costs, so that idling stays cheap.
 pub(crate) const SPIN_BEFORE_PARK: Duration = Duration::from_micros(20);
 /// Buffers that each executor registers with its ring: small, since they count as locked memory.

@@ -15,7 +15,10 @@ use shard::{
 };
 use shard_core::{layout::EndsOwner, model::Offset, redis::Remedy};
 
-use crate::config::{Config, RedisLoss, RedisSection};
+use crate::{
+    config::{Config, RedisLoss, RedisSection},
+    limits,
+};
 
 /// Why the node can't use its Redis; somebody has to do something about it.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +100,9 @@ fn topology(section: &RedisSection) -> Topology {
 /// Connects once, on an executor that ends with it; blocks for as long as a connection may take.
 fn look_at(redis: RedisConfig) -> Result<Result<ServerFacts, Failure>, RedisStoreError> {
     let executor = |error: &dyn std::fmt::Display| RedisStoreError::Executor(error.to_string());
-    let builder = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20).name("redis-check");
+    // Nothing else runs there. A short timer may put it to sleep at its first turn, see `crate::executor`.
+    let builder = LocalExecutorBuilder::new(Placement::Unbound).preempt_timer(limits::REDIS_CHECK_TURN);
+    let builder = builder.io_memory(1 << 20).name("redis-check");
     let looking = builder.spawn(async move || check_server(&redis).await).map_err(|error| executor(&error))?;
     looking.join().map_err(|error| executor(&error))
 }

@@ -23,6 +23,7 @@ fn whoami(node: &TestNode, token: &str) -> (u16, Value) {
     (answer.status, answer.json()[field].clone())
 }
 
+/// F71.
 #[test]
 fn a_token_may_do_what_its_subject_may_until_it_or_its_key_is_gone() {
     let (files, old, new) = (data_directory(), Signer::new("old"), Signer::new("new"));
