@@ -21,7 +21,7 @@ use gateway::{
     shutdown::Shutdown,
     tls::TlsPort,
 };
-use glommio::{ExecutorJoinHandle, timer::sleep};
+use glommio::ExecutorJoinHandle;
 use raft::{GroupHandle, MetadataHandle};
 use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
 use socket2::Socket;
@@ -274,7 +274,6 @@ async fn run(core: CorePlan) {
     } = core;
     let index = shard.index;
     let _notice = EndNotice { index, events: events.clone() };
-    glommio::spawn_local(beat()).detach();
     tracing::debug!(index, "the core runs");
     let started = async {
         let (shard, shards) = Shard::start(shard, mesh, commands, metrics.shard).await?;
@@ -321,11 +320,4 @@ async fn run(core: CorePlan) {
     server::serve(context, listener, tls).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
-}
-
-/// Keeps an executor from oversleeping; see `limits::HEARTBEAT`. Ends with the executor.
-async fn beat() {
-    loop {
-        sleep(limits::HEARTBEAT).await;
-    }
 }

@@ -6,12 +6,15 @@
 //! another one. The first to take it has it; one that wakes up late finds nothing, and ends.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use futures_util::future::select;
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, timer::Timer};
 use tokio::time::timeout;
 
 use crate::limits;
@@ -53,12 +56,26 @@ pub(crate) async fn start<T: Send + 'static, F: Future<Output = ()> + 'static>(
             .ring_depth(limits::RING_DEPTH)
             .spawn(move || async move {
                 if let Some(task) = offer.take() {
-                    run(task).await;
+                    // In one task, so that there is no moment at which one runs and the other has not begun.
+                    select(pin!(run(task)), pin!(beat())).await;
                 }
             })
             .map_err(|error| error.to_string())
     };
     offer(task, (limits::EXECUTOR_START_WAIT, limits::EXECUTOR_START_WAIT_LAST), spawn).await
+}
+
+/// Keeps an executor from oversleeping; see `limits::HEARTBEATS`. Never ends.
+async fn beat() {
+    loop {
+        let mut timers = limits::HEARTBEATS.map(Timer::new);
+        // The first is enough where all goes well; the others are taken back.
+        poll_fn(|context| {
+            let expired = timers.iter_mut().filter_map(|timer| Pin::new(timer).poll(context).is_ready().then_some(()));
+            if expired.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
 }
 
 /// Offers a task to one executor after the other, each of which has `wait` to take it, and the last one `wait_last`.

@@ -30,12 +30,20 @@ pub(crate) const CORE_EVENTS_MAX: usize = 8 << 10;
 pub(crate) const SHARD_COMMANDS_MAX: usize = 16;
 
 /// How long an executor may run tasks without looking at other cores' messages; glommio's default is 100 ms. Not much
-/// shorter than a time slice of the kernel's, see [`HEARTBEAT`].
+/// shorter than a time slice of the kernel's, see [`HEARTBEATS`].
 pub(crate) const PREEMPT_TIMER: Duration = Duration::from_millis(5);
-/// How often each core is woken whatever happens. When the kernel takes an executor of glommio 0.9 off its core just
+/// After how long each core is woken whatever happens. When the kernel takes an executor of glommio 0.9 off its core just
 /// before it runs tasks, and gives it back after [`PREEMPT_TIMER`], it takes the expired timer for "nothing was
-/// runnable" and sleeps until something else wakes it. This is that something.
-pub(crate) const HEARTBEAT: Duration = Duration::from_millis(10);
+/// runnable" and sleeps until something else wakes it. The first of these is that something, and the next one wakes it
+/// where the same happens again.
+pub(crate) const HEARTBEATS: [Duration; 6] = [
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
 /// How long the executor that looks at Redis before the start may run without looking at its rings.
 pub(crate) const REDIS_CHECK_TURN: Duration = Duration::from_mins(1);
 /// How many executors are offered a core's task, since one may sleep before it has taken it.
