@@ -71,8 +71,9 @@ async fn beat() {
         let mut timers = limits::HEARTBEATS.map(Timer::new);
         // The first is enough where all goes well; the others are taken back.
         poll_fn(|context| {
-            let expired = timers.iter_mut().filter_map(|timer| Pin::new(timer).poll(context).is_ready().then_some(()));
-            if expired.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
+            // As long as none has expired, all are asked, and so set.
+            let has_expired = timers.iter_mut().any(|timer| Pin::new(timer).poll(context).is_ready());
+            if has_expired { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }

@@ -41,6 +41,7 @@ mod jwt;
 mod letters;
 mod memory;
 mod origins;
+mod ports;
 mod power_cut;
 mod proxies;
 mod publish_consume;

@@ -21,7 +21,7 @@ const READERS: usize = 120;
 const OUTPUTS_BYTES: usize = 8 * MIB;
 const READ: &str = "/v1/topics/orders/partitions/0/messages?offset=0&limit=1000";
 
-/// F54.
+/// F54, F78.
 #[tokio::test]
 async fn answers_that_nobody_reads_are_bounded_together_and_others_are_told() {
     let outputs = OUTPUTS_BYTES.to_string();
