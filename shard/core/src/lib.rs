@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod format;
 pub mod layout;
 pub mod limits;
+pub mod link;
 pub mod log;
 pub mod model;
 pub mod redis;
