@@ -11,4 +11,6 @@ pub mod limits;
 pub mod link;
 pub mod log;
 pub mod model;
+pub mod peer_wire;
 pub mod redis;
+pub mod request;

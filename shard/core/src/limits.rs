@@ -118,3 +118,11 @@ pub const LINK_HANDSHAKE_BYTES_MAX: usize = 4 << 10;
 pub const LINK_READ_BYTES: usize = 64 << 10;
 /// The longest name of a cluster, in bytes.
 pub const LINK_CLUSTER_BYTES_MAX: usize = 64;
+/// The most bytes of batches that one answer of another node holds, but for a larger batch.
+pub const PEER_ANSWER_BYTES_MAX: usize = 4 << 20;
+/// The most messages that one pull leases on another node.
+pub const PEER_ANSWER_MESSAGES_MAX: u32 = 16_384;
+/// The most messages that one search on another node finds.
+pub const PEER_FOUND_MAX: usize = 256;
+/// The longest time that a read waits on another node for something new.
+pub const PEER_READ_WAIT_MAX: Duration = Duration::from_mins(1);
