@@ -97,6 +97,12 @@ pub const KEY_ID_LENGTH: usize = 12;
 pub const PRINCIPAL_LIMIT_MAX: u64 = 1 << 50;
 /// The longest address of a node.
 pub const ADDRESS_BYTES_MAX: usize = 256;
+/// The longest name of a rack.
+pub const RACK_BYTES_MAX: usize = 64;
+/// How many of the partitions that are given up with a node are named.
+pub const LOST_PARTITIONS_NAMED_MAX: usize = 1_000;
+/// The highest level of commands that this software understands.
+pub const COMMAND_LEVEL: u32 = 1;
 /// The longest id of a cluster.
 pub const CLUSTER_ID_BYTES_MAX: usize = 64;
 

@@ -82,6 +82,17 @@ mod tests {
         assert_eq!(format!("{read:?}"), format!("{entry:?}"));
     }
 
+    #[test]
+    fn log_entry_about_nodes_v1_is_frozen() {
+        let log_id = LogId::new(openraft::CommittedLeaderId::new(3, 7), 43);
+        let payload = openraft::EntryPayload::Normal(CommandBatch(arbitrary::one_of_each_about_nodes()));
+        let entry = Entry { log_id, payload };
+        let sealed = seal(&entry).unwrap();
+        assert_golden("log_entry_about_nodes.v1.hex", &sealed);
+        let read: Entry = unseal(&sealed).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{entry:?}"));
+    }
+
     proptest! {
         #[test]
         fn what_was_sealed_is_read_again(commands in arbitrary::commands()) {

@@ -1,13 +1,14 @@
 //! What commands do to the state, one by one and in any order.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::prelude::*;
+use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
 use super::*;
 use crate::metadata::{
-    Change, InvalidTopicConfig, MemberId, PartitionAssignment, PushConfig, PushPatch, PushPause, SubscriptionKind,
-    arbitrary,
+    Change, InvalidTopicConfig, MemberId, NodeId, PartitionAssignment, PushConfig, PushPatch, PushPause,
+    SubscriptionConfig, SubscriptionKind, SubscriptionPatch, TopicConfig, TopicPatch, arbitrary, invariants::Watch,
 };
 
 const TIME: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -202,11 +203,14 @@ proptest! {
     #[test]
     fn any_commands_leave_a_state_that_is_consistent(commands in arbitrary::commands()) {
         let mut state = ClusterState::default();
-        for command in commands {
+        let mut watch = Watch::default();
+        for (version, command) in (1..).zip(commands) {
+            state.advance_to(version);
             let before = state.clone();
             if state.apply(command).is_err() {
                 prop_assert_eq!(&state, &before, "a refused command changed the state");
             }
+            watch.see(&state);
             let partitions: usize = state.topics().map(|topic| topic.partitions.len()).sum();
             prop_assert_eq!(state.partition_count(), partitions);
             for topic in state.topics() {
