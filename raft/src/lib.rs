@@ -9,14 +9,21 @@ pub mod metadata;
 
 mod checksum;
 mod coalesce;
+mod controller;
+mod election;
 #[cfg(test)]
 mod golden;
 mod groups;
 mod handle;
+mod join;
+mod leader;
+mod membership;
 mod network;
 mod node;
+mod peers;
 mod proposal;
 mod proposer;
+mod signs;
 mod snapshots;
 mod state_machine;
 mod store;
@@ -25,7 +32,9 @@ mod updates;
 
 pub use groups::{GroupError, GroupHandle, MemberScope, MemberStatus, Membership};
 pub use handle::{MetadataHandle, ProposeError};
-pub use node::{MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
+pub use node::{ClusterPlan, MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
+pub use peers::{CallError, CallFuture, Peer, PeerServer, Transport};
+pub use signs::Contact;
 pub use snapshots::{DamagedSnapshot, SnapshotError};
 pub use store::{BadEntry, DamagedValue, IdentityError, OpenLogError, ReachedError};
 pub use updates::MetadataUpdates;

@@ -145,13 +145,57 @@ pub(crate) const PUBLICATION_WAIT: Duration = Duration::from_secs(10);
 /// How long a node that starts may take to lead a cluster of one.
 pub(crate) const LEADERSHIP_WAIT: Duration = Duration::from_secs(30);
 
-/// How often a leader is heard of.
-pub(crate) const HEARTBEAT_MS: u64 = 100;
+/// How often a leader is heard of. A message to a follower is given up after as long, and asked again.
+pub(crate) const HEARTBEAT_MS: u64 = 200;
+/// For so long after it heard of a leader a node votes for nobody else.
+pub(crate) const LEASE_MS: u64 = 1_000;
 /// After how much silence a follower stands for election, at the earliest.
-pub(crate) const ELECTION_MS_MIN: u64 = 400;
+pub(crate) const PATIENCE_MS_MIN: u64 = 1_050;
 /// After how much silence a follower stands for election, at the latest.
-pub(crate) const ELECTION_MS_MAX: u64 = 800;
+pub(crate) const PATIENCE_MS_MAX: u64 = 1_600;
+/// How often a node looks whether it must stand for election.
+pub(crate) const ELECTION_TICK: Duration = Duration::from_millis(50);
+/// How long a voter may take to say whether it would vote.
+pub(crate) const CANVASS_WAIT: Duration = Duration::from_millis(400);
+/// A leader that no majority has followed for so long says that it does not lead.
+pub(crate) const QUORUM_SILENCE_MS_MAX: u64 = 1_500;
+/// The most entries in one message to a follower; their bytes are bounded by what is read of the log at once.
+pub(crate) const APPEND_ENTRIES_MAX: u64 = 64;
+/// The largest part of a snapshot in one message.
+pub(crate) const SNAPSHOT_PART_BYTES: u64 = 1 << 20;
+/// How long a part of a snapshot may take to be sent and taken.
+pub(crate) const SNAPSHOT_PART_WAIT_MS: u64 = 10_000;
+/// How long commands wait for a leader to be known.
+pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked whether a leader is known by now.
+pub(crate) const LEADER_LOOK: Duration = Duration::from_millis(50);
+/// How many voters a cluster has at most: more make it slower and hardly safer.
+pub(crate) const VOTERS_MAX: usize = 5;
+/// How often the leader looks whether the members of the Raft group are the nodes of the cluster.
+pub(crate) const MEMBERSHIP_TICK: Duration = Duration::from_millis(200);
+/// How long one change of the membership may take.
+pub(crate) const MEMBERSHIP_WAIT: Duration = Duration::from_secs(10);
+/// A learner that has all but so many entries may become a voter.
+pub(crate) const PROMOTE_LAG_MAX: u64 = 100;
+/// How often a node gives a sign of life.
+pub(crate) const SIGN_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a new node tries its seeds.
+pub(crate) const JOIN_INTERVAL: Duration = Duration::from_millis(300);
+/// How long one answer to a new node may take: a log entry has to be written.
+pub(crate) const JOIN_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked whether this node coordinates groups.
+pub(crate) const COORDINATOR_LOOK: Duration = Duration::from_millis(100);
+/// How long the leader may take to answer what a consumer wants: a change of a group has to be written.
+pub(crate) const GROUP_ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// How often the controller looks at the cluster.
+pub(crate) const CONTROLLER_TICK: Duration = Duration::from_millis(100);
+/// How many commands of the controller share a log entry.
+pub(crate) const CONTROLLER_COMMANDS_MAX: usize = 3;
+/// How long a leader that stops waits for another to take over.
+pub(crate) const HANDOVER_WAIT: Duration = Duration::from_secs(4);
 
+const _: () = assert!(LEASE_MS < PATIENCE_MS_MIN, "a node stands only when others may vote");
+const _: () = assert!(3 * HEARTBEAT_MS < LEASE_MS, "a lost heartbeat or two do not end a lease");
 const _: () = assert!(BATCH_BYTES_MAX + (4 << 10) <= STORED_VALUE_BYTES_MAX, "a full batch fits a stored value");
 const _: () = assert!(GROUP_COMMAND_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX, "a group's changes fit a command");
 const _: () = assert!(
