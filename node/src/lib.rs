@@ -319,6 +319,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         dedup_bytes_max: config.storage.dedup_bytes_max / shard_count,
         ack_key: *cluster.ack_key().bytes(),
         io_limits: settings::io_limits(&config.storage),
+        peers: None,
     })
 }
 

@@ -26,6 +26,8 @@ pub(crate) enum Request {
     Publish {
         partition: TopicPartition,
         batch: UnassignedBatch,
+        /// It may go to another node if the partition has gone there.
+        may_pass_on: bool,
         reply: Reply<Published, PublishError>,
     },
     Read {

@@ -126,3 +126,17 @@ pub const PEER_ANSWER_MESSAGES_MAX: u32 = 16_384;
 pub const PEER_FOUND_MAX: usize = 256;
 /// The longest time that a read waits on another node for something new.
 pub const PEER_READ_WAIT_MAX: Duration = Duration::from_mins(1);
+/// For how long a request is made again and again while its partition has no owner that answers.
+pub const PEER_PATIENCE: Duration = Duration::from_secs(4);
+/// The same for one that only describes.
+pub const PEER_LOOK_PATIENCE: Duration = Duration::from_millis(500);
+/// The pause before it is made again the first time.
+pub const PEER_RETRY_PAUSE_MIN: Duration = Duration::from_millis(10);
+/// The longest such pause.
+pub const PEER_RETRY_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// A connection over which something is waited for is asked for a sign of life after so much silence.
+pub const LINK_BUSY_SILENCE_MAX: Duration = Duration::from_millis(1_500);
+/// Any other one after so much.
+pub const LINK_IDLE_SILENCE_MAX: Duration = Duration::from_secs(20);
+/// How long the sign of life may take.
+pub const LINK_PONG_MAX: Duration = Duration::from_millis(3_500);

@@ -11,6 +11,7 @@ mod handshake;
 mod hello;
 mod preface;
 mod proof;
+mod watch;
 
 pub use decoder::{FrameDecoder, FrameLimits};
 pub use frame::{Frame, FrameError, FrameKind, HEADER_BYTES, OutFrame};
@@ -18,3 +19,4 @@ pub use handshake::{Expected, Handshake, HandshakeError, Peer, RefusalReason, Ro
 pub use hello::{ClusterText, Hello, HelloError, LinkIdentity, VersionRange};
 pub use preface::{Lane, PREFACE_BYTES, Preface, PrefaceError};
 pub use proof::LinkSecret;
+pub use watch::{LinkWatch, WatchVerdict};

@@ -4,10 +4,12 @@
 //!
 //! What a request may ask for is bounded here, on both sides, so that its answer fits into a frame.
 
+mod attempts;
 mod reply;
 mod request;
 mod tail;
 
+pub use attempts::{Attempts, Failed, Repeat, Verdict, patience};
 pub use reply::PeerReply;
 pub use request::PeerRequest;
 pub use tail::{batches_in, tail_of};

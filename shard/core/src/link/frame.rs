@@ -163,18 +163,28 @@ impl OutFrame {
         false
     }
 
-    /// The header to send, in front of the head and the pieces of the tail.
+    /// Whether the other side would take it.
     ///
     /// # Errors
     /// It is larger than a frame may be.
-    pub fn header(&self) -> Result<[u8; HEADER_BYTES], FrameError> {
-        let (head, covered) = (self.head.len(), self.len() - UNCOVERED_BYTES);
+    pub fn check(&self) -> Result<(), FrameError> {
+        let head = self.head.len();
         if head > limits::LINK_HEAD_BYTES_MAX {
             return Err(FrameError::HeadTooLarge { bytes: head, bytes_max: limits::LINK_HEAD_BYTES_MAX });
         }
         if head + self.tail_len() > limits::LINK_FRAME_BYTES_MAX {
             return Err(FrameError::TooLarge { bytes: self.len(), bytes_max: limits::LINK_FRAME_BYTES_MAX });
         }
+        Ok(())
+    }
+
+    /// The header to send, in front of the head and the pieces of the tail.
+    ///
+    /// # Errors
+    /// It is larger than a frame may be.
+    pub fn header(&self) -> Result<[u8; HEADER_BYTES], FrameError> {
+        self.check()?;
+        let (head, covered) = (self.head.len(), self.len() - UNCOVERED_BYTES);
         let mut header = [0; HEADER_BYTES];
         put(&mut header, 0, &narrow(covered).to_le_bytes());
         put(&mut header, 8, &[self.kind.to_bits()]);
