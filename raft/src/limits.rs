@@ -97,6 +97,26 @@ pub const KEY_ID_LENGTH: usize = 12;
 pub const PRINCIPAL_LIMIT_MAX: u64 = 1 << 50;
 /// The longest address of a node.
 pub const ADDRESS_BYTES_MAX: usize = 256;
+/// How long a node may be silent before its partitions are given to others.
+pub const NODE_SESSION: Duration = Duration::from_secs(2);
+/// How often the controller looks, and nodes say that they are there; at most half of what counts of a pause.
+pub const CONTROLLER_INTERVAL: Duration = Duration::from_millis(100);
+/// How long what the controller proposed may be on its way before it is proposed again.
+pub const CONTROLLER_RETRY: Duration = Duration::from_millis(500);
+/// The most partitions that one command of the controller changes.
+pub const TRANSITIONS_PER_COMMAND_MAX: usize = 400;
+/// The most commands that the controller gives at once.
+pub const CONTROLLER_COMMANDS_MAX: usize = 64;
+/// How many partitions move at a time for order's sake: from a node that is emptied, or to one that has few.
+pub const PLANNED_MOVES_MAX: usize = 100;
+/// How long such moves are apart.
+pub const PLANNED_MOVES_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a node must have been there before partitions move to it for order's sake.
+pub const NODE_SETTLED: Duration = Duration::from_secs(5);
+/// By how many hundredths a node may have more than its share before the controller evens it out by itself.
+pub const IMBALANCE_PERCENT_MAX: usize = 10;
+/// How long the controller leaves partitions where they are after an operator moved one.
+pub const BALANCE_REST: Duration = Duration::from_mins(10);
 /// The longest name of a rack.
 pub const RACK_BYTES_MAX: usize = 64;
 /// How many of the partitions that are given up with a node are named.
@@ -187,10 +207,10 @@ pub(crate) const JOIN_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const COORDINATOR_LOOK: Duration = Duration::from_millis(100);
 /// How long the leader may take to answer what a consumer wants: a change of a group has to be written.
 pub(crate) const GROUP_ANSWER_WAIT: Duration = Duration::from_secs(10);
-/// How often the controller looks at the cluster.
-pub(crate) const CONTROLLER_TICK: Duration = Duration::from_millis(100);
 /// How many commands of the controller share a log entry.
-pub(crate) const CONTROLLER_COMMANDS_MAX: usize = 3;
+pub(crate) const CONTROLLER_ENTRY_COMMANDS_MAX: usize = 3;
+/// How long a node that stops waits for the others to know.
+pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(2);
 /// How long a leader that stops waits for another to take over.
 pub(crate) const HANDOVER_WAIT: Duration = Duration::from_secs(4);
 
@@ -202,5 +222,10 @@ const _: () = assert!(
     GRANTS_PER_PRINCIPAL_MAX * (NAME_PATTERN_BYTES_MAX + 10) + PRINCIPAL_NAME_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX,
     "a principal fits a command"
 );
+const _: () = assert!(
+    TRANSITIONS_PER_COMMAND_MAX * (10 + 3 * 5 + 1 + 10) + (1 << 9) <= COMMAND_BYTES_MAX,
+    "changes of owners, each with its topic, partition, epochs and node, fit a command"
+);
+const _: () = assert!(2 * CONTROLLER_INTERVAL.as_millis() < GROUP_CLOCK_STEP_MAX.as_millis());
 const _: () = assert!(COMMAND_BYTES_MAX <= BATCH_BYTES_MAX, "any command fits a batch");
 const _: () = assert!(COVERED_ENTRIES_KEPT > 2 * SNAPSHOT_AFTER_ENTRIES, "the log reaches back to the older snapshot");

@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::{
     GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError,
-    controller::{ControllerDriver, ControllerPort},
+    controlling::{ControllerDriver, ControllerPort},
     election::{ElectionDriver, Pulse},
     groups::{Forwarder, GroupDriver, GroupPort, Wakers},
     leader::Leader,

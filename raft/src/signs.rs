@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    controller::ControllerPort,
+    controlling::ControllerPort,
     leader::quorum_follows,
     limits,
     membership::other_voters,

@@ -1,10 +1,12 @@
 //! How a run of a node ends well: others take over what it did.
 
-use tokio::time::{Instant, sleep, timeout_at};
+use std::sync::atomic::Ordering;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::MetadataNode;
 use crate::{
-    leader::Lead,
     limits,
     membership::other_voters,
     metadata::NodeId,
@@ -16,16 +18,22 @@ impl MetadataNode {
     /// lead, if this one does. Returns when that is done, or when it takes too long: the node may stop either way.
     pub async fn leave(&self) {
         let version = self.applied.borrow().version();
-        let leaving = Heartbeat { node: self.node, epoch: self.epoch(), version };
-        let deadline = Instant::now() + limits::HANDOVER_WAIT;
-        match timeout_at(deadline, self.leader.wait(limits::HANDOVER_WAIT)).await {
-            Ok(Some(Lead::Here)) => self.seat.leave(leaving).await,
-            Ok(Some(Lead::At(peer))) => {
-                if let Err(error) = self.peers.ask(peer, &Question::Leave(leaving), limits::HANDOVER_WAIT).await {
-                    tracing::warn!(%error, "the leader was not told that this node goes");
-                }
-            }
-            Ok(None) | Err(_) => tracing::warn!("this node goes without telling anyone: no leader is known"),
+        // From now on it gives no signs of life.
+        let epoch = self.epoch.swap(0, Ordering::SeqCst);
+        let question = Question::Leave(Heartbeat { node: self.node, epoch, version });
+        let voters = other_voters(&self.raft.metrics().borrow());
+        if voters.is_empty() {
+            return;
+        }
+        // Every voter: whichever leads next must not take an earlier sign of life for a late one.
+        let told = voters.iter().map(|(voter, address)| {
+            let peer = self.peers.locate(NodeId::new(*voter), address);
+            self.peers.ask(peer, &question, limits::LEAVE_WAIT)
+        });
+        let here = timeout(limits::LEAVE_WAIT, self.seat.leave(Heartbeat { node: self.node, epoch, version }));
+        let (told, _) = tokio::join!(join_all(told), here);
+        if told.iter().all(Result::is_err) {
+            tracing::warn!("no other node was told that this one goes");
         }
         self.hand_over(None).await;
     }

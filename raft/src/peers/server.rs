@@ -13,7 +13,7 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{Heartbeat, Joined, NoLead, Question, Registration, Reply, Sign, message::GroupAnswer};
 use crate::{
-    controller::ControllerPort,
+    controlling::ControllerPort,
     election::Pulse,
     groups::{GroupPort, Request},
     leader::{Leader, quorum_follows},

@@ -1,17 +1,15 @@
-//! The task that lets the controller decide while this node leads, and writes what it decides.
+//! The task around the controller: lets it decide while this node leads, and writes what it decides.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use shard_core::model::Monotonic;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use super::core::Controller;
 use crate::{
+    controller::Controller,
     leader::Leader,
     limits,
     metadata::{ClusterState, Command},
@@ -36,30 +34,32 @@ pub(crate) struct ControllerDriver {
 
 impl ControllerPort {
     pub(crate) fn new() -> Self {
-        Self { controller: Arc::default(), started: Instant::now() }
+        let controller = Controller::new(Monotonic::default());
+        Self { controller: Arc::new(Mutex::new(controller)), started: Instant::now() }
     }
 
     /// A node lives.
     pub(crate) fn heard(&self, sign: Heartbeat) {
-        self.with(|controller, now| controller.heard(sign.node, sign.epoch, now, sign.version));
+        self.with(|controller, now| controller.heard(now, sign.node, sign.epoch, sign.version));
     }
 
     /// A run of a node ends: it is not heard of any more, whatever is still under way.
     pub(crate) fn gone(&self, sign: Heartbeat) {
-        self.with(|controller, _| controller.gone(sign.node, sign.epoch));
+        self.with(|controller, now| controller.gone(now, sign.node, sign.epoch));
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Controller, Duration) -> T) -> T {
+    /// Lets the controller do something at the present time.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Controller, Monotonic) -> T) -> T {
         // Nothing in there is left half done by a panic.
         let mut controller = self.controller.lock().unwrap_or_else(PoisonError::into_inner);
-        act(&mut controller, self.started.elapsed())
+        act(&mut controller, Monotonic::default().plus(self.started.elapsed()))
     }
 }
 
 impl ControllerDriver {
     /// Runs until the node stops.
     pub(crate) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
-        let mut ticks = interval(limits::CONTROLLER_TICK);
+        let mut ticks = interval(limits::CONTROLLER_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -69,17 +69,18 @@ impl ControllerDriver {
                 changed = self.applied.changed() => if changed.is_err() { return },
                 _ = ticks.tick() => {}
             }
-            if !self.leader.is_here() {
-                self.port.with(|controller, _| controller.follows());
-                continue;
-            }
+            let leads = self.leader.is_here();
             let state = Arc::clone(&self.applied.borrow_and_update());
             let term = self.raft.metrics().borrow().current_term;
             let commands = self.port.with(|controller, now| {
-                controller.leads(now, term);
-                controller.decide(&state, now)
+                if leads {
+                    controller.leads(now, term);
+                } else {
+                    controller.follows();
+                }
+                controller.decide(now, &state)
             });
-            for batch in commands.chunks(limits::CONTROLLER_COMMANDS_MAX) {
+            for batch in commands.chunks(limits::CONTROLLER_ENTRY_COMMANDS_MAX) {
                 self.write(batch.to_vec()).await;
             }
         }
