@@ -8,8 +8,7 @@ mod connection;
 mod listener;
 mod server;
 
-use std::sync::{Arc, RwLock};
-
+use raft::PeerServer;
 use shard_core::link::{ClusterText, Expected, Lane, LinkIdentity, LinkSecret};
 
 pub(crate) use client::ControlClient;
@@ -20,23 +19,18 @@ pub(crate) use listener::{LinkListener, ShardLanes};
 pub(crate) struct LinkSelf {
     node: u64,
     secret: Option<LinkSecret>,
-    cluster: Arc<RwLock<Option<ClusterText>>>,
+    /// Knows which cluster this node belongs to.
+    metadata: PeerServer,
 }
 
 impl LinkSelf {
-    pub(crate) fn new(node: u64, secret: Option<LinkSecret>) -> Self {
-        Self { node, secret, cluster: Arc::default() }
-    }
-
-    /// The node belongs to this cluster from now on.
-    pub(crate) fn belongs_to(&self, cluster_id: &str) {
-        let mut cluster = self.cluster.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *cluster = ClusterText::new(cluster_id);
+    pub(crate) const fn new(node: u64, secret: Option<LinkSecret>, metadata: PeerServer) -> Self {
+        Self { node, secret, metadata }
     }
 
     /// What is said and expected in the handshake of one connection.
     fn expected(&self, lane: Lane, peer: Option<u64>) -> Expected {
-        let cluster = self.cluster.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let cluster = self.metadata.cluster_id().and_then(|id| ClusterText::new(&id));
         let mut nonce = [0; 32];
         for half in nonce.chunks_exact_mut(16) {
             half.copy_from_slice(uuid::Uuid::new_v4().as_bytes());

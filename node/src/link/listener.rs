@@ -1,8 +1,13 @@
 //! The port for other nodes: takes connections and gives each to the lane it names.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use raft::PeerServer;
+use shard::peer::PeerPort;
 use shard_core::link::{Lane, PREFACE_BYTES, Preface};
 use tokio::{
     io::AsyncReadExt as _,
@@ -15,8 +20,28 @@ use tokio::{
 use super::{LinkSelf, server};
 use crate::limits;
 
-/// Gives connections to cores; the bool says whether the core took it.
-pub(crate) type ShardLanes = Arc<dyn Fn(u16, std::net::TcpStream) -> bool + Send + Sync>;
+/// The ways to the cores, once they run. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct ShardLanes {
+    ports: Arc<OnceLock<Vec<PeerPort>>>,
+}
+
+impl ShardLanes {
+    /// The cores run.
+    pub(crate) fn open(&self, ports: Vec<PeerPort>) {
+        drop(self.ports.set(ports));
+    }
+
+    /// Gives a connection to a core. One that the node does not have, as it had more when it was last asked, is served by
+    /// another: requests find their core from there.
+    fn hand_over(&self, shard: u16, stream: std::net::TcpStream) {
+        let Some(ports) = self.ports.get() else { return };
+        let Some(port) = ports.get(usize::from(shard) % ports.len().max(1)) else { return };
+        if let Err(error) = port.hand_over(stream) {
+            tracing::debug!(shard, %error, "a core took no connection of another node");
+        }
+    }
+}
 
 /// The port, taken but not served yet.
 pub(crate) struct LinkListener {
@@ -50,7 +75,7 @@ impl LinkListener {
                         continue;
                     }
                 };
-                let (us, peers, shards) = (us.clone(), peers.clone(), Arc::clone(&shards));
+                let (us, peers, shards) = (us.clone(), peers.clone(), shards.clone());
                 connections.spawn(async move {
                     dispatch(stream, &us, peers, &shards).await;
                     drop(permit);
@@ -81,8 +106,7 @@ async fn dispatch(mut stream: TcpStream, us: &LinkSelf, peers: PeerServer, shard
             }
         }
         Lane::Shard(shard) => match stream.into_std() {
-            Ok(stream) if shards(shard, stream) => {}
-            Ok(_) => tracing::debug!(shard, "a core took no connection of another node"),
+            Ok(stream) => shards.hand_over(shard, stream),
             Err(error) => tracing::debug!(%error, "a connection can't be given to a core"),
         },
     }

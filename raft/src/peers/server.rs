@@ -55,6 +55,14 @@ impl PeerServer {
         postcard::to_stdvec(&reply).unwrap_or_default()
     }
 
+    /// The cluster that this node belongs to, once it does and knows it.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        let seat = self.seat.get()?;
+        let state = seat.applied.borrow();
+        (!state.cluster_id().is_empty()).then(|| state.cluster_id().to_owned())
+    }
+
     /// Begins to answer.
     pub(crate) fn open(&self, seat: Seat) {
         // A second start under one server would be a mistake of this crate alone.
