@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn metadata_is_moved_and_nothing_else_is_touched() {
-        let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let home = tempfile::tempdir().unwrap();
         assert_eq!(set_aside(home.path()).unwrap(), None);
         for number in 1..=2 {
             fs::create_dir_all(home.path().join("raft/log")).unwrap();
