@@ -292,7 +292,17 @@ fn of_metadata(refusal: &metadata::Refusal) -> Failure {
         Refusal::TopicNotFound => Code::TopicNotFound,
         Refusal::SubscriptionExists => Code::SubscriptionExists,
         Refusal::SubscriptionNotFound | Refusal::GroupNotFound => Code::SubscriptionNotFound,
-        Refusal::RevisionMismatch { .. } => Code::PreconditionFailed,
+        Refusal::RevisionMismatch { .. }
+        | Refusal::NodeNotFound
+        | Refusal::NodeRemoved { .. }
+        | Refusal::NodeIdTaken { .. }
+        | Refusal::StoreMismatch { .. }
+        | Refusal::SoftwareTooOld { .. }
+        | Refusal::LevelTooLow { .. }
+        | Refusal::NoWayBack { .. }
+        | Refusal::StaleNodeEpoch { .. }
+        | Refusal::NodeInUse { .. }
+        | Refusal::NoOtherNode => Code::PreconditionFailed,
         Refusal::LimitReached { .. } => Code::LimitReached,
         Refusal::PrincipalNotFound => Code::PrincipalNotFound,
         Refusal::PrincipalExists => Code::PrincipalExists,

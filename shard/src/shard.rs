@@ -38,6 +38,7 @@ mod publishing;
 mod pulling;
 mod reading;
 mod redriving;
+mod releasing;
 mod reopening;
 mod scheduled;
 mod searching;
@@ -64,6 +65,8 @@ pub struct Shard {
     next_request: u64,
     checkpointing: bool,
     retaining: bool,
+    /// Those that are being let go of, as another node owns them.
+    releasing: Vec<TopicPartition>,
     /// How many parts of logs are being read for subscriptions to look at.
     looks: usize,
     /// Whether the last checkpoint of all was asked for.
@@ -136,6 +139,7 @@ impl Shard {
             next_request: 0,
             checkpointing: false,
             retaining: false,
+            releasing: Vec::new(),
             looks: 0,
             stop_noted: false,
             stopping: None,
@@ -159,6 +163,7 @@ impl Shard {
             self.alarm.arm(self.clock.monotonic());
             self.metrics.queue_depth.set(widen(self.mailbox.len()));
             self.metrics.tail_cache_bytes.set(widen(self.cache.bytes()));
+            self.advance_releases();
             self.finish_stop();
             // Connections get their turn between two of this loop's.
             yield_now().await;

@@ -15,6 +15,11 @@ use crate::{
 
 impl Shard {
     pub(super) fn on_request(&mut self, request: Request) {
+        if let Some(partition) = request.partition()
+            && self.is_releasing(partition)
+        {
+            return request.refuse(PartitionUnavailable::NotHere(partition));
+        }
         match request {
             Request::Publish { partition, batch, may_pass_on, reply } => {
                 if may_pass_on && !self.partitions.contains_key(&partition) {
