@@ -62,6 +62,11 @@ pub(crate) fn check(history: &History) -> Vec<String> {
     violations
 }
 
+/// Whether everything has gone on after the last fault.
+pub(crate) fn is_alive(history: &History) -> bool {
+    liveness::check(history).is_empty()
+}
+
 /// What happened in a run, in one line.
 pub(crate) fn summary(history: &History) -> String {
     guard::summary(history)

@@ -123,8 +123,8 @@ impl Ack {
         self.kind != super::AckKind::Again && !matches!(self.outcome, Outcome::Fail(_))
     }
 
-    /// Whether the message surely was.
+    /// Whether it is done, and known to be durably so. (That it was rejected is durable only with its dead letter.)
     pub(crate) fn settles(&self) -> bool {
-        self.kind != super::AckKind::Again && matches!(self.outcome, Outcome::Ok(()))
+        self.kind == super::AckKind::Done && matches!(self.outcome, Outcome::Ok(()))
     }
 }
