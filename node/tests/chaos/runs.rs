@@ -19,7 +19,7 @@ struct Setup {
     minimum: Minimum,
 }
 
-/// F45, F46 and kill -9, alone and together: what clients saw adds up.
+/// F45, F46: those and kill -9, alone and together.
 #[test]
 fn one_node_and_its_store_under_faults_keep_what_they_promise() {
     let minimum = Minimum { acked: 300, faults: 4, owner_changes: 0, redeliveries: 5 };
