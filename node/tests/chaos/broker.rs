@@ -146,6 +146,18 @@ impl Broker {
         }
     }
 
+    /// The nodes that have ended though nobody asked them to; they don't run from then on.
+    pub(crate) fn ended(&mut self) -> Vec<String> {
+        let mut ended = Vec::new();
+        for (place, node) in (1..).zip(&mut self.nodes) {
+            if let Some(status) = node.process.as_mut().and_then(Process::status) {
+                ended.push(format!("node {place} ended by itself: {status}"));
+                node.process = None;
+            }
+        }
+        ended
+    }
+
     /// The ends of the nodes' logs, for who wants to know why a run failed.
     pub(crate) fn logs(&self) -> String {
         (1..=self.size()).map(|place| process::tail(&self.directory.path().join(format!("node-{place}.log")))).collect()

@@ -31,6 +31,7 @@ pub(crate) fn run(site: &Arc<Site>, broker: &mut Broker, steps: &[Step]) {
     let mut begun: Vec<(u64, Installed)> = vec![(0, Installed::Skipped("it never began".to_owned())); steps.len()];
     for (at_ms, side, place) in events {
         thread::sleep(site.recorder.until(at_ms));
+        broker.ended().into_iter().for_each(|ended| site.recorder.complain(ended));
         let step = &steps[place];
         match side {
             Side::Begins => {
@@ -49,5 +50,6 @@ pub(crate) fn run(site: &Arc<Site>, broker: &mut Broker, steps: &[Step]) {
             }
         }
     }
+    broker.ended().into_iter().for_each(|ended| site.recorder.complain(ended));
     broker.heal();
 }

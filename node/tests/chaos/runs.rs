@@ -49,6 +49,7 @@ fn run(setup: &Setup) {
     let clients = Clients::start(&site);
     nemesis::run(&site, &mut broker, &steps);
     workload::settle(&site, clients);
+    broker.ended().into_iter().for_each(|ended| site.recorder.complain(ended));
 
     let history = site.recorder.history();
     eprintln!("{}", checker::summary(&history));

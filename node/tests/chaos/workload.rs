@@ -9,6 +9,7 @@ mod producer;
 mod pulling;
 mod settling;
 mod subscribing;
+mod tailing;
 
 use std::{
     sync::{
@@ -101,6 +102,7 @@ impl Clients {
             consumers.push(site.spawn(move |site| subscribing::run(site, client, subscription, random)));
         }
         consumers.push(site.spawn(move |site| observer::run(site, 41, Random::new(seed, 41))));
+        consumers.push(site.spawn(move |site| tailing::run(site, 42, Random::new(seed, 42))));
         Self { site: Arc::clone(site), producers, consumers }
     }
 

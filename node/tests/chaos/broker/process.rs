@@ -3,7 +3,7 @@
 use std::{
     fs::{File, read_to_string},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -30,6 +30,11 @@ impl Process {
         Self(command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap())
     }
 
+    /// How it has ended, if it has.
+    pub(super) fn status(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
+    }
+
     pub(super) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -39,7 +44,7 @@ impl Process {
     pub(super) fn terminate(&mut self) -> Result<(), Installed> {
         self.signal(Signal::TERM);
         let until = Instant::now() + DEADLINE;
-        while self.0.try_wait().unwrap().is_none() {
+        while self.status().is_none() {
             if Instant::now() > until {
                 self.kill();
                 return Err(Installed::Unknown(format!("it did not end within {DEADLINE:?}, and was killed")));
@@ -51,7 +56,7 @@ impl Process {
 
     /// Makes it stand still, and waits until it does.
     pub(super) fn pause(&mut self) -> Result<(), Installed> {
-        if self.0.try_wait().unwrap().is_some() {
+        if self.status().is_some() {
             return Err(Installed::Skipped("it has ended".to_owned()));
         }
         self.signal(Signal::STOP);
@@ -67,7 +72,7 @@ impl Process {
 
     /// Lets it go on, if it stands still.
     pub(super) fn resume(&mut self) {
-        if self.0.try_wait().unwrap().is_none() {
+        if self.status().is_none() {
             self.signal(Signal::CONT);
         }
     }

@@ -55,3 +55,28 @@ fn is_expected(problem: &Problem) -> bool {
     // That a member is none any more, or not in this generation, is the life of a group.
     matches!(problem.code, Code::StaleGeneration | Code::ConsumerNotFound) || matches!(problem.status, 429 | 503 | 504)
 }
+
+#[test]
+fn what_may_have_arrived_is_never_a_failure() {
+    let problem = |code, effect| ClientError::from(Problem::new(code, "").with_outcome(effect));
+    let unknown = [
+        ClientError::Timeout { waited_for: WaitedFor::Answer, waited: std::time::Duration::ZERO },
+        ClientError::Lost { detail: String::new() },
+        ClientError::WebSocketClosed { code: 1001, reason: String::new() },
+        ClientError::Unexpected { status: 200, detail: String::new() },
+        problem(Code::Timeout, Effect::Unknown),
+        problem(Code::StoreUnavailable, Effect::Unknown),
+        problem(Code::Internal, Effect::Applied),
+    ];
+    for error in unknown {
+        assert!(matches!(of_error::<()>(&error), Outcome::Info(_)), "{error}");
+    }
+    let failed = [
+        ClientError::Timeout { waited_for: WaitedFor::Connection, waited: std::time::Duration::ZERO },
+        ClientError::Request { detail: String::new() },
+        problem(Code::StoreUnavailable, Effect::NotApplied),
+    ];
+    for error in failed {
+        assert!(matches!(of_error::<()>(&error), Outcome::Fail(_)), "{error}");
+    }
+}
