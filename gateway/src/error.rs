@@ -177,7 +177,7 @@ pub(crate) fn of_publish(error: &PublishError) -> Failure {
         PublishError::Backpressure { .. } => of_code(Code::Overloaded, error.to_string()),
         PublishError::Rejected { .. } => of_code(Code::StoreUnavailable, error.to_string()),
         PublishError::Producer(refusal) => of_producer(refusal),
-        PublishError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
+        PublishError::Unknown { .. } | PublishError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
     }
 }
 
@@ -209,7 +209,9 @@ pub(crate) fn publish_failure(problem: &Problem) -> PublishFailure {
 /// A partition that can't serve.
 pub(crate) fn of_unavailable(error: &PartitionUnavailable) -> Failure {
     let code = match error {
-        PartitionUnavailable::NotHere(_) => Code::PartitionUnavailable,
+        PartitionUnavailable::NotHere(_) | PartitionUnavailable::NoOwner(_) | PartitionUnavailable::PeerAway { .. } => {
+            Code::PartitionUnavailable
+        }
         PartitionUnavailable::Closed { .. } => Code::PartitionClosed,
         PartitionUnavailable::StoreAway { .. } => Code::StoreUnavailable,
         PartitionUnavailable::Overloaded => Code::Overloaded,
@@ -290,7 +292,17 @@ fn of_metadata(refusal: &metadata::Refusal) -> Failure {
         Refusal::TopicNotFound => Code::TopicNotFound,
         Refusal::SubscriptionExists => Code::SubscriptionExists,
         Refusal::SubscriptionNotFound | Refusal::GroupNotFound => Code::SubscriptionNotFound,
-        Refusal::RevisionMismatch { .. } => Code::PreconditionFailed,
+        Refusal::RevisionMismatch { .. }
+        | Refusal::NodeNotFound
+        | Refusal::NodeRemoved { .. }
+        | Refusal::NodeIdTaken { .. }
+        | Refusal::StoreMismatch { .. }
+        | Refusal::SoftwareTooOld { .. }
+        | Refusal::LevelTooLow { .. }
+        | Refusal::NoWayBack { .. }
+        | Refusal::StaleNodeEpoch { .. }
+        | Refusal::NodeInUse { .. }
+        | Refusal::NoOtherNode => Code::PreconditionFailed,
         Refusal::LimitReached { .. } => Code::LimitReached,
         Refusal::PrincipalNotFound => Code::PrincipalNotFound,
         Refusal::PrincipalExists => Code::PrincipalExists,
@@ -337,6 +349,8 @@ mod tests {
         let reason = "EIO".to_owned();
         let failed = PublishError::StoreFailed { reason: reason.clone() };
         check(&of_publish(&failed), 504, Code::Timeout, Outcome::Unknown);
+        let lost = PublishError::Unknown { node: 2, reason: reason.clone() };
+        check(&of_publish(&lost), 504, Code::Timeout, Outcome::Unknown);
         let failed = SubscriptionError::StoreFailed { reason: reason.clone() };
         check(&of_subscription(&failed), 504, Code::Timeout, Outcome::Unknown);
         let unknown = ProposeError::Unknown { reason };
@@ -349,6 +363,8 @@ mod tests {
         let away = PartitionUnavailable::StoreAway { partition: PARTITION, reason: "refused".to_owned() };
         let cases = [
             (PartitionUnavailable::NotHere(PARTITION), Code::PartitionUnavailable),
+            (PartitionUnavailable::NoOwner(PARTITION), Code::PartitionUnavailable),
+            (PartitionUnavailable::PeerAway { node: 2, reason: "refused".to_owned() }, Code::PartitionUnavailable),
             (closed, Code::PartitionClosed),
             (away, Code::StoreUnavailable),
             (PartitionUnavailable::Overloaded, Code::Overloaded),

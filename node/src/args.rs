@@ -25,6 +25,12 @@ pub struct Args {
     /// Take keys without TLS from other machines: something in front of the node ends it; the same as `--set server.insecure=true`
     #[arg(long)]
     pub insecure: bool,
+    /// Found the cluster, if no seed knows one; the same as `--set cluster.init=true`
+    #[arg(long)]
+    pub cluster_init: bool,
+    /// Come back as a new node after the metadata on this one was lost: needs a `cluster.node_id` that was never used
+    #[arg(long, conflicts_with = "cluster_init")]
+    pub rejoin: bool,
     /// Check the configuration and exit
     #[arg(long)]
     pub check_config: bool,
@@ -50,7 +56,8 @@ impl Args {
         let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
         let data_dir = self.data_dir.iter().map(|directory| ("storage.data_dir".to_owned(), directory.clone()));
         let insecure = self.insecure.then(|| ("server.insecure".to_owned(), "true".to_owned()));
-        let flags = self.settings.iter().cloned().chain(data_dir).chain(insecure).collect();
+        let init = self.cluster_init.then(|| ("cluster.init".to_owned(), "true".to_owned()));
+        let flags = self.settings.iter().cloned().chain(data_dir).chain(insecure).chain(init).collect();
         Sources { file: self.config.clone(), environment, flags }
     }
 }

@@ -18,7 +18,10 @@ use shard_core::{
 };
 use tokio::sync::watch;
 
-use crate::settings::{SettingsTranslation, dead_letters, subscription_settings};
+use crate::{
+    routes::RouteBoard,
+    settings::{SettingsTranslation, dead_letters, subscription_settings},
+};
 
 /// What a translation of metadata into changes needs to know of this node.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +38,22 @@ pub(crate) struct Placement {
 /// taken. Once there is one, everything that was on disk has been recovered.
 pub(crate) async fn run(
     mut updates: MetadataUpdates,
-    shards: Vec<flume::Sender<ShardCommand>>,
+    (shards, mut routes): (Vec<flume::Sender<ShardCommand>>, Option<RouteBoard>),
     placement: Placement,
     in_effect: watch::Sender<Option<Arc<ClusterState>>>,
 ) {
     let mut current: Option<Arc<ClusterState>> = None;
     while let Some(state) = updates.next().await {
-        let changes = diff(current.as_deref(), &state, &placement);
-        if apply(changes, &shards).await.is_err() {
+        let Steps { let_go_first, make, let_go } = diff(current.as_deref(), &state, &placement);
+        for step in [let_go_first, make] {
+            if apply(step, &shards).await.is_err() {
+                return;
+            }
+        }
+        if let Some(routes) = &mut routes {
+            routes.publish(&state);
+        }
+        if apply(let_go, &shards).await.is_err() {
             return;
         }
         updates.published(state.version());
@@ -66,13 +77,25 @@ async fn apply(changes: Vec<Vec<PartitionChange>>, shards: &[flume::Sender<Shard
     if all { Ok(()) } else { Err(ShardGone) }
 }
 
-/// What each shard must change to get from one state to another, by shard; `None` is a node that has just started.
-pub(crate) fn diff(
-    before: Option<&ClusterState>,
-    after: &ClusterState,
-    placement: &Placement,
-) -> Vec<Vec<PartitionChange>> {
-    let mut changes = Changes { by_shard: vec![Vec::new(); placement.shard_count], placement };
+/// Changes by shard, in the order in which each shard must make them.
+pub(crate) type ByShard = Vec<Vec<PartitionChange>>;
+
+/// What each shard must change to get from one state to another, one step after the other.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    /// Partitions that were this node's, went to another one and came back: they are opened anew.
+    pub(crate) let_go_first: ByShard,
+    /// What comes and what changes.
+    pub(crate) make: ByShard,
+    /// Partitions that are another node's from now on. Requests find it once the routes of this node say so.
+    pub(crate) let_go: ByShard,
+}
+
+/// How one state becomes another; `None` is a node that has just started.
+pub(crate) fn diff(before: Option<&ClusterState>, after: &ClusterState, placement: &Placement) -> Steps {
+    let none = vec![Vec::new(); placement.shard_count];
+    let steps = Steps { let_go_first: none.clone(), make: none.clone(), let_go: none };
+    let mut changes = Changes { steps, placement };
     let earlier = before.into_iter();
     for topic in earlier.clone().flat_map(ClusterState::topics) {
         if after.topic_by_id(topic.id).is_none() {
@@ -101,12 +124,12 @@ pub(crate) fn diff(
             changes.update_subscription((before, after), (known, known_topic), (subscription, topic));
         }
     }
-    changes.by_shard
+    changes.steps
 }
 
-/// Changes on their way to the shards, in the order in which each shard must make them.
+/// Changes on their way to the shards.
 struct Changes<'p> {
-    by_shard: Vec<Vec<PartitionChange>>,
+    steps: Steps,
     placement: &'p Placement,
 }
 
@@ -131,12 +154,20 @@ impl Changes<'_> {
         let configured =
             known.is_some_and(|known| self.placement.settings.partition_settings(&known.config) == settings);
         for (partition, placed) in topic.placed_partitions() {
-            if placed.owner != Some(self.placement.node) {
+            let us = Some(self.placement.node);
+            let epoch = placed.leader_epoch;
+            let before = known.and_then(|known| known.partition(partition.partition));
+            let was_open = before.is_some_and(|before| before.owner == us);
+            let is_open = was_open && before.is_some_and(|before| before.leader_epoch == epoch);
+            if placed.owner != us {
+                if was_open {
+                    self.steps.let_go.push_change(partition, self.placement, PartitionChange::Release { partition });
+                }
                 continue;
             }
-            let epoch = placed.leader_epoch;
-            let open_since = known.and_then(|known| known.partition(partition.partition));
-            let is_open = open_since.is_some_and(|known| known.owner == placed.owner && known.leader_epoch == epoch);
+            if was_open && !is_open {
+                self.steps.let_go_first.push_change(partition, self.placement, PartitionChange::Release { partition });
+            }
             match (is_open, configured) {
                 (false, _) => self.push(PartitionChange::Open { partition, epoch, settings }),
                 (true, false) => self.push(PartitionChange::Configure { partition, settings }),
@@ -157,7 +188,7 @@ impl Changes<'_> {
             known.config == subscription.config && target == dead_letters(subscription, after)
         });
         let open = match known_topic {
-            Some(known_topic) if same => self.owned(known_topic),
+            Some(known_topic) if same => self.kept(known_topic, topic),
             Some(_) | None => Vec::new(),
         };
         let settings = subscription_settings(subscription, after);
@@ -182,15 +213,35 @@ impl Changes<'_> {
     }
 
     fn push(&mut self, change: PartitionChange) {
-        let shard = shard_of(change.partition(), self.placement.shard_count);
-        if let Some(changes) = self.by_shard.get_mut(shard) {
-            changes.push(change);
-        }
+        self.steps.make.push_change(change.partition(), self.placement, change);
+    }
+
+    /// The partitions that are this node's in the same epoch as before.
+    fn kept(&self, known: &Topic, topic: &Topic) -> Vec<TopicPartition> {
+        let mut kept = self.owned(known);
+        let epoch = |topic: &Topic, partition: TopicPartition| {
+            topic.partition(partition.partition).map(|placed| placed.leader_epoch)
+        };
+        kept.retain(|&partition| epoch(known, partition) == epoch(topic, partition));
+        kept
     }
 
     fn owned(&self, topic: &Topic) -> Vec<TopicPartition> {
         let ours = topic.placed_partitions().filter(|(_, placed)| placed.owner == Some(self.placement.node));
         ours.map(|(partition, _)| partition).collect()
+    }
+}
+
+/// Adds a change for the shard of a partition.
+trait PushChange {
+    fn push_change(&mut self, partition: TopicPartition, placement: &Placement, change: PartitionChange);
+}
+
+impl PushChange for ByShard {
+    fn push_change(&mut self, partition: TopicPartition, placement: &Placement, change: PartitionChange) {
+        if let Some(changes) = self.get_mut(shard_of(partition, placement.shard_count)) {
+            changes.push(change);
+        }
     }
 }
 

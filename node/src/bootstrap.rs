@@ -67,7 +67,8 @@ fn make(config: &Config, principal: &str, force: bool) -> Result<NewKey, Bootstr
 
 /// Starts the metadata alone, and stops it again.
 async fn in_metadata(config: &Config, name: PrincipalName, force: bool) -> Result<NewKey, BootstrapError> {
-    let (handle, mut updates, node) = Box::pin(raft::start(metadata_config(config))).await?;
+    let (handle, mut updates, node) =
+        Box::pin(raft::start(metadata_config(config, &config.data_address(), None, 1), None)).await?;
     // There are no shards to take a state: it counts as taken at once.
     let publishing = tokio::spawn(async move {
         while let Some(state) = updates.next().await {

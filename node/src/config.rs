@@ -1,6 +1,7 @@
 //! The node's configuration: what each section holds. How it is read is in the modules below.
 
 mod audit;
+mod cluster;
 mod jwt;
 mod limits;
 pub mod load;
@@ -20,6 +21,7 @@ use std::{
 };
 
 pub use audit::AuditSection;
+pub use cluster::ClusterSection;
 pub use jwt::JwtSection;
 pub use limits::LimitsSection;
 pub use load::{ConfigError, Sources, load};
@@ -58,7 +60,7 @@ pub struct Config {
     /// What is logged.
     pub log: LogConfig,
     /// This node's place in its cluster.
-    pub cluster: ClusterConfig,
+    pub cluster: ClusterSection,
 }
 
 /// Who may reach the node without a key.
@@ -181,13 +183,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// This node's place in its cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterConfig {
-    /// The number of this node; never given to another one.
-    pub node_id: u64,
-}
-
 impl Config {
     /// Whether clients have to prove who they are.
     #[must_use]
@@ -274,11 +269,5 @@ impl Default for MetricsConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-impl Default for ClusterConfig {
-    fn default() -> Self {
-        Self { node_id: 1 }
     }
 }

@@ -23,7 +23,12 @@ use gateway::{
 };
 use glommio::ExecutorJoinHandle;
 use raft::{GroupHandle, MetadataHandle};
-use shard::{MeshPlan, Shard, ShardConfig, command::ShardCommand, metrics::ShardMetrics};
+use shard::{
+    MeshPlan, Shard, ShardConfig,
+    command::ShardCommand,
+    metrics::ShardMetrics,
+    peer::{PeerPort, PeerPortEnd, peer_port},
+};
 use socket2::Socket;
 
 use crate::{
@@ -93,6 +98,7 @@ enum CoreEvent {
 struct CoreLink {
     commands: flume::Sender<ShardCommand>,
     push: PushPort,
+    peers: PeerPort,
     stop: flume::Sender<()>,
     metrics: CoreMetrics,
 }
@@ -111,6 +117,7 @@ struct CorePlan {
     usages: Arc<Usages>,
     tokens: Option<JwtVerifier>,
     push: PortEnd,
+    peers: PeerPortEnd,
     mesh: MeshPlan,
     metrics: CoreMetrics,
     commands: flume::Receiver<ShardCommand>,
@@ -136,6 +143,7 @@ impl Cores {
         for ((index, socket), cpu) in plan.sockets.into_iter().enumerate().zip(cpus.iter().cycle()) {
             let (commands, commands_in) = flume::bounded(limits::SHARD_COMMANDS_MAX);
             let (push, push_end) = push::port();
+            let (peers, peers_end) = peer_port();
             let (stop, stop_in) = flume::bounded(1);
             let metrics = CoreMetrics::default();
             let core = CorePlan {
@@ -151,13 +159,14 @@ impl Cores {
                 usages: Arc::clone(&plan.usages),
                 tokens: plan.tokens.clone(),
                 push: push_end,
+                peers: peers_end,
                 mesh: mesh.clone(),
                 metrics: metrics.clone(),
                 commands: commands_in,
                 stop: stop_in,
                 events: sender.clone(),
             };
-            cores.links.push(CoreLink { commands, push, stop, metrics });
+            cores.links.push(CoreLink { commands, push, peers, stop, metrics });
             // One after the other: the mesh numbers its members in the order in which their executors were made.
             let started = executor::start((*cpu, format!("core-{index}")), core, run).await;
             cores.handles.push(started.map_err(|reason| CoreError::Start { index, reason })?);
@@ -176,6 +185,11 @@ impl Cores {
     /// The ways to the cores for pushing, in order of the shards.
     pub(crate) fn push_ports(&self) -> Vec<PushPort> {
         self.links.iter().map(|link| link.push.clone()).collect()
+    }
+
+    /// The ways to the cores for other nodes' connections, in order of the shards.
+    pub(crate) fn peer_ports(&self) -> Vec<PeerPort> {
+        self.links.iter().map(|link| link.peers.clone()).collect()
     }
 
     /// What the cores count, in order of the shards.
@@ -266,6 +280,7 @@ async fn run(core: CorePlan) {
         usages,
         tokens,
         push,
+        peers,
         mesh,
         metrics,
         commands,
@@ -276,11 +291,11 @@ async fn run(core: CorePlan) {
     let _notice = EndNotice { index, events: events.clone() };
     tracing::debug!(index, "the core runs");
     let started = async {
-        let (shard, shards) = Shard::start(shard, mesh, commands, metrics.shard).await?;
+        let (shard, shards, peer_server) = Shard::start_with_peers(shard, mesh, commands, metrics.shard).await?;
         let listener = listener::listen(socket).map_err(|error| error.to_string())?;
-        Ok::<_, String>((shard, shards, listener))
+        Ok::<_, String>((shard, shards, peer_server, listener))
     };
-    let (shard, shards, listener) = match started.await {
+    let (shard, shards, peer_server, listener) = match started.await {
         Ok(started) => started,
         Err(reason) => {
             drop(events.try_send(CoreEvent::Failed { index, reason }));
@@ -290,6 +305,9 @@ async fn run(core: CorePlan) {
     tracing::debug!(index, "the core has met the others and listens");
     let serving = glommio::spawn_local(shard.run());
     glommio::spawn_local(push::serve_port(push, shards.clone())).detach();
+    if let Some(server) = peer_server {
+        glommio::spawn_local(peers.serve(server)).detach();
+    }
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
     let authenticator = Authenticator::new(gateway.auth).with_usages(usages);

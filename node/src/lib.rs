@@ -17,12 +17,15 @@ mod executor;
 pub mod exit_code;
 mod jwt;
 mod limits;
+mod link;
 mod listener;
 mod metrics;
 pub mod preflight;
 mod push;
 pub mod ready_file;
 mod redis_store;
+pub mod rejoin;
+mod routes;
 mod security;
 mod settings;
 mod shutdown;
@@ -38,18 +41,19 @@ use std::{
 
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
-    MetadataConfig, MetadataNode, OpenLogError,
+    ClusterPlan, MetadataConfig, MetadataNode, OpenLogError, PeerServer,
     metadata::{ClusterState, NodeId},
 };
 use shard::{
     ShardConfig, StoreConfig,
+    peer::PeerConfig,
     store::{
         EndsConfig,
         log::LogStoreConfig,
         memory::{MemoryStoreConfig, next_incarnation},
     },
 };
-use shard_core::layout::EndsOwner;
+use shard_core::{layout::EndsOwner, link::LinkSecret};
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
@@ -61,10 +65,12 @@ use config::{Config, Store};
 use cores::{Cores, CoresPlan};
 use exit_code::ExitCode;
 pub use jwt::{FetchError, JwtError, KeySourceError};
+use link::{ControlClient, LinkListener, LinkSelf, ShardLanes};
 use preflight::DataDirectoryLock;
 pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
 pub use redis_store::RedisStoreError;
+use routes::RouteBoard;
 use security::Security;
 use settings::SettingsTranslation;
 pub use tls::TlsFilesError;
@@ -80,6 +86,8 @@ pub struct Node {
     metrics: Option<JoinHandle<()>>,
     audit: Option<AuditWriter>,
     addresses: Addresses,
+    /// Takes the connections of other nodes, if there are any.
+    link: Option<JoinHandle<()>>,
     _lock: DataDirectoryLock,
 }
 
@@ -120,6 +128,8 @@ pub enum StartError {
     Jwt(#[from] JwtError),
     #[error("the cores this process may run on can't be asked for: {0}")]
     Cpus(io::Error),
+    #[error("the port for other nodes: {0}")]
+    NodePort(io::Error),
 }
 
 /// Why a running node can't go on.
@@ -137,7 +147,7 @@ impl StartError {
     #[must_use]
     pub const fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Address { .. } => ExitCode::Address,
+            Self::Address { .. } | Self::NodePort(_) => ExitCode::Address,
             Self::Metadata(raft::StartError::Log(OpenLogError::Lost { .. } | OpenLogError::Shortened { .. })) => {
                 ExitCode::MetadataLost
             }
@@ -173,12 +183,29 @@ impl Node {
             None => None,
         };
 
-        let (metadata_handle, updates, metadata) = raft::start(metadata_config(config)).await?;
+        let nodes = match config.cluster.listen_address() {
+            Some(address) => {
+                let bound = LinkListener::bind(address).await;
+                Some(NodePort::new(config, bound.map_err(unreachable(address, "cluster.listen"))?)?)
+            }
+            None => None,
+        };
+        let metadata_config = metadata_config(config, &http, nodes.as_ref(), shard_count);
+        let lanes = ShardLanes::default();
+        let (link, plan) = nodes.map(|port| port.open(config, lanes.clone())).unzip();
+        let link_address = metadata_config.address.clone();
+        let (metadata_handle, updates, metadata) = raft::start(metadata_config, plan).await?;
+        if link.is_some() {
+            tracing::info!(address = link_address, epoch = metadata.epoch(), "this node is part of its cluster");
+        }
+        let routes =
+            link.is_some().then(|| RouteBoard::new(&metadata_handle.state(), config.cluster.node_id, metadata.epoch()));
         check_keys(config, &metadata_handle.state())?;
         let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
         let (audit, audit_queue) = audit.unzip();
         let metadata = Arc::new(metadata);
-        let shard = shard_config(config, shard_count, &metadata_handle.state())?;
+        let mut shard = shard_config(config, shard_count, &metadata_handle.state())?;
+        shard.peers = routes.as_ref().map(|board| PeerConfig { routes: board.routes(), secret: link_secret(config) });
         // Here rather than on a core, where it would hold up others.
         gateway::describe::prepare();
         let gateway = settings::gateway_config(config, shard_count);
@@ -200,6 +227,7 @@ impl Node {
             tokens: security.verifier().cloned(),
         };
         let cores = Cores::start(plan, &cpus).await?;
+        lanes.open(cores.peer_ports());
 
         let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -217,7 +245,7 @@ impl Node {
         let settings = SettingsTranslation { flush_interval: Duration::from_millis(config.storage.flush_interval_ms) };
         let placement = Placement { node: NodeId::new(config.cluster.node_id), shard_count, settings };
         let (in_effect, states) = watch::channel(None);
-        let assignments = tokio::spawn(assignments::run(updates, cores.commands(), placement, in_effect));
+        let assignments = tokio::spawn(assignments::run(updates, (cores.commands(), routes), placement, in_effect));
         let addresses = Addresses { http, metrics: metrics_address };
         let plan = PushPlan {
             node: placement.node,
@@ -229,7 +257,7 @@ impl Node {
             counters,
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, security, metrics, audit, addresses, _lock: lock };
+        let node = Self { cores, metadata, assignments, push, security, metrics, audit, addresses, link, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -259,6 +287,9 @@ impl Node {
     /// # Errors
     /// A core died meanwhile; what was acknowledged is on disk all the same.
     pub async fn stop(self) -> Result<(), NodeFailure> {
+        if self.link.is_some() {
+            self.metadata.leave().await;
+        }
         let ((), drained) = tokio::join!(self.push.stop(), self.cores.drain());
         drained?;
         tracing::debug!("all connections and push requests have ended");
@@ -275,6 +306,9 @@ impl Node {
         if let Some(metadata) = Arc::into_inner(self.metadata) {
             metadata.shutdown().await;
         }
+        if let Some(link) = self.link {
+            link.abort();
+        }
         Ok(())
     }
 
@@ -290,12 +324,57 @@ impl Node {
     }
 }
 
+/// The port for other nodes, taken, and where they reach it.
+struct NodePort {
+    listener: LinkListener,
+    advertised: String,
+    server: PeerServer,
+    us: LinkSelf,
+}
+
+impl NodePort {
+    fn new(config: &Config, listener: LinkListener) -> Result<Self, StartError> {
+        let cluster = &config.cluster;
+        let advertised = match cluster.advertise.is_empty() {
+            true => listener.local_addr().map_err(StartError::NodePort)?.to_string(),
+            false => cluster.advertise.clone(),
+        };
+        let server = PeerServer::default();
+        let us = LinkSelf::new(cluster.node_id, link_secret(config), server.clone());
+        Ok(Self { listener, advertised, server, us })
+    }
+
+    /// Begins to serve other nodes; what they are answered with comes with the plan.
+    fn open(self, config: &Config, lanes: ShardLanes) -> (JoinHandle<()>, ClusterPlan) {
+        let plan = ClusterPlan {
+            seeds: config.cluster.seeds.clone(),
+            init: config.cluster.init,
+            transport: Arc::new(ControlClient::new(self.us.clone())),
+            server: self.server.clone(),
+        };
+        (self.listener.serve(self.us, self.server, lanes), plan)
+    }
+}
+
+/// What nodes prove to each other that they know, if anything.
+fn link_secret(config: &Config) -> Option<LinkSecret> {
+    config.cluster.secret.reveal().map(|secret| LinkSecret::new(secret.as_bytes()))
+}
+
 /// Where the metadata lies, and who this node is in it.
-fn metadata_config(config: &Config) -> MetadataConfig {
+fn metadata_config(config: &Config, http: &SocketAddr, nodes: Option<&NodePort>, shard_count: usize) -> MetadataConfig {
+    let (cluster, client_address) = (&config.cluster, http.to_string());
     MetadataConfig {
         directory: config.storage.data_dir.clone(),
-        node_id: config.cluster.node_id,
-        address: config.data_address().to_string(),
+        node_id: cluster.node_id,
+        address: nodes.map_or_else(|| client_address.clone(), |port| port.advertised.clone()),
+        client_address: match cluster.advertise_http.is_empty() {
+            true => client_address,
+            false => cluster.advertise_http.clone(),
+        },
+        rack: cluster.rack(),
+        shards: u32::try_from(shard_count).unwrap_or(u32::MAX),
+        shared_store: config.store == Store::Redis,
     }
 }
 
@@ -319,6 +398,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         dedup_bytes_max: config.storage.dedup_bytes_max / shard_count,
         ack_key: *cluster.ack_key().bytes(),
         io_limits: settings::io_limits(&config.storage),
+        peers: None,
     })
 }
 

@@ -126,3 +126,20 @@ pub(crate) const METRICS_CONNECTIONS_MAX: usize = 32;
 pub(crate) const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a failed accept of a scraper, so that running out of files does not make the control thread spin.
 pub(crate) const METRICS_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// How many connections of other nodes are served at once.
+pub(crate) const LINK_CONNECTIONS_MAX: usize = 1_024;
+/// How many questions of one connection wait or are being answered at once.
+pub(crate) const LINK_QUESTIONS_MAX: usize = 256;
+/// How many answers of one connection wait to be written.
+pub(crate) const LINK_REPLIES_WAITING_MAX: usize = 256;
+/// Frames are written together up to about so many bytes.
+pub(crate) const LINK_WRITE_BYTES: usize = 256 << 10;
+/// How long connecting to a node and showing who one is may take.
+pub(crate) const LINK_CONNECT_WAIT: Duration = Duration::from_secs(2);
+/// How long who connects may take to show who it is.
+pub(crate) const LINK_HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
+/// After so much silence, while something is asked, a connection is given up.
+pub(crate) const LINK_SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long the port for nodes rests when it can't take a connection.
+pub(crate) const LINK_ACCEPT_REST: Duration = Duration::from_millis(100);

@@ -76,8 +76,8 @@ fn main() {
 }
 
 async fn run(directory: std::path::PathBuf) -> Running {
-    let config = MetadataConfig { directory, node_id: 1, address: "127.0.0.1:7081".to_owned() };
-    let (metadata, mut updates, node) = start(config).await.unwrap();
+    let config = MetadataConfig::alone(directory, 1, "127.0.0.1:7081".to_owned());
+    let (metadata, mut updates, node) = start(config, None).await.unwrap();
     task::spawn(async move {
         while let Some(state) = updates.next().await {
             updates.published(state.version());

@@ -6,12 +6,16 @@
 mod coordinator;
 mod driver;
 mod error;
+mod forward;
 mod handle;
+mod port;
 mod request;
 mod watches;
+mod wire;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use shard_core::model::PartitionIndex;
 
 use crate::metadata::{Group, Member, MemberId};
@@ -20,9 +24,12 @@ pub use error::{GroupError, MemberScope};
 pub use handle::GroupHandle;
 
 pub(crate) use driver::{GroupDriver, Wakers};
+pub(crate) use forward::Forwarder;
+pub(crate) use port::GroupPort;
+pub(crate) use request::{Answered, Request};
 
 /// What a consumer has to know of its place in a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// What the consumer calls itself.
     pub consumer_id: String,
@@ -31,6 +38,7 @@ pub struct Membership {
     /// The group's generation.
     pub generation: u64,
     /// The partitions that are the consumer's in it, in order.
+    #[serde(with = "wire::partitions")]
     pub partitions: Vec<PartitionIndex>,
     /// How long the consumer may be silent.
     pub session_timeout: Duration,
@@ -49,13 +57,14 @@ impl Membership {
 }
 
 /// How a member stands, for display.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberStatus {
     /// What the consumer calls itself.
     pub consumer_id: String,
     /// Identifies this membership.
     pub member: MemberId,
     /// The partitions that are its, in order.
+    #[serde(with = "wire::partitions")]
     pub partitions: Vec<PartitionIndex>,
     /// The time since its last sign of life.
     pub silent_for: Duration,

@@ -1,22 +1,31 @@
 //! The cluster's metadata: topics, subscriptions, nodes and who owns which partition, agreed on by Raft.
 //!
-//! [`metadata`] is pure. Around it: openraft decides the order of commands ([`start`]), sled keeps its log and vote,
+//! [`metadata`] and [`controller`] are pure. Around them: openraft decides the order of commands ([`start`]), sled keeps its log and vote,
 //! and the state is held in memory, made again at each start from the newest snapshot and the log behind it.
 #![forbid(unsafe_code)]
 
+pub mod controller;
 pub mod limits;
 pub mod metadata;
 
 mod checksum;
+mod clock;
 mod coalesce;
+mod controlling;
+mod election;
 #[cfg(test)]
 mod golden;
 mod groups;
 mod handle;
+mod join;
+mod leader;
+mod membership;
 mod network;
 mod node;
+mod peers;
 mod proposal;
 mod proposer;
+mod signs;
 mod snapshots;
 mod state_machine;
 mod store;
@@ -25,7 +34,9 @@ mod updates;
 
 pub use groups::{GroupError, GroupHandle, MemberScope, MemberStatus, Membership};
 pub use handle::{MetadataHandle, ProposeError};
-pub use node::{MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
+pub use node::{ClusterPlan, MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
+pub use peers::{CallError, CallFuture, Peer, PeerServer, Transport};
+pub use signs::Contact;
 pub use snapshots::{DamagedSnapshot, SnapshotError};
 pub use store::{BadEntry, DamagedValue, IdentityError, OpenLogError, ReachedError};
 pub use updates::MetadataUpdates;

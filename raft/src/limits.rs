@@ -97,6 +97,32 @@ pub const KEY_ID_LENGTH: usize = 12;
 pub const PRINCIPAL_LIMIT_MAX: u64 = 1 << 50;
 /// The longest address of a node.
 pub const ADDRESS_BYTES_MAX: usize = 256;
+/// How long a node may be silent before its partitions are given to others.
+pub const NODE_SESSION: Duration = Duration::from_secs(2);
+/// How often the controller looks, and nodes say that they are there; at most half of what counts of a pause.
+pub const CONTROLLER_INTERVAL: Duration = Duration::from_millis(100);
+/// How long what the controller proposed may be on its way before it is proposed again.
+pub const CONTROLLER_RETRY: Duration = Duration::from_millis(500);
+/// The most partitions that one command of the controller changes.
+pub const TRANSITIONS_PER_COMMAND_MAX: usize = 400;
+/// The most commands that the controller gives at once.
+pub const CONTROLLER_COMMANDS_MAX: usize = 64;
+/// How many partitions move at a time for order's sake: from a node that is emptied, or to one that has few.
+pub const PLANNED_MOVES_MAX: usize = 100;
+/// How long such moves are apart.
+pub const PLANNED_MOVES_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a node must have been there before partitions move to it for order's sake.
+pub const NODE_SETTLED: Duration = Duration::from_secs(5);
+/// By how many hundredths a node may have more than its share before the controller evens it out by itself.
+pub const IMBALANCE_PERCENT_MAX: usize = 10;
+/// How long the controller leaves partitions where they are after an operator moved one.
+pub const BALANCE_REST: Duration = Duration::from_mins(10);
+/// The longest name of a rack.
+pub const RACK_BYTES_MAX: usize = 64;
+/// How many of the partitions that are given up with a node are named.
+pub const LOST_PARTITIONS_NAMED_MAX: usize = 1_000;
+/// The highest level of commands that this software understands.
+pub const COMMAND_LEVEL: u32 = 1;
 /// The longest id of a cluster.
 pub const CLUSTER_ID_BYTES_MAX: usize = 64;
 
@@ -139,18 +165,67 @@ pub(crate) const PUBLICATION_WAIT: Duration = Duration::from_secs(10);
 /// How long a node that starts may take to lead a cluster of one.
 pub(crate) const LEADERSHIP_WAIT: Duration = Duration::from_secs(30);
 
-/// How often a leader is heard of.
-pub(crate) const HEARTBEAT_MS: u64 = 100;
+/// How often a leader is heard of. A message to a follower is given up after as long, and asked again.
+pub(crate) const HEARTBEAT_MS: u64 = 200;
+/// For so long after it heard of a leader a node votes for nobody else.
+pub(crate) const LEASE_MS: u64 = 1_000;
 /// After how much silence a follower stands for election, at the earliest.
-pub(crate) const ELECTION_MS_MIN: u64 = 400;
+pub(crate) const PATIENCE_MS_MIN: u64 = 1_050;
 /// After how much silence a follower stands for election, at the latest.
-pub(crate) const ELECTION_MS_MAX: u64 = 800;
+pub(crate) const PATIENCE_MS_MAX: u64 = 1_600;
+/// How often a node looks whether it must stand for election.
+pub(crate) const ELECTION_TICK: Duration = Duration::from_millis(50);
+/// How long a voter may take to say whether it would vote.
+pub(crate) const CANVASS_WAIT: Duration = Duration::from_millis(400);
+/// A leader that no majority has followed for so long says that it does not lead.
+pub(crate) const QUORUM_SILENCE_MS_MAX: u64 = 1_500;
+/// The most entries in one message to a follower; their bytes are bounded by what is read of the log at once.
+pub(crate) const APPEND_ENTRIES_MAX: u64 = 64;
+/// The largest part of a snapshot in one message.
+pub(crate) const SNAPSHOT_PART_BYTES: u64 = 1 << 20;
+/// How long a part of a snapshot may take to be sent and taken.
+pub(crate) const SNAPSHOT_PART_WAIT_MS: u64 = 10_000;
+/// How long commands wait for a leader to be known.
+pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked whether a leader is known by now.
+pub(crate) const LEADER_LOOK: Duration = Duration::from_millis(50);
+/// How many voters a cluster has at most: more make it slower and hardly safer.
+pub(crate) const VOTERS_MAX: usize = 5;
+/// How often the leader looks whether the members of the Raft group are the nodes of the cluster.
+pub(crate) const MEMBERSHIP_TICK: Duration = Duration::from_millis(200);
+/// How long one change of the membership may take.
+pub(crate) const MEMBERSHIP_WAIT: Duration = Duration::from_secs(10);
+/// A learner that has all but so many entries may become a voter.
+pub(crate) const PROMOTE_LAG_MAX: u64 = 100;
+/// How often a node gives a sign of life.
+pub(crate) const SIGN_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a new node tries its seeds.
+pub(crate) const JOIN_INTERVAL: Duration = Duration::from_millis(300);
+/// How long one answer to a new node may take: a log entry has to be written.
+pub(crate) const JOIN_WAIT: Duration = Duration::from_secs(5);
+/// How often it is looked whether this node coordinates groups.
+pub(crate) const COORDINATOR_LOOK: Duration = Duration::from_millis(100);
+/// How long the leader may take to answer what a consumer wants: a change of a group has to be written.
+pub(crate) const GROUP_ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// How many commands of the controller share a log entry.
+pub(crate) const CONTROLLER_ENTRY_COMMANDS_MAX: usize = 3;
+/// How long a node that stops waits for the others to know.
+pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(2);
+/// How long a leader that stops waits for another to take over.
+pub(crate) const HANDOVER_WAIT: Duration = Duration::from_secs(4);
 
+const _: () = assert!(LEASE_MS < PATIENCE_MS_MIN, "a node stands only when others may vote");
+const _: () = assert!(3 * HEARTBEAT_MS < LEASE_MS, "a lost heartbeat or two do not end a lease");
 const _: () = assert!(BATCH_BYTES_MAX + (4 << 10) <= STORED_VALUE_BYTES_MAX, "a full batch fits a stored value");
 const _: () = assert!(GROUP_COMMAND_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX, "a group's changes fit a command");
 const _: () = assert!(
     GRANTS_PER_PRINCIPAL_MAX * (NAME_PATTERN_BYTES_MAX + 10) + PRINCIPAL_NAME_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX,
     "a principal fits a command"
 );
+const _: () = assert!(
+    TRANSITIONS_PER_COMMAND_MAX * (10 + 3 * 5 + 1 + 10) + (1 << 9) <= COMMAND_BYTES_MAX,
+    "changes of owners, each with its topic, partition, epochs and node, fit a command"
+);
+const _: () = assert!(2 * CONTROLLER_INTERVAL.as_millis() < GROUP_CLOCK_STEP_MAX.as_millis());
 const _: () = assert!(COMMAND_BYTES_MAX <= BATCH_BYTES_MAX, "any command fits a batch");
 const _: () = assert!(COVERED_ENTRIES_KEPT > 2 * SNAPSHOT_AFTER_ENTRIES, "the log reaches back to the older snapshot");

@@ -9,8 +9,10 @@ mod apply;
 mod catalog;
 mod change;
 mod command;
+mod election;
 mod grant;
 mod group;
+mod loads;
 mod node;
 mod outcome;
 mod placement;
@@ -23,10 +25,13 @@ mod subscription;
 mod subscription_config;
 mod topic;
 mod topic_config;
+mod transition;
 mod wire;
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+#[cfg(test)]
+pub(crate) mod invariants;
 
 pub use access::Access;
 pub use api_key::{ApiKey, InvalidKeyId, KeyHash, KeyId};
@@ -34,7 +39,8 @@ pub use change::{Change, SubscriptionPatch, TopicPatch};
 pub use command::Command;
 pub use grant::{Action, Grant, InvalidGrant, NamePattern, Resource, Scope};
 pub use group::{Group, GroupChange, Member, MemberId, PartitionAssignment};
-pub use node::{Node, NodeId};
+pub use loads::Load;
+pub use node::{Incarnation, Node, NodeId};
 pub use outcome::{Outcome, Refusal};
 pub use principal::{InvalidLimits, InvalidPrincipalName, Principal, PrincipalConfig, PrincipalLimits, PrincipalName};
 pub use push_config::{InvalidPushConfig, PushConfig, PushPatch, PushPause};
@@ -48,5 +54,6 @@ pub use subscription_config::{
 };
 pub use topic::{Partition, Topic};
 pub use topic_config::{Acks, Compression, FlushPolicy, InvalidTopicConfig, TopicConfig};
+pub use transition::{LostPartition, PartitionTarget, PartitionTransition, RefusedTransition, TransitionRefusal};
 
-pub(crate) use snapshot::StoredState;
+pub(crate) use snapshot::{StoredState, StoredStateV1};

@@ -1,9 +1,20 @@
 //! Starting and stopping the metadata of this node.
 
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
+mod enter;
+mod leave;
+mod open;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
-use openraft::{BasicNode, Config, LogIdOptionExt as _, SnapshotPolicy};
+use openraft::{Config, LogIdOptionExt as _, SnapshotPolicy};
 use tokio::{
     sync::{mpsc, watch},
     task::{self, JoinHandle},
@@ -11,16 +22,20 @@ use tokio::{
 
 use crate::{
     GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError,
-    groups::{GroupDriver, Wakers},
+    controlling::{ControllerDriver, ControllerPort},
+    election::{ElectionDriver, Pulse},
+    groups::{Forwarder, GroupDriver, GroupPort, Wakers},
+    leader::Leader,
     limits,
-    metadata::{AckKey, ClusterState, Command, NodeId, Refusal},
-    network::NoNetwork,
+    membership::MembershipDriver,
+    metadata::{ClusterState, NodeId, Refusal},
+    network::Network,
+    peers::{PeerServer, Peers, Registration, Seat, Transport},
     proposer::{Proposer, answer_published},
-    snapshots::SnapshotDirectory,
-    state_machine::StateMachine,
-    store::LogStore,
-    type_config::{CommandBatch, Raft},
+    signs::{Contact, Signs},
+    type_config::Raft,
 };
+use open::{Opened, open_off_thread};
 
 /// Where the metadata lies and who this node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +46,48 @@ pub struct MetadataConfig {
     pub node_id: u64,
     /// Where other nodes reach it.
     pub address: String,
+    /// Where clients reach it.
+    pub client_address: String,
+    /// Its rack, if it has one.
+    pub rack: Option<String>,
+    /// Over how many cores it spreads its partitions.
+    pub shards: u32,
+    /// Whether messages lie where every node reaches them.
+    pub shared_store: bool,
+}
+
+impl MetadataConfig {
+    /// A node that is a cluster by itself, with what it keeps on its own disk.
+    #[must_use]
+    pub const fn alone(directory: PathBuf, node_id: u64, address: String) -> Self {
+        let client_address = String::new();
+        Self { directory, node_id, address, client_address, rack: None, shards: 1, shared_store: false }
+    }
+}
+
+/// How a node is one of several.
+#[derive(Clone)]
+pub struct ClusterPlan {
+    /// Where nodes are that may know the cluster, as `HOST:PORT`; this node may be among them.
+    pub seeds: Vec<String>,
+    /// Whether to found the cluster if there is none.
+    pub init: bool,
+    /// The way to other nodes.
+    pub transport: Arc<dyn Transport>,
+    /// What answers them.
+    pub server: PeerServer,
 }
 
 /// The running metadata; `shutdown` stops it in order.
 pub struct MetadataNode {
+    node: NodeId,
     raft: Raft,
+    leader: Leader,
+    peers: Peers,
+    seat: Seat,
+    epoch: Arc<AtomicU64>,
+    contact: Contact,
+    applied: watch::Receiver<Arc<ClusterState>>,
     groups: GroupHandle,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -72,25 +124,23 @@ pub enum StartError {
     MissingEntries { purged: u64, snapshot: u64 },
     #[error("Raft did not start: {reason}")]
     Raft { reason: String },
-    #[error("the cluster has no id or this node is not in it: {0}")]
+    #[error("the cluster does not take this node: {0}")]
     Refused(#[from] Refusal),
 }
 
-/// What lies on disk, opened.
-struct Opened {
-    log: LogStore,
-    state_machine: StateMachine,
-}
-
-/// Runs the metadata on the current tokio runtime: opens what is in the directory, or makes a cluster of one voter.
-/// Returns once this node leads it and all its commands are applied. The handle shows that state from the beginning;
-/// the updates give it first.
+/// Runs the metadata on the current tokio runtime: opens what is in the directory, founds a cluster or comes into one.
+/// Without a plan the node is a cluster by itself. Returns once this node has applied its own registration, which needs a
+/// majority of the cluster's voters, however long that takes. The handle shows that state from the beginning; the updates
+/// give it first.
 ///
 /// # Errors
 /// Says what is damaged or in the way.
-pub async fn start(config: MetadataConfig) -> Result<(MetadataHandle, MetadataUpdates, MetadataNode), StartError> {
+pub async fn start(
+    config: MetadataConfig,
+    plan: Option<ClusterPlan>,
+) -> Result<(MetadataHandle, MetadataUpdates, MetadataNode), StartError> {
     let opened = open_off_thread(&config).await?;
-    run(config, opened).await
+    run(config, plan, opened).await
 }
 
 impl MetadataNode {
@@ -106,6 +156,18 @@ impl MetadataNode {
         if let Err(error) = self.raft.shutdown().await {
             tracing::error!(%error, "Raft failed while it stopped");
         }
+    }
+
+    /// Which run of the node this is.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// When this node last knew itself to be part of the cluster that decides.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        self.contact.clone()
     }
 
     /// The way to the consumer groups.
@@ -129,68 +191,124 @@ impl MetadataNode {
     }
 }
 
-/// Puts Raft, the proposers' tasks and the handles around what was opened.
+/// Puts Raft, its tasks and the handles around what was opened.
 async fn run(
     config: MetadataConfig,
+    plan: Option<ClusterPlan>,
     opened: Opened,
 ) -> Result<(MetadataHandle, MetadataUpdates, MetadataNode), StartError> {
     let Opened { log, state_machine } = opened;
+    let node = NodeId::new(config.node_id);
     let applied = state_machine.watch();
-    let node_id = config.node_id;
-    let raft = Box::pin(Raft::new(node_id, Arc::new(raft_config()?), NoNetwork, log, state_machine));
+    let registration = registration(&config, log.incarnation());
+    let peers = Peers::new(plan.as_ref().map(|plan| Arc::clone(&plan.transport)), applied.clone());
+    let network = Network::new(peers.clone());
+    let raft = Box::pin(Raft::new(config.node_id, Arc::new(raft_config()?), network, log, state_machine));
     let raft = raft.await.map_err(raft_failed)?;
 
-    form_cluster(&raft, &config).await?;
-    await_leadership(&raft, node_id).await?;
-    enter_cluster(&raft, &config, &applied).await?;
+    let (calls, called) = flume::bounded(limits::GROUP_CALLS_WAITING_MAX);
+    let seat = Seat {
+        raft: raft.clone(),
+        applied: applied.clone(),
+        leader: Leader::new(raft.clone(), peers.clone()),
+        pulse: Pulse::new(),
+        controller: ControllerPort::new(),
+        groups: GroupPort::new(calls.clone()),
+        admitted: Arc::new(AtomicBool::new(false)),
+    };
+    let (stop, stopping) = watch::channel(false);
+    let epoch: Arc<AtomicU64> = Arc::default();
+    let contact = Contact::new();
+    let mut tasks = start_peer_tasks(&seat, &peers, (node, &epoch, &contact), &stopping);
+    let ours = enter::enter(&registration, plan.as_ref(), &seat, &peers).await?;
+    epoch.store(ours, Ordering::SeqCst);
 
     let state = Arc::clone(&applied.borrow());
     let published_version = watch::Sender::new(state.version());
     let published = Arc::new(ArcSwap::new(state));
     let (proposals, waiting) = flume::bounded(limits::PROPOSALS_WAITING_MAX);
     let (publications, unpublished) = mpsc::channel(limits::PUBLICATIONS_WAITING_MAX);
-    let (stop, stopping) = watch::channel(false);
     let answers = answer_published(unpublished, published_version.subscribe(), stopping.clone());
-    let wakers_published = published_version.subscribe();
-    let proposer = Proposer { raft: raft.clone(), proposals: waiting, publications, stopping: stopping.clone() };
-    let mut tasks = vec![task::spawn(proposer.run()), task::spawn(answers)];
+    let proposer = Proposer {
+        raft: raft.clone(),
+        leader: seat.leader.clone(),
+        peers: peers.clone(),
+        proposals: waiting,
+        publications,
+        stopping: stopping.clone(),
+    };
+    tasks.extend([task::spawn(proposer.run()), task::spawn(answers)]);
 
     let handle = MetadataHandle::new(Arc::clone(&published), proposals);
-    let (calls, called) = flume::bounded(limits::GROUP_CALLS_WAITING_MAX);
-    let wakers = Wakers { calls: called, published: wakers_published, stopping };
-    tasks.push(task::spawn(GroupDriver::new(handle.clone()).run(wakers)));
+    let wakers = Wakers { calls: called, published: published_version.subscribe(), stopping: stopping.clone() };
+    let here = GroupPort::new(calls.clone());
+    let forwarder = Forwarder::new(seat.leader.clone(), peers.clone(), here, published_version.subscribe());
+    tasks.push(task::spawn(GroupDriver::new(handle.clone(), seat.leader.clone(), forwarder).run(wakers)));
+    let updates = MetadataUpdates::new(applied.clone(), published, published_version);
     let groups = GroupHandle::new(calls);
-    let updates = MetadataUpdates::new(applied, published, published_version);
-    Ok((handle, updates, MetadataNode { raft, groups, stop, tasks }))
+    let leader = seat.leader.clone();
+    let running = MetadataNode { node, raft, leader, peers, seat, epoch, contact, applied, groups, stop, tasks };
+    Ok((handle, updates, running))
 }
 
-/// Opens what is on disk on a blocking thread. sled panics on some damage; there that is an error like any other.
-async fn open_off_thread(config: &MetadataConfig) -> Result<Opened, StartError> {
-    let (directory, node_id) = (config.directory.join("raft"), config.node_id);
-    let opened = task::spawn_blocking(move || {
-        let log = LogStore::open(&directory.join("log"), node_id)?;
-        let state_machine = StateMachine::open(SnapshotDirectory::open(&directory.join("snapshots"))?)?;
-        Ok::<_, StartError>(Opened { log, state_machine })
-    });
-    let opened = match opened.await {
-        Ok(opened) => opened?,
-        Err(panic) => return Err(StartError::Unreadable { reason: panic.to_string() }),
+/// Starts what a node does beside the others before it belongs to them.
+fn start_peer_tasks(
+    seat: &Seat,
+    peers: &Peers,
+    (node, epoch, contact): (NodeId, &Arc<AtomicU64>, &Contact),
+    stopping: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let election = ElectionDriver { raft: seat.raft.clone(), peers: peers.clone(), pulse: seat.pulse.clone() };
+    let membership =
+        MembershipDriver { raft: seat.raft.clone(), leader: seat.leader.clone(), applied: seat.applied.clone() };
+    let signs = Signs {
+        raft: seat.raft.clone(),
+        peers: peers.clone(),
+        node,
+        epoch: Arc::clone(epoch),
+        applied: seat.applied.clone(),
+        controller: seat.controller.clone(),
+        contact: contact.clone(),
     };
-    let purged = opened.log.purged().map_err(|error| StartError::Unreadable { reason: error.to_string() })?;
-    let snapshot = opened.state_machine.last_log_id();
-    if purged > snapshot {
-        let (purged, snapshot) = (purged.index().unwrap_or(0), snapshot.index().unwrap_or(0));
-        return Err(StartError::MissingEntries { purged, snapshot });
+    let controller = ControllerDriver {
+        raft: seat.raft.clone(),
+        leader: seat.leader.clone(),
+        applied: seat.applied.clone(),
+        port: seat.controller.clone(),
+    };
+    vec![
+        task::spawn(controller.run(stopping.clone())),
+        task::spawn(election.run(stopping.clone())),
+        task::spawn(membership.run(stopping.clone())),
+        task::spawn(signs.run(stopping.clone())),
+    ]
+}
+
+/// What the cluster is told of this run of the node.
+fn registration(config: &MetadataConfig, incarnation: crate::metadata::Incarnation) -> Registration {
+    Registration {
+        node: NodeId::new(config.node_id),
+        incarnation,
+        address: config.address.clone(),
+        client_address: config.client_address.clone(),
+        rack: config.rack.clone(),
+        shards: config.shards,
+        software: limits::COMMAND_LEVEL,
+        shared_store: config.shared_store,
     }
-    Ok(opened)
 }
 
 fn raft_config() -> Result<Config, StartError> {
     let config = Config {
         cluster_name: "pubsub".to_owned(),
         heartbeat_interval: limits::HEARTBEAT_MS,
-        election_timeout_min: limits::ELECTION_MS_MIN,
-        election_timeout_max: limits::ELECTION_MS_MAX,
+        election_timeout_min: limits::LEASE_MS - 1,
+        election_timeout_max: limits::LEASE_MS,
+        // The node's own task decides when to stand.
+        enable_elect: false,
+        max_payload_entries: limits::APPEND_ENTRIES_MAX,
+        snapshot_max_chunk_size: limits::SNAPSHOT_PART_BYTES,
+        install_snapshot_timeout: limits::SNAPSHOT_PART_WAIT_MS,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(limits::SNAPSHOT_AFTER_ENTRIES),
         max_in_snapshot_log_to_keep: limits::COVERED_ENTRIES_KEPT,
         ..Config::default()
@@ -198,64 +316,11 @@ fn raft_config() -> Result<Config, StartError> {
     config.validate().map_err(raft_failed)
 }
 
-async fn form_cluster(raft: &Raft, config: &MetadataConfig) -> Result<(), StartError> {
-    if raft.is_initialized().await.map_err(raft_failed)? {
-        return Ok(());
-    }
-    let members = BTreeMap::from([(config.node_id, BasicNode::new(&config.address))]);
-    raft.initialize(members).await.map_err(raft_failed)
-}
-
-/// Waits until this node leads and has applied its whole log. A cluster of one has committed all that it has logged.
-async fn await_leadership(raft: &Raft, node_id: u64) -> Result<(), StartError> {
-    raft.wait(Some(limits::LEADERSHIP_WAIT))
-        .metrics(
-            |metrics| {
-                let leads = metrics.current_leader == Some(node_id);
-                leads && metrics.last_log_index.is_some() && metrics.last_applied.index() == metrics.last_log_index
-            },
-            "this node leads and has applied its log",
-        )
-        .await
-        .map(drop)
-        .map_err(raft_failed)
-}
-
-/// Gives a new cluster its id and its key, and this node its place in it.
-async fn enter_cluster(
-    raft: &Raft,
-    config: &MetadataConfig,
-    applied: &watch::Receiver<Arc<ClusterState>>,
-) -> Result<(), StartError> {
-    let state = Arc::clone(&applied.borrow());
-    let node = NodeId::new(config.node_id);
-    let mut commands = Vec::new();
-    if state.cluster_id().is_empty() {
-        let cluster_id = uuid::Uuid::new_v4().to_string();
-        commands.push(Command::Bootstrap { cluster_id, ack_key: random_ack_key() });
-    }
-    if state.node(node).is_none_or(|known| known.address != config.address) {
-        commands.push(Command::RegisterNode { node, address: config.address.clone() });
-    }
-    if commands.is_empty() {
-        return Ok(());
-    }
-    let written = raft.client_write(CommandBatch(commands)).await.map_err(raft_failed)?;
-    for outcome in written.data.outcomes {
-        outcome?;
-    }
-    Ok(())
-}
-
-/// 16 random bytes. A UUID has six fixed bits, so two of them are folded such that random bits cover every place.
-fn random_ack_key() -> AckKey {
-    let (first, second) = (uuid::Uuid::new_v4().as_u128(), uuid::Uuid::new_v4().as_u128());
-    AckKey::new((first ^ second.rotate_left(64)).to_be_bytes())
-}
-
 fn raft_failed(error: impl std::error::Error) -> StartError {
     StartError::Raft { reason: error.to_string() }
 }
 
+#[cfg(test)]
+mod several;
 #[cfg(test)]
 mod tests;

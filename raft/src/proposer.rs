@@ -1,18 +1,21 @@
-//! Two tasks: one puts waiting commands into the Raft log, the other answers once the shards have what came of them.
+//! Two tasks: one puts waiting commands into the Raft log, here or by way of the leader, the other answers once the
+//! shards of this node have what came of them.
 
 use std::time::Duration;
 
 use openraft::error::{ClientWriteError, RaftError};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{
     coalesce::Batch,
     handle::ProposeError,
+    leader::{Lead, Leader},
     limits,
-    metadata::NodeId,
+    metadata::Command,
+    peers::{CallError, Peer, Peers, Question, Reply},
     proposal::{Answer, Proposal},
     type_config::{Applied, CommandBatch, Raft},
 };
@@ -20,6 +23,8 @@ use crate::{
 /// Writes one log entry at a time: openraft waits for its flush anyway, and what arrives meanwhile shares the next.
 pub(crate) struct Proposer {
     pub(crate) raft: Raft,
+    pub(crate) leader: Leader,
+    pub(crate) peers: Peers,
     pub(crate) proposals: flume::Receiver<Proposal>,
     pub(crate) publications: mpsc::Sender<Publication>,
     /// Becomes true, or closed, when the node stops.
@@ -66,17 +71,68 @@ impl Proposer {
     async fn write(&self, batch: Batch) {
         let (commands, replies): (Vec<_>, Vec<_>) =
             batch.into_proposals().into_iter().map(|proposal| (proposal.command, proposal.reply)).unzip();
-        let write = self.raft.client_write(CommandBatch(commands));
-        let failure = match timeout(limits::WRITE_WAIT, write).await {
-            Ok(Ok(written)) => return self.publish(written.data, replies).await,
-            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to)))) => {
-                ProposeError::NotLeader { leader: to.leader_id.map(NodeId::new) }
-            }
-            Ok(Err(error)) => ProposeError::Unknown { reason: error.to_string() },
-            Err(elapsed) => ProposeError::Unknown { reason: elapsed.to_string() },
+        let mut stopping = self.stopping.clone();
+        let failure = tokio::select! {
+            biased;
+            written = self.write_somewhere(commands) => match written {
+                Ok(applied) => return self.publish(applied, replies).await,
+                Err(failure) => failure,
+            },
+            // What was on its way may hold all the same.
+            () = stopped(&mut stopping) => ProposeError::Unknown { reason: "the node is stopping".to_owned() },
         };
         for reply in replies {
             answer(reply, Err(failure.clone()));
+        }
+    }
+
+    /// Writes one entry through whoever leads. As long as it is certain that nobody has taken it, it is tried again.
+    async fn write_somewhere(&self, commands: Vec<Command>) -> Result<Applied, ProposeError> {
+        let deadline = Instant::now() + limits::LEADER_WAIT;
+        let mut told = None;
+        loop {
+            let lead = match told.take() {
+                Some(peer) => Some(Lead::At(peer)),
+                None => self.leader.wait(deadline.saturating_duration_since(Instant::now())).await,
+            };
+            let refused = match lead {
+                None => return Err(ProposeError::NotLeader { leader: None }),
+                Some(Lead::Here) => self.write_here(commands.clone()).await,
+                Some(Lead::At(peer)) => self.write_at(peer, commands.clone()).await,
+            };
+            match refused {
+                Written::Done(applied) => return Ok(applied),
+                Written::Unknown { reason } => return Err(ProposeError::Unknown { reason }),
+                Written::NotThere { .. } if Instant::now() >= deadline => {
+                    return Err(ProposeError::NotLeader { leader: None });
+                }
+                Written::NotThere { leader } => {
+                    told = leader;
+                    sleep(limits::LEADER_LOOK).await;
+                }
+            }
+        }
+    }
+
+    async fn write_here(&self, commands: Vec<Command>) -> Written {
+        match timeout(limits::WRITE_WAIT, self.raft.client_write(CommandBatch(commands))).await {
+            Ok(Ok(written)) => Written::Done(written.data),
+            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)))) => Written::NotThere { leader: None },
+            Ok(Err(error)) => Written::Unknown { reason: error.to_string() },
+            Err(elapsed) => Written::Unknown { reason: elapsed.to_string() },
+        }
+    }
+
+    async fn write_at(&self, peer: Peer, commands: Vec<Command>) -> Written {
+        match self.peers.ask(peer, &Question::Propose(commands), limits::WRITE_WAIT).await {
+            Ok(Reply::Propose(Ok(applied))) => Written::Done(applied),
+            Ok(Reply::Propose(Err(no_lead))) => {
+                let leader = no_lead.leader.map(|(node, address)| Peer { node: Some(node), address });
+                Written::NotThere { leader }
+            }
+            Ok(Reply::Unready { .. }) | Err(CallError::Unreachable { .. }) => Written::NotThere { leader: None },
+            Ok(_) => Written::Unknown { reason: "the leader answered another question".to_owned() },
+            Err(error @ CallError::Lost { .. }) => Written::Unknown { reason: error.to_string() },
         }
     }
 
@@ -94,6 +150,19 @@ impl Proposer {
         // The receiver outlives this task; if it is gone all the same, the proposers see that they are not answered.
         drop(self.publications.send(publication).await);
     }
+}
+
+/// What became of an attempt to write an entry.
+enum Written {
+    Done(Applied),
+    /// Nobody took it; perhaps that one leads.
+    NotThere {
+        leader: Option<Peer>,
+    },
+    /// It may hold.
+    Unknown {
+        reason: String,
+    },
 }
 
 impl Publication {

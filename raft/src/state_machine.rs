@@ -62,6 +62,7 @@ impl StateMachine {
     fn apply_entry(&mut self, entry: Entry) -> Applied {
         let log_id = *entry.get_log_id();
         let state = Arc::make_mut(&mut self.state);
+        state.advance_to(log_id.index);
         let outcomes = match entry.payload {
             EntryPayload::Blank => Vec::new(),
             EntryPayload::Normal(batch) => batch.0.into_iter().map(|command| state.apply(command)).collect(),
@@ -70,7 +71,6 @@ impl StateMachine {
                 Vec::new()
             }
         };
-        state.advance_to(log_id.index);
         self.last_log_id = Some(log_id);
         Applied { version: log_id.index, outcomes }
     }

@@ -21,6 +21,7 @@ use openraft::{
 
 use crate::{
     limits,
+    metadata::Incarnation,
     type_config::{Entry, LogId, StorageError, StorageIoError, TypeConfig, Vote},
 };
 
@@ -49,6 +50,7 @@ pub(crate) struct LogStore {
     flusher: Flusher,
     /// What flushes promise at most of the log, while its end is being taken back.
     promised_end_max: Arc<AtomicU64>,
+    incarnation: Incarnation,
 }
 
 /// Reads the log beside its writer.
@@ -62,6 +64,11 @@ impl LogStore {
     /// It can't be read.
     pub(crate) fn purged(&self) -> Result<Option<LogId>, ReadFactError> {
         self.facts.purged()
+    }
+
+    /// Which directory this is: a new one has another.
+    pub(crate) const fn incarnation(&self) -> Incarnation {
+        self.incarnation
     }
 }
 

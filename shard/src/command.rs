@@ -47,6 +47,11 @@ pub enum PartitionChange {
         /// The new way.
         settings: PartitionSettings,
     },
+    /// Another node owns the partition from now on: finish what is under way, and let go of it. What is stored stays.
+    Release {
+        /// The partition.
+        partition: TopicPartition,
+    },
     /// The topic is gone for good: close the partition and remove its files.
     Delete {
         /// The partition.
@@ -138,6 +143,7 @@ impl PartitionChange {
         match self {
             Self::Open { partition, .. }
             | Self::Configure { partition, .. }
+            | Self::Release { partition }
             | Self::Delete { partition }
             | Self::OpenSubscription { partition, .. }
             | Self::Assign { partition, .. }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use shard_core::log::IoLimits;
 
-use crate::store::{StoreConfig, log::LogStoreConfig, redis::RedisStoreConfig};
+use crate::{
+    peer::PeerConfig,
+    store::{StoreConfig, log::LogStoreConfig, redis::RedisStoreConfig},
+};
 
 /// The settings of one shard; those of all shards of a node differ only in `index`.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct ShardConfig {
     pub ack_key: [u8; 16],
     /// From which age of the oldest operation on the disk on somebody is told, and nothing more is taken.
     pub io_limits: IoLimits,
+    /// How other nodes are found and spoken with; none on a node that is alone.
+    pub peers: Option<PeerConfig>,
 }
 
 impl ShardConfig {

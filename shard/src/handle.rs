@@ -1,4 +1,4 @@
-//! A gateway's way to the partitions of the node, whichever core they are on.
+//! A gateway's way to partitions, whichever core of whichever node they are on.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -7,19 +7,23 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use shard_core::{
     format::record_batch::UnassignedBatch,
     model::{Offset, SubscriptionId, TopicPartition},
+    peer_wire::{PeerRequest, Repeat},
 };
 
 use crate::{
     event::ShardEvent,
+    limits,
     mailbox::{Mailbox, OfferError},
     mesh::Mesh,
     metrics::ShardMetrics,
+    peer::{Error, Forward, Outcome, Question},
     placement::shard_of,
     request::{
         AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, LeaseId, PartitionStatus, PartitionSubscription,
         PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadReply, ReadRequest, Reply,
         Request, SeekTo, SubscriptionError,
     },
+    routes::Owner,
     search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery, Search},
 };
 
@@ -27,6 +31,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ShardHandle {
     route: Rc<Route>,
+    /// The way to other nodes, if there are any and this handle leads there.
+    forward: Option<Forward>,
 }
 
 #[derive(Debug)]
@@ -45,7 +51,12 @@ impl ShardHandle {
         mesh: Mesh,
         metrics: Arc<ShardMetrics>,
     ) -> Self {
-        Self { route: Rc::new(Route { index, count, local, mesh, metrics }) }
+        Self { route: Rc::new(Route { index, count, local, mesh, metrics }), forward: None }
+    }
+
+    /// The same, for partitions of other nodes as well.
+    pub(crate) fn with_peers(self, forward: Forward) -> Self {
+        Self { forward: Some(forward), ..self }
     }
 
     /// How many shards the node has.
@@ -59,9 +70,10 @@ impl ShardHandle {
     /// # Errors
     /// Says whether the batch may be there all the same.
     pub async fn publish(&self, partition: TopicPartition, batch: UnassignedBatch) -> Result<Published, PublishError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(partition, Request::Publish { partition, batch, reply })?;
-        answer.await.unwrap_or_else(|_| Err(PublishError::StoreFailed { reason: "the node stopped first".into() }))
+        match &self.forward {
+            Some(forward) if forward.owner(partition) != Owner::Us => self.publish_elsewhere(partition, batch).await,
+            forward => self.publish_here(partition, batch, forward.is_some()).await,
+        }
     }
 
     /// Reads batches without a subscription.
@@ -69,7 +81,8 @@ impl ShardHandle {
     /// # Errors
     /// A position outside the log, damage, or a partition that can't serve.
     pub async fn read(&self, partition: TopicPartition, read: ReadRequest) -> Result<ReadReply, ReadError> {
-        self.ask(partition, |reply| Request::Read { partition, read, reply }).await
+        let request = || PeerRequest::Read { partition, read };
+        self.ask(partition, request, |reply| Request::Read { partition, read, reply }).await
     }
 
     /// Describes a partition, closed ones too.
@@ -77,7 +90,8 @@ impl ShardHandle {
     /// # Errors
     /// A partition that is not here.
     pub async fn status(&self, partition: TopicPartition) -> Result<PartitionStatus, PartitionUnavailable> {
-        self.ask(partition, |reply| Request::Status { partition, reply }).await
+        let request = || PeerRequest::Status { partition };
+        self.ask(partition, request, |reply| Request::Status { partition, reply }).await
     }
 
     /// Leases messages to a consumer; does not wait for any.
@@ -85,7 +99,12 @@ impl ShardHandle {
     /// # Errors
     /// Nothing was leased.
     pub async fn pull(&self, cursor: PartitionSubscription, pull: PullRequest) -> Result<Pulled, SubscriptionError> {
-        self.ask(cursor.partition, |reply| Request::Pull { cursor, pull, reply }).await
+        let request = || PeerRequest::Pull { cursor, pull };
+        let pulled = self.ask(cursor.partition, request, |reply| Request::Pull { cursor, pull, reply }).await;
+        match &self.forward {
+            Some(forward) => forward.settle_pull(cursor.partition, pulled),
+            None => pulled,
+        }
     }
 
     /// Acks, nacks or extends leases; outcomes are in the order of `leases` and durable.
@@ -98,7 +117,14 @@ impl ShardHandle {
         action: AckAction,
         leases: Vec<(Offset, LeaseId)>,
     ) -> Result<Vec<AckOutcome>, SubscriptionError> {
-        self.ask(cursor.partition, |reply| Request::Acknowledge { cursor, action, leases, reply }).await
+        if self.forward.is_none() {
+            return self
+                .ask_here(cursor.partition, |reply| Request::Acknowledge { cursor, action, leases, reply })
+                .await;
+        }
+        let request = || PeerRequest::Acknowledge { cursor, action, leases: leases.clone() };
+        let here = |reply| Request::Acknowledge { cursor, action, leases: leases.clone(), reply };
+        self.ask(cursor.partition, request, here).await
     }
 
     /// Acks every offset up to and with `up_to`; durable when answered. Where partitions are assigned, `claim` says why
@@ -112,7 +138,8 @@ impl ShardHandle {
         up_to: Offset,
         claim: Option<Claim>,
     ) -> Result<(), SubscriptionError> {
-        self.ask(cursor.partition, |reply| Request::AckUpTo { cursor, up_to, claim, reply }).await
+        let request = || PeerRequest::AckUpTo { cursor, up_to, claim };
+        self.ask(cursor.partition, request, |reply| Request::AckUpTo { cursor, up_to, claim, reply }).await
     }
 
     /// Sets the cursor; durable when answered, all leases are void.
@@ -120,7 +147,8 @@ impl ShardHandle {
     /// # Errors
     /// It is not known to hold.
     pub async fn seek(&self, cursor: PartitionSubscription, to: SeekTo) -> Result<(), SubscriptionError> {
-        self.ask(cursor.partition, |reply| Request::Seek { cursor, to, reply }).await
+        let request = || PeerRequest::Seek { cursor, to };
+        self.ask(cursor.partition, request, |reply| Request::Seek { cursor, to, reply }).await
     }
 
     /// Describes a subscription's cursor on a partition.
@@ -128,7 +156,8 @@ impl ShardHandle {
     /// # Errors
     /// A partition or subscription that is not here.
     pub async fn cursor_status(&self, cursor: PartitionSubscription) -> Result<CursorStatus, SubscriptionError> {
-        self.ask(cursor.partition, |reply| Request::CursorStatus { cursor, reply }).await
+        let request = || PeerRequest::CursorStatus { cursor };
+        self.ask(cursor.partition, request, |reply| Request::CursorStatus { cursor, reply }).await
     }
 
     /// Returns when a pull on one of `partitions` of the subscription may give something; dropping it is safe.
@@ -141,13 +170,23 @@ impl ShardHandle {
         subscription: SubscriptionId,
         partitions: &[TopicPartition],
     ) -> Result<(), PartitionUnavailable> {
+        let Some(forward) = &self.forward else { return self.await_deliverable_here(subscription, partitions).await };
         let mut waits = FuturesUnordered::new();
-        for shard in 0..self.route.count {
-            let here = |partition: &&TopicPartition| shard_of(**partition, self.route.count) == shard;
-            let partitions: Vec<_> = partitions.iter().filter(here).copied().collect();
-            if let Some(&first) = partitions.first() {
-                waits.push(self.ask(first, |reply| Request::AwaitDeliverable { subscription, partitions, reply }));
-            }
+        for group in forward.groups(partitions) {
+            waits.push(async move {
+                if group.owner != Owner::Us {
+                    return forward.await_deliverable(subscription, group).await;
+                }
+                let version = forward.routes().load().version;
+                match self.await_deliverable_here(subscription, &group.partitions).await {
+                    // It has moved: whoever waits looks where it is now.
+                    Err(PartitionUnavailable::NotHere(_)) => {
+                        forward.pause(version, limits::PEER_AWAY_LOOK).await;
+                        Ok(())
+                    }
+                    ended => ended,
+                }
+            });
         }
         waits.next().await.unwrap_or(Ok(()))
     }
@@ -155,6 +194,11 @@ impl ShardHandle {
     /// Makes what a consumer holds on a partition deliverable again at once. Best effort: a full queue leaves it to
     /// the ack deadline.
     pub fn release_consumer(&self, cursor: PartitionSubscription, consumer: ConsumerId) {
+        if let Some(forward) = &self.forward
+            && let Owner::Node(node) = forward.owner(cursor.partition)
+        {
+            return forward.release_consumer(node, cursor, consumer);
+        }
         if self.send(cursor.partition, Request::ReleaseConsumer { cursor, consumer }).is_err() {
             tracing::debug!(partition = %cursor.partition, "leases of a gone consumer wait for their deadline");
         }
@@ -166,7 +210,9 @@ impl ShardHandle {
     /// What stands there can't be read.
     pub async fn letters(&self, query: LetterQuery) -> Result<Letters, SubscriptionError> {
         let partition = query.place.partition;
-        self.ask(partition, |reply| Request::Search { partition, search: Search::Letters { query, reply } }).await
+        let request = || PeerRequest::Letters(query.clone());
+        let search = |reply| Search::Letters { query: query.clone(), reply };
+        self.ask(partition, request, |reply| Request::Search { partition, search: search(reply) }).await
     }
 
     /// Sends dead letters back to where they came from, those in a bounded part of a partition; durable when answered.
@@ -176,7 +222,9 @@ impl ShardHandle {
     /// letters still, wherever else they are.
     pub async fn redrive(&self, query: RedriveQuery) -> Result<Redriven, SubscriptionError> {
         let partition = query.letters.place.partition;
-        self.ask(partition, |reply| Request::Search { partition, search: Search::Redrive { query, reply } }).await
+        let request = || PeerRequest::Redrive(query.clone());
+        let search = |reply| Search::Redrive { query: query.clone(), reply };
+        self.ask(partition, request, |reply| Request::Search { partition, search: search(reply) }).await
     }
 
     /// Looks for messages that wait for their time in a bounded part of a partition.
@@ -185,7 +233,9 @@ impl ShardHandle {
     /// What stands there can't be read.
     pub async fn scheduled(&self, query: ScheduledQuery) -> Result<Scheduled, SubscriptionError> {
         let partition = query.partition;
-        self.ask(partition, |reply| Request::Search { partition, search: Search::Scheduled { query, reply } }).await
+        let request = || PeerRequest::Scheduled(query);
+        let search = |reply| Search::Scheduled { query, reply };
+        self.ask(partition, request, |reply| Request::Search { partition, search: search(reply) }).await
     }
 
     /// Cancels messages that wait for their time, those in a bounded part of a partition; durable when answered.
@@ -194,10 +244,84 @@ impl ShardHandle {
     /// What stands there can't be read, or it is not known whether they are cancelled.
     pub async fn cancel_scheduled(&self, query: CancelQuery) -> Result<Cancelled, SubscriptionError> {
         let partition = query.partition;
-        self.ask(partition, |reply| Request::Search { partition, search: Search::Cancel { query, reply } }).await
+        let request = || PeerRequest::Cancel(query.clone());
+        let search = |reply| Search::Cancel { query: query.clone(), reply };
+        self.ask(partition, request, |reply| Request::Search { partition, search: search(reply) }).await
     }
 
-    async fn ask<T, E: From<PartitionUnavailable>>(
+    /// Publishes a batch that has come to this core and whose partition is elsewhere, or has gone there meanwhile.
+    pub(crate) async fn publish_elsewhere(
+        &self,
+        partition: TopicPartition,
+        batch: UnassignedBatch,
+    ) -> Result<Published, PublishError> {
+        let Some(forward) = &self.forward else { return Err(PartitionUnavailable::NotHere(partition).into()) };
+        let request = PeerRequest::Publish { partition };
+        let repeat = Repeat::of(&request, batch.producer().is_some());
+        let bytes = batch.into_bytes();
+        let question = Question { request, tail: Some(bytes.clone()), repeat };
+        let here = async || {
+            // It was whole when it came.
+            let batch = UnassignedBatch::from_peer(bytes.clone());
+            let batch = batch.map_err(|error| PublishError::Rejected { reason: error.to_string() })?;
+            self.publish_here(partition, batch, false).await
+        };
+        Box::pin(forward.ask(partition, question, here)).await
+    }
+
+    async fn publish_here(
+        &self,
+        partition: TopicPartition,
+        batch: UnassignedBatch,
+        may_pass_on: bool,
+    ) -> Result<Published, PublishError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(partition, Request::Publish { partition, batch, may_pass_on, reply })?;
+        answer.await.unwrap_or_else(|_| Err(PublishError::StoreFailed { reason: "the node stopped first".into() }))
+    }
+
+    async fn await_deliverable_here(
+        &self,
+        subscription: SubscriptionId,
+        partitions: &[TopicPartition],
+    ) -> Result<(), PartitionUnavailable> {
+        let mut waits = FuturesUnordered::new();
+        for shard in 0..self.route.count {
+            let here = |partition: &&TopicPartition| shard_of(**partition, self.route.count) == shard;
+            let partitions: Vec<_> = partitions.iter().filter(here).copied().collect();
+            if let Some(&first) = partitions.first() {
+                waits.push(self.ask_here(first, |reply| Request::AwaitDeliverable { subscription, partitions, reply }));
+            }
+        }
+        waits.next().await.unwrap_or(Ok(()))
+    }
+
+    /// Asks the owner of `partition`: here with one kind of request, on another node with the other.
+    async fn ask<T, E>(
+        &self,
+        partition: TopicPartition,
+        elsewhere: impl Fn() -> PeerRequest,
+        here: impl Fn(Reply<T, E>) -> Request,
+    ) -> Result<T, E>
+    where
+        E: Error,
+        Result<T, E>: Outcome,
+    {
+        let Some(forward) = &self.forward else { return self.ask_here(partition, here).await };
+        if forward.owner(partition) == Owner::Us {
+            let answer = self.ask_here(partition, &here).await;
+            // A partition that has just gone is asked for where it went.
+            if !answer.as_ref().is_err_and(|error| error.may_pass(true)) {
+                return answer;
+            }
+        }
+        let request = elsewhere();
+        let repeat = Repeat::of(&request, false);
+        let question = Question { request, tail: None, repeat };
+        Box::pin(forward.ask(partition, question, async || self.ask_here(partition, &here).await)).await
+    }
+
+    async fn ask_here<T, E: From<PartitionUnavailable>>(
         &self,
         partition: TopicPartition,
         request: impl FnOnce(Reply<T, E>) -> Request,

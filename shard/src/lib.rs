@@ -13,8 +13,10 @@ mod marks;
 mod mesh;
 pub mod metrics;
 mod partition;
+pub mod peer;
 mod placement;
 mod request;
+mod routes;
 mod search;
 mod shard;
 pub mod store;
@@ -31,6 +33,7 @@ pub use request::{
     PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published, PullRequest, Pulled,
     ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo, SubscriptionError,
 };
+pub use routes::{NodeRoute, PartitionRoute, RouteTable, Routes};
 pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};
 pub use shard::Shard;
 pub use store::{StoreConfig, redis};

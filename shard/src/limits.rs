@@ -68,3 +68,35 @@ pub(crate) const REDIS_RETENTION_READ_BYTES: usize = 1 << 20;
 pub(crate) const REDIS_RETENTION_READS_MAX: usize = 64;
 /// The bytes of batches that are searched at once for dead letters or scheduled messages, but for a larger batch.
 pub(crate) const SEARCH_BYTES: usize = 256 << 10;
+/// The most requests of one core to a core of another node that are being done at once.
+pub(crate) const PEER_REQUESTS_MAX: usize = 1_024;
+/// The most requests of one core to a core of another node that wait for something to happen.
+pub(crate) const PEER_WAITS_MAX: usize = 16_384;
+/// The most bytes of requests to a core of another node that wait for replies, but for a single larger one.
+pub(crate) const PEER_REQUEST_BYTES_MAX: usize = 64 << 20;
+/// A connection from which requests come is not read while so many bytes of replies wait to be written on it.
+pub(crate) const PEER_UNWRITTEN_BYTES_MAX: usize = 16 << 20;
+/// A reply waits while so many bytes of others wait to be written.
+pub(crate) const PEER_REPLY_BYTES_MAX: usize = 64 << 20;
+/// How many bytes are collected into one write, but for a larger frame.
+pub(crate) const PEER_WRITE_BYTES: usize = 256 << 10;
+/// How long it may take to connect with another node, until both know who the other is.
+pub(crate) const PEER_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause after a connection that could not be made.
+pub(crate) const PEER_CONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// The longest such pause.
+pub(crate) const PEER_CONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long another node may take for a request, beside what it is asked to wait.
+pub(crate) const PEER_ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a consumer waits at another node before it looks all the same.
+pub(crate) const PEER_DELIVERABLE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often a consumer looks at partitions that nobody answers for.
+pub(crate) const PEER_AWAY_LOOK: Duration = Duration::from_millis(250);
+/// A partition that was not asked for so long counts as not asked before.
+pub(crate) const PEER_AWAY_FORGOTTEN: Duration = Duration::from_secs(10);
+/// The most connections of other nodes to one core.
+pub(crate) const PEER_CONNECTIONS_MAX: usize = 1_024;
+/// The most connections that wait until their core takes them.
+pub(crate) const PEER_HANDOVERS_MAX: usize = 256;
+/// How long what is under way on a partition may take that another node owns from now on.
+pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(2);

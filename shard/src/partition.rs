@@ -1,6 +1,7 @@
 //! All that a shard holds of one partition.
 
 use std::{
+    cell::Cell,
     collections::{HashMap, VecDeque},
     rc::Rc,
     sync::Arc,
@@ -66,7 +67,29 @@ pub(crate) struct Partition {
     /// Whether the store has failed and is being opened again.
     pub(crate) reopening: bool,
     /// There as long as the partition is.
-    pub(crate) exists: Rc<()>,
+    pub(crate) fate: Rc<Cell<Fate>>,
+    /// Set while it is being let go of.
+    pub(crate) releasing: Option<Releasing>,
+}
+
+/// What has become of a partition; whoever still works on it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is this node's.
+    Here,
+    /// It is another node's.
+    Released,
+    /// Its topic is gone.
+    Deleted,
+}
+
+/// How a partition is being let go of.
+#[derive(Debug)]
+pub(crate) struct Releasing {
+    /// When what is under way is given up.
+    pub(crate) give_up_at: Monotonic,
+    /// Goes when it is done.
+    pub(crate) applying: Rc<Applying>,
 }
 
 /// How far a partition is on its way out of the store, when the node stops.
@@ -250,10 +273,15 @@ impl Partition {
         for publish in self.publishes.drain(..) {
             let _ = publish.reply.send(Err(PublishError::StoreFailed { reason: error.to_string() }));
         }
+        self.refuse_waiting(error);
+        self.journaled.clear();
+    }
+
+    /// Tells those who wait for something new that they wait in vain.
+    pub(crate) fn refuse_waiting(&mut self, error: &PartitionUnavailable) {
         for waiting in self.reads.take_all() {
             let _ = waiting.reply.send(Err(error.clone().into()));
         }
         self.subscriptions.for_each(|subscribed| subscribed.waiters.refuse(error));
-        self.journaled.clear();
     }
 }

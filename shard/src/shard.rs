@@ -21,6 +21,7 @@ use crate::{
     mesh::MeshPlan,
     metrics::ShardMetrics,
     partition::{Partition, Slot},
+    peer::{Forward, Links, PeerServer},
     request::PartitionUnavailable,
     store::AnyStore,
     tail_cache::TailCache,
@@ -37,6 +38,7 @@ mod publishing;
 mod pulling;
 mod reading;
 mod redriving;
+mod releasing;
 mod reopening;
 mod scheduled;
 mod searching;
@@ -63,6 +65,8 @@ pub struct Shard {
     next_request: u64,
     checkpointing: bool,
     retaining: bool,
+    /// Those that are being let go of, as another node owns them.
+    releasing: Vec<TopicPartition>,
     /// How many parts of logs are being read for subscriptions to look at.
     looks: usize,
     /// Whether the last checkpoint of all was asked for.
@@ -82,6 +86,20 @@ impl Shard {
         commands: flume::Receiver<ShardCommand>,
         metrics: Arc<ShardMetrics>,
     ) -> Result<(Self, ShardHandle), String> {
+        let (shard, handle, _) = Self::start_with_peers(config, mesh, commands, metrics).await?;
+        Ok((shard, handle))
+    }
+
+    /// The same, and what serves the connections of other nodes, if there are any.
+    ///
+    /// # Errors
+    /// Those of [`Shard::start`].
+    pub async fn start_with_peers(
+        config: ShardConfig,
+        mesh: MeshPlan,
+        commands: flume::Receiver<ShardCommand>,
+        metrics: Arc<ShardMetrics>,
+    ) -> Result<(Self, ShardHandle, Option<PeerServer>), String> {
         let store = AnyStore::start(config.store.clone(), &metrics).await.map_err(|error| error.to_string())?;
         let (mesh, number, peers) = mesh.join().await?;
         // The mesh numbers its members by the order their executors were made in, and so must the node.
@@ -99,7 +117,15 @@ impl Shard {
         tasks::tick(mailbox.clone(), limits::CHECKPOINT_INTERVAL, Rc::clone(&stopped), || ShardEvent::CheckpointDue);
         tasks::tick(mailbox.clone(), limits::RETENTION_INTERVAL, Rc::clone(&stopped), || ShardEvent::RetentionDue);
         let place = (config.index, config.count);
-        let handle = ShardHandle::new(place, mailbox.clone(), mesh, Arc::clone(&metrics));
+        let here = ShardHandle::new(place, mailbox.clone(), mesh, Arc::clone(&metrics));
+        let (handle, server) = match config.peers.clone() {
+            Some(peers) => {
+                let forward = Forward::new(Links::start(peers.clone(), Arc::clone(&metrics)));
+                let server = PeerServer::new(peers, here.clone(), config.index, Arc::clone(&metrics));
+                (here.with_peers(forward), Some(server))
+            }
+            None => (here, None),
+        };
         let shard = Self {
             clock: Clock::start(),
             partitions: HashMap::new(),
@@ -113,6 +139,7 @@ impl Shard {
             next_request: 0,
             checkpointing: false,
             retaining: false,
+            releasing: Vec::new(),
             looks: 0,
             stop_noted: false,
             stopping: None,
@@ -121,7 +148,7 @@ impl Shard {
             mailbox,
             metrics,
         };
-        Ok((shard, handle))
+        Ok((shard, handle, server))
     }
 
     /// Serves until `ShardCommand::Stop` and everything accepted is in the store.
@@ -136,6 +163,7 @@ impl Shard {
             self.alarm.arm(self.clock.monotonic());
             self.metrics.queue_depth.set(widen(self.mailbox.len()));
             self.metrics.tail_cache_bytes.set(widen(self.cache.bytes()));
+            self.advance_releases();
             self.finish_stop();
             // Connections get their turn between two of this loop's.
             yield_now().await;

@@ -173,5 +173,6 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
         dedup_bytes_max: 16 << 20,
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
+        peers: None,
     }
 }

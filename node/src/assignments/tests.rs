@@ -60,6 +60,7 @@ fn steps(before: &ClusterState, after: &ClusterState) -> Vec<String> {
         let verb = match &change {
             PartitionChange::Open { .. } => "open",
             PartitionChange::Configure { .. } => "configure",
+            PartitionChange::Release { .. } => "release",
             PartitionChange::Delete { .. } => "delete",
             PartitionChange::OpenSubscription { .. } => "subscribe",
             PartitionChange::Assign { .. } => "assign",
@@ -67,7 +68,9 @@ fn steps(before: &ClusterState, after: &ClusterState) -> Vec<String> {
         };
         format!("{verb} {}", change.partition())
     };
-    let mut steps: Vec<_> = diff(Some(before), after, &PLACEMENT).into_iter().flatten().map(name).collect();
+    let steps = diff(Some(before), after, &PLACEMENT);
+    let all = [steps.let_go_first, steps.make, steps.let_go].into_iter().flatten();
+    let mut steps: Vec<_> = all.flatten().map(name).collect();
     steps.sort();
     steps
 }
@@ -77,7 +80,7 @@ fn a_node_that_starts_opens_everything_it_owns_before_its_subscriptions() {
     let mut cluster = Cluster::new();
     cluster.create_topic("orders", 4);
     cluster.create_subscription("billing", "orders");
-    let changes = diff(None, &cluster.0, &PLACEMENT);
+    let changes = diff(None, &cluster.0, &PLACEMENT).make;
     assert_eq!(changes.len(), 2);
     for (shard, changes) in changes.iter().enumerate() {
         assert_eq!(changes.len(), 4);
@@ -101,7 +104,7 @@ fn another_nodes_partitions_are_left_alone() {
     let mut cluster = Cluster::new();
     cluster.create_topic("orders", 4);
     let elsewhere = Placement { node: NodeId::new(2), ..PLACEMENT };
-    assert!(diff(None, &cluster.0, &elsewhere).iter().all(Vec::is_empty));
+    assert!(diff(None, &cluster.0, &elsewhere).make.iter().all(Vec::is_empty));
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn a_changed_setting_configures_only_where_it_matters_to_a_log() {
     assert_eq!(steps(&before, &cluster.0), Vec::<String>::new());
     cluster.update_topic("orders", TopicPatch { flush: Change::Set(TopicFlush::Interval), ..TopicPatch::default() });
     assert_eq!(steps(&before, &cluster.0), ["configure 1/0"]);
-    let changes: Vec<_> = diff(Some(&before), &cluster.0, &PLACEMENT).into_iter().flatten().collect();
+    let changes: Vec<_> = diff(Some(&before), &cluster.0, &PLACEMENT).make.into_iter().flatten().collect();
     let [PartitionChange::Configure { settings, .. }] = changes[..] else { panic!("{changes:?}") };
     assert_eq!(settings.flush, FlushPolicy::Interval(Duration::from_millis(100)));
 }
@@ -197,7 +200,7 @@ impl Assigned {
 
     /// What the shards are told of the group, and each partition's assignee, by its number.
     fn told(&self, before: Option<&ClusterState>) -> Vec<(&'static str, Option<u64>)> {
-        let changes = diff(before, &self.cluster.0, &PLACEMENT);
+        let changes = diff(before, &self.cluster.0, &PLACEMENT).make;
         let mut told: Vec<_> = changes.into_iter().flatten().filter_map(|change| assignment_in(&change)).collect();
         told.sort_by_key(|(partition, ..)| *partition);
         told.into_iter().map(|(_, verb, assignee)| (verb, assignee)).collect()
@@ -246,7 +249,7 @@ async fn a_state_is_applied_when_every_shard_has_said_so() {
     let (sender, commands) = flume::bounded(1);
     let mut cluster = Cluster::new();
     cluster.create_topic("orders", 2);
-    let changes = vec![diff(None, &cluster.0, &PLACEMENT).into_iter().flatten().collect()];
+    let changes = vec![diff(None, &cluster.0, &PLACEMENT).make.into_iter().flatten().collect()];
     let applied = tokio::spawn(async move { apply(changes, &[sender]).await });
     let ShardCommand::Apply { changes, done } = commands.recv_async().await.unwrap() else { panic!("a stop") };
     assert_eq!(changes.len(), 2);
@@ -260,7 +263,7 @@ async fn a_shard_that_ends_meanwhile_is_noticed() {
     let (sender, commands) = flume::bounded(1);
     let mut cluster = Cluster::new();
     cluster.create_topic("orders", 1);
-    let changes = vec![diff(None, &cluster.0, &PLACEMENT).into_iter().flatten().collect()];
+    let changes = vec![diff(None, &cluster.0, &PLACEMENT).make.into_iter().flatten().collect()];
     let applied = tokio::spawn(async move { apply(changes, &[sender]).await });
     drop(commands.recv_async().await.unwrap());
     assert!(applied.await.unwrap().is_err());

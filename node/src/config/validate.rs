@@ -30,6 +30,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     if let Some(wrong) = config.redis.sentinels.iter().find(|address| ServerAddress::parse(address).is_none()) {
         return Err(format!("redis.sentinels: expected HOST:PORT, found `{wrong}`"));
     }
+    config.cluster.check()?;
     config.tls.check()?;
     config.jwt.check()?;
     check_keys_are_hidden(config)?;

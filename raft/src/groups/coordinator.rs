@@ -3,7 +3,6 @@
 //! Heartbeats stay here. What changes a group is gathered and proposed, one proposal for a group at a time; what the
 //! proposals make of the metadata is told here like any other change of it.
 
-mod clock;
 mod pace;
 mod sessions;
 mod waiting;
@@ -21,10 +20,10 @@ use super::{
     request::{Answered, Request, Wish},
 };
 use crate::{
+    clock::SessionClock,
     limits,
     metadata::{ClusterState, GroupChange},
 };
-use clock::SessionClock;
 use sessions::Sessions;
 
 /// The coordinator of all groups. `R` stands for who waits for an answer.

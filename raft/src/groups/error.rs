@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Why a consumer's request was not done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum GroupError {
     /// Nothing was changed. Whoever used this id is no member any more: it has to join again.
@@ -33,7 +35,7 @@ pub enum GroupError {
 }
 
 /// Where there is no room for another consumer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemberScope {
     /// In the subscription.
     Subscription,

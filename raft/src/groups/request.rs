@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use shard_core::model::SubscriptionId;
 
-use super::{GroupError, MemberStatus, Membership};
+use super::{GroupError, MemberStatus, Membership, wire};
 use crate::limits;
 
 /// A consumer's request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Request {
+    #[serde(with = "wire::subscription_id")]
     pub(crate) subscription: SubscriptionId,
     pub(crate) what: Wish,
 }
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Wish {
     /// To be a member, or to go on being it.
     Join { consumer_id: Arc<str> },
@@ -30,7 +32,7 @@ pub(crate) enum Wish {
 }
 
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Member(Membership),
     Left,

@@ -2,23 +2,25 @@
 
 mod access;
 mod groups;
+mod nodes;
+mod partitions;
+mod removal;
+mod subscriptions;
+mod topics;
 
-use std::sync::Arc;
+#[cfg(test)]
+mod fixture;
 
-use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicId, TopicName};
-
-use super::{
-    AckKey, ClusterState, Command, Node, NodeId, Outcome, Partition, Refusal, Subscription, SubscriptionConfig,
-    SubscriptionPatch, Topic, TopicConfig, TopicPatch, placement,
-};
+use super::{AckKey, ClusterState, Command, Node, Outcome, Refusal};
 use crate::limits;
 
 impl ClusterState {
-    /// Applies one command. The version stays: one log entry may hold many commands.
+    /// Applies one command of the log entry that [`version`](Self::version) names; one entry may hold many.
     ///
     /// # Errors
     /// Nothing was changed.
     pub fn apply(&mut self, command: Command) -> Result<Outcome, Refusal> {
+        self.check_level(command.level())?;
         match command {
             Command::Bootstrap { cluster_id, ack_key } => self.bootstrap(cluster_id, ack_key),
             Command::RegisterNode { node, address } => self.register_node(node, address),
@@ -43,10 +45,23 @@ impl ClusterState {
             Command::DeletePrincipal { name, expected_revision } => self.delete_principal(&name, expected_revision),
             Command::CreateKey { key, principal } => self.create_key(key, principal),
             Command::DeleteKey { id } => self.delete_key(&id),
+            Command::JoinNode { node, incarnation, address, client_address, rack, shards, software, shared_store } => {
+                let (epoch, fenced, draining) = (0, true, false);
+                let id = node;
+                let node =
+                    Node { id, address, client_address, incarnation, epoch, fenced, draining, rack, shards, software };
+                self.join_node(node, shared_store)
+            }
+            Command::FenceNode { node, epoch } => self.fence_node(node, epoch),
+            Command::UnfenceNode { node, epoch } => self.unfence_node(node, epoch),
+            Command::SetDraining { node, draining } => self.set_draining(node, draining),
+            Command::RemoveNode { node, force } => self.remove_node(node, force),
+            Command::ChangePartitions { changes } => Ok(self.change_partitions(changes)),
+            Command::Upgrade { level } => self.upgrade(level),
         }
     }
 
-    /// Notes that log entry `version` has been applied.
+    /// The commands of log entry `version` come next.
     pub(crate) fn advance_to(&mut self, version: u64) {
         self.version = version;
     }
@@ -59,162 +74,6 @@ impl ClusterState {
         self.cluster_id = cluster_id;
         self.ack_key = ack_key;
         Ok(Outcome::Bootstrapped)
-    }
-
-    fn register_node(&mut self, id: NodeId, address: String) -> Result<Outcome, Refusal> {
-        check_length("address", &address, limits::ADDRESS_BYTES_MAX)?;
-        if !self.nodes.contains_key(&id) {
-            check_limit("nodes", self.nodes.len(), 1, limits::NODES_MAX)?;
-        }
-        self.nodes.insert(id, Node { id, address });
-        Ok(Outcome::NodeRegistered)
-    }
-
-    fn create_topic(
-        &mut self,
-        name: TopicName,
-        config: TopicConfig,
-        created_at: Timestamp,
-    ) -> Result<Outcome, Refusal> {
-        if let Some(topic) = self.topics.get(name.as_str()) {
-            // A repetition is recognised before anything else: it holds whatever the limits are by now.
-            let same = topic.config == config;
-            return if same { Ok(Outcome::TopicUnchanged(Arc::clone(topic))) } else { Err(Refusal::TopicExists) };
-        }
-        config.validate()?;
-        let replication_factor = config.replication_factor;
-        if usize::from(replication_factor) > self.nodes.len() {
-            return Err(Refusal::NotEnoughNodes { replication_factor, nodes: self.nodes.len() });
-        }
-        check_limit("topics", self.topics.len(), 1, limits::TOPICS_MAX)?;
-        check_limit("partitions", self.partition_count, count(config.partitions), limits::PARTITIONS_MAX)?;
-
-        self.counters.topic += 1;
-        let id = TopicId::new(self.counters.topic);
-        let partitions = self.place_partitions(id, 0, &config);
-        self.partition_count += partitions.len();
-        let topic = Arc::new(Topic { id, name, config, partitions, revision: self.next_revision(), created_at });
-        self.topics.put(Arc::clone(&topic));
-        Ok(Outcome::TopicCreated(topic))
-    }
-
-    fn update_topic(
-        &mut self,
-        name: &TopicName,
-        expected_revision: Option<u64>,
-        patch: &TopicPatch,
-    ) -> Result<Outcome, Refusal> {
-        let topic = self.topics.get(name.as_str()).ok_or(Refusal::TopicNotFound)?;
-        check_revision(topic.revision, expected_revision)?;
-        let config = patch.applied_to(&topic.config);
-        config.validate()?;
-        if config == topic.config {
-            return Ok(Outcome::TopicUnchanged(Arc::clone(topic)));
-        }
-        let partitions = topic.config.partitions;
-        if config.partitions < partitions {
-            return Err(Refusal::PartitionsOnlyGrow { partitions });
-        }
-        let added = count(config.partitions - partitions);
-        check_limit("partitions", self.partition_count, added, limits::PARTITIONS_MAX)?;
-
-        let mut changed = Topic::clone(topic);
-        changed.partitions.extend(self.place_partitions(changed.id, partitions, &config));
-        changed.config = config;
-        changed.revision = self.next_revision();
-        self.partition_count += added;
-        self.grow_groups(changed.id, changed.config.partitions);
-        let changed = Arc::new(changed);
-        self.topics.put(Arc::clone(&changed));
-        Ok(Outcome::TopicUpdated(changed))
-    }
-
-    fn delete_topic(&mut self, name: &TopicName, expected_revision: Option<u64>) -> Result<Outcome, Refusal> {
-        let topic = self.topics.get(name.as_str()).ok_or(Refusal::TopicNotFound)?;
-        check_revision(topic.revision, expected_revision)?;
-        let topic = Arc::clone(topic);
-        let orphans: Vec<_> = self.subscriptions_of(topic.id).cloned().collect();
-        for orphan in orphans {
-            self.subscriptions.remove(orphan.name.as_str());
-            self.remove_group(orphan.id);
-        }
-        self.topics.remove(name.as_str());
-        self.partition_count -= topic.partitions.len();
-        Ok(Outcome::TopicDeleted(topic))
-    }
-
-    fn create_subscription(
-        &mut self,
-        name: SubscriptionName,
-        topic: &TopicName,
-        config: SubscriptionConfig,
-        created_at: Timestamp,
-    ) -> Result<Outcome, Refusal> {
-        if let Some(subscription) = self.subscriptions.get(name.as_str()) {
-            let same = subscription.config.is_same_request(&config) && subscription.topic_name == *topic;
-            return if same {
-                Ok(Outcome::SubscriptionUnchanged(Arc::clone(subscription)))
-            } else {
-                Err(Refusal::SubscriptionExists)
-            };
-        }
-        config.validate()?;
-        let topic = Arc::clone(self.topics.get(topic.as_str()).ok_or(Refusal::TopicNotFound)?);
-        check_limit("subscriptions", self.subscriptions.len(), 1, limits::SUBSCRIPTIONS_MAX)?;
-
-        self.counters.subscription += 1;
-        let subscription = Arc::new(Subscription {
-            id: SubscriptionId::new(self.counters.subscription),
-            name,
-            topic: topic.id,
-            topic_name: topic.name.clone(),
-            config,
-            revision: self.next_revision(),
-            created_at,
-        });
-        self.add_group(&subscription, topic.partitions.len());
-        self.subscriptions.put(Arc::clone(&subscription));
-        Ok(Outcome::SubscriptionCreated(subscription))
-    }
-
-    fn update_subscription(
-        &mut self,
-        name: &SubscriptionName,
-        expected_revision: Option<u64>,
-        patch: &SubscriptionPatch,
-    ) -> Result<Outcome, Refusal> {
-        let subscription = self.subscriptions.get(name.as_str()).ok_or(Refusal::SubscriptionNotFound)?;
-        check_revision(subscription.revision, expected_revision)?;
-        let config = patch.applied_to(&subscription.config);
-        config.validate()?;
-        if config == subscription.config {
-            return Ok(Outcome::SubscriptionUnchanged(Arc::clone(subscription)));
-        }
-        let mut changed = Subscription::clone(subscription);
-        changed.config = config;
-        changed.revision = self.next_revision();
-        let changed = Arc::new(changed);
-        self.subscriptions.put(Arc::clone(&changed));
-        Ok(Outcome::SubscriptionUpdated(changed))
-    }
-
-    fn delete_subscription(
-        &mut self,
-        name: &SubscriptionName,
-        expected_revision: Option<u64>,
-    ) -> Result<Outcome, Refusal> {
-        let subscription = self.subscriptions.get(name.as_str()).ok_or(Refusal::SubscriptionNotFound)?;
-        check_revision(subscription.revision, expected_revision)?;
-        let subscription = Arc::clone(subscription);
-        self.subscriptions.remove(name.as_str());
-        self.remove_group(subscription.id);
-        Ok(Outcome::SubscriptionDeleted(subscription))
-    }
-
-    fn place_partitions(&self, topic: TopicId, first: u32, config: &TopicConfig) -> Vec<Partition> {
-        let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
-        let place = |index| placement::place(&nodes, topic, index, config.replication_factor);
-        (first..config.partitions).map(place).collect()
     }
 
     fn next_revision(&mut self) -> u64 {

@@ -1,17 +1,22 @@
 //! Commands for property tests: few names, so that they meet, and values on both sides of every rule.
 
+mod cluster;
+
 use proptest::prelude::*;
 use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
 use super::*;
 use crate::limits;
 
+use cluster::nodes_of_small_state;
+pub(crate) use cluster::one_of_each_about_nodes;
+
 /// A sequence of commands.
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     proptest::collection::vec(command(), 0..40)
 }
 
-/// One command of each kind, always the same: for golden files.
+/// One command of each kind but those about nodes and where partitions lie, always the same: for golden files.
 pub(crate) fn one_of_each() -> Vec<Command> {
     let topic = TopicName::new("orders").unwrap();
     let name = SubscriptionName::new("billing").unwrap();
@@ -93,8 +98,17 @@ fn ci_key(expires_at: Option<Timestamp>) -> ApiKey {
     ApiKey { id, principal, hash: KeyHash::new([5; 32]), created_at, expires_at }
 }
 
-/// The state after [`one_of_each`] but the deletions.
+/// The state after [`one_of_each`] but the deletions, and after nodes came and one went.
 pub(crate) fn small_state() -> ClusterState {
+    let mut state = state_without_node_epochs();
+    for command in nodes_of_small_state() {
+        state.apply(command).unwrap();
+    }
+    state
+}
+
+/// The state after [`one_of_each`] but the deletions: all that there was in version 1 of the snapshot.
+pub(crate) fn state_without_node_epochs() -> ClusterState {
     let mut state = ClusterState::default();
     for command in one_of_each().into_iter().take(6).chain(a_group_with_a_revoked_partition()) {
         state.apply(command).unwrap();
@@ -160,6 +174,7 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         4 => access_command(),
+        12 => cluster::command(),
     ]
 }
 

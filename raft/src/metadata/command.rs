@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
 use super::{
-    AckKey, ApiKey, GroupChange, KeyId, NodeId, PrincipalConfig, PrincipalName, SubscriptionConfig, SubscriptionPatch,
-    TopicConfig, TopicPatch, wire,
+    AckKey, ApiKey, GroupChange, Incarnation, KeyId, NodeId, PartitionTransition, PrincipalConfig, PrincipalName,
+    SubscriptionConfig, SubscriptionPatch, TopicConfig, TopicPatch, wire,
 };
 
 /// A change of the metadata. It carries the time and the random bytes it needs, so that every node applies it alike.
@@ -21,7 +21,7 @@ pub enum Command {
         /// The key of its ack ids.
         ack_key: AckKey,
     },
-    /// Adds a node, or changes its address.
+    /// Adds a node, or changes its address: how nodes came before they had epochs.
     RegisterNode {
         /// Its configured number.
         node: NodeId,
@@ -131,4 +131,90 @@ pub enum Command {
         /// Its id.
         id: KeyId,
     },
+    /// A new node comes, or a known one starts again. It is fenced until it is heard of, unless it is alone.
+    JoinNode {
+        /// Its configured number.
+        node: NodeId,
+        /// Whose data directory it has.
+        incarnation: Incarnation,
+        /// Where other nodes reach it.
+        address: String,
+        /// Where clients reach it.
+        client_address: String,
+        /// Its rack.
+        rack: Option<String>,
+        /// Over how many cores it spreads its partitions.
+        shards: u32,
+        /// The highest level of commands that it understands.
+        software: u32,
+        /// Whether its messages lie where every node reaches them.
+        shared_store: bool,
+    },
+    /// A node was not heard of: its partitions may be given to others. Nobody's owner changes by this alone.
+    FenceNode {
+        /// The node.
+        node: NodeId,
+        /// The run of it that was not heard of.
+        epoch: u64,
+    },
+    /// A node is there.
+    UnfenceNode {
+        /// The node.
+        node: NodeId,
+        /// The run of it that was heard of.
+        epoch: u64,
+    },
+    /// A node is to be emptied, or no longer.
+    SetDraining {
+        /// The node.
+        node: NodeId,
+        /// Whether it is to be.
+        draining: bool,
+    },
+    /// A node leaves the cluster for good.
+    RemoveNode {
+        /// The node.
+        node: NodeId,
+        /// Whether a fenced node goes with what only it has.
+        force: bool,
+    },
+    /// Changes where partitions lie, each if it is still as its change says.
+    ChangePartitions {
+        /// The changes, in order.
+        changes: Vec<PartitionTransition>,
+    },
+    /// From now on commands of this level may be used; every node understands them.
+    Upgrade {
+        /// The level.
+        level: u32,
+    },
+}
+
+impl Command {
+    /// The level that the cluster must have: nodes with older software don't know the command.
+    #[must_use]
+    pub const fn level(&self) -> u32 {
+        match self {
+            Self::Bootstrap { .. }
+            | Self::RegisterNode { .. }
+            | Self::CreateTopic { .. }
+            | Self::UpdateTopic { .. }
+            | Self::DeleteTopic { .. }
+            | Self::CreateSubscription { .. }
+            | Self::UpdateSubscription { .. }
+            | Self::DeleteSubscription { .. }
+            | Self::ChangeGroup { .. }
+            | Self::PutPrincipal { .. }
+            | Self::DeletePrincipal { .. }
+            | Self::CreateKey { .. }
+            | Self::DeleteKey { .. }
+            | Self::JoinNode { .. }
+            | Self::FenceNode { .. }
+            | Self::UnfenceNode { .. }
+            | Self::SetDraining { .. }
+            | Self::RemoveNode { .. }
+            | Self::ChangePartitions { .. }
+            | Self::Upgrade { .. } => 1,
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiKey, InvalidGrant, InvalidLimits, InvalidSubscriptionConfig, InvalidTopicConfig, Principal, Subscription, Topic,
+    ApiKey, InvalidGrant, InvalidLimits, InvalidSubscriptionConfig, InvalidTopicConfig, LostPartition, NodeId,
+    Principal, RefusedTransition, Subscription, Topic,
 };
 
 /// A command that holds, and what there is now.
@@ -50,6 +51,39 @@ pub enum Outcome {
     KeyCreated(Arc<ApiKey>),
     /// The key is gone, as it was.
     KeyDeleted(Arc<ApiKey>),
+    /// The node is known.
+    NodeJoined {
+        /// The epoch of this run of it.
+        epoch: u64,
+    },
+    /// The node is out.
+    NodeFenced,
+    /// The node is in.
+    NodeUnfenced,
+    /// The node is to be emptied, or no longer.
+    NodeDraining {
+        /// Whether it is to be.
+        draining: bool,
+    },
+    /// The node has left, and its number is used up.
+    NodeRemoved {
+        /// How many partitions only it had: their messages are given up, and they are begun anew.
+        lost: usize,
+        /// The first of them.
+        first_lost: Vec<LostPartition>,
+    },
+    /// Partitions lie elsewhere.
+    PartitionsChanged {
+        /// How many were changed.
+        changed: usize,
+        /// Those that were not.
+        refused: Vec<RefusedTransition>,
+    },
+    /// The commands of a level may be used.
+    Upgraded {
+        /// The level.
+        level: u32,
+    },
 }
 
 /// Why a command was refused; nothing was changed.
@@ -94,4 +128,24 @@ pub enum Refusal {
     InvalidGrant(#[from] InvalidGrant),
     #[error("{0}")]
     InvalidLimits(#[from] InvalidLimits),
+    #[error("node {node} was removed, and its number is never used again")]
+    NodeRemoved { node: NodeId },
+    #[error("there is a node {node} with another data directory")]
+    NodeIdTaken { node: NodeId },
+    #[error("there is no such node")]
+    NodeNotFound,
+    #[error("the cluster's messages lie {}, the node's do not", if *.shared_store { "where every node reaches them" } else { "with the nodes that own them" })]
+    StoreMismatch { shared_store: bool },
+    #[error("the cluster needs software of level {needed}, the node's is of level {has}")]
+    SoftwareTooOld { needed: u32, has: u32 },
+    #[error("it needs a cluster of level {needed}, this one's is {level}")]
+    LevelTooLow { needed: u32, level: u32 },
+    #[error("the cluster is of level {level} and can't go back")]
+    NoWayBack { level: u32 },
+    #[error("the node has started again: it is of epoch {epoch}")]
+    StaleNodeEpoch { epoch: u64 },
+    #[error("the node has {partitions} partitions")]
+    NodeInUse { partitions: usize },
+    #[error("there is no other node that could take its place")]
+    NoOtherNode,
 }

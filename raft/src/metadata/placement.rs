@@ -1,45 +1,106 @@
 //! Which nodes keep a new partition.
 
-use shard_core::model::{LeaderEpoch, TopicId};
+use shard_core::model::LeaderEpoch;
 
-use super::{NodeId, Partition};
+use super::{ClusterState, Load, Node, NodeId, Partition};
 
-/// Places partition `index` of a new topic: `replicas_wanted` nodes in turn, so that neighbours lie on different nodes.
-///
-/// `nodes` are in the order of their numbers; there are at least `replicas_wanted`.
-pub(super) fn place(nodes: &[NodeId], topic: TopicId, index: u32, replicas_wanted: u16) -> Partition {
-    let turn = topic.get().wrapping_add(u64::from(index));
-    let node_count = u64::try_from(nodes.len().max(1)).unwrap_or(u64::MAX);
-    let first = usize::try_from(turn % node_count).unwrap_or(0);
-    let replicas: Vec<NodeId> =
-        nodes.iter().copied().cycle().skip(first).take(usize::from(replicas_wanted).min(nodes.len())).collect();
-    Partition {
-        owner: replicas.first().copied(),
-        leader_epoch: LeaderEpoch::new(1),
-        partition_epoch: 0,
-        isr: replicas.clone(),
-        elr: Vec::new(),
-        replicas,
+/// Gives partitions to nodes: to those that are well before those that are to be emptied, and to fenced ones only if there
+/// are too few others; evenly, and over as many racks as there are.
+#[derive(Debug)]
+pub(super) struct Placer {
+    nodes: Vec<Candidate>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    id: NodeId,
+    fitness: Fitness,
+    /// The number of its rack; a node without one is a rack of its own.
+    rack: usize,
+    load: Load,
+}
+
+/// The best comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fitness {
+    Well,
+    Draining,
+    Fenced,
+}
+
+impl Placer {
+    /// Starts from what the nodes have.
+    pub(super) fn new(state: &ClusterState) -> Self {
+        let racks: Vec<Option<&str>> = state.nodes().map(|node| node.rack.as_deref()).collect();
+        let rack_of = |at: usize, rack: Option<&str>| {
+            let first = rack.and_then(|rack| racks.iter().position(|other| *other == Some(rack)));
+            first.unwrap_or(at)
+        };
+        let candidate = |(at, node): (usize, &Node)| Candidate {
+            id: node.id,
+            fitness: match (node.fenced, node.draining) {
+                (true, _) => Fitness::Fenced,
+                (false, true) => Fitness::Draining,
+                (false, false) => Fitness::Well,
+            },
+            rack: rack_of(at, node.rack.as_deref()),
+            load: state.load(node.id),
+        };
+        Self { nodes: state.nodes().enumerate().map(candidate).collect() }
+    }
+
+    /// The same without a node.
+    pub(super) fn without(mut self, node: NodeId) -> Self {
+        self.nodes.retain(|candidate| candidate.id != node);
+        self
+    }
+
+    /// A new partition on as many nodes as are wanted, or on all. Those that are fenced are not in sync, if others are.
+    pub(super) fn place(&mut self, replicas_wanted: u16) -> Partition {
+        let replicas = self.replicas(Vec::new(), replicas_wanted);
+        let live: Vec<NodeId> = replicas.iter().copied().filter(|node| self.is_live(*node)).collect();
+        Partition {
+            owner: replicas.first().copied(),
+            leader_epoch: LeaderEpoch::new(1),
+            partition_epoch: 0,
+            isr: if live.is_empty() { replicas.clone() } else { live },
+            elr: Vec::new(),
+            replicas,
+        }
+    }
+
+    /// Adds nodes until there are as many as are wanted; the first of all is to own the partition.
+    pub(super) fn replicas(&mut self, kept: Vec<NodeId>, wanted: u16) -> Vec<NodeId> {
+        let mut replicas = kept;
+        while replicas.len() < usize::from(wanted) {
+            let Some(next) = self.best(&replicas) else { break };
+            replicas.push(next);
+        }
+        for (index, replica) in replicas.iter().enumerate() {
+            if let Some(candidate) = self.nodes.iter_mut().find(|candidate| candidate.id == *replica) {
+                candidate.load.replicas += 1;
+                candidate.load.owned += usize::from(index == 0);
+            }
+        }
+        replicas
+    }
+
+    fn best(&self, replicas: &[NodeId]) -> Option<NodeId> {
+        let taken: Vec<&Candidate> = self.nodes.iter().filter(|candidate| replicas.contains(&candidate.id)).collect();
+        let free = self.nodes.iter().filter(|candidate| !replicas.contains(&candidate.id));
+        let best = free.min_by_key(|candidate| {
+            let Load { owned, replicas } = candidate.load;
+            let loads = if taken.is_empty() { (owned, replicas) } else { (replicas, owned) };
+            let is_rack_taken = taken.iter().any(|other| other.rack == candidate.rack);
+            (candidate.fitness, is_rack_taken, loads, candidate.id)
+        });
+        best.map(|candidate| candidate.id)
+    }
+
+    fn is_live(&self, node: NodeId) -> bool {
+        self.nodes.iter().any(|candidate| candidate.id == node && candidate.fitness != Fitness::Fenced)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbouring_partitions_have_different_owners() {
-        let nodes = [1, 2, 3].map(NodeId::new);
-        let placed: Vec<_> = (0..4).map(|index| place(&nodes, TopicId::new(1), index, 2).replicas).collect();
-        let expected = [[2, 3], [3, 1], [1, 2], [2, 3]].map(|pair| pair.map(NodeId::new).to_vec());
-        assert_eq!(placed, expected);
-    }
-
-    #[test]
-    fn a_new_partition_is_owned_by_its_first_replica_in_epoch_one() {
-        let partition = place(&[NodeId::new(7)], TopicId::new(3), 9, 1);
-        assert_eq!(partition.owner, Some(NodeId::new(7)));
-        assert_eq!(partition.leader_epoch, LeaderEpoch::new(1));
-        assert_eq!(partition.isr, partition.replicas);
-    }
-}
+mod tests;

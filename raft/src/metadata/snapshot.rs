@@ -1,5 +1,7 @@
 //! The whole state in the form in which it is stored and sent: lists, from which the lookups are made again.
 
+mod v1;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -8,12 +10,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, AckKey, ApiKey, ClusterState, MemberId, Node, Principal, PrincipalName, Subscription, Topic,
+    Access, AckKey, ApiKey, ClusterState, MemberId, Node, NodeId, Principal, PrincipalName, Subscription, Topic,
     catalog::{Catalog, Entry},
     group::StoredGroup,
-    state::Counters,
+    state::{Counters, Level},
 };
 use crate::limits;
+
+pub(crate) use v1::StoredStateV1;
 
 /// Everything in a [`ClusterState`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,16 +35,23 @@ pub(crate) struct StoredState {
     last_member_id: u64,
     principals: Vec<Arc<Principal>>,
     keys: Vec<Arc<ApiKey>>,
+    removed: Vec<NodeId>,
+    shared_store: Option<bool>,
+    level: u32,
 }
 
 /// Why a stored state is not a state; it was read whole, but contradicts itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum RestoreError {
+    #[error("node {id} is there twice, was removed, or knows less than the cluster needs")]
+    Node { id: u64 },
     #[error("topic {id} is there twice, or its name is, or its id was never given out")]
     Topic { id: u64 },
     #[error("topic {id} does not have the partitions that its configuration names")]
     Partitions { id: u64 },
+    #[error("topic {id} lies on a node that is not there")]
+    Replicas { id: u64 },
     #[error("subscription {id} is there twice, or its name is, or its id was never given out")]
     Subscription { id: u64 },
     #[error("subscription {id} reads topic {topic}, which is not there")]
@@ -69,6 +80,9 @@ impl From<&ClusterState> for StoredState {
             last_member_id: state.counters.member,
             principals: state.access.principals.values().cloned().collect(),
             keys: state.access.keys.values().cloned().collect(),
+            removed: state.removed.iter().copied().collect(),
+            shared_store: state.shared_store,
+            level: state.level.0,
         }
     }
 }
@@ -81,7 +95,9 @@ impl TryFrom<StoredState> for ClusterState {
             version: stored.version,
             cluster_id: stored.cluster_id,
             ack_key: stored.ack_key,
-            nodes: stored.nodes.into_iter().map(|node| (node.id, node)).collect(),
+            removed: stored.removed.into_iter().collect(),
+            shared_store: stored.shared_store,
+            level: Level(stored.level),
             counters: Counters {
                 topic: stored.last_topic_id,
                 subscription: stored.last_subscription_id,
@@ -90,17 +106,8 @@ impl TryFrom<StoredState> for ClusterState {
             },
             ..Self::default()
         };
-        for topic in stored.topics {
-            let id = topic.id.get();
-            if id > state.counters.topic || is_taken(&state.topics, &topic) {
-                return Err(RestoreError::Topic { id });
-            }
-            if u32::try_from(topic.partitions.len()) != Ok(topic.config.partitions) {
-                return Err(RestoreError::Partitions { id });
-            }
-            state.partition_count = state.partition_count.saturating_add(topic.partitions.len());
-            state.topics.put(topic);
-        }
+        restore_nodes(&mut state, stored.nodes)?;
+        restore_topics(&mut state, stored.topics)?;
         for subscription in stored.subscriptions {
             let id = subscription.id.get();
             if id > state.counters.subscription || is_taken(&state.subscriptions, &subscription) {
@@ -116,6 +123,35 @@ impl TryFrom<StoredState> for ClusterState {
         state.access = Arc::new(restore_access(stored.principals, stored.keys, state.counters.revision)?);
         Ok(state)
     }
+}
+
+fn restore_nodes(state: &mut ClusterState, nodes: Vec<Node>) -> Result<(), RestoreError> {
+    for node in nodes {
+        let id = node.id;
+        let fits = !state.removed.contains(&id) && node.software >= state.level.0;
+        if !fits || state.nodes.insert(id, node).is_some() {
+            return Err(RestoreError::Node { id: id.get() });
+        }
+    }
+    Ok(())
+}
+
+fn restore_topics(state: &mut ClusterState, topics: Vec<Arc<Topic>>) -> Result<(), RestoreError> {
+    for topic in topics {
+        let id = topic.id.get();
+        if id > state.counters.topic || is_taken(&state.topics, &topic) {
+            return Err(RestoreError::Topic { id });
+        }
+        if u32::try_from(topic.partitions.len()) != Ok(topic.config.partitions) {
+            return Err(RestoreError::Partitions { id });
+        }
+        let mut named = topic.partitions.iter().flat_map(|partition| partition.owner.iter().chain(&partition.replicas));
+        if !named.all(|node| state.nodes.contains_key(node)) {
+            return Err(RestoreError::Replicas { id });
+        }
+        state.put_topic(topic);
+    }
+    Ok(())
 }
 
 fn restore_groups(state: &mut ClusterState, groups: Vec<StoredGroup>) -> Result<(), RestoreError> {

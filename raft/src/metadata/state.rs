@@ -1,10 +1,13 @@
 //! The state of the cluster at one point of the Raft log.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use shard_core::model::{SubscriptionId, TopicId};
 
-use super::{Access, AckKey, Group, Node, NodeId, Subscription, Topic, catalog::Catalog};
+use super::{Access, AckKey, Group, Load, Node, NodeId, Subscription, Topic, catalog::Catalog, loads::Loads};
 
 /// What the cluster had agreed on at one point of its log. Clones share topics, subscriptions and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,11 +16,17 @@ pub struct ClusterState {
     pub(super) cluster_id: String,
     pub(super) ack_key: AckKey,
     pub(super) nodes: BTreeMap<NodeId, Node>,
+    /// The numbers that were nodes: they are used up.
+    pub(super) removed: BTreeSet<NodeId>,
+    /// Whether messages lie where every node reaches them; `None` before a node said so.
+    pub(super) shared_store: Option<bool>,
+    pub(super) level: Level,
     pub(super) topics: Catalog<Topic>,
     pub(super) subscriptions: Catalog<Subscription>,
     /// One for each subscription that has a group.
     pub(super) groups: BTreeMap<SubscriptionId, Arc<Group>>,
     pub(super) partition_count: usize,
+    pub(super) loads: Loads,
     /// The members of all groups.
     pub(super) member_count: usize,
     pub(super) counters: Counters,
@@ -33,8 +42,18 @@ pub(super) struct Counters {
     pub(super) member: u64,
 }
 
+/// The level of commands that every node understands; it begins with the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Level(pub(super) u32);
+
+impl Default for Level {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
 impl ClusterState {
-    /// The index of the last log entry that is in it; rises with each.
+    /// The index of the last log entry that is in it, or is being applied; rises with each.
     #[must_use]
     pub const fn version(&self) -> u64 {
         self.version
@@ -68,6 +87,36 @@ impl ClusterState {
     #[must_use]
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
         self.nodes.values()
+    }
+
+    /// Whether a number was a node's that was removed.
+    #[must_use]
+    pub fn is_removed(&self, id: NodeId) -> bool {
+        self.removed.contains(&id)
+    }
+
+    /// Whether a node is there and not fenced.
+    #[must_use]
+    pub fn is_live(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_some_and(|node| !node.fenced)
+    }
+
+    /// How many partitions a node has.
+    #[must_use]
+    pub fn load(&self, id: NodeId) -> Load {
+        self.loads.of(id)
+    }
+
+    /// Whether messages lie where every node reaches them; `None` before a node said so.
+    #[must_use]
+    pub const fn shared_store(&self) -> Option<bool> {
+        self.shared_store
+    }
+
+    /// The level of commands that may be used: every node understands them.
+    #[must_use]
+    pub const fn level(&self) -> u32 {
+        self.level.0
     }
 
     /// A topic by name.

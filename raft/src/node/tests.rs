@@ -11,7 +11,7 @@ use shard_core::model::{Timestamp, TopicName};
 use super::*;
 use crate::{
     ProposeError,
-    metadata::{Outcome, TopicConfig},
+    metadata::{AckKey, Command, Outcome, TopicConfig},
 };
 
 /// The metadata with a node around it whose shards take every state at once.
@@ -22,13 +22,13 @@ struct Running {
 }
 
 fn config(directory: &Path) -> MetadataConfig {
-    MetadataConfig { directory: directory.to_owned(), node_id: 1, address: "127.0.0.1:7081".to_owned() }
+    MetadataConfig::alone(directory.to_owned(), 1, "127.0.0.1:7081".to_owned())
 }
 
 /// Starts on a directory that this process may have had open: sled lets go of its lock in a thread of its own.
 async fn start_again(directory: &Path) -> Result<(MetadataHandle, MetadataUpdates, MetadataNode), StartError> {
     loop {
-        match start(config(directory)).await {
+        match start(config(directory), None).await {
             Err(error) if error.to_string().contains("acquire lock") => task::yield_now().await,
             started => return started,
         }
@@ -226,7 +226,7 @@ async fn a_directory_of_another_node_is_refused() {
     let root = tempfile::tempdir().unwrap();
     run(root.path()).await.stop().await;
     let other = MetadataConfig { node_id: 2, ..config(root.path()) };
-    let refused = start(other).await.err().unwrap();
+    let refused = start(other, None).await.err().unwrap();
     assert!(matches!(refused, StartError::Log(OpenLogError::OtherNode { .. })), "{refused}");
 }
 
@@ -235,7 +235,7 @@ async fn a_node_that_moved_registers_its_new_address() {
     let root = tempfile::tempdir().unwrap();
     run(root.path()).await.stop().await;
     let moved = MetadataConfig { address: "127.0.0.1:9".to_owned(), ..config(root.path()) };
-    let (handle, _updates, node) = start(moved).await.unwrap();
+    let (handle, _updates, node) = start(moved, None).await.unwrap();
     assert_eq!(handle.state().node(NodeId::new(1)).unwrap().address, "127.0.0.1:9");
     node.shutdown().await;
 }
@@ -293,7 +293,7 @@ async fn when_the_disk_fails_the_proposal_is_unknown_and_the_updates_end() {
     let broken = Arc::new(AtomicBool::new(false));
     let mut opened = open_off_thread(&config(root.path())).await.unwrap();
     opened.log.break_flushes(Arc::clone(&broken));
-    let (handle, mut updates, node) = super::run(config(root.path()), opened).await.unwrap();
+    let (handle, mut updates, node) = super::run(config(root.path()), None, opened).await.unwrap();
     updates.next().await.unwrap();
 
     broken.store(true, Ordering::SeqCst);

@@ -2,24 +2,27 @@
 //!
 //! ```text
 //!  0  [u8;4]  magic, "PSRM"
-//!  4  u16     version, 1              (all numbers little-endian)
+//!  4  u16     version, 2              (all numbers little-endian)
 //!  6  u16     reserved, 0
 //!  8  u64     length of the body
 //! 16  u32     CRC-32C of the body
 //! 20  u32     CRC-32C of bytes 0..20
 //! 24  …       the body: last log id, membership, state
 //! ```
+//!
+//! Version 1, in which nodes had no epochs, is still read.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     checksum::crc32c,
-    metadata::{ClusterState, RestoreError, StoredState},
+    metadata::{ClusterState, RestoreError, StoredState, StoredStateV1},
     type_config::{LogId, Membership, SnapshotMeta},
 };
 
 const MAGIC: [u8; 4] = *b"PSRM";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+const VERSION_WITHOUT_NODE_EPOCHS: u16 = 1;
 const HEADER_BYTES: usize = 24;
 const HEADER_CHECKED_BYTES: usize = 20;
 
@@ -56,10 +59,10 @@ pub enum DamagedSnapshot {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Body {
+struct Body<S> {
     last_log_id: Option<LogId>,
     membership: Membership,
-    state: StoredState,
+    state: S,
 }
 
 impl StateSnapshot {
@@ -90,11 +93,12 @@ impl StateSnapshot {
     /// # Errors
     /// Says where the damage is.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DamagedSnapshot> {
-        let body = check_header(bytes)?;
-        let body: Body = match postcard::take_from_bytes(body) {
-            Ok((body, [])) => body,
-            Ok((_, rest)) => return Err(DamagedSnapshot::Body { reason: format!("{} bytes follow it", rest.len()) }),
-            Err(error) => return Err(DamagedSnapshot::Body { reason: error.to_string() }),
+        let (version, body) = check_header(bytes)?;
+        let body: Body<StoredState> = if version == VERSION_WITHOUT_NODE_EPOCHS {
+            let Body { last_log_id, membership, state } = read::<StoredStateV1>(body)?;
+            Body { last_log_id, membership, state: state.into() }
+        } else {
+            read(body)?
         };
         let state = ClusterState::try_from(body.state)?;
         let (version, index) = (state.version(), body.last_log_id.map_or(0, |log_id| log_id.index));
@@ -111,8 +115,16 @@ impl StateSnapshot {
     }
 }
 
-/// Checks all but the content of the body, and gives the body.
-fn check_header(bytes: &[u8]) -> Result<&[u8], DamagedSnapshot> {
+fn read<'a, S: Deserialize<'a>>(body: &'a [u8]) -> Result<Body<S>, DamagedSnapshot> {
+    match postcard::take_from_bytes(body) {
+        Ok((body, [])) => Ok(body),
+        Ok((_, rest)) => Err(DamagedSnapshot::Body { reason: format!("{} bytes follow it", rest.len()) }),
+        Err(error) => Err(DamagedSnapshot::Body { reason: error.to_string() }),
+    }
+}
+
+/// Checks all but the content of the body, and gives the version and the body.
+fn check_header(bytes: &[u8]) -> Result<(u16, &[u8]), DamagedSnapshot> {
     let too_short = DamagedSnapshot::TooShort { bytes: bytes.len() };
     let (checked, rest) = bytes.split_first_chunk::<HEADER_CHECKED_BYTES>().ok_or_else(|| too_short.clone())?;
     let (header_checksum, body) = rest.split_first_chunk().ok_or(too_short)?;
@@ -124,7 +136,7 @@ fn check_header(bytes: &[u8]) -> Result<&[u8], DamagedSnapshot> {
         return Err(DamagedSnapshot::HeaderChecksum);
     }
     let version = u16::from_le_bytes([v0, v1]);
-    if version != VERSION {
+    if ![VERSION_WITHOUT_NODE_EPOCHS, VERSION].contains(&version) {
         return Err(DamagedSnapshot::Version { version });
     }
     let announced = u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]);
@@ -134,7 +146,7 @@ fn check_header(bytes: &[u8]) -> Result<&[u8], DamagedSnapshot> {
     if crc32c(&[body]) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(DamagedSnapshot::BodyChecksum);
     }
-    Ok(body)
+    Ok((version, body))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::{
     reached::{Reached, ReachedError, ReachedFile},
     sealed::DamagedValue,
 };
-use crate::limits;
+use crate::{limits, metadata::Incarnation};
 
 /// Lies beside the directory of the log.
 const IDENTITY_FILE: &str = "identity";
@@ -82,16 +82,16 @@ impl LogStore {
             promised_end_max: Arc::clone(&promised_end_max),
         };
         let flusher = flush.start().map_err(directory)?;
-        let store = Self { log, facts, flusher, promised_end_max };
-        store.claim(path, node_id)?;
+        let mut store = Self { log, facts, flusher, promised_end_max, incarnation: Incarnation::UNKNOWN };
+        store.incarnation = store.claim(path, node_id)?;
         sync_directories(path).map_err(directory)?;
         store.finish_purge(path)?;
         entries::check_all(&store.log).map_err(|source| OpenLogError::Entry { path: path.to_owned(), source })?;
         Ok(store)
     }
 
-    /// Makes sure that the log is this node's, and was not lost since it was made.
-    fn claim(&self, path: &Path, node_id: u64) -> Result<(), OpenLogError> {
+    /// Makes sure that the log is this node's, and was not lost since it was made; says which directory it is.
+    fn claim(&self, path: &Path, node_id: u64) -> Result<Incarnation, OpenLogError> {
         let identity_path = path.with_file_name(IDENTITY_FILE);
         let directory = |source| OpenLogError::Directory { path: path.to_owned(), source };
         let known = Identity::read(&identity_path)
@@ -109,10 +109,15 @@ impl LogStore {
             self.flusher.flush_blocking().map_err(directory)?;
         }
         // Only now: a crash before this leaves a log without an identity, which gets it the next time.
-        if known.is_none() {
-            Identity { node_id }.write(&identity_path).map_err(directory)?;
-        }
-        Ok(())
+        let incarnation = match known.map(|identity| identity.incarnation) {
+            Some(incarnation) if incarnation != Incarnation::UNKNOWN => incarnation,
+            Some(_) | None => {
+                let drawn = Incarnation::new(uuid::Uuid::new_v4().into_bytes());
+                Identity { node_id, incarnation: drawn }.write(&identity_path).map_err(directory)?;
+                drawn
+            }
+        };
+        Ok(incarnation)
     }
 
     /// A crash may have come between noting what is purged and deleting it.

@@ -8,7 +8,7 @@ pub mod record;
 pub mod record_batch;
 pub mod segment_header;
 
-mod checksum;
-mod fields;
+pub(crate) mod checksum;
+pub(crate) mod fields;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;

@@ -107,3 +107,36 @@ pub const INDEX_ENTRIES_MAX: usize = 1024;
 pub const RECOVERY_VERIFY_BYTES: u64 = 1 << 20;
 /// The most partitions in a durable-ends file.
 pub const DURABLE_ENDS_MAX: usize = 1_000_000;
+
+/// The most bytes of one frame between nodes, its head and its tail apart.
+pub const LINK_FRAME_BYTES_MAX: usize = LINK_HEAD_BYTES_MAX + BATCH_BYTES_MAX;
+/// The most bytes of the head of a frame between nodes: what is asked, without the messages.
+pub const LINK_HEAD_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of a frame before both sides have shown who they are.
+pub const LINK_HANDSHAKE_BYTES_MAX: usize = 4 << 10;
+/// How much is read from a link at once, unless one frame needs more.
+pub const LINK_READ_BYTES: usize = 64 << 10;
+/// The longest name of a cluster, in bytes.
+pub const LINK_CLUSTER_BYTES_MAX: usize = 64;
+/// The most bytes of batches that one answer of another node holds, but for a larger batch.
+pub const PEER_ANSWER_BYTES_MAX: usize = 4 << 20;
+/// The most messages that one pull leases on another node.
+pub const PEER_ANSWER_MESSAGES_MAX: u32 = 16_384;
+/// The most messages that one search on another node finds.
+pub const PEER_FOUND_MAX: usize = 256;
+/// The longest time that a read waits on another node for something new.
+pub const PEER_READ_WAIT_MAX: Duration = Duration::from_mins(1);
+/// For how long a request is made again and again while its partition has no owner that answers.
+pub const PEER_PATIENCE: Duration = Duration::from_secs(4);
+/// The same for one that only describes.
+pub const PEER_LOOK_PATIENCE: Duration = Duration::from_millis(500);
+/// The pause before it is made again the first time.
+pub const PEER_RETRY_PAUSE_MIN: Duration = Duration::from_millis(10);
+/// The longest such pause.
+pub const PEER_RETRY_PAUSE_MAX: Duration = Duration::from_millis(100);
+/// A connection over which something is waited for is asked for a sign of life after so much silence.
+pub const LINK_BUSY_SILENCE_MAX: Duration = Duration::from_millis(1_500);
+/// Any other one after so much.
+pub const LINK_IDLE_SILENCE_MAX: Duration = Duration::from_secs(20);
+/// How long the sign of life may take.
+pub const LINK_PONG_MAX: Duration = Duration::from_millis(3_500);

@@ -1,6 +1,7 @@
 //! What the metadata changes: partitions and subscriptions that come, change and go.
 
 use std::{
+    cell::Cell,
     collections::{HashMap, VecDeque},
     rc::Rc,
 };
@@ -22,7 +23,7 @@ use crate::{
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
     event::{Applying, OpenedLog, ShardEvent},
     marks::Marks,
-    partition::{Closing, Partition, Slot, Subscribed, WaitingAck},
+    partition::{Closing, Fate, Partition, Slot, Subscribed, WaitingAck},
     request::{PartitionSubscription, PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
     subscriptions::Subscriptions,
@@ -41,6 +42,7 @@ impl Shard {
                     open.retention = retention(&settings);
                 }
             }
+            PartitionChange::Release { partition } => self.release(partition, applying),
             PartitionChange::Delete { partition } => self.delete(partition, applying),
             PartitionChange::OpenSubscription { partition, settings } => {
                 self.open_subscription(partition, settings, applying);
@@ -128,7 +130,8 @@ impl Shard {
             closing: Closing::No,
             opening: 0,
             reopening: false,
-            exists: Rc::new(()),
+            fate: Rc::new(Cell::new(Fate::Here)),
+            releasing: None,
         }
     }
 
@@ -217,6 +220,7 @@ impl Shard {
     /// Removes all that is stored of a partition. Nobody hears of the operations in flight.
     fn delete(&mut self, partition: TopicPartition, applying: Rc<Applying>) {
         if let Some(Slot::Open(mut open)) = self.partitions.remove(&partition) {
+            open.fate.set(Fate::Deleted);
             open.refuse_all(&PartitionUnavailable::NotHere(partition));
             self.alarm.reset(partition, open.alarm_at, None);
         }

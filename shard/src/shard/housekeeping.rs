@@ -107,6 +107,9 @@ impl Shard {
     }
 
     pub(super) fn on_closed(&mut self, partition: TopicPartition) {
+        if self.is_releasing(partition) {
+            return self.finish_release(partition);
+        }
         if let Some(Slot::Open(open)) = self.partitions.get_mut(&partition) {
             open.closing = Closing::Done;
         }

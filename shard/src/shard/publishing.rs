@@ -15,8 +15,18 @@ use crate::{
 
 impl Shard {
     pub(super) fn on_request(&mut self, request: Request) {
+        if let Some(partition) = request.partition()
+            && self.is_releasing(partition)
+        {
+            return request.refuse(PartitionUnavailable::NotHere(partition));
+        }
         match request {
-            Request::Publish { partition, batch, reply } => self.publish(partition, batch, reply),
+            Request::Publish { partition, batch, may_pass_on, reply } => {
+                if may_pass_on && !self.partitions.contains_key(&partition) {
+                    return self.pass_on(partition, batch, reply);
+                }
+                self.publish(partition, batch, reply);
+            }
             Request::Read { partition, read, reply } => self.read(partition, &read, reply),
             Request::Status { partition, reply } => {
                 let _ = reply.send(self.status(partition));
@@ -59,6 +69,16 @@ impl Shard {
         };
         self.metrics.publishes_refused.add(1);
         let _ = reply.send(Err(refused));
+    }
+
+    /// The partition was here when its publisher looked: the batch follows it.
+    fn pass_on(&self, partition: TopicPartition, batch: UnassignedBatch, reply: Reply<Published, PublishError>) {
+        let handle = self.handle.clone();
+        glommio::spawn_local(async move {
+            // A publisher that has gone does not hear of it.
+            let _ = reply.send(handle.publish_elsewhere(partition, batch).await);
+        })
+        .detach();
     }
 
     /// Answers a publisher whose batch is done.

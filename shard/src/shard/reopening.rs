@@ -2,7 +2,7 @@
 //!
 //! Consumers keep their leases, and who waits goes on waiting; publishers and acks are refused meanwhile.
 
-use std::rc::{Rc, Weak};
+use std::{cell::Cell, rc::Rc};
 
 use glommio::timer::sleep;
 use shard_core::{
@@ -14,7 +14,7 @@ use super::{Shard, learning::Learner};
 use crate::{
     event::{OpenedLog, ShardEvent},
     limits,
-    partition::Slot,
+    partition::{Fate, Slot},
     request::PartitionUnavailable,
     store::{AnyPartition, AnyStore, MessageStore as _, Opened, ShardStore as _, StoreError},
 };
@@ -32,7 +32,7 @@ impl Shard {
             tracing::error!(%partition, reason, "a partition takes no more messages until the node is restarted");
         }
         open.log.on_event(now, AppendEvent::Failed { reason: reason.clone() });
-        if transient && !stopping {
+        if transient && !stopping && open.releasing.is_none() {
             if open.journal.closed().is_none() {
                 open.journal.on_failed(&reason);
             }
@@ -41,10 +41,10 @@ impl Shard {
             open.reopening = true;
             let learner = Learner::beyond(partition, open.log.high_watermark(), open.log.take_dedup());
             let place = (learner, open.log.epoch());
-            let (handle, exists) = (open.store.clone(), Rc::downgrade(&open.exists));
+            let (handle, fate) = (open.store.clone(), Rc::clone(&open.fate));
             let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
             glommio::spawn_local(async move {
-                if let Some(opened) = open_again(&store, handle, place, &exists).await {
+                if let Some(opened) = open_again(&store, handle, place, &fate).await {
                     mailbox.push(ShardEvent::Reopened { partition, opened: Box::new(opened) });
                 }
             })
@@ -127,22 +127,30 @@ async fn open_and_learn(store: &AnyStore, learner: &mut Learner, epoch: LeaderEp
     }
 }
 
-/// Opens a partition again whose store has failed, as long as it exists.
+/// Opens a partition again whose store has failed, as long as it is this node's.
 async fn open_again(
     store: &AnyStore,
     handle: AnyPartition,
     place: (Learner, LeaderEpoch),
-    exists: &Weak<()>,
+    fate: &Cell<Fate>,
 ) -> Option<Result<OpenedLog, StoreError>> {
     // Whatever it could not let go of does not matter to the next opening.
     let _ = handle.close().await;
     drop(handle);
     let partition = place.0.partition();
-    let opened = open_when_there(store, place, |_| exists.strong_count() > 0).await?;
-    if exists.strong_count() == 0 {
-        // The topic was deleted meanwhile, and this may have made the partition anew.
-        let _ = store.delete(partition).await;
-        return None;
+    let opened = open_when_there(store, place, |_| fate.get() == Fate::Here).await?;
+    match fate.get() {
+        Fate::Here => Some(opened),
+        Fate::Released => {
+            if let Ok(OpenedLog { opened, .. }) = opened {
+                let _ = opened.store.close().await;
+            }
+            None
+        }
+        Fate::Deleted => {
+            // This may have made the partition anew.
+            let _ = store.delete(partition).await;
+            None
+        }
     }
-    Some(opened)
 }

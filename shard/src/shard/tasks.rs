@@ -126,6 +126,7 @@ async fn open(
             opened.unwrap_or_else(|| Err(StoreError::new("it was given up")))
         }
         PartitionChange::Configure { .. }
+        | PartitionChange::Release { .. }
         | PartitionChange::Delete { .. }
         | PartitionChange::OpenSubscription { .. }
         | PartitionChange::Assign { .. }

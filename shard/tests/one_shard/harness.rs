@@ -125,6 +125,7 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
         dedup_bytes_max: 16 << 20,
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
+        peers: None,
     }
 }
 

@@ -23,10 +23,10 @@ struct Running {
 }
 
 async fn run(directory: &Path) -> Running {
-    let config = MetadataConfig { directory: directory.to_owned(), node_id: 1, address: "127.0.0.1:7081".to_owned() };
+    let config = MetadataConfig::alone(directory.to_owned(), 1, "127.0.0.1:7081".to_owned());
     let (metadata, mut updates, node) = loop {
         // sled lets go of its lock in a thread of its own.
-        match start(config.clone()).await {
+        match start(config.clone(), None).await {
             Err(error) if error.to_string().contains("acquire lock") => task::yield_now().await,
             started => break started.unwrap(),
         }

@@ -1,11 +1,14 @@
 //! What commands do to the state, one by one and in any order.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use proptest::prelude::*;
+use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
 use super::*;
 use crate::metadata::{
-    Change, InvalidTopicConfig, MemberId, PartitionAssignment, PushConfig, PushPatch, PushPause, SubscriptionKind,
-    arbitrary,
+    Change, InvalidTopicConfig, MemberId, NodeId, PartitionAssignment, PushConfig, PushPatch, PushPause,
+    SubscriptionConfig, SubscriptionKind, SubscriptionPatch, TopicConfig, TopicPatch, arbitrary, invariants::Watch,
 };
 
 const TIME: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -200,11 +203,14 @@ proptest! {
     #[test]
     fn any_commands_leave_a_state_that_is_consistent(commands in arbitrary::commands()) {
         let mut state = ClusterState::default();
-        for command in commands {
+        let mut watch = Watch::default();
+        for (version, command) in (1..).zip(commands) {
+            state.advance_to(version);
             let before = state.clone();
             if state.apply(command).is_err() {
                 prop_assert_eq!(&state, &before, "a refused command changed the state");
             }
+            watch.see(&state);
             let partitions: usize = state.topics().map(|topic| topic.partitions.len()).sum();
             prop_assert_eq!(state.partition_count(), partitions);
             for topic in state.topics() {
@@ -227,24 +233,27 @@ proptest! {
     #[test]
     fn ids_are_never_given_out_twice(commands in arbitrary::commands()) {
         let mut state = ClusterState::default();
-        let (mut topics, mut subscriptions, mut members) = (Vec::new(), Vec::new(), Vec::<MemberId>::new());
+        let (mut topics, mut subscriptions) = (Vec::new(), Vec::new());
         for command in commands {
+            let before = state.clone();
             match state.apply(command) {
                 Ok(Outcome::TopicCreated(topic)) => topics.push(topic.id),
                 Ok(Outcome::SubscriptionCreated(subscription)) => subscriptions.push(subscription.id),
-                Ok(Outcome::GroupChanged { .. }) => {
-                    let newest = members.last().copied();
-                    let ids = state.groups().flat_map(|group| group.members()).map(|member| member.id);
-                    let mut new: Vec<_> = ids.filter(|id| Some(*id) > newest).collect();
-                    new.sort_unstable();
-                    members.extend(new);
-                }
                 _ => {}
             }
+            // A member may join and leave in one change: its number is used up all the same.
+            let known: BTreeSet<_> = members(&before).collect();
+            for member in members(&state).filter(|member| !known.contains(member)) {
+                prop_assert!((before.counters.member + 1..=state.counters.member).contains(&member.get()));
+            }
+            prop_assert!(state.counters.member >= before.counters.member);
         }
         prop_assert!(topics.is_sorted_by(|a, b| a < b) && subscriptions.is_sorted_by(|a, b| a < b));
-        prop_assert_eq!(state.counters.member, members.last().map_or(0, |member| member.get()));
     }
+}
+
+fn members(state: &ClusterState) -> impl Iterator<Item = MemberId> {
+    state.groups().flat_map(|group| group.members()).map(|member| member.id)
 }
 
 impl ClusterState {

@@ -20,11 +20,11 @@ proptest! {
                 let bytes = postcard::to_allocvec(&StoredState::from(&whole)).unwrap();
                 resumed = ClusterState::try_from(postcard::from_bytes::<StoredState>(&bytes).unwrap()).unwrap();
             }
-            let outcome = whole.apply(command.clone());
             whole.advance_to(u64::try_from(index).unwrap());
+            let outcome = whole.apply(command.clone());
             if index >= at {
-                prop_assert_eq!(resumed.apply(command), outcome);
                 resumed.advance_to(u64::try_from(index).unwrap());
+                prop_assert_eq!(resumed.apply(command), outcome);
                 prop_assert_eq!(&resumed, &whole);
             }
         }
@@ -45,6 +45,14 @@ fn a_state_that_contradicts_itself_is_refused() {
 
     let twice = StoredState { topics: [&good.topics[..], &good.topics[..]].concat(), ..good.clone() };
     assert_eq!(ClusterState::try_from(twice), Err(RestoreError::Topic { id: 1 }));
+    let twice = StoredState { nodes: [&good.nodes[..], &good.nodes[..]].concat(), ..good.clone() };
+    assert_eq!(ClusterState::try_from(twice), Err(RestoreError::Node { id: 1 }));
+    let removed = StoredState { removed: vec![NodeId::new(2)], ..good.clone() };
+    assert_eq!(ClusterState::try_from(removed), Err(RestoreError::Node { id: 2 }));
+    let old = StoredState { level: 7, ..good.clone() };
+    assert_eq!(ClusterState::try_from(old), Err(RestoreError::Node { id: 1 }));
+    let homeless = StoredState { nodes: Vec::new(), ..good.clone() };
+    assert_eq!(ClusterState::try_from(homeless), Err(RestoreError::Replicas { id: 1 }));
     let reused = StoredState { last_topic_id: 0, ..good.clone() };
     assert_eq!(ClusterState::try_from(reused), Err(RestoreError::Topic { id: 1 }));
     let orphaned = StoredState { topics: Vec::new(), ..good.clone() };

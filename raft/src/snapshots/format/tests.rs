@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{golden::assert_golden, metadata::arbitrary};
+use crate::{
+    golden::{assert_golden, golden},
+    metadata::arbitrary,
+};
 
 fn snapshot() -> StateSnapshot {
     let last_log_id = Some(LogId::new(openraft::CommittedLeaderId::new(3, 7), 42));
@@ -13,19 +16,26 @@ fn snapshot() -> StateSnapshot {
 }
 
 #[test]
-fn snapshot_v1_is_frozen() {
+fn snapshot_v2_is_frozen() {
     let bytes = snapshot().encode().unwrap();
-    assert_golden("metadata_snapshot.v1.hex", &bytes);
+    assert_golden("metadata_snapshot.v2.hex", &bytes);
     assert_eq!(StateSnapshot::decode(&bytes), Ok(snapshot()));
+}
+
+#[test]
+fn a_snapshot_without_node_epochs_is_still_read() {
+    let bytes = golden("metadata_snapshot.v1.hex");
+    let state = arbitrary::state_without_node_epochs();
+    assert_eq!(StateSnapshot::decode(&bytes), Ok(StateSnapshot { state, ..snapshot() }));
 }
 
 #[test]
 fn an_unknown_version_is_refused_by_its_number() {
     let mut bytes = snapshot().encode().unwrap();
-    bytes[4] = 2;
+    bytes[4] = 3;
     let checksum = crc32c(&[&bytes[..HEADER_CHECKED_BYTES]]);
     bytes[HEADER_CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
-    assert_eq!(StateSnapshot::decode(&bytes), Err(DamagedSnapshot::Version { version: 2 }));
+    assert_eq!(StateSnapshot::decode(&bytes), Err(DamagedSnapshot::Version { version: 3 }));
 }
 
 #[test]
@@ -52,8 +62,11 @@ proptest! {
     }
 
     #[test]
-    fn any_body_under_a_right_header_is_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let mut bytes = [&MAGIC[..], &VERSION.to_le_bytes(), &[0, 0]].concat();
+    fn any_body_under_a_right_header_is_read_or_refused(
+        version in 1..=VERSION,
+        body in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let mut bytes = [&MAGIC[..], &version.to_le_bytes(), &[0, 0]].concat();
         bytes.extend_from_slice(&u64::try_from(body.len()).unwrap().to_le_bytes());
         bytes.extend_from_slice(&crc32c(&[&body]).to_le_bytes());
         bytes.extend_from_slice(&crc32c(&[&bytes]).to_le_bytes());

@@ -132,7 +132,7 @@ pub struct LeaseRequest {
 }
 
 /// One message in a consumer's hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct LeasedMessage {
     /// Its place.
     pub offset: Offset,
@@ -143,7 +143,7 @@ pub struct LeasedMessage {
 }
 
 /// What became of one ack, nack or extension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum AckOutcome {
     /// It holds.
     Applied,

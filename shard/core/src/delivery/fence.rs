@@ -7,7 +7,7 @@
 use super::{AckOutcome, ConsumerId};
 
 /// What a consumer says of itself where partitions are assigned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Claim {
     /// Who it is; a consumer that joins again after its time is another one.
     pub consumer: ConsumerId,
@@ -34,7 +34,7 @@ pub struct PartitionAssignment {
 }
 
 /// Why a claim was refused. Nothing was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum ClaimRefused {
     #[error("the partition is not this consumer's by the assignment of generation {generation}")]

@@ -7,11 +7,15 @@ use siphasher::sip::SipHasher24;
 use crate::model::{Offset, SubscriptionId, TopicPartition};
 
 /// A connection or member that leases are tied to; 0 for a pull that outlives its connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
 pub struct ConsumerId(pub u64);
 
 /// Names one delivery of one message; it can't be guessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
 pub struct LeaseId {
     /// Rises with each lease of a subscription on a partition, also over restarts.
     pub sequence: u64,

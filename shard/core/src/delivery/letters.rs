@@ -20,7 +20,7 @@ const PARTITION: &str = "pubsub-dlq-partition";
 const SUBSCRIPTION: &str = "pubsub-dlq-subscription";
 
 /// Whose letters are looked for: a dead-letter topic may have those of many.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct LetterOwner {
     /// The name of the subscription that gave up on them.
     pub subscription: String,

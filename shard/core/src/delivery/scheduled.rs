@@ -19,7 +19,7 @@ pub struct ScheduledSearch<'a> {
 }
 
 /// A message that waits for its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct ScheduledMessage {
     /// Its place.
     pub offset: Offset,

@@ -4,15 +4,23 @@
 ///
 /// # Panics
 /// If the field lies outside `bytes`.
-pub(super) fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
+pub(crate) fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
     bytes.get_mut(at..at + field.len()).expect("the field lies in the header").copy_from_slice(field);
+}
+
+/// The `u16` at `at`.
+///
+/// # Panics
+/// If the field lies outside `bytes`.
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(array_at(bytes, at))
 }
 
 /// The `u32` at `at`.
 ///
 /// # Panics
 /// If the field lies outside `bytes`.
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(array_at(bytes, at))
 }
 
@@ -20,7 +28,7 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
 ///
 /// # Panics
 /// If the field lies outside `bytes`.
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, at))
 }
 
@@ -28,7 +36,7 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 ///
 /// # Panics
 /// If the field lies outside `bytes`.
-pub(super) fn i64_at(bytes: &[u8], at: usize) -> i64 {
+pub(crate) fn i64_at(bytes: &[u8], at: usize) -> i64 {
     i64::from_le_bytes(array_at(bytes, at))
 }
 

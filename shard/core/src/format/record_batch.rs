@@ -18,6 +18,7 @@
 
 mod door;
 mod given_ids;
+mod passed_on;
 mod relay;
 mod without;
 

@@ -3,7 +3,9 @@
 use std::fmt;
 
 /// Rises by one each time a partition gets a new owner; a write with a stale one is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
 pub struct LeaderEpoch(u32);
 
 impl LeaderEpoch {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 /// Wall-clock time in milliseconds since the Unix epoch; it may jump, so no deadline hangs on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
 pub struct Timestamp(i64);
 
 /// Time since the process started, in microseconds; it never goes back, so deadlines are kept in it.

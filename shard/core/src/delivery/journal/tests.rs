@@ -138,10 +138,10 @@ fn an_ack_waits_for_its_write() {
     rig.ack(5);
     rig.ask(1);
     let write = rig.poll().unwrap();
-    assert_eq!(rig.released, []);
+    assert_eq!(rig.released, [0_u64; 0]);
     rig.store(write);
     assert_eq!(rig.poll(), None);
-    assert_eq!(rig.released, [], "written is not durable before its completion");
+    assert_eq!(rig.released, [0_u64; 0], "written is not durable before its completion");
     rig.on_written();
     rig.settle();
     assert_eq!(rig.released, [1]);

@@ -3,14 +3,11 @@
 
 use bytes::Bytes;
 
-use super::{BatchError, GivenIds, HEADER_BYTES, RecordBatch, UnassignedBatch, widen};
+use super::{BatchError, GivenIds, RecordBatch, UnassignedBatch, passed_on::check_ratio};
 use crate::{
     format::record::{MessageId, Record, RecordError},
     limits,
 };
-
-/// How many times as long as its compressed form a batch may be; neither codec can do better.
-const RATIO_MAX: usize = 255;
 
 impl UnassignedBatch {
     /// Takes a batch that a publisher encoded, after checking all of it: checksums, sizes before anything is decompressed,
@@ -32,10 +29,7 @@ impl UnassignedBatch {
         if behind > 0 {
             return Err(BatchError::TrailingBytes { bytes: behind });
         }
-        let uncompressed_length = header.uncompressed_length;
-        if widen(uncompressed_length) > (bytes.len() - HEADER_BYTES).saturating_mul(RATIO_MAX) {
-            return Err(BatchError::Compression { uncompressed_length });
-        }
+        check_ratio(header.uncompressed_length, bytes.len())?;
         if header.relay.is_some() {
             return Err(BatchError::Relayed);
         }
@@ -104,7 +98,8 @@ mod tests {
     use std::convert::Infallible;
 
     use super::super::{
-        BatchBuilder, Codec, FLAG_MARKED, FLAG_PRODUCER, FLAG_RELAYED, FLAG_SCHEDULED, crc32c, put, seal_header,
+        BatchBuilder, Codec, FLAG_MARKED, FLAG_PRODUCER, FLAG_RELAYED, FLAG_SCHEDULED, HEADER_BYTES, crc32c, put,
+        seal_header,
     };
     use super::*;
     use crate::{

@@ -3,7 +3,7 @@
 use crate::model::Offset;
 
 /// Where one message of a batch is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Place {
     /// Its offset.
     pub offset: Offset,
@@ -12,7 +12,7 @@ pub struct Place {
 }
 
 /// Which messages of a batch were there before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum Repeats {
     /// None: they follow each other from the base offset on.
     #[default]

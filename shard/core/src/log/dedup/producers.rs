@@ -34,7 +34,7 @@ struct KnownBatch {
 }
 
 /// Why a producer's batch was not taken. Nothing was stored by this try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 #[expect(missing_docs, reason = "each message documents its variant")]
 pub enum ProducerRefusal {
     #[error("epoch {sent} of the producer is over, its epoch is {current} now")]

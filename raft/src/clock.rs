@@ -1,24 +1,24 @@
-//! The time that counts for sessions: that in which the coordinator ran.
+//! The time that counts for sessions: that in which the one who watches them ran.
 
 use shard_core::model::Monotonic;
 
 use crate::limits;
 
-/// Time as the sessions have it. While the coordinator stood still (a stopped process, a machine that slept) nobody
+/// Time as the sessions have it. While their keeper stood still (a stopped process, a machine that slept) nobody
 /// could be heard, so of a longer pause only [`limits::GROUP_CLOCK_STEP_MAX`] counts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SessionClock {
+pub(crate) struct SessionClock {
     real: Monotonic,
     counted: Monotonic,
 }
 
 impl SessionClock {
-    pub(super) const fn starting_at(now: Monotonic) -> Self {
+    pub(crate) const fn starting_at(now: Monotonic) -> Self {
         Self { real: now, counted: now }
     }
 
     /// It is `now`; the time that counts.
-    pub(super) fn advance(&mut self, now: Monotonic) -> Monotonic {
+    pub(crate) fn advance(&mut self, now: Monotonic) -> Monotonic {
         let step = now.since(self.real).min(limits::GROUP_CLOCK_STEP_MAX);
         self.counted = self.counted.plus(step);
         self.real = self.real.max(now);
@@ -26,7 +26,7 @@ impl SessionClock {
     }
 
     /// When to look again for what is due at `counted`: early enough that time which passed without a pause counts whole.
-    pub(super) fn look_at(&self, counted: Monotonic) -> Monotonic {
+    pub(crate) fn look_at(&self, counted: Monotonic) -> Monotonic {
         self.real.plus(counted.since(self.counted).min(limits::GROUP_CLOCK_STEP_MAX / 2))
     }
 }

@@ -1,0 +1,57 @@
+//! Tells the shards who owns what and where the other nodes are, as the metadata say.
+
+use std::{collections::HashMap, sync::Arc};
+
+use raft::metadata::{ClusterState, Topic};
+use shard::{NodeRoute, PartitionRoute, RouteTable, Routes};
+use shard_core::{
+    link::{ClusterText, LinkIdentity},
+    model::TopicId,
+};
+
+/// The table that the shards of this node look into, and who writes it.
+#[derive(Debug)]
+pub(crate) struct RouteBoard {
+    routes: Routes,
+    us: LinkIdentity,
+    /// What was made of each topic, and of which state of it: those that did not change are not made again.
+    made: HashMap<TopicId, (Arc<Topic>, Arc<[PartitionRoute]>)>,
+}
+
+impl RouteBoard {
+    /// A table without any partition, for a node of which the metadata know who it is.
+    pub(crate) fn new(cluster: &ClusterState, node: u64, epoch: u64) -> Self {
+        let us = LinkIdentity { cluster: ClusterText::new(cluster.cluster_id()), node: Some(node), incarnation: epoch };
+        Self { routes: Routes::new(RouteTable::alone(us.clone())), us, made: HashMap::new() }
+    }
+
+    /// The table, for the shards.
+    pub(crate) fn routes(&self) -> Routes {
+        self.routes.clone()
+    }
+
+    /// The metadata are like this now, and what this node has come to own is open.
+    pub(crate) fn publish(&mut self, state: &ClusterState) {
+        let made = state.topics().map(|topic| {
+            let known = self.made.get(&topic.id).filter(|(of, _)| Arc::ptr_eq(of, topic));
+            let routes = known.map_or_else(|| routes_of(topic), |(_, routes)| Arc::clone(routes));
+            (topic.id, (Arc::clone(topic), routes))
+        });
+        self.made = made.collect();
+        let nodes = state.nodes().map(|node| {
+            let shard_count = usize::try_from(node.shards).unwrap_or(1).max(1);
+            (node.id.get(), NodeRoute { address: node.address.clone(), shard_count, up: !node.fenced })
+        });
+        let topics = self.made.iter().map(|(id, (_, routes))| (*id, Arc::clone(routes))).collect();
+        // The version is the board's own.
+        self.routes.publish(RouteTable { version: 0, us: self.us.clone(), nodes: nodes.collect(), topics });
+    }
+}
+
+fn routes_of(topic: &Topic) -> Arc<[PartitionRoute]> {
+    let routes = topic.partitions.iter().map(|partition| PartitionRoute {
+        owner: partition.owner.map(|node| node.get()),
+        epoch: partition.leader_epoch,
+    });
+    routes.collect()
+}

@@ -1,0 +1,16 @@
+//! What is asked of the owner of a partition, and what it answers: plain data, which crosses cores as it is and nodes as
+//! bytes ([`crate::peer_wire`]).
+
+mod publish;
+mod read;
+mod search;
+mod subscription;
+mod unavailable;
+
+pub use publish::{Durability, PublishError, Published};
+pub use read::{PartitionStatus, ReadError, ReadFrom, ReadReply, ReadRequest};
+pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};
+pub use subscription::{
+    AckAction, CursorStatus, PartitionSubscription, PullRequest, Pulled, SeekTo, SubscriptionError,
+};
+pub use unavailable::PartitionUnavailable;

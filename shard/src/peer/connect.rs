@@ -1,0 +1,73 @@
+//! Makes a connection to a core of another node.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs as _},
+    time::Duration,
+};
+
+use futures_lite::{
+    future,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+};
+use glommio::{net::TcpStream, timer::Timer};
+use shard_core::link::{FrameDecoder, Handshake, Lane, Preface};
+
+use super::{PeerConfig, handshake::shake};
+use crate::{blocking::off_the_shard, limits};
+
+/// Connects, and begins the connection with a handshake.
+///
+/// # Errors
+/// Why it can't be had, in words.
+pub(super) async fn connect(
+    config: &PeerConfig,
+    (node, core): (u64, u16),
+    address: &str,
+) -> Result<(TcpStream, FrameDecoder), String> {
+    let connecting = async {
+        let address = resolve(address).await?;
+        let stream = TcpStream::connect_timeout(address, limits::PEER_CONNECT_TIMEOUT).await;
+        let mut stream = stream.map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let decoder = introduce(&mut stream, config, (node, core)).await?;
+        Ok((stream, decoder))
+    };
+    within(limits::PEER_CONNECT_TIMEOUT, connecting).await
+}
+
+/// Says on a new stream whom it is for, and who asks. A stream that is encrypted is so from behind the preface on.
+async fn introduce<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    config: &PeerConfig,
+    (node, core): (u64, u16),
+) -> Result<FrameDecoder, String> {
+    let lane = Lane::Shard(core);
+    stream.write_all(&Preface { lane }.encode()).await.map_err(|error| error.to_string())?;
+    let us = config.routes.load().us.clone();
+    let (handshake, hello) = Handshake::connect(config.expected(us, Some(node), lane));
+    let (_, decoder) = shake(stream, handshake, Some(hello)).await?;
+    Ok(decoder)
+}
+
+/// The address of a node; a name is looked up beside the shard.
+async fn resolve(address: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = address.parse() {
+        return Ok(address);
+    }
+    let name = address.to_owned();
+    let found = off_the_shard(move || name.to_socket_addrs().map(|mut addresses| addresses.next())).await;
+    match found {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err(format!("the name {address} has no address")),
+        Err(error) => Err(format!("the name {address} can't be looked up: {error}")),
+    }
+}
+
+/// Gives up after a while.
+pub(super) async fn within<T>(duration: Duration, what: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    future::or(what, async {
+        Timer::new(duration).await;
+        Err("it took too long".to_owned())
+    })
+    .await
+}

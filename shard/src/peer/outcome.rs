@@ -1,0 +1,101 @@
+//! What came of a request, wherever its partition is: the same to the asker.
+
+use shard_core::peer_wire::PeerReply;
+
+use crate::{
+    request::{
+        AckOutcome, CursorStatus, PartitionStatus, PartitionUnavailable, PublishError, Published, Pulled, ReadError,
+        ReadReply, SubscriptionError,
+    },
+    search::{Cancelled, Letters, Redriven, Scheduled},
+};
+
+/// The result of a request.
+pub(crate) trait Outcome: Sized {
+    /// The one that another node has sent; `None` for that of another kind of request.
+    fn of_reply(reply: PeerReply) -> Option<Self>;
+}
+
+/// Why a request came to nothing.
+pub(crate) trait Error: From<PartitionUnavailable> {
+    /// Whether nothing was done, and another owner, or a later time, may do it. A node that stops does not wait for itself.
+    fn may_pass(&self, is_ours: bool) -> bool;
+
+    /// That it is not known whether it was done.
+    fn unknown(node: u64, reason: String) -> Self;
+}
+
+impl Error for PartitionUnavailable {
+    fn may_pass(&self, is_ours: bool) -> bool {
+        if is_ours { matches!(self, Self::NotHere(_)) } else { Self::may_pass(self) }
+    }
+
+    /// What is answered so does nothing that could be known.
+    fn unknown(node: u64, reason: String) -> Self {
+        Self::PeerAway { node, reason }
+    }
+}
+
+impl Error for PublishError {
+    fn may_pass(&self, is_ours: bool) -> bool {
+        matches!(self, Self::Unavailable(unavailable) if Error::may_pass(unavailable, is_ours))
+    }
+
+    fn unknown(node: u64, reason: String) -> Self {
+        Self::Unknown { node, reason }
+    }
+}
+
+impl Error for ReadError {
+    fn may_pass(&self, is_ours: bool) -> bool {
+        matches!(self, Self::Unavailable(unavailable) if Error::may_pass(unavailable, is_ours))
+    }
+
+    fn unknown(node: u64, reason: String) -> Self {
+        PartitionUnavailable::PeerAway { node, reason }.into()
+    }
+}
+
+impl Error for SubscriptionError {
+    fn may_pass(&self, is_ours: bool) -> bool {
+        match self {
+            Self::Unavailable(unavailable) => Error::may_pass(unavailable, is_ours),
+            Self::NotHere(_) => true,
+            Self::Claim(_) | Self::Read(_) | Self::StoreFailed { .. } => false,
+        }
+    }
+
+    fn unknown(node: u64, reason: String) -> Self {
+        Self::StoreFailed { reason: format!("node {node}, which owns the partition, was lost: {reason}") }
+    }
+}
+
+macro_rules! outcomes {
+    ($($pattern:pat => $outcome:ident: Result<$value:ty, $error:ty>;)*) => {$(
+        impl Outcome for Result<$value, $error> {
+            fn of_reply(reply: PeerReply) -> Option<Self> {
+                match reply {
+                    PeerReply::Refused(unavailable) => Some(Err(unavailable.into())),
+                    $pattern => Some($outcome),
+                    // Any other is of another request.
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+outcomes! {
+    PeerReply::Publish(outcome) => outcome: Result<Published, PublishError>;
+    PeerReply::Read(outcome) => outcome: Result<ReadReply, ReadError>;
+    PeerReply::Status(outcome) => outcome: Result<PartitionStatus, PartitionUnavailable>;
+    PeerReply::Pull(outcome) => outcome: Result<Pulled, SubscriptionError>;
+    PeerReply::Acknowledge(outcome) => outcome: Result<Vec<AckOutcome>, SubscriptionError>;
+    PeerReply::AckUpTo(outcome) | PeerReply::Seek(outcome) => outcome: Result<(), SubscriptionError>;
+    PeerReply::CursorStatus(outcome) => outcome: Result<CursorStatus, SubscriptionError>;
+    PeerReply::AwaitDeliverable(outcome) => outcome: Result<(), PartitionUnavailable>;
+    PeerReply::Letters(outcome) => outcome: Result<Letters, SubscriptionError>;
+    PeerReply::Redrive(outcome) => outcome: Result<Redriven, SubscriptionError>;
+    PeerReply::Scheduled(outcome) => outcome: Result<Scheduled, SubscriptionError>;
+    PeerReply::Cancel(outcome) => outcome: Result<Cancelled, SubscriptionError>;
+}
