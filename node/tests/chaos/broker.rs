@@ -1,0 +1,231 @@
+//! The broker under test: nodes and their store, each process on a host of its own.
+
+mod process;
+mod store;
+
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use gateway_api::client::{Connection, Endpoint, Request};
+use hyper::Method;
+use tempfile::TempDir;
+
+use self::{process::Process, store::Store};
+use crate::{
+    history::Installed,
+    network::{Network, STORE, address},
+};
+
+/// The port of each node's clients; hosts share nothing.
+const HTTP_PORT: u16 = 8081;
+/// Where nodes talk to each other.
+const LINK_PORT: u16 = 7081;
+/// What the nodes know each other by.
+const SECRET: &str = "a-secret-of-the-nodes-of-one-test";
+/// How long a node may take to be ready, or to answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Nodes by their places, from 1, which they keep; their ids they keep as long as they have their disks.
+pub(crate) struct Broker {
+    nodes: Vec<Node>,
+    pub store: Store,
+    pub network: Network,
+    directory: TempDir,
+    next_id: u64,
+    is_founded: bool,
+}
+
+struct Node {
+    id: u64,
+    process: Option<Process>,
+}
+
+impl Broker {
+    /// Starts the store and the nodes.
+    pub(crate) fn start_all(network: Network, size: u32) -> Self {
+        let directory = tempfile::Builder::new().prefix("chaos-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let store = Store::new(&network.store, directory.path());
+        let nodes = (1..=size).map(|place| Node { id: place.into(), process: None }).collect();
+        let mut broker = Self { nodes, store, network, directory, next_id: u64::from(size) + 1, is_founded: false };
+        (1..=size).for_each(|place| broker.start(place));
+        // Who starts on an empty disk from now on joins what is there.
+        broker.is_founded = true;
+        broker
+    }
+
+    pub(crate) fn size(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap()
+    }
+
+    /// Where clients find the nodes.
+    pub(crate) fn endpoints(size: u32) -> Vec<Endpoint> {
+        (1..=size).map(|place| format!("http://{}:{HTTP_PORT}", address(place)).parse().unwrap()).collect()
+    }
+
+    /// Starts a node, unless it runs.
+    pub(crate) fn start(&mut self, place: u32) {
+        let (id, home) = (self.node(place).id, self.home(place));
+        if self.node(place).process.is_some() {
+            return;
+        }
+        std::fs::create_dir_all(&home).unwrap();
+        let mut command = self.network.node(place).command(env!("CARGO_BIN_EXE_pubsub-node"));
+        command.env_clear().current_dir(&home);
+        for setting in self.settings(place, id) {
+            command.args(["--set", &setting]);
+        }
+        if self.size() > 1 && place == 1 && !self.is_founded {
+            command.arg("--cluster-init");
+        }
+        let log = self.directory.path().join(format!("node-{place}.log"));
+        self.node(place).process = Some(Process::start(command, &log));
+    }
+
+    /// Ends a node in the middle of whatever it does.
+    pub(crate) fn kill(&mut self, place: u32) -> Result<(), Installed> {
+        self.running(place)?.kill();
+        self.node(place).process = None;
+        Ok(())
+    }
+
+    /// Asks a node to end, and waits until it has.
+    pub(crate) fn terminate(&mut self, place: u32) -> Result<(), Installed> {
+        let in_time = self.running(place)?.terminate();
+        self.node(place).process = None;
+        in_time
+    }
+
+    pub(crate) fn pause(&mut self, place: u32) -> Result<(), Installed> {
+        self.running(place)?.pause()
+    }
+
+    pub(crate) fn resume(&mut self, place: u32) {
+        if let Ok(process) = self.running(place) {
+            process.resume();
+        }
+    }
+
+    /// Asks a node to end, starts it again, and waits until it is ready; so one after the other.
+    pub(crate) fn restart_each(&mut self) -> Result<(), Installed> {
+        for place in 1..=self.size() {
+            self.terminate(place)?;
+            self.start(place);
+            self.wait_ready(place)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a node's partitions to go to others, and ends it then.
+    pub(crate) fn drain(&mut self, place: u32) -> Result<(), Installed> {
+        let id = self.node(place).id;
+        self.call(place, &Method::POST, &format!("/v1/cluster/nodes/{id}/drain"))?;
+        self.terminate(place)
+    }
+
+    /// Kills a node and takes its disk; it is another one from then on, and the former one is none any more.
+    pub(crate) fn wipe(&mut self, place: u32) -> Result<(), Installed> {
+        self.kill(place)?;
+        std::fs::remove_dir_all(self.home(place)).unwrap();
+        let (former, id) = (self.node(place).id, self.next_id);
+        self.next_id += 1;
+        self.node(place).id = id;
+        let other = place % self.size() + 1;
+        self.call(other, &Method::DELETE, &format!("/v1/cluster/nodes/{former}"))
+    }
+
+    /// Everything runs.
+    pub(crate) fn heal(&mut self) {
+        self.store.resume();
+        self.store.start();
+        for place in 1..=self.size() {
+            self.resume(place);
+            self.start(place);
+        }
+    }
+
+    /// The nodes that have ended though nobody asked them to; they don't run from then on.
+    pub(crate) fn ended(&mut self) -> Vec<String> {
+        let mut ended = Vec::new();
+        for (place, node) in (1..).zip(&mut self.nodes) {
+            if let Some(status) = node.process.as_mut().and_then(Process::status) {
+                ended.push(format!("node {place} ended by itself: {status}"));
+                node.process = None;
+            }
+        }
+        ended
+    }
+
+    /// The ends of the nodes' logs, for who wants to know why a run failed.
+    pub(crate) fn logs(&self) -> String {
+        (1..=self.size()).map(|place| process::tail(&self.directory.path().join(format!("node-{place}.log")))).collect()
+    }
+
+    /// Keeps what the processes wrote.
+    pub(crate) fn keep(&mut self) -> PathBuf {
+        self.directory.disable_cleanup(true);
+        self.directory.path().to_owned()
+    }
+
+    fn settings(&self, place: u32, id: u64) -> Vec<String> {
+        let mut settings = vec![
+            "store=redis".to_owned(),
+            format!("redis.host={}", address(STORE)),
+            "auth=none".to_owned(),
+            format!("server.host={}", address(place)),
+            format!("server.port={HTTP_PORT}"),
+            "server.shards=1".to_owned(),
+            "log.format=json".to_owned(),
+            format!("cluster.node_id={id}"),
+        ];
+        if self.size() > 1 {
+            let seeds: Vec<_> = (1..=self.size()).map(|place| format!("{}:{LINK_PORT}", address(place))).collect();
+            settings.push(format!("cluster.listen={}:{LINK_PORT}", address(place)));
+            settings.push(format!("cluster.seeds={}", seeds.join(",")));
+            settings.push(format!("cluster.secret={SECRET}"));
+        }
+        settings
+    }
+
+    fn node(&mut self, place: u32) -> &mut Node {
+        &mut self.nodes[usize::try_from(place).unwrap() - 1]
+    }
+
+    fn running(&mut self, place: u32) -> Result<&mut Process, Installed> {
+        self.node(place).process.as_mut().ok_or_else(|| Installed::Skipped(format!("node {place} does not run")))
+    }
+
+    fn home(&self, place: u32) -> PathBuf {
+        self.directory.path().join(format!("node-{place}"))
+    }
+
+    fn wait_ready(&self, place: u32) -> Result<(), Installed> {
+        let until = Instant::now() + DEADLINE;
+        while self.call(place, &Method::GET, "/readyz").is_err() {
+            if Instant::now() > until {
+                return Err(Installed::Unknown(format!("node {place} was not ready within {DEADLINE:?}")));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// A request to a node that has to be answered with success.
+    fn call(&self, place: u32, method: &Method, target: &str) -> Result<(), Installed> {
+        let endpoint = Self::endpoints(self.size()).swap_remove(usize::try_from(place).unwrap() - 1);
+        let asked = async {
+            let request = Request::new(method.clone(), target);
+            Connection::open(&endpoint, None).await?.send(request, DEADLINE).await?.success().map(drop)
+        };
+        let answered = thread::scope(|scope| {
+            let caller = scope.spawn(|| {
+                self.network.hub.enter();
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asked)
+            });
+            caller.join().unwrap()
+        });
+        answered.map_err(|error| Installed::Unknown(format!("{method} {target} at node {place}: {error}")))
+    }
+}

@@ -1,0 +1,230 @@
+//! The faults there are: how each begins and ends, and which nodes can do nothing meanwhile.
+
+use crate::{
+    broker::Broker,
+    history::Installed,
+    network::{Cut, STORE},
+    random::Random,
+};
+
+/// What befalls nodes, by their places, or the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Fault {
+    /// `kill -9`; it is started again in the end.
+    Kill(u32),
+    /// It stands still, and goes on as if no time had passed.
+    Pause(u32),
+    /// It is asked to end, and is started again.
+    Restart(u32),
+    /// It gives up its partitions, ends, and is started again.
+    Drain(u32),
+    /// It loses its disk, and comes back as another node.
+    Wipe(u32),
+    /// One after the other is asked to end and started again.
+    RollingRestart,
+    /// These nodes are cut off from the others, and from the store.
+    Minority(Vec<u32>),
+    /// These nodes are cut off from the others, and still reach the store.
+    Apart(Vec<u32>),
+    /// Nothing that the first one sends arrives at the second one.
+    OneWay(u32, u32),
+    /// A third of what other nodes and the store send to it is lost.
+    Loss(u32),
+    /// It does not reach the store.
+    StoreCut(u32),
+    /// The store stands still.
+    StorePause,
+    /// The store is killed, and comes back with all that it had written.
+    StoreKill,
+}
+
+/// What a fault is about.
+enum About {
+    Node(u32),
+    AllNodes,
+    Store,
+    Network,
+}
+
+const LOSS_PERCENT: u8 = 30;
+
+impl Fault {
+    /// One of each kind that can befall so many nodes.
+    pub(crate) fn kinds(nodes: u32) -> Vec<Self> {
+        let mut kinds = vec![
+            Self::Kill(1),
+            Self::Pause(1),
+            Self::Restart(1),
+            Self::Loss(1),
+            Self::StoreCut(1),
+            Self::StorePause,
+            Self::StoreKill,
+        ];
+        if nodes > 1 {
+            let of_several = [
+                Self::Drain(1),
+                Self::Wipe(1),
+                Self::RollingRestart,
+                Self::Minority(vec![1]),
+                Self::Apart(vec![1]),
+                Self::OneWay(1, 2),
+            ];
+            kinds.extend(of_several);
+        }
+        kinds
+    }
+
+    /// The same kind, at any nodes.
+    pub(super) fn somewhere(&self, random: &mut Random, nodes: u32) -> Self {
+        let mut places: Vec<u32> = (1..=nodes).collect();
+        random.shuffle(&mut places);
+        let minority = || places[..places.len().div_ceil(2) - 1].to_vec();
+        match self {
+            Self::Kill(_) => Self::Kill(places[0]),
+            Self::Pause(_) => Self::Pause(places[0]),
+            Self::Restart(_) => Self::Restart(places[0]),
+            Self::Drain(_) => Self::Drain(places[0]),
+            Self::Wipe(_) => Self::Wipe(places[0]),
+            Self::Loss(_) => Self::Loss(places[0]),
+            Self::StoreCut(_) => Self::StoreCut(places[0]),
+            Self::Minority(_) => Self::Minority(minority()),
+            Self::Apart(_) => Self::Apart(minority()),
+            Self::OneWay(..) => Self::OneWay(places[0], places[1]),
+            Self::RollingRestart | Self::StorePause | Self::StoreKill => self.clone(),
+        }
+    }
+
+    /// What it is, without where.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Kill(_) => "kill",
+            Self::Pause(_) => "pause",
+            Self::Restart(_) => "restart",
+            Self::Drain(_) => "drain",
+            Self::Wipe(_) => "wipe",
+            Self::RollingRestart => "rolling restart",
+            Self::Minority(_) => "minority",
+            Self::Apart(_) => "apart",
+            Self::OneWay(..) => "one way",
+            Self::Loss(_) => "loss",
+            Self::StoreCut(_) => "store cut",
+            Self::StorePause => "store pause",
+            Self::StoreKill => "store kill",
+        }
+    }
+
+    /// What it is, and where.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Minority(places) | Self::Apart(places) => format!("{} {places:?}", self.kind()),
+            Self::OneWay(from, to) => format!("{} {from} to {to}", self.kind()),
+            Self::RollingRestart | Self::StorePause | Self::StoreKill => self.kind().to_owned(),
+            Self::Kill(place)
+            | Self::Pause(place)
+            | Self::Restart(place)
+            | Self::Drain(place)
+            | Self::Wipe(place)
+            | Self::Loss(place)
+            | Self::StoreCut(place) => format!("{} {place}", self.kind()),
+        }
+    }
+
+    /// Whether both can be there at a time: they are about other processes, or about the network, and leave enough nodes
+    /// their memory.
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
+        match (self.about(), other.about()) {
+            (About::Store, About::Store) => false,
+            (About::Network | About::Store, _) | (_, About::Network | About::Store) => true,
+            (About::Node(one), About::Node(two)) => {
+                one != two && !matches!(self, Self::Wipe(_)) && !matches!(other, Self::Wipe(_))
+            }
+            (About::AllNodes, _) | (_, About::AllNodes) => false,
+        }
+    }
+
+    fn about(&self) -> About {
+        match self {
+            Self::Kill(place) | Self::Pause(place) | Self::Restart(place) | Self::Drain(place) | Self::Wipe(place) => {
+                About::Node(*place)
+            }
+            Self::RollingRestart => About::AllNodes,
+            Self::StorePause | Self::StoreKill => About::Store,
+            Self::Minority(_) | Self::Apart(_) | Self::OneWay(..) | Self::Loss(_) | Self::StoreCut(_) => About::Network,
+        }
+    }
+
+    /// The nodes that can reach neither the store nor a majority.
+    pub(super) fn severed(&self, nodes: u32) -> Vec<u32> {
+        match self {
+            Self::Minority(places) => places.clone(),
+            Self::StoreCut(_) | Self::StorePause | Self::StoreKill if nodes == 1 => vec![1],
+            Self::StorePause | Self::StoreKill => (1..=nodes).collect(),
+            Self::Kill(_)
+            | Self::Pause(_)
+            | Self::Restart(_)
+            | Self::Drain(_)
+            | Self::Wipe(_)
+            | Self::RollingRestart
+            | Self::Apart(_)
+            | Self::OneWay(..)
+            | Self::Loss(_)
+            | Self::StoreCut(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn begin(&self, broker: &mut Broker) -> Installed {
+        let done = match self {
+            Self::Kill(place) => broker.kill(*place),
+            Self::Pause(place) => broker.pause(*place),
+            Self::Restart(place) => broker.terminate(*place),
+            Self::Drain(place) => broker.drain(*place),
+            Self::Wipe(place) => broker.wipe(*place),
+            Self::RollingRestart => broker.restart_each(),
+            Self::StorePause => broker.store.pause(),
+            Self::StoreKill => broker.store.kill(),
+            Self::Minority(_) | Self::Apart(_) | Self::OneWay(..) | Self::Loss(_) | Self::StoreCut(_) => {
+                broker.network.cut(&self.cuts(broker.size())).map_err(Installed::Unknown)
+            }
+        };
+        done.err().unwrap_or(Installed::Yes)
+    }
+
+    pub(super) fn end(&self, broker: &mut Broker) {
+        match self {
+            Self::Kill(place) | Self::Restart(place) | Self::Drain(place) | Self::Wipe(place) => broker.start(*place),
+            Self::Pause(place) => broker.resume(*place),
+            Self::RollingRestart => {}
+            Self::StorePause => broker.store.resume(),
+            Self::StoreKill => broker.store.start(),
+            Self::Minority(_) | Self::Apart(_) | Self::OneWay(..) | Self::Loss(_) | Self::StoreCut(_) => {
+                broker.network.mend(&self.cuts(broker.size())).unwrap();
+            }
+        }
+    }
+
+    fn cuts(&self, nodes: u32) -> Vec<Cut> {
+        let others = |places: &[u32]| (1..=nodes).filter(|place| !places.contains(place)).collect::<Vec<_>>();
+        let halves = |places: &[u32], others: &[u32]| {
+            let pairs = places.iter().flat_map(|one| others.iter().map(move |other| (*one, *other)));
+            pairs.flat_map(|(one, other)| Cut::between(one, other)).collect()
+        };
+        match self {
+            Self::Minority(places) => halves(places, &[others(places), vec![STORE]].concat()),
+            Self::Apart(places) => halves(places, &others(places)),
+            Self::OneWay(from, to) => vec![Cut { from: *from, to: *to, percent: 100 }],
+            Self::Loss(place) => {
+                let from = [others(&[*place]), vec![STORE]].concat();
+                from.into_iter().map(|from| Cut { from, to: *place, percent: LOSS_PERCENT }).collect()
+            }
+            Self::StoreCut(place) => Cut::between(*place, STORE).to_vec(),
+            Self::Kill(_)
+            | Self::Pause(_)
+            | Self::Restart(_)
+            | Self::Drain(_)
+            | Self::Wipe(_)
+            | Self::RollingRestart
+            | Self::StorePause
+            | Self::StoreKill => Vec::new(),
+        }
+    }
+}
