@@ -296,6 +296,7 @@ async fn run(core: CorePlan) {
         events,
     } = core;
     let index = shard.index;
+    let node = shard.peers.as_ref().and_then(|peers| peers.routes.load().us.node).unwrap_or_default();
     let _notice = EndNotice { index, events: events.clone() };
     tracing::debug!(index, "the core runs");
     let started = async {
@@ -312,7 +313,7 @@ async fn run(core: CorePlan) {
     };
     tracing::debug!(index, "the core has met the others and listens");
     let serving = glommio::spawn_local(shard.run());
-    serve_ports(push, (peers, peer_server), &shards);
+    serve_ports(push, (peers, peer_server.clone()), &shards);
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
     let authenticator = Authenticator::new(gateway.auth).with_usages(usages);
@@ -326,7 +327,7 @@ async fn run(core: CorePlan) {
         groups,
         audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
         authenticator: Rc::new(authenticator),
-        core: Rc::new(CoreState::new().with_outputs(gateway.outputs_bytes_max)),
+        core: Rc::new(CoreState::new().of_core(node, index).with_outputs(gateway.outputs_bytes_max)),
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         addresses,
@@ -343,4 +344,7 @@ async fn run(core: CorePlan) {
     server::serve(context, listener, tls).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
+    if let Some(server) = peer_server {
+        server.finish().await;
+    }
 }

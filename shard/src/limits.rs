@@ -100,3 +100,5 @@ pub(crate) const PEER_CONNECTIONS_MAX: usize = 1_024;
 pub(crate) const PEER_HANDOVERS_MAX: usize = 256;
 /// How long what is under way on a partition may take that another node owns from now on.
 pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// How long a core that has ended waits until other nodes have taken its last replies.
+pub(crate) const PEER_FINISH_TIMEOUT: Duration = Duration::from_millis(500);

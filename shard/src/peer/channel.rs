@@ -96,6 +96,11 @@ impl Channel {
         }
     }
 
+    /// Whether both are one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// Ends the connection, for this reason if it has not ended before.
     pub(super) fn end(&self, reason: &str) {
         self.inner.ended.borrow_mut().get_or_insert_with(|| reason.to_owned());

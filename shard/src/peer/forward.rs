@@ -245,10 +245,11 @@ impl Forward {
 fn encode(question: Question) -> Ask {
     let request = question.request.bounded();
     let wait = wait_of(&request);
+    let leases_of = if let PeerRequest::Pull { cursor, .. } = &request { Some(*cursor) } else { None };
     // An empty head is no request: the other side says so.
     let head = request.encode().unwrap_or_default();
     let within = limits::PEER_ANSWER_TIMEOUT + wait.unwrap_or_default();
-    Ask { head, tail: question.tail, waits: wait.is_some(), within }
+    Ask { head, tail: question.tail, waits: wait.is_some(), within, leases_of }
 }
 
 const fn not_done<E>(node: u64, error: E) -> Attempt<E> {

@@ -10,7 +10,7 @@ use std::{
 
 use futures_channel::oneshot;
 use futures_lite::{
-    future,
+    future::{self, yield_now},
     io::{AsyncRead, AsyncWrite},
 };
 use glommio::timer::sleep;
@@ -46,6 +46,7 @@ struct Server {
     here: ShardHandle,
     core: u16,
     connections: Cell<usize>,
+    channels: RefCell<Vec<Channel>>,
     metrics: Arc<ShardMetrics>,
 }
 
@@ -75,7 +76,16 @@ struct Working {
 impl PeerServer {
     pub(crate) fn new(config: PeerConfig, here: ShardHandle, core: usize, metrics: Arc<ShardMetrics>) -> Self {
         let core = u16::try_from(core).unwrap_or(u16::MAX);
-        Self { inner: Rc::new(Server { config, here, core, connections: Cell::new(0), metrics }) }
+        Self {
+            inner: Rc::new(Server {
+                config,
+                here,
+                core,
+                connections: Cell::new(0),
+                channels: RefCell::default(),
+                metrics,
+            }),
+        }
     }
 
     /// Serves a connection, of which the preface has been read, until it ends.
@@ -94,6 +104,24 @@ impl PeerServer {
             Err(reason) => tracing::warn!(reason, "a connection of another node came to nothing"),
         }
         server.connections.set(server.connections.get() - 1);
+    }
+
+    /// Waits until what was answered has been sent, for a while. To be called once the shard has ended, and with it all
+    /// requests.
+    pub async fn finish(&self) {
+        let channels: Vec<_> = self.inner.channels.borrow().iter().cloned().collect();
+        let sent = async {
+            // Those who were answered by the shard's last turn have theirs first.
+            yield_now().await;
+            for channel in &channels {
+                channel.push(OutFrame::bare(FrameKind::Goodbye, 0));
+                channel.room(1).await;
+            }
+            Ok(())
+        };
+        if within(limits::PEER_FINISH_TIMEOUT, sent).await.is_err() {
+            tracing::debug!("another node does not read the last replies");
+        }
     }
 
     async fn greet<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> Result<(S, FrameDecoder, u64), String> {
@@ -116,9 +144,11 @@ impl PeerServer {
             metrics: Arc::clone(metrics),
         };
         let serving = Serving { inner: Rc::new(connection) };
+        self.inner.channels.borrow_mut().push(channel.clone());
         metrics.peer_connections.set(metrics.peer_connections.get() + 1);
         let reason = channel.run(stream, decoder, &serving).await;
         metrics.peer_connections.set(metrics.peer_connections.get() - 1);
+        self.inner.channels.borrow_mut().retain(|known| !known.is(&channel));
         // Whoever asked is gone.
         serving.inner.working.borrow_mut().clear();
         reason

@@ -1,5 +1,7 @@
 //! Partitions of another node, asked for as if they were here, over connections that fail.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod cores;
 mod harness;
 mod proxy;
 
@@ -11,7 +13,9 @@ use glommio::timer::sleep;
 use harness::{
     Pair, SUBSCRIPTION, Traits, batch, batch_of, cursor, partition, pull_request, until, with_nodes, with_pair,
 };
-use shard::{AckAction, AckOutcome, PartitionUnavailable, PublishError, ReadFrom, ReadRequest, Repeats, SeekTo};
+use shard::{
+    AckAction, AckOutcome, PartitionUnavailable, PublishError, PullRequest, ReadFrom, ReadRequest, Repeats, SeekTo,
+};
 use shard_core::{
     format::{record::MessageId, record_batch::Producer},
     model::Offset,
@@ -301,6 +305,24 @@ fn reads_and_acks_whose_answers_are_lost_are_made_again() {
         assert_eq!(pair.one.handle.cursor_status(cursor(1)).await.unwrap().backlog, 0);
         lose_the_answer(&pair, pair.one.handle.seek(cursor(1), SeekTo::Earliest)).await.unwrap();
         assert_eq!(pair.one.handle.cursor_status(cursor(1)).await.unwrap().backlog, 1);
+    });
+}
+
+#[test]
+fn what_was_leased_for_a_consumer_that_has_gone_is_for_the_next() {
+    with_pair(async |pair| {
+        pair.two.publish(1, b"a").await.unwrap();
+        pair.connect().await;
+        pair.proxy.hold(false, true);
+        let pull = PullRequest { ack_deadline: Some(Duration::from_hours(1)), ..pull_request() };
+        let mut pulling = Box::pin(pair.one.handle.pull(cursor(1), pull));
+        assert!(poll_once(&mut pulling).await.is_none());
+        until(|| pair.two.metrics.messages_leased.get() == 1).await;
+        drop(pulling);
+        pair.proxy.hold(false, false);
+        while pair.two.pull(1).await.leased.is_empty() {
+            sleep(Duration::from_millis(1)).await;
+        }
     });
 }
 
