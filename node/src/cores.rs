@@ -273,6 +273,20 @@ fn serve_ports(push: PortEnd, (peers, server): (PeerPortEnd, Option<PeerServer>)
     }
 }
 
+fn with_tokens(authenticator: Authenticator, tokens: Option<JwtVerifier>) -> Authenticator {
+    match tokens {
+        Some(verifier) => authenticator.with_tokens(Arc::new(verifier)),
+        None => authenticator,
+    }
+}
+
+/// Sends what other nodes are still to be answered.
+async fn finish(peers: Option<PeerServer>) {
+    if let Some(peers) = peers {
+        peers.finish().await;
+    }
+}
+
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
     let CorePlan {
@@ -317,16 +331,12 @@ async fn run(core: CorePlan) {
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
     let authenticator = Authenticator::new(gateway.auth).with_usages(usages);
-    let authenticator = match tokens {
-        Some(verifier) => authenticator.with_tokens(Arc::new(verifier)),
-        None => authenticator,
-    };
     let context = Context {
         shards,
         metadata,
         groups,
         audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
-        authenticator: Rc::new(authenticator),
+        authenticator: Rc::new(with_tokens(authenticator, tokens)),
         core: Rc::new(CoreState::new().of_core(node, index).with_outputs(gateway.outputs_bytes_max)),
         config: Rc::new(gateway),
         metrics: metrics.gateway,
@@ -344,7 +354,5 @@ async fn run(core: CorePlan) {
     server::serve(context, listener, tls).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
-    if let Some(server) = peer_server {
-        server.finish().await;
-    }
+    finish(peer_server).await;
 }

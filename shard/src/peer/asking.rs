@@ -230,17 +230,14 @@ impl Side for Asking {
         match frame.kind {
             FrameKind::Reply => {
                 self.inner.answered.set(true);
-                match self.inner.take(frame.id) {
+                if let Some(Pending { answer, leases_of, .. }) = self.inner.take(frame.id) {
                     // The asker may have gone at this very moment.
-                    Some(Pending { answer, leases_of, .. }) => {
-                        if let Err(Ok(frame)) = answer.send(Ok(frame)) {
-                            self.give_back(leases_of, frame);
-                        }
+                    if let Err(Ok(frame)) = answer.send(Ok(frame)) {
+                        self.give_back(leases_of, frame);
                     }
-                    None => {
-                        let leases_of = self.inner.abandoned.borrow_mut().remove(&frame.id);
-                        self.give_back(leases_of.map(|(cursor, _)| cursor), frame);
-                    }
+                } else {
+                    let leases_of = self.inner.abandoned.borrow_mut().remove(&frame.id);
+                    self.give_back(leases_of.map(|(cursor, _)| cursor), frame);
                 }
                 Ok(())
             }
@@ -268,6 +265,10 @@ impl Side for Asking {
 
     fn is_busy(&self) -> bool {
         !self.inner.pending.borrow().is_empty()
+    }
+
+    fn unwritten_bytes_max(&self) -> usize {
+        usize::MAX
     }
 
     fn look(&self) {

@@ -139,8 +139,11 @@ impl Forward {
     ) -> Result<Pulled, SubscriptionError> {
         let mut away = self.away.borrow_mut();
         match pulled {
-            Err(error) if error.may_pass() => {
+            Err(error) if error.may_pass() && self.owner(partition) != Owner::Unknown => {
                 let now = Instant::now();
+                if away.len() >= limits::PEER_AWAY_MAX {
+                    away.retain(|_, (_, last)| now.duration_since(*last) <= limits::PEER_AWAY_FORGOTTEN);
+                }
                 let (since, last) = away.entry(partition).or_insert((now, now));
                 if now.duration_since(*last) > limits::PEER_AWAY_FORGOTTEN {
                     *since = now;

@@ -44,7 +44,6 @@ struct Server {
     config: PeerConfig,
     /// Asks the cores of this node, and no other ones.
     here: ShardHandle,
-    core: u16,
     connections: Cell<usize>,
     channels: RefCell<Vec<Channel>>,
     metrics: Arc<ShardMetrics>,
@@ -74,29 +73,21 @@ struct Working {
 }
 
 impl PeerServer {
-    pub(crate) fn new(config: PeerConfig, here: ShardHandle, core: usize, metrics: Arc<ShardMetrics>) -> Self {
-        let core = u16::try_from(core).unwrap_or(u16::MAX);
+    pub(crate) fn new(config: PeerConfig, here: ShardHandle, metrics: Arc<ShardMetrics>) -> Self {
         Self {
-            inner: Rc::new(Server {
-                config,
-                here,
-                core,
-                connections: Cell::new(0),
-                channels: RefCell::default(),
-                metrics,
-            }),
+            inner: Rc::new(Server { config, here, connections: Cell::new(0), channels: RefCell::default(), metrics }),
         }
     }
 
-    /// Serves a connection, of which the preface has been read, until it ends.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
+    /// Serves a connection until it ends; its preface has been read, and has named `shard`.
+    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, shard: u16) {
         let server = &self.inner;
         if server.connections.get() >= limits::PEER_CONNECTIONS_MAX {
             tracing::warn!("a connection of another node is closed: there are as many as may be");
             return;
         }
         server.connections.set(server.connections.get() + 1);
-        match Box::pin(self.greet(stream)).await {
+        match Box::pin(self.greet(stream, shard)).await {
             Ok((stream, decoder, node)) => {
                 let reason = Box::pin(self.answer(stream, decoder)).await;
                 tracing::debug!(node, reason, "a connection of another node ended");
@@ -124,10 +115,14 @@ impl PeerServer {
         }
     }
 
-    async fn greet<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> Result<(S, FrameDecoder, u64), String> {
+    async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut stream: S,
+        shard: u16,
+    ) -> Result<(S, FrameDecoder, u64), String> {
         let config = &self.inner.config;
         let us = config.routes.load().us.clone();
-        let handshake = Handshake::accept(config.expected(us, None, Lane::Shard(self.inner.core)));
+        let handshake = Handshake::accept(config.expected(us, None, Lane::Shard(shard)));
         let shaken = within(limits::PEER_CONNECT_TIMEOUT, shake(&mut stream, handshake, None)).await;
         let (peer, decoder) = shaken?;
         Ok((stream, decoder, peer.identity.node.unwrap_or_default()))
@@ -259,6 +254,10 @@ impl Side for Serving {
 
     fn is_busy(&self) -> bool {
         !self.inner.working.borrow().is_empty()
+    }
+
+    fn unwritten_bytes_max(&self) -> usize {
+        limits::PEER_UNWRITTEN_BYTES_MAX
     }
 
     fn look(&self) {

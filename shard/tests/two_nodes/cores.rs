@@ -35,7 +35,7 @@ fn accept(listener: TcpListener, ports: Vec<PeerPort>, ended: Arc<AtomicBool>) -
             let mut preface = [0; PREFACE_BYTES];
             stream.read_exact(&mut preface).unwrap();
             let Lane::Shard(core) = Preface::decode(&preface).unwrap().lane else { panic!("no lane of a shard") };
-            ports[usize::from(core)].hand_over(stream).unwrap();
+            ports[usize::from(core) % ports.len()].hand_over(stream, core).unwrap();
         }
     })
 }
@@ -62,8 +62,10 @@ fn core(
     (commands, port, running.unwrap())
 }
 
-#[test]
-fn each_core_of_another_node_is_asked_for_its_own_partitions() {
+/// Publishes to each of eight partitions, and reads it, on a node of two cores of which the asker believes that it has `cores`;
+/// what each of them counts then.
+fn ask_two_cores(cores: usize) -> [Arc<ShardMetrics>; 2] {
+    let believed = cores;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let directories = [directory(), directory()];
@@ -100,7 +102,7 @@ fn each_core_of_another_node_is_asked_for_its_own_partitions() {
                 node.publish(number, b"to its core").await.unwrap();
                 assert_eq!(node.read_all(number).await.len(), 1);
             }
-            assert_eq!(node.metrics.peer_connections.get(), 2);
+            assert_eq!(node.metrics.peer_connections.get(), u64::try_from(believed).unwrap());
             for commands in &commands {
                 stop(commands).await;
             }
@@ -114,9 +116,22 @@ fn each_core_of_another_node_is_asked_for_its_own_partitions() {
     // Ends the wait for the next connection.
     drop(std::net::TcpStream::connect(address));
     acceptor.join().unwrap();
-    for metrics in metrics {
+    metrics
+}
+
+#[test]
+fn each_core_of_another_node_is_asked_for_its_own_partitions() {
+    for metrics in ask_two_cores(2) {
         assert_eq!(metrics.messages_appended.get(), 4, "each core has half of the partitions");
         assert_eq!(metrics.peer_requests_served.get(), 4 + 8, "and was asked for them alone");
         assert_eq!(metrics.requests_forwarded.get(), 0);
+    }
+}
+
+#[test]
+fn a_node_that_has_fewer_cores_than_others_believe_is_asked_all_the_same() {
+    for metrics in ask_two_cores(4) {
+        assert_eq!(metrics.messages_appended.get(), 4);
+        assert!(metrics.peer_requests_served.get() >= 8, "both are asked");
     }
 }

@@ -160,7 +160,7 @@ fn listen(server: PeerServer) -> String {
                 let mut preface = [0; PREFACE_BYTES];
                 if stream.read_exact(&mut preface).await.is_ok() {
                     assert_eq!(Preface::decode(&preface).unwrap().lane, Lane::Shard(0));
-                    server.serve(stream).await;
+                    server.serve(stream, 0).await;
                 }
             })
             .detach();
