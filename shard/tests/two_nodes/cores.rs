@@ -73,7 +73,7 @@ fn ask_two_cores(cores: usize) -> [Arc<ShardMetrics>; 2] {
     let table = |us| Table {
         us: identity(Traits::default(), us),
         address: address.to_string(),
-        cores: 2,
+        cores: believed,
         owners: owners.clone(),
     };
     let metrics = [Arc::new(ShardMetrics::default()), Arc::new(ShardMetrics::default())];
