@@ -54,8 +54,11 @@ impl World {
         let node = &self.nodes[place];
         let applied = node.state.version();
         let agreed = node.state.node(node.id).map_or(0, |known| known.epoch);
-        // An earlier request may have been granted after a later one: this run is none that the cluster knows then.
-        let Some(epoch) = node.epoch.filter(|epoch| agreed <= *epoch) else { return self.ask_to_join(place) };
+        let Some(known) = node.epoch else { return self.ask_to_join(place) };
+        // A request that was given up may be granted after the one that was answered; both are of this run.
+        let epoch = if self.mutant == Some(Mutant::KeepsFirstEpoch) { known } else { known.max(agreed) };
+        self.nodes[place].epoch = Some(epoch);
+        let node = &self.nodes[place];
         if applied >= epoch {
             self.log.announced.insert((node.id, epoch));
         }

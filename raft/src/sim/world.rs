@@ -35,6 +35,8 @@ pub(super) enum Mutant {
     SkipsAnEntry,
     /// Nobody takes partitions over.
     NoTakeover,
+    /// A node stays with the epoch that it was answered, whatever was granted since.
+    KeepsFirstEpoch,
 }
 
 /// What a run has met.
@@ -81,13 +83,14 @@ pub(super) struct World {
 }
 
 impl Mutant {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::NoEpochCheck,
         Self::NoNodeEpochCheck,
         Self::AcceptsStaleGeneration,
         Self::AssignsBeforeLetGo,
         Self::SkipsAnEntry,
         Self::NoTakeover,
+        Self::KeepsFirstEpoch,
     ];
 }
 
