@@ -62,8 +62,6 @@ impl Fault {
         ];
         if nodes > 1 {
             let of_several = [
-                Self::Drain(1),
-                Self::Wipe(1),
                 Self::RollingRestart,
                 Self::Minority(vec![1]),
                 Self::Apart(vec![1]),
