@@ -9,8 +9,8 @@ use shard_core::model::Timestamp;
 
 use crate::{
     config::Config,
+    entry::metadata_config,
     exit_code::ExitCode,
-    metadata_config,
     preflight::{self, PreflightError},
     telemetry,
 };
@@ -67,8 +67,9 @@ fn make(config: &Config, principal: &str, force: bool) -> Result<NewKey, Bootstr
 
 /// Starts the metadata alone, and stops it again.
 async fn in_metadata(config: &Config, name: PrincipalName, force: bool) -> Result<NewKey, BootstrapError> {
+    let address = config.data_address();
     let (handle, mut updates, node) =
-        Box::pin(raft::start(metadata_config(config, &config.data_address(), None, 1), None)).await?;
+        Box::pin(raft::start(metadata_config(config, &address, &address.to_string(), 1), None)).await?;
     // There are no shards to take a state: it counts as taken at once.
     let publishing = tokio::spawn(async move {
         while let Some(state) = updates.next().await {

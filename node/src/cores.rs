@@ -24,10 +24,10 @@ use gateway::{
 use glommio::ExecutorJoinHandle;
 use raft::{GroupHandle, MetadataHandle};
 use shard::{
-    MeshPlan, Shard, ShardConfig,
+    MeshPlan, Shard, ShardConfig, ShardHandle,
     command::ShardCommand,
     metrics::ShardMetrics,
-    peer::{PeerPort, PeerPortEnd, peer_port},
+    peer::{PeerPort, PeerPortEnd, PeerServer, peer_port},
 };
 use socket2::Socket;
 
@@ -265,6 +265,14 @@ impl Drop for EndNotice {
     }
 }
 
+/// Serves what the control thread and other nodes want of this core.
+fn serve_ports(push: PortEnd, (peers, server): (PeerPortEnd, Option<PeerServer>), shards: &ShardHandle) {
+    glommio::spawn_local(push::serve_port(push, shards.clone())).detach();
+    if let Some(server) = server {
+        glommio::spawn_local(peers.serve(server)).detach();
+    }
+}
+
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
     let CorePlan {
@@ -304,10 +312,7 @@ async fn run(core: CorePlan) {
     };
     tracing::debug!(index, "the core has met the others and listens");
     let serving = glommio::spawn_local(shard.run());
-    glommio::spawn_local(push::serve_port(push, shards.clone())).detach();
-    if let Some(server) = peer_server {
-        glommio::spawn_local(peers.serve(server)).detach();
-    }
+    serve_ports(push, (peers, peer_server), &shards);
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
     let authenticator = Authenticator::new(gateway.auth).with_usages(usages);

@@ -13,12 +13,14 @@ pub mod config;
 pub mod control;
 mod cores;
 mod cpus;
+mod entry;
 mod executor;
 pub mod exit_code;
 mod jwt;
 mod limits;
 mod link;
 mod listener;
+mod listeners;
 mod metrics;
 pub mod preflight;
 mod push;
@@ -41,19 +43,18 @@ use std::{
 
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
-    ClusterPlan, MetadataConfig, MetadataNode, OpenLogError, PeerServer,
+    MetadataMetrics, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId},
 };
 use shard::{
     ShardConfig, StoreConfig,
-    peer::PeerConfig,
     store::{
         EndsConfig,
         log::LogStoreConfig,
         memory::{MemoryStoreConfig, next_incarnation},
     },
 };
-use shard_core::{layout::EndsOwner, link::LinkSecret};
+use shard_core::layout::EndsOwner;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
@@ -63,14 +64,14 @@ use assignments::Placement;
 use audit::AuditWriter;
 use config::{Config, Store};
 use cores::{Cores, CoresPlan};
+use entry::{Among, Entry};
 use exit_code::ExitCode;
 pub use jwt::{FetchError, JwtError, KeySourceError};
-use link::{ControlClient, LinkListener, LinkSelf, ShardLanes};
+use listeners::Listeners;
 use preflight::DataDirectoryLock;
 pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
 pub use redis_store::RedisStoreError;
-use routes::RouteBoard;
 use security::Security;
 use settings::SettingsTranslation;
 pub use tls::TlsFilesError;
@@ -86,8 +87,8 @@ pub struct Node {
     metrics: Option<JoinHandle<()>>,
     audit: Option<AuditWriter>,
     addresses: Addresses,
-    /// Takes the connections of other nodes, if there are any.
-    link: Option<JoinHandle<()>>,
+    /// What it does for other nodes; none on a node that is a cluster by itself.
+    link: Vec<JoinHandle<()>>,
     _lock: DataDirectoryLock,
 }
 
@@ -173,39 +174,17 @@ impl Node {
     pub async fn start(config: &Config, lock: DataDirectoryLock) -> Result<Self, StartError> {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
-        let unreachable = |address, setting| move |error| StartError::Address { address, setting, error };
         let security = Security::start(config).await?;
-        let data_address = config.data_address();
-        let (http, sockets) =
-            addresses::take_for_cores(data_address, shard_count).map_err(unreachable(data_address, "server.port"))?;
-        let metrics_listener = match config.metrics.enabled.then(|| config.metrics_address()) {
-            Some(address) => Some(metrics::bind(address).await.map_err(unreachable(address, "metrics.port"))?),
-            None => None,
-        };
-
-        let nodes = match config.cluster.listen_address() {
-            Some(address) => {
-                let bound = LinkListener::bind(address).await;
-                Some(NodePort::new(config, bound.map_err(unreachable(address, "cluster.listen"))?)?)
-            }
-            None => None,
-        };
-        let metadata_config = metadata_config(config, &http, nodes.as_ref(), shard_count);
-        let lanes = ShardLanes::default();
-        let (link, plan) = nodes.map(|port| port.open(config, lanes.clone())).unzip();
-        let link_address = metadata_config.address.clone();
-        let (metadata_handle, updates, metadata) = raft::start(metadata_config, plan).await?;
-        if link.is_some() {
-            tracing::info!(address = link_address, epoch = metadata.epoch(), "this node is part of its cluster");
-        }
-        let routes =
-            link.is_some().then(|| RouteBoard::new(&metadata_handle.state(), config.cluster.node_id, metadata.epoch()));
+        let Listeners { http, sockets, metrics: metrics_listener, nodes } =
+            Listeners::take(config, shard_count).await?;
+        let entry = Entry::take(config, &http, nodes, shard_count).await?;
+        let Entry { handle: metadata_handle, updates, metadata, among } = entry;
         check_keys(config, &metadata_handle.state())?;
         let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
         let (audit, audit_queue) = audit.unzip();
         let metadata = Arc::new(metadata);
         let mut shard = shard_config(config, shard_count, &metadata_handle.state())?;
-        shard.peers = routes.as_ref().map(|board| PeerConfig { routes: board.routes(), secret: link_secret(config) });
+        shard.peers = among.as_ref().map(Among::peers);
         // Here rather than on a core, where it would hold up others.
         gateway::describe::prepare();
         let gateway = settings::gateway_config(config, shard_count);
@@ -227,16 +206,20 @@ impl Node {
             tokens: security.verifier().cloned(),
         };
         let cores = Cores::start(plan, &cpus).await?;
-        lanes.open(cores.peer_ports());
+        let (routes, link) = match among {
+            Some(Among { routes, lanes, tasks, .. }) => {
+                lanes.open(cores.peer_ports());
+                (Some(routes), tasks)
+            }
+            None => (None, Vec::new()),
+        };
 
         let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let metrics = match metrics_listener {
             Some(listener) => {
-                let running = Arc::downgrade(&metadata);
-                let ask = Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()));
-                let registry =
-                    metrics::registry(cores.metrics(), ask, (Arc::clone(&counters), board.clone()), security.status())?;
+                let pushed = (Arc::clone(&counters), board.clone());
+                let registry = metrics::registry(cores.metrics(), ask(&metadata), pushed, security.status())?;
                 Some(tokio::spawn(metrics::serve(listener, registry)))
             }
             None => None,
@@ -287,7 +270,7 @@ impl Node {
     /// # Errors
     /// A core died meanwhile; what was acknowledged is on disk all the same.
     pub async fn stop(self) -> Result<(), NodeFailure> {
-        if self.link.is_some() {
+        if !self.link.is_empty() {
             self.metadata.leave().await;
         }
         let ((), drained) = tokio::join!(self.push.stop(), self.cores.drain());
@@ -306,8 +289,8 @@ impl Node {
         if let Some(metadata) = Arc::into_inner(self.metadata) {
             metadata.shutdown().await;
         }
-        if let Some(link) = self.link {
-            link.abort();
+        for task in self.link {
+            task.abort();
         }
         Ok(())
     }
@@ -324,58 +307,10 @@ impl Node {
     }
 }
 
-/// The port for other nodes, taken, and where they reach it.
-struct NodePort {
-    listener: LinkListener,
-    advertised: String,
-    server: PeerServer,
-    us: LinkSelf,
-}
-
-impl NodePort {
-    fn new(config: &Config, listener: LinkListener) -> Result<Self, StartError> {
-        let cluster = &config.cluster;
-        let advertised = match cluster.advertise.is_empty() {
-            true => listener.local_addr().map_err(StartError::NodePort)?.to_string(),
-            false => cluster.advertise.clone(),
-        };
-        let server = PeerServer::default();
-        let us = LinkSelf::new(cluster.node_id, link_secret(config), server.clone());
-        Ok(Self { listener, advertised, server, us })
-    }
-
-    /// Begins to serve other nodes; what they are answered with comes with the plan.
-    fn open(self, config: &Config, lanes: ShardLanes) -> (JoinHandle<()>, ClusterPlan) {
-        let plan = ClusterPlan {
-            seeds: config.cluster.seeds.clone(),
-            init: config.cluster.init,
-            transport: Arc::new(ControlClient::new(self.us.clone())),
-            server: self.server.clone(),
-        };
-        (self.listener.serve(self.us, self.server, lanes), plan)
-    }
-}
-
-/// What nodes prove to each other that they know, if anything.
-fn link_secret(config: &Config) -> Option<LinkSecret> {
-    config.cluster.secret.reveal().map(|secret| LinkSecret::new(secret.as_bytes()))
-}
-
-/// Where the metadata lies, and who this node is in it.
-fn metadata_config(config: &Config, http: &SocketAddr, nodes: Option<&NodePort>, shard_count: usize) -> MetadataConfig {
-    let (cluster, client_address) = (&config.cluster, http.to_string());
-    MetadataConfig {
-        directory: config.storage.data_dir.clone(),
-        node_id: cluster.node_id,
-        address: nodes.map_or_else(|| client_address.clone(), |port| port.advertised.clone()),
-        client_address: match cluster.advertise_http.is_empty() {
-            true => client_address,
-            false => cluster.advertise_http.clone(),
-        },
-        rack: cluster.rack(),
-        shards: u32::try_from(shard_count).unwrap_or(u32::MAX),
-        shared_store: config.store == Store::Redis,
-    }
+/// Asks how the metadata stand, for as long as they are there.
+fn ask(metadata: &Arc<MetadataNode>) -> Arc<impl Fn() -> Option<MetadataMetrics> + Send + Sync + use<>> {
+    let running = Arc::downgrade(metadata);
+    Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()))
 }
 
 /// Where clients have to prove who they are, there must be something to prove it by.

@@ -143,3 +143,7 @@ pub(crate) const LINK_HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const LINK_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long the port for nodes rests when it can't take a connection.
 pub(crate) const LINK_ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How often it is looked whether a majority of the cluster is heard of.
+pub(crate) const CONTACT_LOOK: Duration = Duration::from_millis(200);
+/// After so much silence a node takes no messages: others may have what it had.
+pub(crate) const CONTACT_SILENCE_MAX: Duration = Duration::from_secs(3);

@@ -2,12 +2,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use raft::metadata::{ClusterState, Topic};
+use raft::{
+    Contact,
+    metadata::{ClusterState, NodeId, Topic},
+};
 use shard::{NodeRoute, PartitionRoute, RouteTable, Routes};
 use shard_core::{
     link::{ClusterText, LinkIdentity},
     model::TopicId,
 };
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::limits;
 
 /// The table that the shards of this node look into, and who writes it.
 #[derive(Debug)]
@@ -48,10 +54,28 @@ impl RouteBoard {
     }
 }
 
+/// Tells the shards whether this node is without a majority of the cluster, until the task is aborted.
+pub(crate) async fn watch_contact(contact: Contact, routes: Routes) {
+    let mut looks = interval(limits::CONTACT_LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let cut_off = contact.silence() > limits::CONTACT_SILENCE_MAX;
+        if cut_off != routes.is_cut_off() {
+            if cut_off {
+                tracing::warn!("no majority of the cluster is heard of: no messages are taken until it is");
+            } else {
+                tracing::info!("a majority of the cluster is heard of again");
+            }
+            routes.set_cut_off(cut_off);
+        }
+    }
+}
+
 fn routes_of(topic: &Topic) -> Arc<[PartitionRoute]> {
-    let routes = topic.partitions.iter().map(|partition| PartitionRoute {
-        owner: partition.owner.map(|node| node.get()),
-        epoch: partition.leader_epoch,
-    });
+    let routes = topic
+        .partitions
+        .iter()
+        .map(|partition| PartitionRoute { owner: partition.owner.map(NodeId::get), epoch: partition.leader_epoch });
     routes.collect()
 }

@@ -33,7 +33,7 @@ pub(crate) async fn join(
                 Joined::Refused(refusal) => Err(refusal),
             };
         }
-        if attempts % 10 == 0 {
+        if attempts.is_multiple_of(10) {
             tracing::info!(?seeds, "waiting for a leader that lets this node into the cluster");
         }
         attempts += 1;

@@ -59,8 +59,8 @@ impl Member {
         })
     }
 
-    fn remote<T, E: std::error::Error>(&self, answered: Result<T, E>) -> Result<T, RPCError<u64, BasicNode, E>> {
-        answered.map_err(|error| RPCError::RemoteError(RemoteError::new(self.node.get(), error)))
+    const fn remote<E: std::error::Error>(&self, error: E) -> RPCError<u64, BasicNode, E> {
+        RPCError::RemoteError(RemoteError { target: self.node.get(), target_node: None, source: error })
     }
 }
 
@@ -70,10 +70,9 @@ impl RaftNetwork<TypeConfig> for Member {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<u64>, RPCError<u64, BasicNode, RaftError<u64>>> {
-        match self.ask(Question::Append(rpc), &option).await? {
-            Reply::Append(answered) => self.remote(answered),
-            other => Err(no_answer(&other)),
-        }
+        let reply = self.ask(Question::Append(rpc), &option).await?;
+        let Reply::Append(answered) = reply else { return Err(no_answer(&reply)) };
+        answered.map_err(|error| self.remote(error))
     }
 
     async fn install_snapshot(
@@ -81,10 +80,9 @@ impl RaftNetwork<TypeConfig> for Member {
         rpc: InstallSnapshotRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<InstallSnapshotResponse<u64>, RPCError<u64, BasicNode, RaftError<u64, InstallSnapshotError>>> {
-        match self.ask(Question::Snapshot(rpc), &option).await? {
-            Reply::Snapshot(answered) => self.remote(answered),
-            other => Err(no_answer(&other)),
-        }
+        let reply = self.ask(Question::Snapshot(rpc), &option).await?;
+        let Reply::Snapshot(answered) = reply else { return Err(no_answer(&reply)) };
+        answered.map_err(|error| self.remote(error))
     }
 
     async fn vote(
@@ -92,18 +90,18 @@ impl RaftNetwork<TypeConfig> for Member {
         rpc: VoteRequest<u64>,
         option: RPCOption,
     ) -> Result<VoteResponse<u64>, RPCError<u64, BasicNode, RaftError<u64>>> {
-        match self.ask(Question::Vote(rpc), &option).await? {
-            Reply::Vote(answered) => self.remote(answered),
-            other => Err(no_answer(&other)),
-        }
+        let reply = self.ask(Question::Vote(rpc), &option).await?;
+        let Reply::Vote(answered) = reply else { return Err(no_answer(&reply)) };
+        answered.map_err(|error| self.remote(error))
     }
 }
 
 /// A member that is not ready, or of a version that answers something else.
 fn no_answer<E: std::error::Error>(reply: &Reply) -> RPCError<u64, BasicNode, E> {
-    let reason = match reply {
-        Reply::Unready { reason } => format!("the node is not ready: {reason}"),
-        _ => "the node answered another question".to_owned(),
+    let reason = if let Reply::Unready { reason } = reply {
+        format!("the node is not ready: {reason}")
+    } else {
+        "the node answered another question".to_owned()
     };
     RPCError::Unreachable(Unreachable::from(AnyError::error(reason)))
 }

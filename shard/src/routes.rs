@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arc_swap::{ArcSwap, Guard};
@@ -25,6 +28,8 @@ pub struct Routes {
 struct Shared {
     table: ArcSwap<RouteTable>,
     changed: Event,
+    /// Whether this node is without a majority of the cluster.
+    cut_off: AtomicBool,
 }
 
 /// Who owns what at one moment.
@@ -77,7 +82,8 @@ impl Routes {
     /// Begins with a table.
     #[must_use]
     pub fn new(table: RouteTable) -> Self {
-        let shared = Shared { table: ArcSwap::from_pointee(table), changed: Event::new() };
+        let shared =
+            Shared { table: ArcSwap::from_pointee(table), changed: Event::new(), cut_off: AtomicBool::new(false) };
         Self { shared: Arc::new(shared) }
     }
 
@@ -86,6 +92,18 @@ impl Routes {
         let version = self.shared.table.load().version + 1;
         self.shared.table.store(Arc::new(RouteTable { version, ..table }));
         self.shared.changed.notify(usize::MAX);
+    }
+
+    /// Says whether this node is without a majority of the cluster: then another one may own what it has, and it takes no
+    /// messages. Called by one thread alone.
+    pub fn set_cut_off(&self, cut_off: bool) {
+        self.shared.cut_off.store(cut_off, Ordering::Relaxed);
+    }
+
+    /// Whether this node is without a majority of the cluster.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.shared.cut_off.load(Ordering::Relaxed)
     }
 
     /// The newest table; not to be kept.

@@ -9,8 +9,8 @@ use raft::metadata::{Acks, Change, Compression, FlushPolicy, TopicConfig, TopicP
 use crate::error::{self, Failure};
 
 /// The configuration of a new topic: what is not given takes its default.
-pub(super) fn of_settings(settings: &TopicSettings, node_count: usize) -> Result<TopicConfig, Failure> {
-    let defaults = TopicConfig::defaults(node_count);
+pub(super) fn of_settings(settings: &TopicSettings) -> Result<TopicConfig, Failure> {
+    let defaults = TopicConfig::default();
     check(settings)?;
     let replication_factor = settings.replication_factor.unwrap_or(defaults.replication_factor);
     let config = patch(settings).applied_to(&defaults);
@@ -30,6 +30,10 @@ pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig)
 fn check(settings: &TopicSettings) -> Result<(), Failure> {
     if settings.acks == Some(api::Acks::Memory) {
         return Err(error::unsupported("acks"));
+    }
+    // A copy that nobody keeps up would be counted as one.
+    if settings.replication_factor.is_some_and(|factor| factor > 1) {
+        return Err(error::unsupported("replication_factor"));
     }
     Ok(())
 }
@@ -108,7 +112,7 @@ mod tests {
     use super::*;
 
     fn created(body: &str) -> Result<TopicConfig, Failure> {
-        of_settings(&decode(body.as_bytes()).unwrap(), 1)
+        of_settings(&decode(body.as_bytes()).unwrap())
     }
 
     #[test]
@@ -140,6 +144,8 @@ mod tests {
     #[test]
     fn a_promise_that_would_not_be_kept_is_refused() {
         assert_eq!(created(r#"{"acks":"memory"}"#).unwrap_err().errors[0].field, "acks");
+        let copied = created(r#"{"replication_factor":2}"#).unwrap_err();
+        assert_eq!(copied.errors[0].field, "replication_factor");
         let settings = decode(br#"{"replication_factor":3}"#).unwrap();
         let refused = patch_of_settings(&settings, &TopicConfig::default()).unwrap_err();
         assert_eq!(refused.errors[0].field, "replication_factor");

@@ -216,6 +216,7 @@ fn assignment_in(change: &PartitionChange) -> Option<(TopicPartition, &'static s
         PartitionChange::Assign { partition, assignment, .. } => Some((*partition, "assign", consumer(*assignment))),
         PartitionChange::Open { .. }
         | PartitionChange::Configure { .. }
+        | PartitionChange::Release { .. }
         | PartitionChange::Delete { .. }
         | PartitionChange::CloseSubscription { .. } => None,
     }

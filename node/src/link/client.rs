@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use raft::{CallError, CallFuture, Peer, Transport};
+use raft::{CallError, CallFuture, Peer, Transport, metadata::NodeId};
 use shard_core::link::{Frame, FrameKind, Lane, OutFrame, Preface};
 use tokio::{
     io::AsyncWriteExt as _,
@@ -97,7 +97,7 @@ impl ControlClient {
 impl Transport for ControlClient {
     fn call(&self, peer: Peer, question: Vec<u8>, deadline: Duration) -> CallFuture {
         let (reply, answer) = oneshot::channel();
-        let target = Target { node: peer.node.map(|node| node.get()), address: peer.address };
+        let target = Target { node: peer.node.map(NodeId::get), address: peer.address };
         let call = Call { question: Bytes::from(question), deadline: Instant::now() + deadline, reply };
         self.send(target, call);
         Box::pin(async move {
@@ -159,7 +159,7 @@ impl Link {
                 frame = silence => match frame {
                     Ok(Ok(frame)) => {
                         heard = Instant::now();
-                        self.take(frame);
+                        self.take(&frame);
                     }
                     Ok(Err(error)) => return error,
                     // Silence counts while something is asked.
@@ -192,7 +192,7 @@ impl Link {
         self.waiting.insert(id, call.reply);
     }
 
-    fn take(&mut self, frame: Frame) {
+    fn take(&mut self, frame: &Frame) {
         if frame.kind == FrameKind::Reply
             && let Some(reply) = self.waiting.remove(&frame.id)
         {

@@ -170,6 +170,11 @@ impl TestNode {
         self.running().recovery_ms
     }
 
+    /// Whether the process was started and not ended by the test.
+    pub(crate) const fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// The process's id.
     pub(crate) fn pid(&self) -> u32 {
         self.running().child.id()

@@ -11,6 +11,7 @@ mod canned;
 mod filesystem;
 mod harness;
 mod http;
+mod nodes;
 mod programs;
 mod volatile_disk;
 
@@ -40,6 +41,7 @@ mod inspect;
 mod jwt;
 mod letters;
 mod memory;
+mod operate;
 mod origins;
 mod ports;
 mod power_cut;

@@ -12,6 +12,7 @@ fn standing(node: u64, voters: &[u64]) -> Standing {
     Standing { node, leads: false, voters: voters.iter().copied().collect() }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a log may be empty, these are not")]
 fn log_id(term: u64, index: u64) -> Option<LogId> {
     Some(LogId::new(CommittedLeaderId::new(term, 1), index))
 }

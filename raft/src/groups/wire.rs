@@ -7,6 +7,7 @@ use shard_core::model::{PartitionIndex, SubscriptionId};
 pub(super) mod subscription_id {
     use super::{Deserialize, Deserializer, Serialize, Serializer, SubscriptionId};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference to the field")]
     pub(in crate::groups) fn serialize<S: Serializer>(id: &SubscriptionId, to: S) -> Result<S::Ok, S::Error> {
         id.get().serialize(to)
     }

@@ -361,7 +361,7 @@ async fn consumers_of_all_nodes_share_a_group_and_a_new_leader_moves_none_of_its
         loop {
             let mut owned = Vec::new();
             for node in 1..=3 {
-                owned.push(adopt(&cluster, node).await.map(|membership| membership.partitions.len()).unwrap_or(0));
+                owned.push(adopt(&cluster, node).await.map_or(0, |membership| membership.partitions.len()));
             }
             if owned == [2, 2, 2] {
                 break;

@@ -34,6 +34,8 @@ struct Inner {
     waiting: Cell<usize>,
     /// The other side takes no more.
     leaving: Cell<bool>,
+    /// Some request was answered.
+    answered: Cell<bool>,
 }
 
 /// A request on its way.
@@ -88,6 +90,7 @@ impl Asking {
             working: Cell::new(0),
             waiting: Cell::new(0),
             leaving: Cell::new(false),
+            answered: Cell::new(false),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -117,6 +120,11 @@ impl Asking {
     /// Whether requests can still be made.
     pub(super) fn is_open(&self) -> bool {
         !self.inner.leaving.get() && self.inner.channel.ended().is_none()
+    }
+
+    /// Whether the other side has answered anything.
+    pub(super) fn has_answered(&self) -> bool {
+        self.inner.answered.get()
     }
 
     /// Gives the connection up.
@@ -193,6 +201,7 @@ impl Side for Asking {
     fn on_frame(&self, frame: Frame) -> Result<(), String> {
         match frame.kind {
             FrameKind::Reply => {
+                self.inner.answered.set(true);
                 // The asker of a reply that was on its way may have gone.
                 if let Some(pending) = self.inner.take(frame.id) {
                     let _ = pending.answer.send(Ok(frame));

@@ -43,7 +43,7 @@ struct Link {
     waiting: Cell<usize>,
     /// The newest connection.
     asking: RefCell<Option<Asking>>,
-    /// Why the last attempt failed, or that the last connection ended soon, and when the next one may be made.
+    /// Why the last attempt failed, or the last connection gave no answer, and when the next one may be made.
     failure: RefCell<Option<Failure>>,
     pause: Cell<Duration>,
 }
@@ -116,16 +116,16 @@ impl Links {
         *link.asking.borrow_mut() = Some(asking.clone());
         let (link, side, routes) = (Rc::clone(link), asking.clone(), self.inner.config.routes.clone());
         glommio::spawn_local(async move {
-            let began = Instant::now();
             metrics.peer_connections.set(metrics.peer_connections.get() + 1);
             let reason = channel.run(stream, decoder, &side).await;
             metrics.peer_connections.set(metrics.peer_connections.get() - 1);
             tracing::debug!(node, core, reason, "a connection to another node ended");
             side.on_ended(&reason);
-            if began.elapsed() < limits::PEER_CONNECT_PAUSE_MAX {
-                link.fail(reason, routes.load().version);
-            } else {
+            // One that takes connections and answers nothing is not asked in a loop.
+            if side.has_answered() {
                 link.pause.set(Duration::ZERO);
+            } else {
+                link.fail(reason, routes.load().version);
             }
         })
         .detach();

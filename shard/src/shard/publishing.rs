@@ -45,6 +45,10 @@ impl Shard {
     }
 
     fn publish(&mut self, partition: TopicPartition, batch: UnassignedBatch, reply: Reply<Published, PublishError>) {
+        if self.config.peers.as_ref().is_some_and(|peers| peers.routes.is_cut_off()) {
+            self.metrics.publishes_refused.add(1);
+            return drop(reply.send(Err(PartitionUnavailable::NoOwner(partition).into())));
+        }
         // What is let in waits as long as the disk does.
         if let Some(reason) = self.stuck() {
             self.metrics.publishes_refused.add(1);

@@ -1,0 +1,227 @@
+//! Several real nodes that are one broker, on ports that stay theirs while they are down.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::ExitStatus,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
+
+use crate::{
+    harness::{DEADLINE, TestNode, data_directory},
+    http,
+    redis::RedisServer,
+};
+
+/// How often it is looked whether a cluster is as it is waited for.
+const LOOK: Duration = Duration::from_millis(20);
+/// How many nodes are named as seeds; others may come later all the same.
+const SEEDS: u64 = 3;
+
+/// A cluster under test. Dropping it kills every process and removes every directory.
+pub(crate) struct TestNodes {
+    nodes: BTreeMap<u64, TestNode>,
+    places: BTreeMap<u64, Place>,
+    seeds: String,
+    settings: Vec<(String, String)>,
+    redis: Option<RedisServer>,
+    home: TempDir,
+}
+
+/// Where a node is reached, whether it runs or not.
+struct Place {
+    clients: HeldPort,
+    nodes: HeldPort,
+}
+
+/// A port that nobody but our own nodes can take: it is bound, but nobody listens.
+struct HeldPort {
+    port: u16,
+    _socket: Socket,
+}
+
+impl TestNodes {
+    /// So many nodes, from number 1 on, with their messages in a Redis of their own; all of them serve, and vote.
+    pub(crate) fn start(count: u64) -> Self {
+        Self::start_with(count, &[])
+    }
+
+    /// The same with more settings.
+    pub(crate) fn start_with(count: u64, settings: &[(&str, &str)]) -> Self {
+        let redis = RedisServer::start();
+        let port = redis.port().to_string();
+        let settings = [&[("store", "redis"), ("redis.port", &port)], settings].concat();
+        Self::start_on(count, Some(redis), &settings)
+    }
+
+    /// So many nodes, each of which keeps the messages of its partitions on its own disk.
+    pub(crate) fn start_on_disks(count: u64, settings: &[(&str, &str)]) -> Self {
+        Self::start_on(count, None, settings)
+    }
+
+    fn start_on(count: u64, redis: Option<RedisServer>, settings: &[(&str, &str)]) -> Self {
+        let places: BTreeMap<u64, Place> = (1..=SEEDS.max(count)).map(|number| (number, Place::new())).collect();
+        let seeds: Vec<_> = (1..=SEEDS).map(|number| places[&number].nodes.address()).collect();
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let (nodes, home) = (BTreeMap::new(), data_directory());
+        let mut cluster = Self { nodes, places, seeds: seeds.join(","), settings, redis, home };
+        for number in 1..=count {
+            cluster.add(number);
+        }
+        cluster.until("all nodes know the same leader", |cluster| cluster.leader().is_some());
+        cluster
+    }
+
+    /// Starts a node that was not there before. The first one founds the cluster.
+    pub(crate) fn add(&mut self, number: u64) {
+        self.add_with(number, &[]);
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn add_with(&mut self, number: u64, settings: &[(&str, &str)]) {
+        let place = self.places.entry(number).or_insert_with(Place::new);
+        let founds = (number == 1 && self.nodes.is_empty()).to_string();
+        let (id, clients, listen) = (number.to_string(), place.clients.port.to_string(), place.nodes.address());
+        let own = [
+            ("server.port", clients.as_str()),
+            ("cluster.node_id", &id),
+            ("cluster.listen", &listen),
+            ("cluster.seeds", &self.seeds),
+            ("cluster.init", &founds),
+        ];
+        let shared = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let all: Vec<_> = own.into_iter().chain(shared).chain(settings.iter().copied()).collect();
+        let home = self.directory(number);
+        fs::create_dir_all(&home).unwrap();
+        self.nodes.insert(number, TestNode::start_at(home, &all));
+    }
+
+    /// Kills a node without a word.
+    pub(crate) fn kill(&mut self, number: u64) {
+        self.node_mut(number).kill();
+    }
+
+    /// Asks a node to end, and waits until it has.
+    pub(crate) fn terminate(&mut self, number: u64) -> ExitStatus {
+        self.node_mut(number).terminate()
+    }
+
+    /// Starts a node again on its data, and waits until it serves; kills it first if it runs.
+    pub(crate) fn restart(&mut self, number: u64) {
+        self.node_mut(number).restart();
+    }
+
+    /// Starts nodes again at once: without a majority none of them would serve.
+    pub(crate) fn restart_together(&mut self, numbers: &[u64]) {
+        thread::scope(|scope| {
+            let chosen = self.nodes.iter_mut().filter(|(number, _)| numbers.contains(number));
+            for (_, node) in chosen {
+                scope.spawn(|| node.restart());
+            }
+        });
+    }
+
+    /// Stops a node in the middle of whatever it does.
+    pub(crate) fn pause(&self, number: u64) {
+        self.node(number).signal(Signal::STOP);
+    }
+
+    /// Lets a paused node go on.
+    pub(crate) fn resume(&self, number: u64) {
+        self.node(number).signal(Signal::CONT);
+    }
+
+    /// Kills a node and takes all its data away; from now on there is no such node here.
+    pub(crate) fn wipe(&mut self, number: u64) {
+        // Dropping it kills the process.
+        drop(self.nodes.remove(&number));
+        fs::remove_dir_all(self.directory(number)).unwrap();
+    }
+
+    /// A node that was started.
+    pub(crate) fn node(&self, number: u64) -> &TestNode {
+        &self.nodes[&number]
+    }
+
+    /// The same, to change it.
+    pub(crate) fn node_mut(&mut self, number: u64) -> &mut TestNode {
+        self.nodes.get_mut(&number).expect("the node was started")
+    }
+
+    /// The numbers of the nodes that were started, running or not.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// Where clients reach a node, running or not.
+    pub(crate) fn address(&self, number: u64) -> String {
+        self.places[&number].clients.address()
+    }
+
+    /// Where other nodes reach a node, running or not.
+    pub(crate) fn link_address(&self, number: u64) -> String {
+        self.places[&number].nodes.address()
+    }
+
+    /// Where a node works; its data is below.
+    pub(crate) fn directory(&self, number: u64) -> PathBuf {
+        self.home.path().join(format!("node-{number}"))
+    }
+
+    /// Where messages are, if not on the nodes' disks.
+    pub(crate) const fn redis(&self) -> Option<&RedisServer> {
+        self.redis.as_ref()
+    }
+
+    /// The node that leads, if all that run know the same.
+    pub(crate) fn leader(&self) -> Option<u64> {
+        let running = self.nodes.values().filter(|node| node.is_running());
+        let mut known = running.map(|node| node.metric("pubsub_raft_leader").first().map(|(_, leader)| *leader));
+        let leader = known.next()??;
+        let agreed = leader > 0.0 && known.all(|other| other == Some(leader));
+        agreed.then(|| self.numbers().into_iter().find(|&number| format!("{number}") == format!("{leader}")))?
+    }
+
+    /// What a node answers to a GET.
+    pub(crate) fn get(&self, number: u64, path: &str) -> Value {
+        http::get(&self.address(number), path).json()
+    }
+
+    /// Waits until the cluster is so.
+    pub(crate) fn until(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !is_so(self) {
+            assert!(Instant::now() < deadline, "never: {what}");
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { clients: HeldPort::new(), nodes: HeldPort::new() }
+    }
+}
+
+impl HeldPort {
+    fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        // Then our node, which asks for the same, can listen there, and nobody is given the port by chance.
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+        Self { port, _socket: socket }
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}

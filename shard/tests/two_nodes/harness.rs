@@ -1,0 +1,279 @@
+//! Two nodes in one process, with real connections between them, and a way to harm these.
+
+use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc, time::Duration};
+
+use futures_channel::oneshot;
+use futures_lite::io::AsyncReadExt as _;
+use glommio::{LocalExecutorBuilder, Placement, net::TcpListener, timer::sleep};
+use shard::{
+    MeshPlan, NodeRoute, PartitionRoute, PartitionSubscription, PublishError, Published, PullRequest, Pulled, ReadFrom,
+    ReadRequest, RouteTable, Routes, SeekTo, Shard, ShardConfig, ShardHandle, StoreConfig,
+    command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
+    metrics::ShardMetrics,
+    peer::{PeerConfig, PeerServer},
+    store::memory::MemoryStoreConfig,
+};
+use shard_core::{
+    delivery::{DeliveryMode, DeliveryOrder},
+    format::{
+        record::{MessageId, RecordHead},
+        record_batch::{BatchBuilder, Codec, Producer, RecordBatch, UnassignedBatch},
+    },
+    link::{ClusterText, Lane, LinkIdentity, LinkSecret, PREFACE_BYTES, Preface},
+    log::{FlushPolicy, IoLimits},
+    model::{LeaderEpoch, Offset, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
+};
+use tempfile::TempDir;
+
+use crate::proxy::Proxy;
+
+pub(crate) const SUBSCRIPTION: SubscriptionId = SubscriptionId::new(5);
+/// How many partitions the one topic has.
+const PARTITIONS: usize = 8;
+
+/// One node of one core.
+pub(crate) struct Node {
+    pub(crate) handle: ShardHandle,
+    pub(crate) metrics: Arc<ShardMetrics>,
+    pub(crate) address: String,
+    routes: Routes,
+    commands: flume::Sender<ShardCommand>,
+    _directory: TempDir,
+}
+
+/// Nodes 1 and 2, and what may stand between them.
+pub(crate) struct Pair {
+    pub(crate) one: Node,
+    pub(crate) two: Node,
+    /// Where node 1 finds node 2.
+    pub(crate) proxy: Proxy,
+    owners: RefCell<Vec<Option<u64>>>,
+    is_up: RefCell<bool>,
+}
+
+/// How a node differs from others.
+#[derive(Clone, Copy)]
+pub(crate) struct Traits {
+    pub(crate) cluster: &'static str,
+    pub(crate) secret: Option<&'static [u8]>,
+}
+
+impl Default for Traits {
+    fn default() -> Self {
+        Self { cluster: "orders", secret: Some(b"correct horse") }
+    }
+}
+
+/// Runs `test` on an executor with two nodes; partition 0 is on node 1, and 1 to 7 are on node 2.
+pub(crate) fn with_pair(test: impl AsyncFnOnce(Rc<Pair>) + Send + 'static) {
+    with_nodes([Traits::default(); 2], test);
+}
+
+/// The same with nodes that differ.
+pub(crate) fn with_nodes(traits: [Traits; 2], test: impl AsyncFnOnce(Rc<Pair>) + Send + 'static) {
+    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20);
+    let thread = executor.spawn(move || async move {
+        let [one, two] = traits;
+        let (one, two) = (node(1, one).await, node(2, two).await);
+        let proxy = Proxy::start(two.address.clone());
+        let owners = (0..PARTITIONS).map(|index| Some(if index == 0 { 1 } else { 2 })).collect();
+        let pair = Pair { one, two, proxy, owners: RefCell::new(owners), is_up: RefCell::new(true) };
+        pair.one.open(&[0]).await;
+        pair.two.open(&[1, 2, 3, 4, 5, 6, 7]).await;
+        pair.publish_routes();
+        test(Rc::new(pair)).await;
+    });
+    thread.unwrap().join().unwrap();
+}
+
+async fn node(id: u64, traits: Traits) -> Node {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let us = LinkIdentity { cluster: ClusterText::new(traits.cluster), node: Some(id), incarnation: 1 };
+    let routes = Routes::new(RouteTable::alone(us));
+    let peers = PeerConfig { routes: routes.clone(), secret: traits.secret.map(LinkSecret::new) };
+    let config = ShardConfig {
+        index: 0,
+        count: 1,
+        data_dir: directory.path().to_owned(),
+        store: StoreConfig::Memory(MemoryStoreConfig { bytes_max: 256 << 20, incarnation: 0 }),
+        unflushed_bytes_max: 256 << 20,
+        tail_cache_bytes_max: 0,
+        dedup_bytes_max: 16 << 20,
+        ack_key: [7; 16],
+        io_limits: IoLimits::default(),
+        peers: Some(peers),
+    };
+    let (commands, receiver) = flume::bounded(16);
+    let metrics = Arc::new(ShardMetrics::default());
+    let started = Shard::start_with_peers(config, MeshPlan::new(1), receiver, Arc::clone(&metrics)).await;
+    let (shard, handle, server) = started.unwrap();
+    glommio::spawn_local(shard.run()).detach();
+    let server = server.unwrap();
+    let address = listen(server);
+    Node { handle, metrics, address, routes, commands, _directory: directory }
+}
+
+/// Takes connections as the control thread does; the address of it.
+fn listen(server: PeerServer) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    glommio::spawn_local(async move {
+        loop {
+            let mut stream = listener.accept().await.unwrap();
+            let server = server.clone();
+            glommio::spawn_local(async move {
+                let mut preface = [0; PREFACE_BYTES];
+                if stream.read_exact(&mut preface).await.is_ok() {
+                    assert_eq!(Preface::decode(&preface).unwrap().lane, Lane::Shard(0));
+                    server.serve(stream).await;
+                }
+            })
+            .detach();
+        }
+    })
+    .detach();
+    address
+}
+
+impl Pair {
+    /// Makes a node the owner of a partition, in the tables of both.
+    pub(crate) fn give(&self, index: u32, owner: Option<u64>) {
+        self.owners.borrow_mut()[usize::try_from(index).unwrap()] = owner;
+        self.publish_routes();
+    }
+
+    /// Has node 1 be connected with node 2: what is asked next is on its way when it was polled once.
+    pub(crate) async fn connect(&self) {
+        self.one.handle.status(partition(2)).await.unwrap();
+    }
+
+    /// Says whether node 2 counts as alive.
+    pub(crate) fn set_up(&self, up: bool) {
+        *self.is_up.borrow_mut() = up;
+        self.publish_routes();
+    }
+
+    fn publish_routes(&self) {
+        let route = |&owner| PartitionRoute { owner, epoch: LeaderEpoch::new(1) };
+        let partitions: Arc<[_]> = self.owners.borrow().iter().map(route).collect();
+        let node = |address: &str, up| NodeRoute { address: address.to_owned(), shard_count: 1, up };
+        let up = *self.is_up.borrow();
+        for place in [&self.one, &self.two] {
+            let table = RouteTable {
+                nodes: [(1, node(&self.one.address, true)), (2, node(&self.proxy.address, up))].into(),
+                topics: [(TopicId::new(1), Arc::clone(&partitions))].into_iter().collect(),
+                ..RouteTable::alone(place.routes.load().us.clone())
+            };
+            place.routes.publish(table);
+        }
+    }
+}
+
+impl Node {
+    /// Opens partitions, and the subscription on each.
+    pub(crate) async fn open(&self, partitions: &[u32]) {
+        let settings = PartitionSettings {
+            flush: FlushPolicy::Always,
+            retention: None,
+            retention_bytes: None,
+            dedup_window: Duration::from_mins(2),
+        };
+        let mut changes = Vec::new();
+        for &index in partitions {
+            let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
+            changes.push(PartitionChange::Open { partition, epoch, settings });
+            changes.push(PartitionChange::OpenSubscription { partition, settings: subscription() });
+        }
+        self.apply(changes).await;
+    }
+
+    /// Has a partition no more.
+    pub(crate) async fn close(&self, index: u32) {
+        self.apply(vec![PartitionChange::Delete { partition: partition(index) }]).await;
+    }
+
+    pub(crate) async fn apply(&self, changes: Vec<PartitionChange>) {
+        let (done, applied) = oneshot::channel();
+        self.commands.send_async(ShardCommand::Apply { changes, done }).await.unwrap();
+        applied.await.unwrap();
+    }
+
+    pub(crate) async fn publish(&self, index: u32, payload: &[u8]) -> Result<Published, PublishError> {
+        self.handle.publish(partition(index), batch(&[payload], None)).await
+    }
+
+    pub(crate) async fn pull(&self, index: u32) -> Pulled {
+        self.handle.pull(cursor(index), pull_request()).await.unwrap()
+    }
+
+    /// Reads all payloads.
+    pub(crate) async fn read_all(&self, index: u32) -> Vec<Vec<u8>> {
+        let mut payloads = Vec::new();
+        let mut from = Offset::ZERO;
+        loop {
+            let read = ReadRequest { from: ReadFrom::Offset(from), bytes_max: 64 << 10, wait: Duration::ZERO };
+            let reply = self.handle.read(partition(index), read).await.unwrap();
+            let Some(last) = reply.batches.last() else { return payloads };
+            payloads.extend(reply.batches.iter().flat_map(contents));
+            from = last.offsets().end;
+        }
+    }
+}
+
+/// Returns when `holds`; the test runner ends a test for which it never does.
+pub(crate) async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+pub(crate) fn partition(index: u32) -> TopicPartition {
+    TopicPartition::new(TopicId::new(1), PartitionIndex::new(index))
+}
+
+pub(crate) fn cursor(index: u32) -> PartitionSubscription {
+    PartitionSubscription { partition: partition(index), subscription: SUBSCRIPTION }
+}
+
+pub(crate) fn pull_request() -> PullRequest {
+    let consumer = shard::ConsumerId(9);
+    PullRequest { messages_max: 10, bytes_max: 1 << 20, ack_deadline: None, consumer, claim: None }
+}
+
+fn subscription() -> SubscriptionSettings {
+    SubscriptionSettings {
+        id: SUBSCRIPTION,
+        ack_deadline: Duration::from_secs(30),
+        backoff_min: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(1),
+        ordering: DeliveryOrder::None,
+        mode: DeliveryMode::AtLeastOnce,
+        filter: None,
+        dead_letters: None,
+        assignment: None,
+        start: SeekTo::Earliest,
+    }
+}
+
+pub(crate) fn batch(payloads: &[&[u8]], producer: Option<Producer>) -> UnassignedBatch {
+    batch_of(payloads, producer, MessageId::Uuid([9; 16]))
+}
+
+pub(crate) fn batch_of(payloads: &[&[u8]], producer: Option<Producer>, id: MessageId<'_>) -> UnassignedBatch {
+    let mut builder = BatchBuilder::new(0);
+    for payload in payloads {
+        let head =
+            RecordHead { id, key: None, content_type: "text/plain", priority: 4, ttl_ms: None, deliver_at: None };
+        let Ok(()) = builder.push(&head, &[], |out| {
+            out.extend_from_slice(payload);
+            Ok::<(), Infallible>(())
+        });
+    }
+    builder.finish(Codec::None, producer).unwrap()
+}
+
+pub(crate) fn contents(batch: &RecordBatch) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    batch.for_each_record(|record| payloads.push(record.payload.to_vec())).unwrap();
+    payloads
+}
