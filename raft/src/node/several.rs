@@ -407,7 +407,7 @@ async fn any_node_says_how_the_cluster_stands_and_passes_on_what_operators_want(
 #[tokio::test]
 async fn a_partition_goes_where_an_operator_wants_it_and_who_asked_sees_that() {
     let cluster = Cluster::of(3).await;
-    cluster.create(1, "orders").await.unwrap();
+    cluster.create(2, "orders").await.unwrap();
     let all_live = |node: &Running| node.handle.state().nodes().all(|node| !node.fenced);
     cluster.until("all are there", all_live).await;
     for to in [2, 3, 1].map(NodeId::new) {
