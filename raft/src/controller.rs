@@ -27,7 +27,7 @@ use hearing::Hearing;
 use takeover::Orphans;
 
 pub use operator::MoveRefusal;
-pub use view::{DrainProgress, NodeState, NodeView, cluster_view, drain_progress};
+pub use view::{DrainProgress, NodeState, NodeView, cluster_view, drain_progress, moves_to_even};
 
 /// Watches the nodes, and on the leader keeps every partition with a node that lives.
 #[derive(Debug)]

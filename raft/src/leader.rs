@@ -40,6 +40,11 @@ impl Leader {
         Self { raft, peers, handing_over: Arc::default() }
     }
 
+    /// The way to other nodes.
+    pub(crate) const fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
     /// Whether this node leads, and a majority has just followed.
     pub(crate) fn is_here(&self) -> bool {
         !self.handing_over.load(Ordering::SeqCst) && quorum_follows(&self.raft.metrics().borrow())

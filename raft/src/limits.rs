@@ -213,8 +213,17 @@ pub(crate) const CONTROLLER_ENTRY_COMMANDS_MAX: usize = 3;
 pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(2);
 /// How long a leader that stops waits for another to take over.
 pub(crate) const HANDOVER_WAIT: Duration = Duration::from_secs(4);
+/// How many requests of operators wait at most on a node.
+pub(crate) const OPERATIONS_WAITING_MAX: usize = 32;
+/// How long the leader may take to do what an operator wants.
+pub(crate) const OPERATION_WAIT: Duration = Duration::from_secs(10);
+/// How long it is waited for a leader that says how the cluster stands: without one, this node says what it knows.
+pub(crate) const DESCRIBE_WAIT: Duration = Duration::from_secs(1);
+/// How long it is waited for this node to know what an operator has changed.
+pub(crate) const OPERATION_PUBLICATION_WAIT: Duration = Duration::from_secs(2);
 
 const _: () = assert!(LEASE_MS < PATIENCE_MS_MIN, "a node stands only when others may vote");
+const _: () = assert!(2 * HANDOVER_WAIT.as_secs() < OPERATION_WAIT.as_secs(), "who asks hears how a handover ended");
 const _: () = assert!(3 * HEARTBEAT_MS < LEASE_MS, "a lost heartbeat or two do not end a lease");
 const _: () = assert!(BATCH_BYTES_MAX + (4 << 10) <= STORED_VALUE_BYTES_MAX, "a full batch fits a stored value");
 const _: () = assert!(GROUP_COMMAND_BYTES_MAX + (1 << 9) <= COMMAND_BYTES_MAX, "a group's changes fit a command");

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError,
+    ClusterHandle, GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError,
     controlling::{ControllerDriver, ControllerPort},
     election::{ElectionDriver, Pulse},
     groups::{Forwarder, GroupDriver, GroupPort, Wakers},
@@ -30,6 +30,7 @@ use crate::{
     membership::MembershipDriver,
     metadata::{ClusterState, NodeId, Refusal},
     network::Network,
+    operator::OperatorDriver,
     peers::{PeerServer, Peers, Registration, Seat, Transport},
     proposer::{Proposer, answer_published},
     signs::{Contact, Signs},
@@ -89,6 +90,7 @@ pub struct MetadataNode {
     contact: Contact,
     applied: watch::Receiver<Arc<ClusterState>>,
     groups: GroupHandle,
+    operator: ClusterHandle,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -183,6 +185,12 @@ impl MetadataNode {
         self.contact.clone()
     }
 
+    /// The way for those who look after the cluster.
+    #[must_use]
+    pub fn operator(&self) -> ClusterHandle {
+        self.operator.clone()
+    }
+
     /// The way to the consumer groups.
     #[must_use]
     pub fn groups(&self) -> GroupHandle {
@@ -257,10 +265,13 @@ async fn run(
     let here = GroupPort::new(calls.clone());
     let forwarder = Forwarder::new(seat.leader.clone(), peers.clone(), here, published_version.subscribe());
     tasks.push(task::spawn(GroupDriver::new(handle.clone(), seat.leader.clone(), forwarder).run(wakers)));
+    let (operator, driver) = OperatorDriver::new(seat.clone(), contact.clone(), published_version.subscribe());
+    tasks.push(task::spawn(driver.run(stopping.clone())));
     let updates = MetadataUpdates::new(applied.clone(), published, published_version);
     let groups = GroupHandle::new(calls);
     let leader = seat.leader.clone();
-    let running = MetadataNode { node, raft, leader, peers, seat, epoch, contact, applied, groups, stop, tasks };
+    let running =
+        MetadataNode { node, raft, leader, peers, seat, epoch, contact, applied, groups, operator, stop, tasks };
     Ok((handle, updates, running))
 }
 

@@ -1,5 +1,6 @@
 //! How the cluster stands, for those who look after it: read from the metadata, so any node can say it.
 
+use super::balance::even_out;
 use crate::metadata::{ClusterState, Node, NodeId, Partition};
 
 /// A node and what it has.
@@ -65,6 +66,22 @@ pub fn drain_progress(state: &ClusterState, node: NodeId) -> DrainProgress {
         owned.filter(is_stuck).count()
     };
     DrainProgress { left, stuck, kept: load.replicas }
+}
+
+/// How many partitions have to move until all is even: what a rebalance has left to do, if nobody comes or goes.
+#[must_use]
+pub fn moves_to_even(state: &ClusterState) -> usize {
+    let takes = |node: NodeId| state.node(node).is_some_and(Node::takes_partitions);
+    if state.shared_store() == Some(true) {
+        let takers = state.nodes().filter(|node| node.takes_partitions());
+        let owned: Vec<_> = takers.map(|node| (node.id, state.load(node.id).owned)).collect();
+        return even_out(&owned).iter().map(|shift| shift.count).sum();
+    }
+    let is_elsewhere = |partition: &&Partition| {
+        let first = partition.replicas.first().copied().filter(|first| partition.owner != Some(*first));
+        first.is_some_and(|first| partition.isr.contains(&first) && takes(first))
+    };
+    state.topics().flat_map(|topic| &topic.partitions).filter(is_elsewhere).count()
 }
 
 impl NodeState {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use super::MetadataNode;
 use crate::{
@@ -35,38 +35,6 @@ impl MetadataNode {
         if told.iter().all(Result::is_err) {
             tracing::warn!("no other node was told that this one goes");
         }
-        self.hand_over(None).await;
-    }
-
-    /// Lets another voter lead, `to` if it is named, if this node leads. Returns whether another one does then.
-    pub async fn hand_over(&self, to: Option<NodeId>) -> bool {
-        let successors = {
-            let metrics = self.raft.metrics();
-            let metrics = metrics.borrow();
-            let state = self.applied.borrow();
-            let mut voters = other_voters(&metrics);
-            voters.retain(|(voter, _)| {
-                let live = state.node(NodeId::new(*voter)).is_some_and(|node| !node.fenced);
-                live && to.is_none_or(|to| to.get() == *voter)
-            });
-            let matching = |voter: &u64| metrics.replication.as_ref().and_then(|all| all.get(voter).copied().flatten());
-            voters.sort_by_key(|(voter, _)| std::cmp::Reverse(matching(voter)));
-            voters
-        };
-        let Some((successor, address)) = successors.into_iter().next().filter(|_| self.leader.raft_leads()) else {
-            return false;
-        };
-        tracing::info!(successor, "leadership is handed over");
-        self.leader.begin_handover();
-        let peer = self.peers.locate(NodeId::new(successor), &address);
-        if let Err(error) = self.peers.ask(peer, &Question::TakeLead, limits::HANDOVER_WAIT).await {
-            tracing::warn!(%error, "the successor was not told");
-        }
-        let deadline = Instant::now() + limits::HANDOVER_WAIT;
-        while self.leader.raft_leads() && Instant::now() < deadline {
-            sleep(limits::LEADER_LOOK).await;
-        }
-        self.leader.end_handover();
-        !self.leader.raft_leads()
+        self.seat.hand_over(None).await;
     }
 }

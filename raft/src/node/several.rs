@@ -380,3 +380,62 @@ async fn consumers_of_all_nodes_share_a_group_and_a_new_leader_moves_none_of_its
         assert_eq!(membership.partitions.len(), 2);
     }
 }
+
+#[tokio::test]
+async fn any_node_says_how_the_cluster_stands_and_passes_on_what_operators_want() {
+    let cluster = Cluster::of(3).await;
+    let leader = cluster.leader().unwrap();
+    let [one, other] = if leader == 1 { [2, 3] } else { [1, 5 - leader] };
+    for asked in 1..=3 {
+        let standing = cluster.node(asked).node.operator().describe().await.unwrap();
+        assert_eq!(standing.leader, Some(NodeId::new(leader)));
+        assert!(standing.members.iter().all(|member| member.log_index.is_some()), "{standing:?}");
+        let roles = standing.members.iter().filter(|member| member.role == crate::RaftRole::Follower).count();
+        assert_eq!(roles, 2, "{standing:?}");
+    }
+    let operator = cluster.node(one).node.operator();
+    assert_eq!(operator.rebalance().await, Ok(()));
+    operator.transfer_leadership(Some(NodeId::new(other))).await.unwrap();
+    until("the named one leads", || cluster.leader() == Some(other)).await;
+    assert_eq!(operator.transfer_leadership(Some(NodeId::new(other))).await, Ok(()), "it leads already");
+    let nobody = crate::OperateRefusal::NodeNotFound { node: NodeId::new(9) };
+    assert_eq!(operator.transfer_leadership(Some(NodeId::new(9))).await, Err(nobody.into()));
+    operator.transfer_leadership(None).await.unwrap();
+    assert_ne!(cluster.await_leader_other_than(other).await, other);
+}
+
+#[tokio::test]
+async fn a_partition_goes_where_an_operator_wants_it_and_who_asked_sees_that() {
+    let cluster = Cluster::of(3).await;
+    cluster.create(2, "orders").await.unwrap();
+    let all_live = |node: &Running| node.handle.state().nodes().all(|node| !node.fenced);
+    cluster.until("all are there", all_live).await;
+    for to in [2, 3, 1].map(NodeId::new) {
+        let asked = cluster.node(2);
+        let state = asked.handle.state();
+        let topic = state.topic("orders").unwrap();
+        let (named, partition) = topic.placed_partitions().next().unwrap();
+        let moved = asked.node.operator().move_partition(named, to).await;
+        if partition.owner == Some(to) {
+            assert_eq!(moved, Err(crate::OperateRefusal::Unchanged { node: to }.into()));
+        } else {
+            moved.unwrap();
+        }
+        let state = asked.handle.state();
+        assert_eq!(state.topic("orders").unwrap().partitions[0].owner, Some(to));
+        let gone = shard_core::model::TopicPartition::new(named.topic, shard_core::model::PartitionIndex::new(99));
+        let refused = asked.node.operator().move_partition(gone, to).await;
+        assert_eq!(refused, Err(crate::OperateRefusal::PartitionNotFound.into()));
+    }
+}
+
+#[tokio::test]
+async fn without_a_leader_a_node_says_what_it_knows_and_does_nothing() {
+    let cluster = Cluster::of(3).await;
+    let leader = cluster.leader().unwrap();
+    cluster.wire.isolate(leader);
+    until("it knows", || !cluster.node(leader).node.leader.is_here()).await;
+    let operator = cluster.node(leader).node.operator();
+    assert_eq!(operator.describe().await.unwrap().members.len(), 3);
+    assert_eq!(operator.rebalance().await, Err(crate::OperateError::NoLeader));
+}

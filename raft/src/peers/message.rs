@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     groups::{Answered, Request},
     metadata::{Command, Incarnation, NodeId, Refusal},
+    operator::{Operated, Operation},
     type_config::{Applied, LogId, TypeConfig},
 };
 
@@ -40,6 +41,8 @@ pub(crate) enum Question {
     Groups(Vec<Request>),
     /// This run of a node ends: give its partitions to others, if you lead.
     Leave(Heartbeat),
+    /// What an operator wants, if you lead.
+    Operate(Operation),
 }
 
 /// The answer to the question of the same name.
@@ -61,6 +64,7 @@ pub(crate) enum Reply {
         reason: String,
     },
     Leave,
+    Operate(Result<Operated, NoLead>),
 }
 
 /// What a node would stand for election with.

@@ -118,6 +118,7 @@ impl Seat {
                 self.leave(leaving).await;
                 Reply::Leave
             }
+            Question::Operate(operation) => Reply::Operate(self.operate(operation).await),
         }
     }
 
@@ -130,7 +131,7 @@ impl Seat {
     }
 
     /// Writes commands as one log entry, if this node leads.
-    async fn write(&self, commands: Vec<Command>) -> Result<Applied, NoLead> {
+    pub(crate) async fn write(&self, commands: Vec<Command>) -> Result<Applied, NoLead> {
         if !self.leader.is_here() {
             return Err(self.leader.elsewhere());
         }
