@@ -50,10 +50,19 @@ fn owner(nodes: &TestNodes, through: u64, partition: u64) -> Option<u64> {
     layout.iter().find(|placed| placed["partition"] == partition)?["owner"]["node"].as_u64()
 }
 
+/// The ids of all messages of a partition; a page may give fewer than there are.
 fn texts_of(nodes: &TestNodes, through: u64, partition: u64) -> Vec<String> {
-    let page = nodes.get(through, &format!("/v1/topics/orders/partitions/{partition}/messages?offset=0&limit=1000"));
-    let messages = page["messages"].as_array().unwrap_or_else(|| panic!("{page}")).clone();
-    messages.iter().map(|message| message["id"].as_str().unwrap().to_owned()).collect()
+    let (mut texts, mut offset) = (Vec::new(), 0);
+    loop {
+        let path = format!("/v1/topics/orders/partitions/{partition}/messages?offset={offset}&limit=1000");
+        let page = nodes.get(through, &path);
+        let messages = page["messages"].as_array().unwrap_or_else(|| panic!("{page}"));
+        if messages.is_empty() {
+            return texts;
+        }
+        texts.extend(messages.iter().map(|message| message["id"].as_str().unwrap().to_owned()));
+        offset = page["next_offset"].as_u64().unwrap();
+    }
 }
 
 fn pull(nodes: &TestNodes, through: u64, count: u64) -> Vec<Value> {
