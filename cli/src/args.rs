@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use gateway_api::client::{ApiKey, Client, Endpoint, TlsError, TlsOptions};
 
 use crate::commands::acks::{AckArgs, ExtendArgs, NackArgs};
+use crate::commands::cluster::ClusterCommand;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::groups::GroupsCommand;
 use crate::commands::keys::KeysCommand;
@@ -100,6 +101,9 @@ pub(crate) enum Command {
     Extend(ExtendArgs),
     /// Move a subscription to another place
     Seek(SeekArgs),
+    /// Show the cluster, and add, drain and remove nodes
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Make, list and delete keys
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -1,6 +1,7 @@
 //! The commands, one file each; here each is given what it needs.
 
 pub(crate) mod acks;
+pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod groups;
 pub(crate) mod keys;
@@ -27,6 +28,7 @@ pub(crate) async fn run(args: Args, output: &mut Output<'_>) -> Result<(), CliEr
         Command::Subscribe(args) => subscribe::run(args, &global, output).await,
         Command::Subscriptions(command) => subscriptions::run(command, &client, output).await,
         Command::Groups(command) => groups::run(command, &client, output).await,
+        Command::Cluster(command) => cluster::run(command, &client, output).await,
         Command::Keys(command) => keys::run(command, &client, output).await,
         Command::Principals(command) => principals::run(command, &client, output).await,
         Command::Whoami => principals::whoami(&client, output).await,

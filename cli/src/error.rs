@@ -23,6 +23,9 @@ pub(crate) enum CliError {
     /// A part was refused; what was done is in the output.
     #[error("{failed} of {total} {what} failed, the first one with {code}{detail}")]
     Partly { what: &'static str, failed: u64, total: u64, code: Code, detail: String },
+    /// It may go on by itself, or not at all.
+    #[error("cannot say when this ends: {action}: {detail}")]
+    Stalled { action: String, detail: String },
     /// Something that was named is not in a data directory.
     #[error("{detail}")]
     NotThere { detail: String },
@@ -56,7 +59,7 @@ impl CliError {
             Self::Output(_) | Self::Render { .. } => ExitKind::Internal,
             Self::Usage { .. } | Self::Input { .. } => ExitKind::Usage,
             Self::NotThere { .. } => ExitKind::NotFound,
-            Self::InUse { .. } => ExitKind::Unavailable,
+            Self::InUse { .. } | Self::Stalled { .. } => ExitKind::Unavailable,
             Self::Damaged { .. } => ExitKind::Damaged,
             Self::Partly { code, .. } => ExitKind::of_status(code.status()),
             Self::Call { source, .. } => of_client_error(source),
@@ -153,6 +156,9 @@ const HINTS: &[(Code, &str)] = &[
         Code::SubscriptionExists,
         "`pubsub-cli subscriptions describe` shows how it is configured, `subscriptions update` changes it",
     ),
+    (Code::NodeNotFound, "`pubsub-cli cluster nodes` shows the nodes that there are"),
+    (Code::NodeInUse, "`pubsub-cli cluster drain NODE --wait` empties a node"),
+    (Code::MetadataUnavailable, "`pubsub-cli cluster status` shows which nodes are there: a majority has to be"),
     (Code::PreconditionFailed, "it has changed meanwhile; describe it again to get its new etag"),
     (Code::Unauthenticated, "give a key with --key, before the command, or with PUBSUB_KEY"),
     (Code::OffsetExpired, "older messages are no longer kept; start at `earliest`"),

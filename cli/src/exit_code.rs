@@ -6,8 +6,9 @@ Exit codes:
   0  done
   1  internal: an error in the node or in this program, or an answer that is none of a node's
   2  usage: the command line is wrong
-  3  not found: no such topic, subscription, partition or offset
-  4  conflict: it exists with another configuration, has changed meanwhile, or the lease is over
+  3  not found: no such topic, subscription, partition, offset or node
+  4  conflict: it exists with another configuration, has changed meanwhile, the lease is over, or the cluster does
+     not allow it as it stands
   5  invalid: the node refused the request; the same again is refused again
   6  unavailable: the node can't do it now or didn't answer in time, or a node has the directory that `store` is to
      read; it may be tried again

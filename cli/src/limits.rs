@@ -29,3 +29,7 @@ pub(crate) const SEGMENT_READ_BYTES: usize = 1 << 20;
 pub(crate) const DAMAGES_LISTED_MAX: usize = 100;
 /// What is read of a file that holds a secret; more would be refused anyway.
 pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// How often it is looked how many partitions have moved.
+pub(crate) const MOVES_LOOK: Duration = Duration::from_millis(250);
+/// How long nothing may move before it is no longer waited for.
+pub(crate) const MOVES_STALL: Duration = Duration::from_mins(1);

@@ -172,7 +172,12 @@ const fn is_audited(route: Route) -> bool {
         | Route::CreateKey
         | Route::DeleteKey
         | Route::PutPrincipal
-        | Route::DeletePrincipal => true,
+        | Route::DeletePrincipal
+        | Route::Rebalance
+        | Route::TransferLeadership
+        | Route::DeleteNode
+        | Route::DrainNode
+        | Route::MovePartition => true,
         Route::PublishBatch
         | Route::PublishOne
         | Route::ReadPartition
@@ -194,6 +199,8 @@ const fn is_audited(route: Route) -> bool {
         | Route::GetKey
         | Route::ListPrincipals
         | Route::GetPrincipal
+        | Route::GetCluster
+        | Route::GetNode
         | Route::Whoami
         | Route::CreateTicket
         | Route::WebSocket

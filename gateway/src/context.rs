@@ -2,7 +2,7 @@
 
 use std::{future::Future, rc::Rc, sync::Arc};
 
-use raft::{GroupHandle, MetadataHandle};
+use raft::{ClusterHandle, GroupHandle, MetadataHandle};
 use shard::ShardHandle;
 
 use crate::{
@@ -33,6 +33,8 @@ pub struct Context {
     pub metadata: MetadataHandle,
     /// The consumers of subscriptions whose partitions are assigned.
     pub groups: GroupHandle,
+    /// What operators ask of the cluster.
+    pub cluster: ClusterHandle,
     /// Finds out who asks.
     pub authenticator: Rc<Authenticator>,
     /// Where it is written down what was done and refused.

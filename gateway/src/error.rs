@@ -8,7 +8,7 @@ use gateway_api::{
     error::{FieldError, PROBLEM_CONTENT_TYPE},
     publish::PublishFailure,
 };
-use raft::{GroupError, ProposeError, metadata};
+use raft::{GroupError, OperateError, OperateRefusal, ProposeError, metadata};
 use shard::{AckOutcome, PartitionUnavailable, ProducerRefusal, PublishError, ReadError, SubscriptionError};
 use shard_core::{delivery::ClaimRefused, model::NameError};
 
@@ -284,6 +284,29 @@ pub(crate) fn of_propose(error: &ProposeError) -> Failure {
     of_code(code, error.to_string())
 }
 
+/// Why something that an operator wants is not done.
+pub(crate) fn of_operate(error: &OperateError) -> Failure {
+    let code = match error {
+        OperateError::Refused(OperateRefusal::PartitionNotFound) => Code::PartitionNotFound,
+        OperateError::Refused(OperateRefusal::NodeNotFound { .. }) => Code::NodeNotFound,
+        OperateError::Refused(
+            OperateRefusal::NodeDown { .. }
+            | OperateRefusal::NodeDraining { .. }
+            | OperateRefusal::NotInSync { .. }
+            | OperateRefusal::Unchanged { .. }
+            | OperateRefusal::Changed { .. }
+            | OperateRefusal::NoVote { .. }
+            | OperateRefusal::NobodyToTakeOver
+            | OperateRefusal::NotTakenOver,
+        ) => Code::TransitionRefused,
+        OperateError::NoLeader => Code::MetadataUnavailable,
+        OperateError::Overloaded => Code::Overloaded,
+        OperateError::Stopping => Code::NodeUnavailable,
+        OperateError::Unknown { .. } => Code::Timeout,
+    };
+    of_code(code, error.to_string())
+}
+
 fn of_metadata(refusal: &metadata::Refusal) -> Failure {
     use metadata::Refusal;
     let code = match refusal {
@@ -293,16 +316,15 @@ fn of_metadata(refusal: &metadata::Refusal) -> Failure {
         Refusal::SubscriptionExists => Code::SubscriptionExists,
         Refusal::SubscriptionNotFound | Refusal::GroupNotFound => Code::SubscriptionNotFound,
         Refusal::RevisionMismatch { .. }
-        | Refusal::NodeNotFound
-        | Refusal::NodeRemoved { .. }
         | Refusal::NodeIdTaken { .. }
         | Refusal::StoreMismatch { .. }
         | Refusal::SoftwareTooOld { .. }
         | Refusal::LevelTooLow { .. }
         | Refusal::NoWayBack { .. }
-        | Refusal::StaleNodeEpoch { .. }
-        | Refusal::NodeInUse { .. }
-        | Refusal::NoOtherNode => Code::PreconditionFailed,
+        | Refusal::StaleNodeEpoch { .. } => Code::PreconditionFailed,
+        Refusal::NodeNotFound | Refusal::NodeRemoved { .. } => Code::NodeNotFound,
+        Refusal::NodeInUse { .. } => Code::NodeInUse,
+        Refusal::NoOtherNode => Code::TransitionRefused,
         Refusal::LimitReached { .. } => Code::LimitReached,
         Refusal::PrincipalNotFound => Code::PrincipalNotFound,
         Refusal::PrincipalExists => Code::PrincipalExists,

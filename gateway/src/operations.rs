@@ -8,6 +8,8 @@ mod acknowledge;
 mod batch_json;
 mod batch_read;
 mod cancel_scheduled;
+mod cluster;
+mod cluster_json;
 mod coding;
 mod consumers;
 mod create_key;
@@ -174,6 +176,13 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::GetPrincipal => principals::get(context, call),
         Route::PutPrincipal => Box::pin(principals::put(context, call)).await,
         Route::DeletePrincipal => Box::pin(principals::delete(context, call)).await,
+        Route::GetCluster => Box::pin(cluster::show(context)).await,
+        Route::Rebalance => Box::pin(cluster::rebalance(context)).await,
+        Route::TransferLeadership => Box::pin(cluster::transfer_leadership(context, call)).await,
+        Route::GetNode => Box::pin(cluster::show_node(context, call)).await,
+        Route::DeleteNode => Box::pin(cluster::remove(context, call)).await,
+        Route::DrainNode => Box::pin(cluster::drain(context, call)).await,
+        Route::MovePartition => Box::pin(cluster::move_partition(context, call)).await,
         Route::Whoami => whoami::handle(call),
         Route::CreateTicket => create_ticket::handle(context, call),
         Route::ListTopics => list_topics::handle(context, call),

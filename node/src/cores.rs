@@ -22,7 +22,7 @@ use gateway::{
     tls::TlsPort,
 };
 use glommio::ExecutorJoinHandle;
-use raft::{GroupHandle, MetadataHandle};
+use raft::{ClusterHandle, GroupHandle, MetadataHandle};
 use shard::{
     MeshPlan, Shard, ShardConfig, ShardHandle,
     command::ShardCommand,
@@ -61,6 +61,7 @@ pub(crate) struct CoresPlan {
     pub(crate) tls: Option<TlsPort>,
     pub(crate) metadata: MetadataHandle,
     pub(crate) groups: GroupHandle,
+    pub(crate) cluster: ClusterHandle,
     pub(crate) addresses: Option<Arc<AddressCounts>>,
     pub(crate) push: PushBoard,
     /// Where events of the audit log go, if anywhere.
@@ -111,6 +112,7 @@ struct CorePlan {
     tls: Option<TlsPort>,
     metadata: MetadataHandle,
     groups: GroupHandle,
+    cluster: ClusterHandle,
     addresses: Option<Arc<AddressCounts>>,
     push_board: PushBoard,
     audit: Option<SyncSender<AuditEvent>>,
@@ -153,6 +155,7 @@ impl Cores {
                 tls: plan.tls.clone(),
                 metadata: plan.metadata.clone(),
                 groups: plan.groups.clone(),
+                cluster: plan.cluster.clone(),
                 addresses: plan.addresses.clone(),
                 push_board: plan.push.clone(),
                 audit: plan.audit.clone(),
@@ -296,6 +299,7 @@ async fn run(core: CorePlan) {
         tls,
         metadata,
         groups,
+        cluster,
         addresses,
         push_board,
         audit,
@@ -335,6 +339,7 @@ async fn run(core: CorePlan) {
         shards,
         metadata,
         groups,
+        cluster,
         audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
         authenticator: Rc::new(with_tokens(authenticator, tokens)),
         core: Rc::new(CoreState::new().of_core(node, index).with_outputs(gateway.outputs_bytes_max)),

@@ -190,7 +190,7 @@ impl Node {
         let gateway = settings::gateway_config(config, shard_count);
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
-        let (groups, push) = (metadata.groups(), board.clone());
+        let (groups, cluster, push) = (metadata.groups(), metadata.operator(), board.clone());
         let bound = config.server.connections_per_address_max;
         let plan = CoresPlan {
             sockets,
@@ -199,6 +199,7 @@ impl Node {
             tls: security.port(),
             metadata: metadata_handle.clone(),
             groups,
+            cluster,
             addresses: (bound > 0).then(|| AddressCounts::new(bound)),
             push,
             audit: audit_queue,

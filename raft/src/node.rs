@@ -83,7 +83,6 @@ pub struct ClusterPlan {
 pub struct MetadataNode {
     node: NodeId,
     raft: Raft,
-    leader: Leader,
     peers: Peers,
     seat: Seat,
     epoch: Arc<AtomicU64>,
@@ -269,9 +268,7 @@ async fn run(
     tasks.push(task::spawn(driver.run(stopping.clone())));
     let updates = MetadataUpdates::new(applied.clone(), published, published_version);
     let groups = GroupHandle::new(calls);
-    let leader = seat.leader.clone();
-    let running =
-        MetadataNode { node, raft, leader, peers, seat, epoch, contact, applied, groups, operator, stop, tasks };
+    let running = MetadataNode { node, raft, peers, seat, epoch, contact, applied, groups, operator, stop, tasks };
     Ok((handle, updates, running))
 }
 

@@ -1,6 +1,7 @@
 //! The typed client: every operation of a node over HTTP, and the WebSocket protocol. Runs on tokio.
 
 mod access;
+mod cluster;
 mod connection;
 mod consuming;
 mod endpoint;

@@ -7,6 +7,7 @@ pub mod access;
 pub mod base64;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod cluster;
 pub mod consume;
 pub mod cow_str;
 pub mod cursor;

@@ -1,6 +1,7 @@
 //! The JSON that clients rely on, word by word: each example is read, written again and compared, and fits its schema.
 
 use gateway_api::access::{CreatedKey, Key, KeyRequest, Principal, PrincipalSettings, Ticket, Whoami};
+use gateway_api::cluster::{Cluster, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode};
 use gateway_api::consume::{AckRequest, AckResponse, ExtendRequest, NackRequest, PullRequest, PullResponse, ReadPage};
 use gateway_api::groups::{HeartbeatRequest, JoinRequest, Membership};
 use gateway_api::health::Health;
@@ -191,4 +192,21 @@ fn requests_refuse_what_they_do_not_know_and_answers_tolerate_it() {
     assert!(serde_json::from_str::<ExtendRequest<'_>>(r#"{"surprise":1}"#).is_err_and(refused));
     assert!(serde_json::from_str::<SeekRequest>(r#"{"surprise":1}"#).is_err_and(refused));
     assert!(serde_json::from_str::<Health>(r#"{"status":"ok","surprise":1}"#).is_ok());
+}
+
+#[test]
+fn cluster() {
+    check::<Cluster>(
+        r#"{"cluster_id":"c0ffee","answered_by":1,"contact_ms":12,"leader":1,"term":3,"last_log_index":40,
+        "applied_index":39,"command_level":1,"shared_store":true,"uneven_partitions":2,"nodes":[{"node":1,
+        "address":"a:7081","client_address":"a:8081","state":"up","role":"leader","log_index":40,"epoch":3,"rack":"r1",
+        "shards":2,"owned":4,"partitions":4,"command_level":1},{"node":2,"address":"b:7081","client_address":"b:8081",
+        "state":"draining","role":null,"log_index":null,"epoch":5,"rack":null,"shards":2,"owned":1,"partitions":1,
+        "command_level":1,"drain":{"left":1,"stuck":0,"kept":1}}]}"#,
+    );
+    check::<DrainRequest>(r#"{"draining":false}"#);
+    check::<LeaderRequest>(r#"{"node":2}"#);
+    check::<MoveRequest>(r#"{"node":2}"#);
+    check::<MovedPartition>(r#"{"topic":"orders","partition":0,"node":2,"leader_epoch":4}"#);
+    check::<RemovedNode>(r#"{"node":2,"lost_partitions":1,"lost":[{"topic":"orders","partition":0}]}"#);
 }

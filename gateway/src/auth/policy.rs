@@ -135,7 +135,14 @@ pub const fn rule(route: Route) -> Rule {
         | Route::ListPrincipals
         | Route::GetPrincipal
         | Route::PutPrincipal
-        | Route::DeletePrincipal => ADMINISTER,
+        | Route::DeletePrincipal
+        | Route::GetCluster
+        | Route::Rebalance
+        | Route::TransferLeadership
+        | Route::GetNode
+        | Route::DeleteNode
+        | Route::DrainNode
+        | Route::MovePartition => ADMINISTER,
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) enum Tag {
     DeadLetters,
     Scheduled,
     Access,
+    Cluster,
     Node,
     Description,
 }
@@ -190,7 +191,7 @@ impl Answer {
 
 impl Tag {
     /// Every tag, in the order of the page.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Topics,
         Self::Publishing,
         Self::Reading,
@@ -200,6 +201,7 @@ impl Tag {
         Self::DeadLetters,
         Self::Scheduled,
         Self::Access,
+        Self::Cluster,
         Self::Node,
         Self::Description,
     ];
@@ -218,6 +220,9 @@ impl Tag {
             Self::DeadLetters => ("Dead letters", "Messages that nobody could take: browse them, send them back."),
             Self::Scheduled => ("Scheduled messages", "Messages that wait for their time."),
             Self::Access => ("Access", "Who may do what: principals with their grants, and keys that prove them."),
+            Self::Cluster => {
+                ("Cluster", "The nodes, how they stand, and who owns what: for those who look after them.")
+            }
             Self::Node => ("Node", "How the node is, and its WebSocket."),
             Self::Description => ("Description", "This description, and the page that shows it."),
         }

@@ -1,6 +1,7 @@
 //! Every route in words: one description each, in the file of its subject.
 
 mod access;
+mod cluster;
 mod consuming;
 mod groups;
 mod letters;
@@ -56,6 +57,13 @@ pub(super) fn describe(route: Route) -> Operation {
         Route::GetPrincipal => access::get_principal(),
         Route::PutPrincipal => access::put_principal(),
         Route::DeletePrincipal => access::delete_principal(),
+        Route::GetCluster => cluster::show(),
+        Route::Rebalance => cluster::rebalance(),
+        Route::TransferLeadership => cluster::leader(),
+        Route::GetNode => cluster::node(),
+        Route::DeleteNode => cluster::remove(),
+        Route::DrainNode => cluster::drain(),
+        Route::MovePartition => cluster::move_partition(),
         Route::Whoami => access::whoami(),
         Route::CreateTicket => access::create_ticket(),
         Route::WebSocket => node::websocket(),
@@ -128,6 +136,7 @@ pub(super) fn path_parameter(name: &str) -> Parameter {
             let schema = text(PRINCIPAL_PATTERN, raft::limits::PRINCIPAL_NAME_BYTES_MAX);
             path(schema, "The principal's name.").example("billing-service")
         }
+        "node" => path(number(0, u64::MAX), "The node's number.").example(1),
         "id" => path(text(VISIBLE_PATTERN, limits::MESSAGE_ID_LENGTH_MAX), "The message's id.").example("reminder-17"),
         other => Parameter::path(other, json!({ "type": "string", "minLength": 1 }), format!("The {other}.")),
     }

@@ -43,6 +43,13 @@ pub enum Route {
     GetPrincipal,
     PutPrincipal,
     DeletePrincipal,
+    GetCluster,
+    Rebalance,
+    TransferLeadership,
+    GetNode,
+    DeleteNode,
+    DrainNode,
+    MovePartition,
     Whoami,
     CreateTicket,
     WebSocket,
@@ -85,7 +92,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 44;
+    pub const COUNT: usize = 51;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
@@ -131,6 +138,13 @@ impl Route {
             Self::GetPrincipal => "get_principal",
             Self::PutPrincipal => "put_principal",
             Self::DeletePrincipal => "delete_principal",
+            Self::GetCluster => "get_cluster",
+            Self::Rebalance => "rebalance",
+            Self::TransferLeadership => "transfer_leadership",
+            Self::GetNode => "get_node",
+            Self::DeleteNode => "delete_node",
+            Self::DrainNode => "drain_node",
+            Self::MovePartition => "move_partition",
             Self::Whoami => "whoami",
             Self::CreateTicket => "create_ticket",
             Self::WebSocket => "websocket",
@@ -267,6 +281,24 @@ const TABLE: &[Line] = &[
             (Method::Put, Route::PutPrincipal),
             (Method::Delete, Route::DeletePrincipal),
         ],
+    },
+    Line { pattern: &[Text("v1"), Text("cluster")], routes: &[(Method::Get, Route::GetCluster)] },
+    Line { pattern: &[Text("v1"), Text("cluster"), Text("rebalance")], routes: &[(Method::Post, Route::Rebalance)] },
+    Line {
+        pattern: &[Text("v1"), Text("cluster"), Text("leader")],
+        routes: &[(Method::Post, Route::TransferLeadership)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("cluster"), Text("nodes"), Name],
+        routes: &[(Method::Get, Route::GetNode), (Method::Delete, Route::DeleteNode)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("cluster"), Text("nodes"), Name, Text("drain")],
+        routes: &[(Method::Post, Route::DrainNode)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("move")],
+        routes: &[(Method::Post, Route::MovePartition)],
     },
     Line { pattern: &[Text("v1"), Text("whoami")], routes: &[(Method::Get, Route::Whoami)] },
     Line { pattern: &[Text("v1"), Text("tickets")], routes: &[(Method::Post, Route::CreateTicket)] },

@@ -9,7 +9,7 @@ use gateway::{
 };
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener};
 use raft::{
-    GroupHandle, MetadataHandle,
+    ClusterHandle, GroupHandle, MetadataHandle,
     metadata::{ClusterState, Command, NodeId, StartPosition, SubscriptionConfig, TopicConfig},
 };
 use shard::{
@@ -76,6 +76,7 @@ pub(crate) fn with_broker_knowing(
             shards,
             metadata: MetadataHandle::detached(state),
             groups: GroupHandle::detached(),
+            cluster: ClusterHandle::detached(),
             audit: Rc::new(AuditLog::new(None, Arc::default())),
             authenticator: Rc::new(Authenticator::new(gateway.auth)),
             core: Rc::new(CoreState::new().with_outputs(gateway.outputs_bytes_max)),

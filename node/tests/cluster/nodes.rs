@@ -76,7 +76,7 @@ impl TestNodes {
         for number in 1..=count {
             cluster.add(number);
         }
-        cluster.until("all nodes know the same leader", |cluster| cluster.leader().is_some());
+        cluster.until("all nodes are there and vote", Self::is_whole);
         cluster
     }
 
@@ -183,11 +183,27 @@ impl TestNodes {
 
     /// The node that leads, if all that run know the same.
     pub(crate) fn leader(&self) -> Option<u64> {
-        let running = self.nodes.values().filter(|node| node.is_running());
-        let mut known = running.map(|node| node.metric("pubsub_raft_leader").first().map(|(_, leader)| *leader));
+        let mut known = self.running().map(|number| self.get(number, "/v1/cluster")["leader"].as_u64());
         let leader = known.next()??;
-        let agreed = leader > 0.0 && known.all(|other| other == Some(leader));
-        agreed.then(|| self.numbers().into_iter().find(|&number| format!("{number}") == format!("{leader}")))?
+        known.all(|other| other == Some(leader)).then_some(leader)
+    }
+
+    /// Whether all nodes are there, know each other, and have a vote.
+    pub(crate) fn is_whole(&self) -> bool {
+        let all = self.numbers().len();
+        self.leader().is_some()
+            && self.running().all(|number| {
+                let nodes = self.get(number, "/v1/cluster")["nodes"].as_array().cloned().unwrap_or_default();
+                let is_well = |node: &Value| {
+                    node["state"] == "up" && ["leader", "follower"].map(Value::from).contains(&node["role"])
+                };
+                nodes.len() == all && nodes.iter().all(is_well)
+            })
+    }
+
+    /// The numbers of the nodes that run.
+    pub(crate) fn running(&self) -> impl Iterator<Item = u64> {
+        self.nodes.iter().filter(|(_, node)| node.is_running()).map(|(number, _)| *number)
     }
 
     /// What a node answers to a GET.

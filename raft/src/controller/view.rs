@@ -71,7 +71,6 @@ pub fn drain_progress(state: &ClusterState, node: NodeId) -> DrainProgress {
 /// How many partitions have to move until all is even: what a rebalance has left to do, if nobody comes or goes.
 #[must_use]
 pub fn moves_to_even(state: &ClusterState) -> usize {
-    let takes = |node: NodeId| state.node(node).is_some_and(Node::takes_partitions);
     if state.shared_store() == Some(true) {
         let takers = state.nodes().filter(|node| node.takes_partitions());
         let owned: Vec<_> = takers.map(|node| (node.id, state.load(node.id).owned)).collect();
@@ -79,7 +78,8 @@ pub fn moves_to_even(state: &ClusterState) -> usize {
     }
     let is_elsewhere = |partition: &&Partition| {
         let first = partition.replicas.first().copied().filter(|first| partition.owner != Some(*first));
-        first.is_some_and(|first| partition.isr.contains(&first) && takes(first))
+        let is_there = |first: NodeId| state.node(first).is_some_and(Node::takes_partitions);
+        first.is_some_and(|first| partition.isr.contains(&first) && is_there(first))
     };
     state.topics().flat_map(|topic| &topic.partitions).filter(is_elsewhere).count()
 }

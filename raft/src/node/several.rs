@@ -139,7 +139,7 @@ impl Cluster {
 
     /// Who leads by its own account, with a majority behind it.
     fn leader(&self) -> Option<u64> {
-        self.running.iter().find(|(_, running)| running.node.leader.is_here()).map(|(&node, _)| node)
+        self.running.iter().find(|(_, running)| running.node.seat.leader.is_here()).map(|(&node, _)| node)
     }
 
     async fn await_leader_other_than(&self, than: u64) -> u64 {
@@ -230,7 +230,7 @@ async fn a_leader_without_a_majority_says_that_it_does_not_lead() {
     let cluster = Cluster::of(3).await;
     let leader = cluster.leader().unwrap();
     cluster.wire.isolate(leader);
-    until("it knows", || !cluster.node(leader).node.leader.is_here()).await;
+    until("it knows", || !cluster.node(leader).node.seat.leader.is_here()).await;
     let refused = cluster.create(leader, "lost").await;
     assert!(matches!(refused, Err(ProposeError::NotLeader { .. })), "{refused:?}");
     let next = cluster.await_leader_other_than(leader).await;
@@ -324,7 +324,7 @@ async fn a_leader_that_goes_lets_another_one_lead() {
     let cluster = Cluster::of(3).await;
     let leader = cluster.leader().unwrap();
     cluster.node(leader).node.leave().await;
-    assert!(!cluster.node(leader).node.leader.raft_leads());
+    assert!(!cluster.node(leader).node.seat.leader.raft_leads());
     let next = cluster.await_leader_other_than(leader).await;
     let state = cluster.node(next).handle.state();
     assert!(state.node(NodeId::new(leader)).unwrap().fenced, "it said that it goes");
@@ -434,7 +434,7 @@ async fn without_a_leader_a_node_says_what_it_knows_and_does_nothing() {
     let cluster = Cluster::of(3).await;
     let leader = cluster.leader().unwrap();
     cluster.wire.isolate(leader);
-    until("it knows", || !cluster.node(leader).node.leader.is_here()).await;
+    until("it knows", || !cluster.node(leader).node.seat.leader.is_here()).await;
     let operator = cluster.node(leader).node.operator();
     assert_eq!(operator.describe().await.unwrap().members.len(), 3);
     assert_eq!(operator.rebalance().await, Err(crate::OperateError::NoLeader));

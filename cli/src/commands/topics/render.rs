@@ -51,14 +51,15 @@ impl Render for Described {
             ("Max message bytes", config.max_message_bytes.to_string()),
             ("Etag", or_dash(self.etag.clone())),
         ]);
-        let headings = ["PARTITION", "OWNER", "EPOCH", "START", "HIGH WATERMARK", "END", "BYTES", "ISR", "STATE"];
+        let headings =
+            ["PARTITION", "OWNER", "EPOCH", "START", "HIGH WATERMARK", "END", "BYTES", "REPLICAS", "ISR", "STATE"];
         layout.iter().fold(table.then(&headings), add_partition)
     }
 }
 
 fn add_partition(mut table: Table, partition: &PartitionLayout) -> Table {
     let owner = partition.owner.map(|owner| format!("node {} core {}", owner.node, owner.shard));
-    let isr: Vec<_> = partition.isr.iter().map(u64::to_string).collect();
+    let numbers = |nodes: &[u64]| nodes.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
     table.row([
         partition.partition.to_string(),
         or_dash(owner),
@@ -67,7 +68,8 @@ fn add_partition(mut table: Table, partition: &PartitionLayout) -> Table {
         partition.high_watermark.to_string(),
         partition.end_offset.to_string(),
         partition.bytes.to_string(),
-        isr.join(","),
+        numbers(&partition.replicas),
+        numbers(&partition.isr),
         api_word(&partition.state),
     ]);
     table
@@ -97,7 +99,7 @@ mod tests {
         assert!(table.starts_with("Name                orders\nPartitions          1\n"), "{table}");
         assert!(table.contains("Retention           7d\n"), "{table}");
         let last = table.lines().last().unwrap();
-        assert_eq!(last.split_whitespace().collect::<Vec<_>>().join(" "), "0 node 1 core 0 1 0 9 9 4096 1 open");
+        assert_eq!(last.split_whitespace().collect::<Vec<_>>().join(" "), "0 node 1 core 0 1 0 9 9 4096 1 1 open");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Client {
     /// # Errors
     /// It is needed still, or nobody leads the cluster; the problem says what to do first.
     pub async fn remove_node(&self, node: u64, force: bool) -> Result<RemovedNode, ClientError> {
-        let target = nodes(node).parameter("force", force);
+        let target = nodes(node).query("force", force);
         self.call(Request::new(Method::DELETE, target.into_string()), Duration::ZERO).await?.json()
     }
 
@@ -58,7 +58,7 @@ impl Client {
     /// It can't be moved there, or nobody leads the cluster.
     pub async fn move_partition(&self, topic: &str, partition: u32, to: u64) -> Result<MovedPartition, ClientError> {
         let target = Target::new("/v1/topics").segment(topic).segment("partitions");
-        let target = target.segment(&partition.to_string()).segment("move");
+        let target = target.segment(partition).segment("move");
         self.post(target, &MoveRequest { node: to }, Duration::ZERO).await?.json()
     }
 
@@ -72,5 +72,5 @@ impl Client {
 }
 
 fn nodes(node: u64) -> Target {
-    Target::new("/v1/cluster/nodes").segment(&node.to_string())
+    Target::new("/v1/cluster/nodes").segment(node)
 }

@@ -97,6 +97,8 @@ codes! {
     KeyNotFound = "key_not_found", 404, "Key not found", final;
     /// There is no such consumer in the subscription's group, or its session has ended: it has to join again.
     ConsumerNotFound = "consumer_not_found", 404, "Consumer not found", final;
+    /// The cluster has no such node.
+    NodeNotFound = "node_not_found", 404, "Node not found", final;
     /// The path doesn't take this method; `Allow` says which it takes.
     MethodNotAllowed = "method_not_allowed", 405, "Method not allowed", final;
     /// None of the accepted content types can be given.
@@ -125,6 +127,10 @@ codes! {
     SequenceForgotten = "sequence_forgotten", 409, "Sequence forgotten", final;
     /// The cluster holds as many topics, partitions or subscriptions as it may.
     LimitReached = "limit_reached", 409, "Limit reached", final;
+    /// The node has partitions, or others count on it; the detail says what to do first.
+    NodeInUse = "node_in_use", 409, "Node in use", final;
+    /// As the cluster stands, this can't be done; the detail says what is in the way.
+    TransitionRefused = "transition_refused", 409, "Transition refused", final;
     /// The position is older than what is kept.
     OffsetExpired = "offset_expired", 410, "Offset expired", final;
     /// The body needs a length.

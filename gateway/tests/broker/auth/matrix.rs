@@ -158,7 +158,8 @@ fn request_of(route: Route) -> (String, String) {
         .replace("{id}", "i")
         .replace("{doc}", "page.css")
         .replace("{key}", "k")
-        .replace("{principal}", "p");
+        .replace("{principal}", "p")
+        .replace("{node}", "7");
     assert!(!line.contains('{'), "{line} has a part that the matrix does not know");
     let body = if route == Route::PutSubscription {
         json!({ "topic": TOPIC, "dead_letter_topic": OTHER_TOPIC }).to_string()
