@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     controller::Controller,
-    metadata::{Change, Command, TopicPatch},
+    metadata::{Change, Command, NodeId, TopicPatch},
 };
 
 impl World {
@@ -35,8 +35,22 @@ impl World {
             16 => self.add_partition(),
             17..=19 => self.consumers[consumer].wants_in ^= true,
             20..=21 => self.consumers[consumer].restart(),
+            22 => self.wipe(place),
             _ => {}
         }
+    }
+
+    /// A node is killed and loses its disk; it comes back as a new one, and somebody removes the old one.
+    fn wipe(&mut self, place: usize) {
+        let is_replacing = self.agreed().nodes().len() > self.nodes.len();
+        // More than a minority at a time could lose what the metadata have agreed on.
+        if is_replacing || !self.nodes[place].up || self.nodes.iter().any(|node| !node.up) {
+            return;
+        }
+        self.counts.wiped += 1;
+        self.kill(place);
+        self.last_node += 1;
+        self.nodes[place].lose_disk(NodeId::new(self.last_node));
     }
 
     fn kill(&mut self, place: usize) {

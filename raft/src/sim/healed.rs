@@ -36,7 +36,7 @@ impl World {
     }
 
     fn check_served(&self, index: shard_core::model::PartitionIndex, partition: &Partition) {
-        let owner = usize::try_from(partition.owner.unwrap().get() - 1).unwrap();
+        let owner = self.place_of(partition.owner.unwrap()).unwrap();
         let epoch = partition.leader_epoch.get();
         assert_eq!(self.nodes[owner].serves(index), Some(epoch), "E14: {index:?} is not served by {owner}");
         assert!(self.store.get(&index).is_some_and(|stored| stored.is_open(owner, epoch)), "{index:?}");

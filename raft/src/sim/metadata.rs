@@ -142,11 +142,18 @@ impl World {
             (Command::JoinNode { .. }, Ok(_)) => self.counts.joins += 1,
             (Command::FenceNode { .. }, Ok(_)) => self.counts.fences += 1,
             (Command::FenceNode { .. } | Command::UnfenceNode { .. }, Err(_)) => self.counts.stale_epochs += 1,
+            (_, Ok(Outcome::NodeRemoved { lost, .. })) => {
+                assert_eq!(*lost, 0, "others reach its messages");
+                self.counts.removed += 1;
+            }
             (_, Ok(Outcome::PartitionsChanged { refused, .. })) => {
                 self.counts.stale_changes += u64::try_from(refused.len()).unwrap();
             }
             // A refusal comes late, after what was asked for next.
-            (_, Ok(_)) | (Command::CreateTopic { .. } | Command::UpdateTopic { .. }, Err(_)) => {}
+            (_, Ok(_))
+            | (Command::CreateTopic { .. } | Command::UpdateTopic { .. }, Err(_))
+            | (Command::RemoveNode { .. }, Err(Refusal::NodeInUse { .. } | Refusal::NoOtherNode))
+            | (Command::JoinNode { .. } | Command::SetDraining { .. }, Err(Refusal::NodeRemoved { .. })) => {}
             (command, Err(refusal)) => panic!("{command:?}: {refusal}"),
         }
     }
@@ -197,6 +204,11 @@ impl World {
     /// Looks whether the leader reaches a majority, and finds another if it does not for a while.
     pub(super) fn elect(&mut self) {
         self.queue.put(self.now + 50, Event::Elect);
+        for place in 0..self.nodes.len() {
+            if self.has_majority(place) {
+                self.nodes[place].followed_at = self.now;
+            }
+        }
         let leads = |place: usize| self.nodes[place].leads == Some(self.log.term) && self.has_majority(place);
         if self.log.leader.is_some_and(leads) {
             return self.log.leaderless_since = None;
@@ -214,22 +226,35 @@ impl World {
         self.log.leader = Some(leader);
         self.log.leaderless_since = None;
         self.counts.elections += 1;
-        // It has all entries, but may not have applied them.
+        for place in 0..self.nodes.len() {
+            if self.follows(leader, place) {
+                self.nodes[place].follow(self.log.term);
+            }
+        }
+        // A leader does nothing before it knows all that the last one had written.
+        self.learn(leader, self.log.end());
         self.nodes[leader].lead(self.now, self.log.term);
     }
 
+    /// Whether a majority follows a node, or would.
     fn has_majority(&self, place: usize) -> bool {
-        let runs = |place: usize| self.nodes[place].up && self.nodes[place].stands_until <= self.now;
-        let follows = |other: usize| runs(other) && self.is_linked(place, other) && self.is_linked(other, place);
-        runs(place) && 2 * (0..self.nodes.len()).filter(|other| follows(*other)).count() > self.nodes.len()
+        let followers = (0..self.nodes.len()).filter(|other| self.follows(place, *other)).count();
+        self.follows(place, place) && 2 * followers > self.nodes.len()
+    }
+
+    /// Whether a node hears another, is heard by it, and knows of no later leader.
+    fn follows(&self, leader: usize, place: usize) -> bool {
+        let node = &self.nodes[place];
+        let runs = node.up && node.stands_until <= self.now;
+        let is_linked = self.is_linked(leader, place) && self.is_linked(place, leader);
+        runs && is_linked && (node.term <= self.nodes[leader].term || self.nodes[leader].leads.is_none())
     }
 
     /// Who owns a partition, as a node knows it: its place, and in which epoch.
     pub(super) fn owner(&self, place: usize, partition: PartitionIndex) -> Option<(usize, u32)> {
         let topic = self.nodes[place].state.topics().next()?;
         let partition = topic.partition(partition)?;
-        let owner = usize::try_from(partition.owner?.get() - 1).unwrap();
-        Some((owner, partition.leader_epoch.get()))
+        Some((self.place_of(partition.owner?)?, partition.leader_epoch.get()))
     }
 }
 

@@ -11,6 +11,9 @@ use crate::{
     metadata::{ClusterState, Incarnation, NodeId},
 };
 
+/// For so long a leader goes on without having been followed; less than what passes until there is another.
+const FOLLOWED_MS: u64 = 300;
+
 /// One node of the cluster.
 #[derive(Debug)]
 pub(super) struct SimNode {
@@ -28,6 +31,8 @@ pub(super) struct SimNode {
     pub(super) controller: Controller,
     /// The term in which it leads, as far as it knows; and the last term that it heard of.
     pub(super) leads: Option<u64>,
+    /// When a majority last followed it.
+    pub(super) followed_at: u64,
     pub(super) term: u64,
     pub(super) coordination: Option<Coordination>,
     /// The partitions that it serves, and in which epoch.
@@ -50,13 +55,12 @@ pub(super) struct Coordination {
     pub(super) core: Coordinator<Ticket>,
     /// Proposals on their way: until when the coordinator waits to hear of each.
     pub(super) proposals: BTreeMap<u64, u64>,
-    pub(super) last_number: u64,
 }
 
 impl SimNode {
-    pub(super) fn new(place: usize) -> Self {
+    pub(super) fn new(id: NodeId) -> Self {
         Self {
-            id: NodeId::new(u64::try_from(place).unwrap() + 1),
+            id,
             boot: 0,
             up: true,
             stands_until: 0,
@@ -65,6 +69,7 @@ impl SimNode {
             state: Arc::default(),
             controller: Controller::new(Monotonic::default()),
             leads: None,
+            followed_at: 0,
             term: 0,
             coordination: None,
             open: BTreeMap::new(),
@@ -80,17 +85,20 @@ impl SimNode {
     pub(super) fn die(&mut self) {
         let (id, boot) = (self.id, self.boot + 1);
         let disk = std::mem::take(&mut self.disk);
-        let fresh = Self::new(usize::try_from(id.get() - 1).unwrap());
-        *self = Self { boot, up: false, disk, ..fresh };
+        *self = Self { boot, up: false, disk, ..Self::new(id) };
     }
 
-    /// It leads from now on.
+    /// Loses its disk while it is down, and so becomes another node.
+    pub(super) fn lose_disk(&mut self, id: NodeId) {
+        self.id = id;
+        self.disk = Disk::default();
+    }
+
+    /// It is elected.
     pub(super) fn lead(&mut self, now: u64, term: u64) {
         self.leads = Some(term);
         self.term = term;
-        self.controller.leads(monotonic(now), term);
-        let core = Coordinator::new(monotonic(now), &self.state);
-        self.coordination = Some(Coordination { core, proposals: BTreeMap::new(), last_number: 0 });
+        self.followed_at = now;
     }
 
     /// Another node leads.
@@ -98,8 +106,25 @@ impl SimNode {
         if term > self.term {
             self.term = term;
             self.leads = None;
+        }
+    }
+
+    /// The term in which it leads and a majority has followed just now: only then does it decide and answer.
+    pub(super) fn acts(&self, now: u64) -> Option<u64> {
+        self.leads.filter(|_| now - self.followed_at < FOLLOWED_MS)
+    }
+
+    /// Takes up what a leader does, or lets go of it.
+    pub(super) fn take_up(&mut self, now: u64) {
+        let Some(term) = self.acts(now) else {
             self.controller.follows();
             self.coordination = None;
+            return;
+        };
+        self.controller.leads(monotonic(now), term);
+        if self.coordination.is_none() {
+            let core = Coordinator::new(monotonic(now), &self.state);
+            self.coordination = Some(Coordination { core, proposals: BTreeMap::new() });
         }
     }
 

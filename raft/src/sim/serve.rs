@@ -6,7 +6,7 @@ use super::{
     clients::PARTITIONS,
     events::{Event, Message, Ticket, Waiter},
     metadata::SUBSCRIPTION,
-    node::{Coordination, monotonic},
+    node::monotonic,
     store::Fenced,
     world::{Mutant, TICK_MS, World},
 };
@@ -34,6 +34,7 @@ impl World {
         self.queue.put(self.now + TICK_MS, Event::Tick { place, boot });
         self.say_alive(place);
         self.open_owned(place);
+        self.nodes[place].take_up(self.now);
         let state = std::sync::Arc::clone(&self.nodes[place].state);
         let commands = self.nodes[place].controller.decide(monotonic(self.now), &state);
         for command in commands {
@@ -102,6 +103,10 @@ impl World {
         let state = std::sync::Arc::clone(&self.nodes[place].state);
         if state.nodes().len() == self.nodes.len() && state.topics().len() == 0 {
             self.propose(place, first_commands(), Waiter::Nobody);
+        }
+        let gone = state.nodes().filter(|node| node.fenced && self.place_of(node.id).is_none());
+        for node in gone.map(|node| node.id).collect::<Vec<_>>() {
+            self.propose(place, vec![Command::RemoveNode { node, force: true }], Waiter::Nobody);
         }
         let healing = self.healing;
         for node in state.nodes().filter(|node| node.draining && healing) {
@@ -173,7 +178,9 @@ impl World {
     }
 
     fn wish(&mut self, place: usize, wish: Wish, ticket: Ticket) {
-        if let Some(coordination) = &mut self.nodes[place].coordination {
+        let node = &mut self.nodes[place];
+        let acts = node.acts(self.now).is_some();
+        if let Some(coordination) = node.coordination.as_mut().filter(|_| acts) {
             let request = Request { subscription: SUBSCRIPTION, what: wish };
             coordination.core.on_request(monotonic(self.now), request, ticket);
             self.perform(place);
@@ -192,10 +199,10 @@ impl World {
                     }
                 }
                 Effect::Propose { subscription, changes } => {
-                    let Coordination { proposals, last_number, .. } = coordination;
-                    *last_number += 1;
-                    let number = *last_number;
-                    proposals.insert(number, self.now + PATIENCE_MS);
+                    // A later coordinator of this node must not take the answer for its own.
+                    self.last_proposal += 1;
+                    let number = self.last_proposal;
+                    coordination.proposals.insert(number, self.now + PATIENCE_MS);
                     let command = Command::ChangeGroup { subscription, changes, at: Timestamp::default() };
                     self.propose(place, vec![command], Waiter::Coordinator { place, boot, subscription, number });
                 }

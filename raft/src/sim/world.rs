@@ -11,7 +11,10 @@ use super::{
     node::SimNode,
     store::Stored,
 };
-use crate::{chance::Random, metadata::ClusterState};
+use crate::{
+    chance::Random,
+    metadata::{ClusterState, NodeId},
+};
 
 pub(super) const TICK_MS: u64 = 100;
 const FAULTS_MS: u64 = 15_000;
@@ -44,6 +47,8 @@ pub(super) enum Mutant {
 pub(super) struct Counts {
     pub(super) elections: u64,
     pub(super) crashes: u64,
+    pub(super) wiped: u64,
+    pub(super) removed: u64,
     pub(super) pauses: u64,
     pub(super) cuts: u64,
     pub(super) joins: u64,
@@ -71,11 +76,14 @@ pub(super) struct World {
     pub(super) queue: Queue,
     pub(super) log: Log,
     pub(super) nodes: Vec<SimNode>,
+    /// The last number that a node was given.
+    pub(super) last_node: u64,
     /// Lines that let nothing through, from one place to another.
     pub(super) cuts: Vec<(usize, usize)>,
     pub(super) store: BTreeMap<PartitionIndex, Stored>,
     pub(super) consumers: Vec<Consumer>,
     pub(super) last_message: u64,
+    pub(super) last_proposal: u64,
     pub(super) first_healing_message: u64,
     pub(super) acknowledged: Vec<(PartitionIndex, u64)>,
     pub(super) healing: bool,
@@ -95,10 +103,12 @@ impl Mutant {
 }
 
 impl Counts {
-    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 17] {
+    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 19] {
         [
             ("elections", &mut self.elections, 300),
             ("nodes killed", &mut self.crashes, 300),
+            ("disks lost", &mut self.wiped, 50),
+            ("nodes removed", &mut self.removed, 50),
             ("nodes that stood still", &mut self.pauses, 200),
             ("lines cut", &mut self.cuts, 300),
             ("nodes let in", &mut self.joins, 500),
@@ -134,18 +144,20 @@ impl Counts {
 impl World {
     pub(super) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut random = Random::new(seed);
-        let nodes = 3 + random.index(2);
+        let nodes = 3 + random.below(2);
         let mut world = Self {
             random,
             mutant,
             now: 1,
             queue: Queue::default(),
             log: Log::default(),
-            nodes: (0..nodes).map(SimNode::new).collect(),
+            nodes: (1..=nodes).map(|number| SimNode::new(NodeId::new(number))).collect(),
+            last_node: nodes,
             cuts: Vec::new(),
             store: BTreeMap::new(),
             consumers: (0..super::clients::CONSUMERS).map(Consumer::new).collect(),
             last_message: 0,
+            last_proposal: 0,
             first_healing_message: u64::MAX,
             acknowledged: Vec::new(),
             healing: false,
@@ -228,6 +240,11 @@ impl World {
         } else if node.up {
             self.take(place, message);
         }
+    }
+
+    /// Where a node is; `None` if it is gone for good.
+    pub(super) fn place_of(&self, node: NodeId) -> Option<usize> {
+        self.nodes.iter().position(|known| known.id == node)
     }
 
     /// Whether anything gets from one place to another.
