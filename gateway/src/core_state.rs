@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     hash::{BuildHasher, RandomState},
     sync::LazyLock,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use shard::ConsumerId;
@@ -14,10 +14,13 @@ use crate::{
     sticky_turn::StickyTurn,
 };
 
-/// The bits of a consumer's id that tell cores apart.
+/// The bits of a consumer's id that tell cores of all nodes apart: of these so many are the core's.
 const CONSUMER_SALT_BITS: u32 = 13;
-/// The time in consumers' ids is counted from about when the process began: what remembers them ends with it.
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+const CORE_BITS: u32 = 6;
+/// From when the time in consumers' ids is counted, in seconds since the Unix epoch: 2020 began.
+const CONSUMERS_SINCE: u64 = 1_577_836_800;
+/// The same moment on both clocks: about when the process began.
+static STARTED: LazyLock<(Instant, SystemTime)> = LazyLock::new(|| (Instant::now(), SystemTime::now()));
 
 /// Small counters of one core, and what its readers share; nothing in it lasts, nothing is shared with other cores.
 #[derive(Debug)]
@@ -29,7 +32,7 @@ pub struct CoreState {
     encoded_reads: RefCell<EncodedReads>,
     outputs: OutputBudget,
     read_turns: ReadTurns,
-    /// Tells connections of different cores apart that come in the same microsecond.
+    /// Tells connections of different cores, of whichever node, apart that come in the same microsecond.
     salt: u64,
 }
 
@@ -58,6 +61,14 @@ impl CoreState {
     #[must_use]
     pub fn with_outputs(self, bytes_max: usize) -> Self {
         Self { outputs: OutputBudget::new(bytes_max), ..self }
+    }
+
+    /// The same on a core of a node: its consumers have ids that no other core of the cluster gives, but for nodes whose
+    /// numbers are 128 apart, or cores 64.
+    #[must_use]
+    pub fn of_core(self, node: u64, core: usize) -> Self {
+        let core = u64::try_from(core).unwrap_or_default() % (1 << CORE_BITS);
+        Self { salt: (node << CORE_BITS | core) % (1 << CONSUMER_SALT_BITS), ..self }
     }
 
     /// What clients may leave unread.
@@ -95,12 +106,16 @@ impl CoreState {
     }
 
     /// An id for a consumer that is connected now; never that of a pull without a connection. It is above those of earlier
-    /// connections, of other cores too.
+    /// connections, of other cores too; of other nodes as far as the clocks agree.
     #[must_use]
     pub fn next_consumer(&self) -> ConsumerId {
-        // Not by the clock on the wall, which may go back.
-        let micros = u64::try_from(STARTED.elapsed().as_micros()).unwrap_or(u64::MAX >> CONSUMER_SALT_BITS);
-        let next = micros.max(self.last_consumer.get() + 1);
+        // By the clock on the wall as it was when the process began: it may go back since, and an owner on another node
+        // remembers those of an earlier process.
+        let (began, began_at) = *STARTED;
+        let since = began_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + began.elapsed();
+        let since = since.saturating_sub(Duration::from_secs(CONSUMERS_SINCE));
+        let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+        let next = micros.min(u64::MAX >> (CONSUMER_SALT_BITS + 1)).max(self.last_consumer.get() + 1);
         self.last_consumer.set(next);
         ConsumerId(next << CONSUMER_SALT_BITS | self.salt)
     }
@@ -130,7 +145,7 @@ impl Default for CoreState {
 
 /// Nanoseconds since about when the process began, the same on every core; they never go back.
 pub(crate) fn monotonic_nanos() -> u64 {
-    u64::try_from(STARTED.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(STARTED.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds since the Unix epoch by the wall clock.
@@ -163,6 +178,21 @@ mod tests {
         let ids: HashSet<_> = (0..1_000).flat_map(|_| [one.next_consumer(), other.next_consumer()]).collect();
         assert_eq!(ids.len(), 2_000);
         assert!(!ids.contains(&ConsumerId::default()));
+    }
+
+    #[test]
+    fn cores_of_all_nodes_give_different_ids() {
+        let salts: HashSet<_> =
+            (1..=100).flat_map(|node| (0..8).map(move |core| CoreState::new().of_core(node, core).salt)).collect();
+        assert_eq!(salts.len(), 800);
+    }
+
+    #[test]
+    fn a_consumer_after_a_restart_has_a_higher_id() {
+        let id = CoreState::salted(0).next_consumer().0 >> CONSUMER_SALT_BITS;
+        let five_years = Duration::from_hours(5 * 365 * 24).as_micros();
+        assert!(u128::from(id) > five_years, "{id} is no time of day");
+        assert!(id < 1 << 51, "{id} leaves no room for the salt");
     }
 
     #[test]

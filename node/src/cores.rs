@@ -276,6 +276,20 @@ fn serve_ports(push: PortEnd, (peers, server): (PeerPortEnd, Option<PeerServer>)
     }
 }
 
+fn with_tokens(authenticator: Authenticator, tokens: Option<JwtVerifier>) -> Authenticator {
+    match tokens {
+        Some(verifier) => authenticator.with_tokens(Arc::new(verifier)),
+        None => authenticator,
+    }
+}
+
+/// Sends what other nodes are still to be answered.
+async fn finish(peers: Option<PeerServer>) {
+    if let Some(peers) = peers {
+        peers.finish().await;
+    }
+}
+
 /// A core's life: its shard and its gateway, until both have ended.
 async fn run(core: CorePlan) {
     let CorePlan {
@@ -300,6 +314,7 @@ async fn run(core: CorePlan) {
         events,
     } = core;
     let index = shard.index;
+    let node = shard.peers.as_ref().and_then(|peers| peers.routes.load().us.node).unwrap_or_default();
     let _notice = EndNotice { index, events: events.clone() };
     tracing::debug!(index, "the core runs");
     let started = async {
@@ -316,22 +331,18 @@ async fn run(core: CorePlan) {
     };
     tracing::debug!(index, "the core has met the others and listens");
     let serving = glommio::spawn_local(shard.run());
-    serve_ports(push, (peers, peer_server), &shards);
+    serve_ports(push, (peers, peer_server.clone()), &shards);
     let shutdown = Shutdown::default();
     let stopping = shutdown.clone();
     let authenticator = Authenticator::new(gateway.auth).with_usages(usages);
-    let authenticator = match tokens {
-        Some(verifier) => authenticator.with_tokens(Arc::new(verifier)),
-        None => authenticator,
-    };
     let context = Context {
         shards,
         metadata,
         groups,
         cluster,
         audit: Rc::new(AuditLog::new(audit, Arc::clone(&metrics.gateway))),
-        authenticator: Rc::new(authenticator),
-        core: Rc::new(CoreState::new().with_outputs(gateway.outputs_bytes_max)),
+        authenticator: Rc::new(with_tokens(authenticator, tokens)),
+        core: Rc::new(CoreState::new().of_core(node, index).with_outputs(gateway.outputs_bytes_max)),
         config: Rc::new(gateway),
         metrics: metrics.gateway,
         addresses,
@@ -348,4 +359,5 @@ async fn run(core: CorePlan) {
     server::serve(context, listener, tls).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
+    finish(peer_server).await;
 }

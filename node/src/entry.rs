@@ -5,11 +5,12 @@ use std::{net::SocketAddr, sync::Arc};
 use raft::{ClusterPlan, MetadataConfig, MetadataHandle, MetadataNode, MetadataUpdates, PeerServer};
 use shard::peer::PeerConfig;
 use shard_core::link::LinkSecret;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
     StartError,
     config::{Config, Store},
+    limits,
     link::{ControlClient, LinkListener, LinkSelf, ShardLanes},
     routes::{self, RouteBoard},
 };
@@ -68,6 +69,9 @@ impl Entry {
         let entered = metadata_config(config, http, &advertised, shard_count);
         let (handle, updates, metadata) = raft::start(entered, Some(plan)).await?;
         tracing::info!(address = advertised, epoch = metadata.epoch(), "this node is part of its cluster");
+        if timeout(limits::COUNTS_WAIT, metadata.counts()).await.is_err() {
+            tracing::warn!("the cluster does not count on this node yet; it serves all the same");
+        }
         let routes = RouteBoard::new(&handle.state(), cluster.node_id, metadata.epoch());
         let looking = tokio::spawn(routes::watch_contact(metadata.contact(), routes.routes()));
         let among = Among { routes, lanes, tasks: vec![serving, looking], secret };

@@ -177,8 +177,8 @@ impl Node {
         let security = Security::start(config).await?;
         let Listeners { http, sockets, metrics: metrics_listener, nodes } =
             Listeners::take(config, shard_count).await?;
-        let entry = Entry::take(config, &http, nodes, shard_count).await?;
-        let Entry { handle: metadata_handle, updates, metadata, among } = entry;
+        let Entry { handle: metadata_handle, updates, metadata, among } =
+            Entry::take(config, &http, nodes, shard_count).await?;
         check_keys(config, &metadata_handle.state())?;
         let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
         let (audit, audit_queue) = audit.unzip();
@@ -190,7 +190,6 @@ impl Node {
         let gateway = settings::gateway_config(config, shard_count);
         let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
         let board = PushBoard::default();
-        let (groups, cluster, push) = (metadata.groups(), metadata.operator(), board.clone());
         let bound = config.server.connections_per_address_max;
         let plan = CoresPlan {
             sockets,
@@ -198,10 +197,10 @@ impl Node {
             gateway,
             tls: security.port(),
             metadata: metadata_handle.clone(),
-            groups,
-            cluster,
+            groups: metadata.groups(),
+            cluster: metadata.operator(),
             addresses: (bound > 0).then(|| AddressCounts::new(bound)),
-            push,
+            push: board.clone(),
             audit: audit_queue,
             usages: Arc::default(),
             tokens: security.verifier().cloned(),

@@ -147,3 +147,5 @@ pub(crate) const LINK_ACCEPT_REST: Duration = Duration::from_millis(100);
 pub(crate) const CONTACT_LOOK: Duration = Duration::from_millis(200);
 /// After so much silence a node takes no messages: others may have what it had.
 pub(crate) const CONTACT_SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How long a node that starts waits for the cluster to count on it.
+pub(crate) const COUNTS_WAIT: Duration = Duration::from_secs(10);

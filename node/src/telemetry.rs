@@ -7,7 +7,9 @@ use tracing_subscriber::{EnvFilter, fmt};
 use crate::config::{LogConfig, LogFormat};
 
 /// Libraries that say at `info` what only their authors want to know; a filter that names one decides for itself.
-const CHATTY: &[&str] = &["openraft", "sled"];
+///
+/// openraft calls it an error whenever a node can't be reached, twice a second; what matters of it is told by `raft`.
+const CHATTY: &[(&str, &str)] = &[("openraft", "off"), ("sled", "warn")];
 
 /// Sends log lines of this process to standard error from now on. A second call changes nothing.
 ///
@@ -26,7 +28,8 @@ pub fn start(config: &LogConfig) -> Result<(), String> {
 }
 
 fn with_quiet_libraries(level: &str) -> String {
-    let quiet = CHATTY.iter().filter(|library| !level.contains(**library)).map(|library| format!("{library}=warn"));
+    let quiet = CHATTY.iter().filter(|(library, _)| !level.contains(library));
+    let quiet = quiet.map(|(library, least)| format!("{library}={least}"));
     quiet.chain([level.to_owned()]).collect::<Vec<_>>().join(",")
 }
 
@@ -36,7 +39,7 @@ mod tests {
 
     #[test]
     fn libraries_are_quiet_unless_they_are_named() {
-        assert_eq!(with_quiet_libraries("info"), "openraft=warn,sled=warn,info");
+        assert_eq!(with_quiet_libraries("info"), "openraft=off,sled=warn,info");
         assert_eq!(with_quiet_libraries("info,openraft=debug"), "sled=warn,info,openraft=debug");
     }
 }

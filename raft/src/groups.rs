@@ -3,13 +3,13 @@
 //! What members and partitions there are is metadata ([`Group`]). Here is what decides when it
 //! has to change: a pure `coordinator`, which knows the sessions, and around it a driver and the gateways' handle.
 
-mod coordinator;
+pub(crate) mod coordinator;
 mod driver;
 mod error;
 mod forward;
 mod handle;
 mod port;
-mod request;
+pub(crate) mod request;
 mod watches;
 mod wire;
 

@@ -8,6 +8,8 @@ pub mod controller;
 pub mod limits;
 pub mod metadata;
 
+#[cfg(test)]
+mod chance;
 mod checksum;
 mod clock;
 mod coalesce;
@@ -28,6 +30,8 @@ mod peers;
 mod proposal;
 mod proposer;
 mod signs;
+#[cfg(test)]
+mod sim;
 mod snapshots;
 mod state_machine;
 mod store;

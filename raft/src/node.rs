@@ -165,6 +165,19 @@ impl MetadataNode {
         self.epoch.load(Ordering::SeqCst)
     }
 
+    /// Returns when the cluster counts on this node: it is not fenced, and it votes, unless enough others do.
+    pub async fn counts(&self) {
+        let (mut applied, mut metrics) = (self.applied.clone(), self.raft.metrics());
+        let is_live = |state: &Arc<ClusterState>| state.is_live(self.node);
+        // Both live as long as the node; if Raft has failed, the node ends by itself.
+        drop(applied.wait_for(is_live).await);
+        let votes = metrics.wait_for(|metrics| {
+            let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+            voters.contains(&self.node.get()) || voters.len() >= limits::VOTERS_MAX
+        });
+        drop(votes.await);
+    }
+
     /// When this node last knew itself to be part of the cluster that decides.
     #[must_use]
     pub fn contact(&self) -> Contact {

@@ -81,13 +81,24 @@ impl Signs {
         }
     }
 
+    /// The epoch of this run; `None` before it is let in, and when it leaves. A request to be let in that was given up may be
+    /// granted after the one that was answered: nobody listens to the epoch of that one any more, and both are of this run.
+    fn current_epoch(&self, state: &ClusterState) -> Option<u64> {
+        let known = self.epoch.load(Ordering::SeqCst);
+        let granted = state.node(self.node).map_or(0, |node| node.epoch);
+        if known == 0 || granted <= known {
+            return Some(known).filter(|known| *known > 0);
+        }
+        // Unless it leaves at this moment.
+        let adopted = self.epoch.compare_exchange(known, granted, Ordering::SeqCst, Ordering::SeqCst);
+        adopted.ok().map(|_| granted)
+    }
+
     /// Tells every voter; a sign that was not answered until the next one is given up.
     fn give(&self, answers: &mut JoinSet<bool>) {
-        let epoch = self.epoch.load(Ordering::SeqCst);
-        if epoch == 0 {
-            return;
-        }
-        let version = self.applied.borrow().version();
+        let state = Arc::clone(&self.applied.borrow());
+        let Some(epoch) = self.current_epoch(&state) else { return };
+        let version = state.version();
         let heartbeat = Heartbeat { node: self.node, epoch, version };
         self.controller.heard(heartbeat);
         let metrics = self.raft.metrics();

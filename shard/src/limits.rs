@@ -80,6 +80,8 @@ pub(crate) const PEER_UNWRITTEN_BYTES_MAX: usize = 16 << 20;
 pub(crate) const PEER_REPLY_BYTES_MAX: usize = 64 << 20;
 /// How many bytes are collected into one write, but for a larger frame.
 pub(crate) const PEER_WRITE_BYTES: usize = 256 << 10;
+/// While so many bytes more wait to be written, another node shows that it lives by taking them.
+pub(crate) const PEER_BULK_BYTES: usize = 1 << 20;
 /// How long it may take to connect with another node, until both know who the other is.
 pub(crate) const PEER_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The pause after a connection that could not be made.
@@ -100,3 +102,7 @@ pub(crate) const PEER_CONNECTIONS_MAX: usize = 1_024;
 pub(crate) const PEER_HANDOVERS_MAX: usize = 256;
 /// How long what is under way on a partition may take that another node owns from now on.
 pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// How long a core that has ended waits until other nodes have taken its last replies.
+pub(crate) const PEER_FINISH_TIMEOUT: Duration = Duration::from_millis(500);
+/// So many partitions that nobody answered for are remembered, and more only if all were asked for lately.
+pub(crate) const PEER_AWAY_MAX: usize = 4_096;

@@ -44,6 +44,7 @@ pub struct ShardMetrics {
     pub requests_forwarded: Counter,
     pub peer_requests: Counter,
     pub peer_requests_in_flight: Counter,
+    pub peer_requests_lost: Counter,
     pub peer_requests_served: Counter,
     pub peer_connections: Counter,
     pub peer_connect_failures: Counter,

@@ -121,7 +121,7 @@ impl Shard {
         let (handle, server) = match config.peers.clone() {
             Some(peers) => {
                 let forward = Forward::new(Links::start(peers.clone(), Arc::clone(&metrics)));
-                let server = PeerServer::new(peers, here.clone(), config.index, Arc::clone(&metrics));
+                let server = PeerServer::new(peers, here.clone(), Arc::clone(&metrics));
                 (here.with_peers(forward), Some(server))
             }
             None => (here, None),

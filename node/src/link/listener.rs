@@ -37,7 +37,7 @@ impl ShardLanes {
     fn hand_over(&self, shard: u16, stream: std::net::TcpStream) {
         let Some(ports) = self.ports.get() else { return };
         let Some(port) = ports.get(usize::from(shard) % ports.len().max(1)) else { return };
-        if let Err(error) = port.hand_over(stream) {
+        if let Err(error) = port.hand_over(stream, shard) {
             tracing::debug!(shard, %error, "a core took no connection of another node");
         }
     }

@@ -26,6 +26,13 @@ fn one_node_and_its_store_under_faults_keep_what_they_promise() {
     run(&Setup { nodes: 1, seconds: 20, minimum });
 }
 
+/// Three nodes and the store that they share.
+#[test]
+fn three_nodes_under_faults_keep_what_they_promise() {
+    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, redeliveries: 5 };
+    run(&Setup { nodes: 3, seconds: 60, minimum });
+}
+
 fn run(setup: &Setup) {
     let seconds = from_environment("PUBSUB_TEST_CHAOS_SECONDS").unwrap_or(setup.seconds);
     let seed = from_environment("PUBSUB_TEST_SEED").unwrap_or_else(|| u64::from(std::process::id()));

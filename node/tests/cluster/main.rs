@@ -32,6 +32,7 @@ mod encoded_batches;
 mod events;
 mod examples;
 mod failing_system;
+mod failover;
 mod floods;
 mod full_disk;
 mod groups;

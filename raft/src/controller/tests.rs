@@ -376,3 +376,23 @@ fn the_view_says_how_each_node_stands() {
         cluster_view(&cluster.state).into_iter().map(|view| (view.state, view.owned, view.replicas)).collect();
     assert_eq!(view, [(NodeState::Up, 3, 3), (NodeState::Draining, 0, 0), (NodeState::Down, 0, 0)]);
 }
+
+/// What it costs, for the record.
+#[test]
+fn ten_thousand_partitions_are_looked_at_and_taken_over() {
+    let mut cluster = Cluster::new(3, true);
+    for topic in 0..10 {
+        cluster.create_topic(&format!("t{topic}"), 1_000, 1);
+    }
+    cluster.run(limits::NODE_SETTLED * 2);
+    let began = std::time::Instant::now();
+    let rounds = 1_000;
+    (0..rounds).for_each(|_| assert!(cluster.round().is_empty()));
+    println!("a round without changes: {:?}", began.elapsed() / rounds);
+    cluster.silent.push(3);
+    cluster.run(ALMOST_A_SESSION);
+    let began = std::time::Instant::now();
+    let commands = cluster.round();
+    println!("{} partitions taken over, decided and applied: {:?}", moves(&commands), began.elapsed());
+    assert_eq!(cluster.owned(), [5_000, 5_000, 0]);
+}

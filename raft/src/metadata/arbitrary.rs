@@ -9,7 +9,7 @@ use super::*;
 use crate::limits;
 
 use cluster::nodes_of_small_state;
-pub(crate) use cluster::one_of_each_about_nodes;
+pub(crate) use cluster::{aimed, one_of_each_about_nodes};
 
 /// A sequence of commands.
 pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {

@@ -10,10 +10,17 @@ use std::{
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use shard_core::link::{Frame, FrameKind, OutFrame};
+use shard_core::{
+    link::{Frame, FrameKind, OutFrame},
+    peer_wire::{PeerReply, PeerRequest},
+};
 
 use super::channel::{Channel, Side};
-use crate::{limits, metrics::ShardMetrics};
+use crate::{
+    limits,
+    metrics::ShardMetrics,
+    request::{AckAction, PartitionSubscription},
+};
 
 /// One connection to a core of another node. Clones share it.
 #[derive(Clone, Debug)]
@@ -26,6 +33,8 @@ struct Inner {
     channel: Channel,
     metrics: Arc<ShardMetrics>,
     pending: RefCell<BTreeMap<u64, Pending>>,
+    /// Pulls whose consumers have gone, and until when their replies may come.
+    abandoned: RefCell<BTreeMap<u64, (PartitionSubscription, Instant)>>,
     last_id: Cell<u64>,
     /// Of requests that wait for their replies.
     bytes: Cell<usize>,
@@ -47,6 +56,7 @@ struct Pending {
     bytes: usize,
     waits: bool,
     deadline: Instant,
+    leases_of: Option<PartitionSubscription>,
 }
 
 /// Something to be asked.
@@ -58,6 +68,8 @@ pub(super) struct Ask {
     pub(super) waits: bool,
     /// How long it may take.
     pub(super) within: Duration,
+    /// Where its reply leases messages, which are to be given back if nobody is there to take them.
+    pub(super) leases_of: Option<PartitionSubscription>,
 }
 
 /// Why there is no reply.
@@ -85,6 +97,7 @@ impl Asking {
             channel,
             metrics,
             pending: RefCell::default(),
+            abandoned: RefCell::default(),
             last_id: Cell::new(0),
             bytes: Cell::new(0),
             working: Cell::new(0),
@@ -117,6 +130,19 @@ impl Asking {
         self.inner.channel.push(OutFrame { id, ..OutFrame::of_head(FrameKind::Request, head) });
     }
 
+    /// Messages were leased for a consumer that has gone: they are for the next one at once.
+    fn give_back(&self, leases_of: Option<PartitionSubscription>, frame: Frame) {
+        let Some(cursor) = leases_of else { return };
+        let Ok(PeerReply::Pull(Ok(pulled))) = PeerReply::decode(&frame.head, frame.tail) else { return };
+        let leases: Vec<_> = pulled.leased.iter().map(|message| (message.offset, message.lease)).collect();
+        let action = AckAction::Nack { delay: Some(Duration::ZERO) };
+        if !leases.is_empty()
+            && let Ok(head) = (PeerRequest::Acknowledge { cursor, action, leases }).encode()
+        {
+            self.tell(head);
+        }
+    }
+
     /// Whether requests can still be made.
     pub(super) fn is_open(&self) -> bool {
         !self.inner.leaving.get() && self.inner.channel.ended().is_none()
@@ -137,6 +163,7 @@ impl Asking {
         let pending = std::mem::take(&mut *self.inner.pending.borrow_mut());
         for pending in pending.into_values() {
             self.inner.count_off(&pending);
+            self.inner.metrics.peer_requests_lost.add(1);
             let error = if pending.sent { AskError::Lost } else { AskError::NotSent };
             // The asker may have gone.
             let _ = pending.answer.send(Err(error(reason.to_owned())));
@@ -174,7 +201,8 @@ impl Inner {
     fn add(&self, ask: &Ask, frame: &OutFrame, answer: oneshot::Sender<Result<Frame, AskError>>) {
         let bytes = frame.len();
         let deadline = Instant::now() + ask.within;
-        let pending = Pending { answer, sent: false, bytes, waits: ask.waits, deadline };
+        let leases_of = ask.leases_of;
+        let pending = Pending { answer, sent: false, bytes, waits: ask.waits, deadline, leases_of };
         self.pending.borrow_mut().insert(frame.id, pending);
         self.bytes.set(self.bytes.get() + bytes);
         let count = if ask.waits { &self.waiting } else { &self.working };
@@ -202,9 +230,14 @@ impl Side for Asking {
         match frame.kind {
             FrameKind::Reply => {
                 self.inner.answered.set(true);
-                // The asker of a reply that was on its way may have gone.
-                if let Some(pending) = self.inner.take(frame.id) {
-                    let _ = pending.answer.send(Ok(frame));
+                if let Some(Pending { answer, leases_of, .. }) = self.inner.take(frame.id) {
+                    // The asker may have gone at this very moment.
+                    if let Err(Ok(frame)) = answer.send(Ok(frame)) {
+                        self.give_back(leases_of, frame);
+                    }
+                } else {
+                    let leases_of = self.inner.abandoned.borrow_mut().remove(&frame.id);
+                    self.give_back(leases_of.map(|(cursor, _)| cursor), frame);
                 }
                 Ok(())
             }
@@ -234,13 +267,19 @@ impl Side for Asking {
         !self.inner.pending.borrow().is_empty()
     }
 
+    fn unwritten_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+
     fn look(&self) {
         let now = Instant::now();
         let pending = self.inner.pending.borrow();
         let late: Vec<_> = pending.iter().filter(|(_, one)| one.deadline <= now).map(|(&id, _)| id).collect();
         drop(pending);
+        self.inner.abandoned.borrow_mut().retain(|_, (_, until)| *until > now);
         for id in late {
             if let Some(pending) = self.inner.take(id) {
+                self.inner.metrics.peer_requests_lost.add(1);
                 self.inner.channel.push(OutFrame::bare(FrameKind::Cancel, id));
                 let _ = pending.answer.send(Err(AskError::Lost("no reply came in time".to_owned())));
             }
@@ -253,7 +292,13 @@ impl Side for Asking {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        if self.inner.take(self.id).is_some() {
+        if let Some(pending) = self.inner.take(self.id) {
+            let mut abandoned = self.inner.abandoned.borrow_mut();
+            if let Some(cursor) = pending.leases_of
+                && abandoned.len() < limits::PEER_REQUESTS_MAX
+            {
+                abandoned.insert(self.id, (cursor, pending.deadline));
+            }
             self.inner.channel.push(OutFrame::bare(FrameKind::Cancel, self.id));
         }
     }

@@ -54,6 +54,10 @@ pub(super) trait Side {
     /// Whether either side waits for something.
     fn is_busy(&self) -> bool;
 
+    /// How many bytes may wait to be written while more is read. Only one side of a connection may stop reading, or both would
+    /// wait for each other.
+    fn unwritten_bytes_max(&self) -> usize;
+
     /// A few times a second: to give up what has taken too long.
     fn look(&self);
 }
@@ -96,6 +100,11 @@ impl Channel {
         }
     }
 
+    /// Whether both are one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// Ends the connection, for this reason if it has not ended before.
     pub(super) fn end(&self, reason: &str) {
         self.inner.ended.borrow_mut().get_or_insert_with(|| reason.to_owned());
@@ -119,7 +128,7 @@ impl Channel {
         let watch = Cell::new(LinkWatch::new(self.inner.clock.monotonic()));
         let ended = {
             let reads = Box::pin(self.read(reading, decoder, (side, &watch)));
-            let writes = Box::pin(self.write(writing, side));
+            let writes = Box::pin(self.write(writing, (side, &watch)));
             let watches = Box::pin(self.watch(side, &watch));
             future::or(future::or(reads, writes), future::or(watches, self.ending())).await
         };
@@ -160,40 +169,63 @@ impl Channel {
                     Err(error) => return error.to_string(),
                 }
             }
-            // A side that sends requests and takes no replies is not heard until it does.
-            self.room(limits::PEER_UNWRITTEN_BYTES_MAX).await;
+            self.wait_for_reader(side, watch).await;
             yield_if_needed().await;
             match stream.read(decoder.space()).await {
                 Ok(0) => return "the other side closed the connection".to_owned(),
                 Ok(received) => {
                     decoder.advance(received);
                     self.inner.metrics.peer_received_bytes.add(received as u64);
-                    let mut seen = watch.get();
-                    seen.on_received(self.inner.clock.monotonic());
-                    watch.set(seen);
+                    self.on_life(watch);
                 }
                 Err(error) => return error.to_string(),
             }
         }
     }
 
-    async fn write(&self, mut stream: impl AsyncWrite + Unpin, side: &impl Side) -> String {
+    /// Waits until the other side has taken most of what it asked for.
+    async fn wait_for_reader(&self, side: &impl Side, watch: &Cell<LinkWatch>) {
+        let bytes_max = side.unwritten_bytes_max();
+        if self.inner.bytes.get() < bytes_max {
+            return;
+        }
+        self.room(bytes_max).await;
+        self.on_life(watch);
+    }
+
+    fn on_life(&self, watch: &Cell<LinkWatch>) {
+        let mut seen = watch.get();
+        seen.on_received(self.inner.clock.monotonic());
+        watch.set(seen);
+    }
+
+    async fn write(
+        &self,
+        mut stream: impl AsyncWrite + Unpin,
+        (side, watch): (&impl Side, &Cell<LinkWatch>),
+    ) -> String {
         let mut buffer = Vec::new();
         loop {
             self.wait_for_frame().await;
             if let Err(reason) = self.fill(&mut buffer, side) {
                 return reason;
             }
-            let written = async {
-                stream.write_all(&buffer).await?;
-                stream.flush().await
-            };
-            if let Err(error) = written.await {
+            for piece in buffer.chunks(limits::PEER_WRITE_BYTES) {
+                if let Err(error) = stream.write_all(piece).await {
+                    return error.to_string();
+                }
+                self.inner.metrics.peer_sent_bytes.add(piece.len() as u64);
+                let left = self.inner.bytes.get() - piece.len();
+                self.inner.bytes.set(left);
+                self.inner.room.notify(usize::MAX);
+                if left >= limits::PEER_BULK_BYTES {
+                    // What it is asked stands behind all this, so that it takes it is its sign of life.
+                    self.on_life(watch);
+                }
+            }
+            if let Err(error) = stream.flush().await {
                 return error.to_string();
             }
-            self.inner.metrics.peer_sent_bytes.add(buffer.len() as u64);
-            self.inner.bytes.set(self.inner.bytes.get() - buffer.len());
-            self.inner.room.notify(usize::MAX);
             buffer.clear();
             buffer.shrink_to(limits::PEER_WRITE_BYTES * 2);
         }

@@ -139,8 +139,11 @@ impl Forward {
     ) -> Result<Pulled, SubscriptionError> {
         let mut away = self.away.borrow_mut();
         match pulled {
-            Err(error) if error.may_pass() => {
+            Err(error) if error.may_pass() && self.owner(partition) != Owner::Unknown => {
                 let now = Instant::now();
+                if away.len() >= limits::PEER_AWAY_MAX {
+                    away.retain(|_, (_, last)| now.duration_since(*last) <= limits::PEER_AWAY_FORGOTTEN);
+                }
                 let (since, last) = away.entry(partition).or_insert((now, now));
                 if now.duration_since(*last) > limits::PEER_AWAY_FORGOTTEN {
                     *since = now;
@@ -245,10 +248,11 @@ impl Forward {
 fn encode(question: Question) -> Ask {
     let request = question.request.bounded();
     let wait = wait_of(&request);
+    let leases_of = if let PeerRequest::Pull { cursor, .. } = &request { Some(*cursor) } else { None };
     // An empty head is no request: the other side says so.
     let head = request.encode().unwrap_or_default();
     let within = limits::PEER_ANSWER_TIMEOUT + wait.unwrap_or_default();
-    Ask { head, tail: question.tail, waits: wait.is_some(), within }
+    Ask { head, tail: question.tail, waits: wait.is_some(), within, leases_of }
 }
 
 const fn not_done<E>(node: u64, error: E) -> Attempt<E> {

@@ -10,14 +10,17 @@ use crate::limits;
 /// Hands connections to one core. Clones share its queue.
 #[derive(Clone, Debug)]
 pub struct PeerPort {
-    connections: flume::Sender<TcpStream>,
+    connections: flume::Sender<HandedOver>,
 }
 
 /// The other end of a port, on its core.
 #[derive(Debug)]
 pub struct PeerPortEnd {
-    connections: flume::Receiver<TcpStream>,
+    connections: flume::Receiver<HandedOver>,
 }
+
+/// A connection, and the shard that its preface names.
+type HandedOver = (TcpStream, u16);
 
 /// A connection was not taken; it is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,12 +40,13 @@ pub fn peer_port() -> (PeerPort, PeerPortEnd) {
 }
 
 impl PeerPort {
-    /// Hands over a connection of which the preface, and nothing behind it, was read.
+    /// Hands over a connection of which the preface, and nothing behind it, was read; it named `shard`. Where that is not
+    /// this one, since the other node believes that there are more, requests find their core from here.
     ///
     /// # Errors
     /// It was not taken.
-    pub fn hand_over(&self, stream: TcpStream) -> Result<(), HandOverRefused> {
-        self.connections.try_send(stream).map_err(|error| match error {
+    pub fn hand_over(&self, stream: TcpStream, shard: u16) -> Result<(), HandOverRefused> {
+        self.connections.try_send((stream, shard)).map_err(|error| match error {
             flume::TrySendError::Full(_) => HandOverRefused::Full,
             flume::TrySendError::Disconnected(_) => HandOverRefused::Ended,
         })
@@ -52,9 +56,9 @@ impl PeerPort {
 impl PeerPortEnd {
     /// Serves every connection that comes, each as a task of its own, until the control thread has gone.
     pub async fn serve(self, server: PeerServer) {
-        while let Ok(stream) = self.connections.recv_async().await {
+        while let Ok((stream, shard)) = self.connections.recv_async().await {
             let server = server.clone();
-            glommio::spawn_local(async move { server.serve(adopt(stream)).await }).detach();
+            glommio::spawn_local(async move { server.serve(adopt(stream), shard).await }).detach();
         }
     }
 }

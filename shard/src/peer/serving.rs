@@ -10,7 +10,7 @@ use std::{
 
 use futures_channel::oneshot;
 use futures_lite::{
-    future,
+    future::{self, yield_now},
     io::{AsyncRead, AsyncWrite},
 };
 use glommio::timer::sleep;
@@ -44,8 +44,8 @@ struct Server {
     config: PeerConfig,
     /// Asks the cores of this node, and no other ones.
     here: ShardHandle,
-    core: u16,
     connections: Cell<usize>,
+    channels: RefCell<Vec<Channel>>,
     metrics: Arc<ShardMetrics>,
 }
 
@@ -73,20 +73,21 @@ struct Working {
 }
 
 impl PeerServer {
-    pub(crate) fn new(config: PeerConfig, here: ShardHandle, core: usize, metrics: Arc<ShardMetrics>) -> Self {
-        let core = u16::try_from(core).unwrap_or(u16::MAX);
-        Self { inner: Rc::new(Server { config, here, core, connections: Cell::new(0), metrics }) }
+    pub(crate) fn new(config: PeerConfig, here: ShardHandle, metrics: Arc<ShardMetrics>) -> Self {
+        Self {
+            inner: Rc::new(Server { config, here, connections: Cell::new(0), channels: RefCell::default(), metrics }),
+        }
     }
 
-    /// Serves a connection, of which the preface has been read, until it ends.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
+    /// Serves a connection until it ends; its preface has been read, and has named `shard`.
+    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, shard: u16) {
         let server = &self.inner;
         if server.connections.get() >= limits::PEER_CONNECTIONS_MAX {
             tracing::warn!("a connection of another node is closed: there are as many as may be");
             return;
         }
         server.connections.set(server.connections.get() + 1);
-        match Box::pin(self.greet(stream)).await {
+        match Box::pin(self.greet(stream, shard)).await {
             Ok((stream, decoder, node)) => {
                 let reason = Box::pin(self.answer(stream, decoder)).await;
                 tracing::debug!(node, reason, "a connection of another node ended");
@@ -96,10 +97,32 @@ impl PeerServer {
         server.connections.set(server.connections.get() - 1);
     }
 
-    async fn greet<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> Result<(S, FrameDecoder, u64), String> {
+    /// Waits until what was answered has been sent, for a while. To be called once the shard has ended, and with it all
+    /// requests.
+    pub async fn finish(&self) {
+        let channels: Vec<_> = self.inner.channels.borrow().iter().cloned().collect();
+        let sent = async {
+            // Those who were answered by the shard's last turn have theirs first.
+            yield_now().await;
+            for channel in &channels {
+                channel.push(OutFrame::bare(FrameKind::Goodbye, 0));
+                channel.room(1).await;
+            }
+            Ok(())
+        };
+        if within(limits::PEER_FINISH_TIMEOUT, sent).await.is_err() {
+            tracing::debug!("another node does not read the last replies");
+        }
+    }
+
+    async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut stream: S,
+        shard: u16,
+    ) -> Result<(S, FrameDecoder, u64), String> {
         let config = &self.inner.config;
         let us = config.routes.load().us.clone();
-        let handshake = Handshake::accept(config.expected(us, None, Lane::Shard(self.inner.core)));
+        let handshake = Handshake::accept(config.expected(us, None, Lane::Shard(shard)));
         let shaken = within(limits::PEER_CONNECT_TIMEOUT, shake(&mut stream, handshake, None)).await;
         let (peer, decoder) = shaken?;
         Ok((stream, decoder, peer.identity.node.unwrap_or_default()))
@@ -116,9 +139,11 @@ impl PeerServer {
             metrics: Arc::clone(metrics),
         };
         let serving = Serving { inner: Rc::new(connection) };
+        self.inner.channels.borrow_mut().push(channel.clone());
         metrics.peer_connections.set(metrics.peer_connections.get() + 1);
         let reason = channel.run(stream, decoder, &serving).await;
         metrics.peer_connections.set(metrics.peer_connections.get() - 1);
+        self.inner.channels.borrow_mut().retain(|known| !known.is(&channel));
         // Whoever asked is gone.
         serving.inner.working.borrow_mut().clear();
         reason
@@ -229,6 +254,10 @@ impl Side for Serving {
 
     fn is_busy(&self) -> bool {
         !self.inner.working.borrow().is_empty()
+    }
+
+    fn unwritten_bytes_max(&self) -> usize {
+        limits::PEER_UNWRITTEN_BYTES_MAX
     }
 
     fn look(&self) {

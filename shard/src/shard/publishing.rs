@@ -15,18 +15,16 @@ use crate::{
 
 impl Shard {
     pub(super) fn on_request(&mut self, request: Request) {
-        if let Some(partition) = request.partition()
-            && self.is_releasing(partition)
-        {
-            return request.refuse(PartitionUnavailable::NotHere(partition));
-        }
+        let partition = request.partition();
+        let is_releasing = partition.is_some_and(|partition| self.is_releasing(partition));
         match request {
-            Request::Publish { partition, batch, may_pass_on, reply } => {
-                if may_pass_on && !self.partitions.contains_key(&partition) {
-                    return self.pass_on(partition, batch, reply);
-                }
-                self.publish(partition, batch, reply);
+            Request::Publish { partition, batch, may_pass_on: true, reply }
+                if is_releasing || !self.partitions.contains_key(&partition) =>
+            {
+                self.pass_on(partition, batch, reply);
             }
+            request if is_releasing => request.refuse_absent(),
+            Request::Publish { partition, batch, may_pass_on: _, reply } => self.publish(partition, batch, reply),
             Request::Read { partition, read, reply } => self.read(partition, &read, reply),
             Request::Status { partition, reply } => {
                 let _ = reply.send(self.status(partition));

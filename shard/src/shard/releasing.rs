@@ -110,8 +110,10 @@ impl Request {
         }
     }
 
-    /// Answers that nothing was done.
-    pub(crate) fn refuse(self, error: PartitionUnavailable) {
+    /// Answers that its partition is not here any more; nothing was done.
+    pub(crate) fn refuse_absent(self) {
+        let Some(partition) = self.partition() else { return };
+        let error = PartitionUnavailable::NotHere(partition);
         // Whoever asked may have gone.
         match self {
             Self::Publish { reply, .. } => drop(reply.send(Err(error.into()))),

@@ -1,6 +1,6 @@
 //! Two nodes in one process, with real connections between them, and a way to harm these.
 
-use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, convert::Infallible, path::Path, rc::Rc, sync::Arc, time::Duration};
 
 use futures_channel::oneshot;
 use futures_lite::io::AsyncReadExt as _;
@@ -38,7 +38,8 @@ pub(crate) struct Node {
     pub(crate) address: String,
     routes: Routes,
     commands: flume::Sender<ShardCommand>,
-    _directory: TempDir,
+    #[expect(dead_code, reason = "it is there for as long as the node")]
+    directory: Option<TempDir>,
 }
 
 /// Nodes 1 and 2, and what may stand between them.
@@ -86,15 +87,39 @@ pub(crate) fn with_nodes(traits: [Traits; 2], test: impl AsyncFnOnce(Rc<Pair>) +
     thread.unwrap().join().unwrap();
 }
 
-async fn node(id: u64, traits: Traits) -> Node {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let us = LinkIdentity { cluster: ClusterText::new(traits.cluster), node: Some(id), incarnation: 1 };
-    let routes = Routes::new(RouteTable::alone(us));
-    let peers = PeerConfig { routes: routes.clone(), secret: traits.secret.map(LinkSecret::new) };
-    let config = ShardConfig {
+/// A table with one other node, which owns what it owns, for a test that never changes it.
+pub(crate) struct Table {
+    pub(crate) us: LinkIdentity,
+    pub(crate) address: String,
+    pub(crate) cores: usize,
+    pub(crate) owners: Vec<Option<u64>>,
+}
+
+pub(crate) fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+pub(crate) fn identity(traits: Traits, node: u64) -> LinkIdentity {
+    LinkIdentity { cluster: ClusterText::new(traits.cluster), node: Some(node), incarnation: 1 }
+}
+
+pub(crate) fn peers(traits: Traits, table: &Table) -> PeerConfig {
+    let route = |&owner| PartitionRoute { owner, epoch: LeaderEpoch::new(1) };
+    let partitions: Arc<[_]> = table.owners.iter().map(route).collect();
+    let node = NodeRoute { address: table.address.clone(), shard_count: table.cores, up: true };
+    let routes = Routes::new(RouteTable {
+        nodes: [(2, node)].into(),
+        topics: [(TopicId::new(1), partitions)].into_iter().collect(),
+        ..RouteTable::alone(table.us.clone())
+    });
+    PeerConfig { routes, secret: traits.secret.map(LinkSecret::new) }
+}
+
+pub(crate) fn config(directory: &Path, count: usize, peers: PeerConfig) -> ShardConfig {
+    ShardConfig {
         index: 0,
-        count: 1,
-        data_dir: directory.path().to_owned(),
+        count,
+        data_dir: directory.to_owned(),
         store: StoreConfig::Memory(MemoryStoreConfig { bytes_max: 256 << 20, incarnation: 0 }),
         unflushed_bytes_max: 256 << 20,
         tail_cache_bytes_max: 0,
@@ -102,15 +127,25 @@ async fn node(id: u64, traits: Traits) -> Node {
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
         peers: Some(peers),
-    };
+    }
+}
+
+/// A node of one core, on this executor.
+pub(crate) async fn start(config: ShardConfig) -> Node {
+    let routes = config.peers.as_ref().unwrap().routes.clone();
     let (commands, receiver) = flume::bounded(16);
     let metrics = Arc::new(ShardMetrics::default());
     let started = Shard::start_with_peers(config, MeshPlan::new(1), receiver, Arc::clone(&metrics)).await;
     let (shard, handle, server) = started.unwrap();
     glommio::spawn_local(shard.run()).detach();
-    let server = server.unwrap();
-    let address = listen(server);
-    Node { handle, metrics, address, routes, commands, _directory: directory }
+    Node { handle, metrics, address: listen(server.unwrap()), routes, commands, directory: None }
+}
+
+async fn node(id: u64, traits: Traits) -> Node {
+    let directory = directory();
+    let nobody = Table { us: identity(traits, id), address: String::new(), cores: 1, owners: Vec::new() };
+    let node = start(config(directory.path(), 1, peers(traits, &nobody))).await;
+    Node { directory: Some(directory), ..node }
 }
 
 /// Takes connections as the control thread does; the address of it.
@@ -125,7 +160,7 @@ fn listen(server: PeerServer) -> String {
                 let mut preface = [0; PREFACE_BYTES];
                 if stream.read_exact(&mut preface).await.is_ok() {
                     assert_eq!(Preface::decode(&preface).unwrap().lane, Lane::Shard(0));
-                    server.serve(stream).await;
+                    server.serve(stream, 0).await;
                 }
             })
             .detach();
@@ -172,30 +207,12 @@ impl Pair {
 impl Node {
     /// Opens partitions, and the subscription on each.
     pub(crate) async fn open(&self, partitions: &[u32]) {
-        let settings = PartitionSettings {
-            flush: FlushPolicy::Always,
-            retention: None,
-            retention_bytes: None,
-            dedup_window: Duration::from_mins(2),
-        };
-        let mut changes = Vec::new();
-        for &index in partitions {
-            let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
-            changes.push(PartitionChange::Open { partition, epoch, settings });
-            changes.push(PartitionChange::OpenSubscription { partition, settings: subscription() });
-        }
-        self.apply(changes).await;
+        tell(&self.commands, partitions.iter().copied().flat_map(opening).collect()).await;
     }
 
     /// Has a partition no more.
     pub(crate) async fn close(&self, index: u32) {
-        self.apply(vec![PartitionChange::Delete { partition: partition(index) }]).await;
-    }
-
-    pub(crate) async fn apply(&self, changes: Vec<PartitionChange>) {
-        let (done, applied) = oneshot::channel();
-        self.commands.send_async(ShardCommand::Apply { changes, done }).await.unwrap();
-        applied.await.unwrap();
+        tell(&self.commands, vec![PartitionChange::Delete { partition: partition(index) }]).await;
     }
 
     pub(crate) async fn publish(&self, index: u32, payload: &[u8]) -> Result<Published, PublishError> {
@@ -218,6 +235,34 @@ impl Node {
             from = last.offsets().end;
         }
     }
+}
+
+/// What opens a partition, and the subscription on it.
+pub(crate) fn opening(index: u32) -> [PartitionChange; 2] {
+    let settings = PartitionSettings {
+        flush: FlushPolicy::Always,
+        retention: None,
+        retention_bytes: None,
+        dedup_window: Duration::from_mins(2),
+    };
+    let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
+    [
+        PartitionChange::Open { partition, epoch, settings },
+        PartitionChange::OpenSubscription { partition, settings: subscription() },
+    ]
+}
+
+/// Tells a shard of changes, as the control thread does.
+pub(crate) async fn tell(commands: &flume::Sender<ShardCommand>, changes: Vec<PartitionChange>) {
+    let (done, applied) = oneshot::channel();
+    commands.send_async(ShardCommand::Apply { changes, done }).await.unwrap();
+    applied.await.unwrap();
+}
+
+pub(crate) async fn stop(commands: &flume::Sender<ShardCommand>) {
+    let (done, stopped) = oneshot::channel();
+    commands.send_async(ShardCommand::Stop { done }).await.unwrap();
+    stopped.await.unwrap();
 }
 
 /// Returns when `holds`; the test runner ends a test for which it never does.

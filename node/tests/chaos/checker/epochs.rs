@@ -1,6 +1,6 @@
 //! R1 and R2: a leader epoch has one owner, and no node goes back to an older one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::sweep::falls;
 use crate::history::{History, Interval};
@@ -28,14 +28,22 @@ pub(super) fn check(history: &History) -> Vec<String> {
     violations
 }
 
-/// How often a partition was seen with another owner than before.
+/// How often a partition was seen in another epoch than before.
 pub(super) fn owner_changes(history: &History) -> usize {
-    let mut owners: BTreeMap<u32, BTreeMap<u64, u64>> = BTreeMap::new();
+    epochs(history).values().map(|epochs| epochs.len() - 1).sum()
+}
+
+/// The partitions that were seen in more than one epoch.
+pub(super) fn moved(history: &History) -> BTreeSet<u32> {
+    epochs(history).into_iter().filter(|(_, epochs)| epochs.len() > 1).map(|(partition, _)| partition).collect()
+}
+
+fn epochs(history: &History) -> BTreeMap<u32, BTreeSet<u64>> {
+    let mut epochs: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     for (_, layout) in history.layouts() {
-        owners.entry(layout.partition).or_default().insert(layout.epoch, layout.owner);
+        epochs.entry(layout.partition).or_default().insert(layout.epoch);
     }
-    // A partition that the same node opens anew, after a restart, is in another epoch too.
-    owners.values().map(|epochs| epochs.len().saturating_sub(1)).sum()
+    epochs
 }
 
 #[cfg(test)]

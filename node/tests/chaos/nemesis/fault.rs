@@ -61,14 +61,7 @@ impl Fault {
             Self::StoreKill,
         ];
         if nodes > 1 {
-            let of_several = [
-                Self::Drain(1),
-                Self::Wipe(1),
-                Self::RollingRestart,
-                Self::Minority(vec![1]),
-                Self::Apart(vec![1]),
-                Self::OneWay(1, 2),
-            ];
+            let of_several = [Self::RollingRestart, Self::Minority(vec![1]), Self::Apart(vec![1]), Self::OneWay(1, 2)];
             kinds.extend(of_several);
         }
         kinds

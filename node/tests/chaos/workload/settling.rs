@@ -29,7 +29,10 @@ pub(crate) fn prepare(site: &Arc<Site>) {
         for _ in 0..DEADLINE_MS / LOOK_PAUSE_MS {
             match make(&mut dial).await {
                 Ok(()) => return,
-                Err(error) => eprintln!("not ready yet: {error}"),
+                Err(error) => {
+                    eprintln!("node {} is not ready yet: {error}", dial.node());
+                    dial.move_on();
+                }
             }
             pause(LOOK_PAUSE_MS).await;
         }

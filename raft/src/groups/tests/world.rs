@@ -10,10 +10,11 @@ use shard_core::model::{PartitionIndex, SubscriptionId, SubscriptionName, Timest
 use super::{
     consumer::Consumer,
     coordination::Coordination,
-    events::{Event, Queue, Random},
+    events::{Event, Queue},
     owners::{OWNERS, Owners},
 };
 use crate::{
+    chance::Random,
     groups::{
         GroupError,
         coordinator::{Effect, Proposed},

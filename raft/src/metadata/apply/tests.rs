@@ -207,7 +207,7 @@ proptest! {
         for (version, command) in (1..).zip(commands) {
             state.advance_to(version);
             let before = state.clone();
-            if state.apply(command).is_err() {
+            if state.apply(arbitrary::aimed(&before, command)).is_err() {
                 prop_assert_eq!(&state, &before, "a refused command changed the state");
             }
             watch.see(&state);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use shard_core::model::{LeaderEpoch, TopicId};
 
-use crate::metadata::{Command, Incarnation, NodeId, PartitionTarget, PartitionTransition};
+use crate::metadata::{ClusterState, Command, Incarnation, NodeId, PartitionTarget, PartitionTransition};
 
 /// One command of each kind, always the same: for golden files.
 pub(crate) fn one_of_each_about_nodes() -> Vec<Command> {
@@ -100,4 +100,27 @@ fn transition() -> impl Strategy<Value = PartitionTransition> {
             to,
         }
     })
+}
+
+/// Has a command meet what is there, by the luck of its numbers: without that, most would be refused for their epochs.
+pub(crate) fn aimed(state: &ClusterState, mut command: Command) -> Command {
+    match &mut command {
+        Command::FenceNode { node, epoch } | Command::UnfenceNode { node, epoch } if !epoch.is_multiple_of(4) => {
+            *epoch = state.node(*node).map_or(*epoch, |node| node.epoch);
+        }
+        Command::ChangePartitions { changes } => {
+            for change in changes.iter_mut().filter(|change| change.partition_epoch != 3) {
+                let topic =
+                    state.topics().nth(usize::try_from(change.topic.get()).unwrap() % state.topics().len().max(1));
+                let Some(topic) = topic else { continue };
+                change.topic = topic.id;
+                let index = usize::try_from(change.partition).unwrap() % topic.partitions.len();
+                change.partition = u32::try_from(index).unwrap();
+                change.leader_epoch = topic.partitions[index].leader_epoch;
+                change.partition_epoch = topic.partitions[index].partition_epoch;
+            }
+        }
+        _ => {}
+    }
+    command
 }

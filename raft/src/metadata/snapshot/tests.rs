@@ -21,6 +21,7 @@ proptest! {
                 resumed = ClusterState::try_from(postcard::from_bytes::<StoredState>(&bytes).unwrap()).unwrap();
             }
             whole.advance_to(u64::try_from(index).unwrap());
+            let command = arbitrary::aimed(&whole, command);
             let outcome = whole.apply(command.clone());
             if index >= at {
                 resumed.advance_to(u64::try_from(index).unwrap());

@@ -11,7 +11,7 @@ use shard_core::{
     format::{durable_ends::DurableEnd, record_batch::RecordBatch},
     log::{DeliveryTimes, Reached, Retention},
     model::{LeaderEpoch, Offset, OffsetRange, Timestamp, TopicPartition},
-    redis::{JournalSize, Outcome, PageError, Peeked, Persistence},
+    redis::{JournalSize, Outcome, PageError, Peeked, Persistence, Refusal},
 };
 
 use super::{
@@ -93,7 +93,7 @@ impl MessageStore for StoredPartition {
                 })
             }
             // Another node owns the partition: that refusal is the last one with a certain outcome.
-            Err(error @ WriteError::Refused { outcome: Outcome::NotApplied, .. }) => {
+            Err(error @ WriteError::Refused { refusal: Refusal::Fenced { .. }, outcome: Outcome::NotApplied }) => {
                 Err(AppendFault::Rejected { reason: error.to_string() })
             }
             Err(error) if writer.is_closed() => Err(AppendFault::Failed(StoreError::transient(error))),
