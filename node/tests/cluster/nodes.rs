@@ -201,6 +201,12 @@ impl TestNodes {
             })
     }
 
+    /// How a node is, by another one's account: `up`, `draining` or `down`.
+    pub(crate) fn state(&self, through: u64, number: u64) -> String {
+        let shown = self.get(through, &format!("/v1/cluster/nodes/{number}"));
+        shown["state"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The numbers of the nodes that run.
     pub(crate) fn running(&self) -> impl Iterator<Item = u64> {
         self.nodes.iter().filter(|(_, node)| node.is_running()).map(|(number, _)| *number)

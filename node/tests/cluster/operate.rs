@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::{http::Connection, nodes::TestNodes};
 
 mod broker;
+mod page;
 
 /// A topic with so many partitions.
 fn create_topic(cluster: &TestNodes, through: u64, name: &str, partitions: u32) {

@@ -15,8 +15,11 @@ fn what_went_in_through_one_node_comes_out_of_another_and_outlives_the_first() {
     }
     cluster.kill(1);
     publish_everywhere(&cluster, 2, "orders", 6);
-    let all: Vec<_> = (0..6).map(|partition| offsets(&cluster, 3, "orders", partition)).collect();
-    assert_eq!(all, vec![vec![0, 1]; 6]);
+    for partition in 0..6 {
+        let offsets = offsets(&cluster, 3, "orders", partition);
+        // A publish without an answer may have been stored, and was sent again.
+        assert!(offsets.len() >= 2 && offsets.iter().copied().eq(0..offsets.len() as u64), "{offsets:?}");
+    }
     cluster.restart(1);
     publish_everywhere(&cluster, 1, "orders", 6);
 }
@@ -28,6 +31,7 @@ fn without_a_shared_store_a_dead_nodes_partitions_come_back_with_it() {
     create_topic(&cluster, 1, "orders", 6);
     publish_everywhere(&cluster, 1, "orders", 6);
     cluster.kill(3);
+    cluster.until("node 3 is missed", |cluster| cluster.state(1, 3) == "down");
     let mut connection = Connection::open(&cluster.address(1));
     let mut publish = |partition: u32| {
         let path = format!("/v1/topics/orders/publish?partition={partition}");
@@ -37,7 +41,7 @@ fn without_a_shared_store_a_dead_nodes_partitions_come_back_with_it() {
     assert_eq!((taken.len(), refused.len()), (4, 2), "{taken:?} {refused:?}");
     for &partition in &refused {
         let answer = publish(partition);
-        assert_eq!(answer.status, 503, "{}", answer.body_text());
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("partition_unavailable")));
         assert!(answer.header("retry-after").is_some(), "{}", answer.head);
     }
     cluster.restart(3);
