@@ -144,8 +144,12 @@ pub(crate) const LINK_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long the port for nodes rests when it can't take a connection.
 pub(crate) const LINK_ACCEPT_REST: Duration = Duration::from_millis(100);
 /// How often it is looked whether a majority of the cluster is heard of.
-pub(crate) const CONTACT_LOOK: Duration = Duration::from_millis(200);
-/// After so much silence a node takes no messages: others may have what it had.
-pub(crate) const CONTACT_SILENCE_MAX: Duration = Duration::from_secs(3);
+pub(crate) const CONTACT_LOOK: Duration = Duration::from_millis(50);
+/// After so much silence a node serves nothing of its partitions: others may have them soon.
+pub(crate) const CONTACT_SILENCE_MAX: Duration = Duration::from_millis(1_500);
+const _: () = assert!(
+    CONTACT_SILENCE_MAX.as_millis() + 250 < raft::limits::NODE_SESSION.as_millis(),
+    "a node has let go of its partitions before they are given to others"
+);
 /// How long a node that starts waits for the cluster to count on it.
 pub(crate) const COUNTS_WAIT: Duration = Duration::from_secs(10);

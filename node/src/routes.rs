@@ -54,20 +54,24 @@ impl RouteBoard {
     }
 }
 
-/// Tells the shards whether this node is without a majority of the cluster, until the task is aborted.
+/// Tells the shards how long nobody else is given what this node has, until the task is aborted.
 pub(crate) async fn watch_contact(contact: Contact, routes: Routes) {
     let mut looks = interval(limits::CONTACT_LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_cut_off = false;
     loop {
         looks.tick().await;
-        let cut_off = contact.silence() > limits::CONTACT_SILENCE_MAX;
-        if cut_off != routes.is_cut_off() {
-            if cut_off {
-                tracing::warn!("no majority of the cluster is heard of: no messages are taken until it is");
+        if let Some(left) = limits::CONTACT_SILENCE_MAX.checked_sub(contact.silence()) {
+            routes.serve_for(left);
+        }
+        let is_cut_off = routes.is_cut_off();
+        if is_cut_off != was_cut_off {
+            if is_cut_off {
+                tracing::warn!("no majority of the cluster is heard of: no partition is served until it is");
             } else {
                 tracing::info!("a majority of the cluster is heard of again");
             }
-            routes.set_cut_off(cut_off);
+            was_cut_off = is_cut_off;
         }
     }
 }

@@ -199,6 +199,8 @@ pub(crate) const MEMBERSHIP_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const PROMOTE_LAG_MAX: u64 = 100;
 /// How often a node gives a sign of life.
 pub(crate) const SIGN_INTERVAL: Duration = Duration::from_millis(250);
+/// How many times' signs are remembered that may still be answered.
+pub(crate) const SIGN_ROUNDS_MAX: usize = 4;
 /// How often a new node tries its seeds.
 pub(crate) const JOIN_INTERVAL: Duration = Duration::from_millis(300);
 /// How long one answer to a new node may take: a log entry has to be written.

@@ -234,12 +234,13 @@ async fn run(
         pulse: Pulse::new(),
         controller: ControllerPort::new(),
         groups: GroupPort::new(calls.clone()),
+        contact: Contact::new(),
         admitted: Arc::new(AtomicBool::new(false)),
     };
     let (stop, stopping) = watch::channel(false);
     let epoch: Arc<AtomicU64> = Arc::default();
-    let contact = Contact::new();
-    let mut tasks = start_peer_tasks(&seat, &peers, (node, &epoch, &contact), &stopping);
+    let contact = seat.contact.clone();
+    let mut tasks = start_peer_tasks(&seat, &peers, (node, &epoch), &stopping);
     let ours = enter::enter(&registration, plan.as_ref(), &seat, &peers).await?;
     epoch.store(ours, Ordering::SeqCst);
 
@@ -276,7 +277,7 @@ async fn run(
 fn start_peer_tasks(
     seat: &Seat,
     peers: &Peers,
-    (node, epoch, contact): (NodeId, &Arc<AtomicU64>, &Contact),
+    (node, epoch): (NodeId, &Arc<AtomicU64>),
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let election = ElectionDriver { raft: seat.raft.clone(), peers: peers.clone(), pulse: seat.pulse.clone() };
@@ -289,7 +290,7 @@ fn start_peer_tasks(
         epoch: Arc::clone(epoch),
         applied: seat.applied.clone(),
         controller: seat.controller.clone(),
-        contact: contact.clone(),
+        contact: seat.contact.clone(),
     };
     let controller = ControllerDriver {
         raft: seat.raft.clone(),

@@ -1,6 +1,7 @@
 //! Signs of life: this node's to every voter, and what it learns from their answers.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,7 @@ use std::{
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use crate::{
@@ -24,7 +25,10 @@ use crate::{
     type_config::Raft,
 };
 
-/// When this node last knew itself to be part of the cluster that decides. Clones share it.
+/// When this node last surely was part of the cluster that decides, and knew what that had decided. Clones share it.
+///
+/// It is counted from when a question was asked, not from when it was answered: whoever decides that this node is silent
+/// has heard it no earlier.
 #[derive(Clone, Debug)]
 pub struct Contact {
     started: Instant,
@@ -44,20 +48,44 @@ pub(crate) struct Signs {
     pub(crate) contact: Contact,
 }
 
+/// What one voter answered, to a sign that was given at a time after the start.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    asked: Duration,
+    follows: bool,
+    /// When the leader's word counts from, if it is the leader that answered, and this node knows all that it knew.
+    contact: Option<Duration>,
+}
+
+/// The signs of one time, and how many voters take this node for the leader by their answers.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    asked: Duration,
+    voters: usize,
+    followers: usize,
+}
+
+/// The rounds whose answers may still come.
+#[derive(Debug, Default)]
+struct Rounds(VecDeque<Round>);
+
 impl Contact {
     pub(crate) fn new() -> Self {
         Self { started: Instant::now(), last: Arc::default() }
     }
 
-    /// How long ago a leader with a majority answered this node, or this node was one.
+    /// How long ago this node was part of the cluster that decides: it led a majority, or a leader that did answered.
     #[must_use]
     pub fn silence(&self) -> Duration {
-        self.started.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+        self.now().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 
-    fn renew(&self) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(millis, Ordering::Relaxed);
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn renew(&self, at: Duration) {
+        self.last.fetch_max(u64::try_from(at.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -66,17 +94,18 @@ impl Signs {
     pub(crate) async fn run(self, mut stopping: watch::Receiver<bool>) {
         let mut ticks = interval(limits::SIGN_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut answers: JoinSet<bool> = JoinSet::new();
+        let mut answers: JoinSet<Option<Answer>> = JoinSet::new();
+        let mut rounds = Rounds::default();
         loop {
             tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stopping| *stopping) => return,
                 Some(answer) = answers.join_next() => {
-                    if matches!(answer, Ok(true)) {
-                        self.contact.renew();
+                    if let Ok(Some(answer)) = answer {
+                        self.take(answer, &mut rounds);
                     }
                 }
-                _ = ticks.tick() => self.give(&mut answers),
+                _ = ticks.tick() => self.give(&mut answers, &mut rounds),
             }
         }
     }
@@ -94,25 +123,129 @@ impl Signs {
         adopted.ok().map(|_| granted)
     }
 
-    /// Tells every voter; a sign that was not answered until the next one is given up.
-    fn give(&self, answers: &mut JoinSet<bool>) {
+    /// Tells every voter; a sign that was not answered until the next but one is given up.
+    fn give(&self, answers: &mut JoinSet<Option<Answer>>, rounds: &mut Rounds) {
         let state = Arc::clone(&self.applied.borrow());
         let Some(epoch) = self.current_epoch(&state) else { return };
         let version = state.version();
         let heartbeat = Heartbeat { node: self.node, epoch, version };
         self.controller.heard(heartbeat);
+        let asked = self.contact.now();
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow();
-        if quorum_follows(&metrics) {
-            self.contact.renew();
+        let voters = metrics.membership_config.voter_ids().count();
+        if quorum_follows(&metrics) && rounds.begin(asked, voters) {
+            self.contact.renew(asked);
         }
         for (voter, address) in other_voters(&metrics) {
             let peers = self.peers.clone();
             let peer = peers.locate(NodeId::new(voter), &address);
+            let applied = self.applied.clone();
             answers.spawn(async move {
-                let answer = peers.ask(peer, &Question::Heartbeat(heartbeat), 2 * limits::SIGN_INTERVAL).await;
-                matches!(answer, Ok(Reply::Heartbeat(Sign { leads: true })))
+                let wait = 2 * limits::SIGN_INTERVAL;
+                let Ok(Reply::Heartbeat(sign)) = peers.ask(peer, &Question::Heartbeat(heartbeat), wait).await else {
+                    return None;
+                };
+                let contact = timeout(wait, counts_from(asked, sign, applied)).await.ok().flatten();
+                Some(Answer { asked, follows: sign.follows, contact })
             });
         }
+    }
+
+    fn take(&self, answer: Answer, rounds: &mut Rounds) {
+        if let Some(contact) = answer.contact {
+            self.contact.renew(contact);
+        }
+        // Its own metrics may be from before the process stood still: what the others say now is not.
+        if answer.follows && rounds.follow(answer.asked) && quorum_follows(&self.raft.metrics().borrow()) {
+            self.contact.renew(answer.asked);
+        }
+    }
+}
+
+/// From when on a leader's word counts, once this node knows all that the leader knew when it answered.
+async fn counts_from(asked: Duration, sign: Sign, mut applied: watch::Receiver<Arc<ClusterState>>) -> Option<Duration> {
+    if !sign.leads {
+        return None;
+    }
+    applied.wait_for(|state| state.version() >= sign.version).await.ok()?;
+    asked.checked_sub(Duration::from_millis(sign.silence_ms))
+}
+
+impl Rounds {
+    /// Signs are given by a node that seems to lead; whether no other voter's word is needed.
+    fn begin(&mut self, asked: Duration, voters: usize) -> bool {
+        self.0.push_back(Round { asked, voters, followers: 1 });
+        if self.0.len() > limits::SIGN_ROUNDS_MAX {
+            self.0.pop_front();
+        }
+        voters <= 1
+    }
+
+    /// A voter follows; whether a majority does by now.
+    fn follow(&mut self, asked: Duration) -> bool {
+        let round = self.0.iter_mut().find(|round| round.asked == asked);
+        round.is_some_and(|round| {
+            round.followers += 1;
+            round.followers * 2 > round.voters
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_leader_needs_the_word_of_a_majority() {
+        let mut rounds = Rounds::default();
+        assert!(rounds.begin(at(1), 1), "alone it is a majority");
+        for (voters, others) in [(2, 1), (3, 1), (4, 2), (5, 2)] {
+            let asked = at(voters);
+            assert!(!rounds.begin(asked, usize::try_from(voters).unwrap()));
+            for _ in 1..others {
+                assert!(!rounds.follow(asked));
+            }
+            assert!(rounds.follow(asked), "{voters}");
+        }
+    }
+
+    #[test]
+    fn answers_to_signs_of_different_times_are_not_added_up() {
+        let mut rounds = Rounds::default();
+        rounds.begin(at(1), 5);
+        rounds.begin(at(2), 5);
+        assert!(!rounds.follow(at(1)) && !rounds.follow(at(2)));
+        assert!(rounds.follow(at(1)));
+        for round in 3..100 {
+            rounds.begin(at(round), 5);
+        }
+        assert!(!rounds.follow(at(2)), "it is forgotten");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leaders_word_counts_from_when_it_led_and_once_all_it_knew_is_known() {
+        let (_applying, applied) = watch::channel(Arc::new(ClusterState::default()));
+        let known = applied.borrow().version();
+        let sign = Sign { leads: true, follows: false, silence_ms: 40, version: known };
+        let counts = |sign| timeout(at(100), counts_from(at(100), sign, applied.clone()));
+        assert_eq!(counts(sign).await, Ok(Some(at(60))));
+        assert_eq!(counts(Sign { leads: false, ..sign }).await, Ok(None));
+        assert_eq!(counts(Sign { silence_ms: u64::MAX, ..sign }).await, Ok(None));
+        assert!(counts(Sign { version: known + 1, ..sign }).await.is_err(), "it waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_never_shortened_by_an_older_word() {
+        let contact = Contact::new();
+        tokio::time::advance(at(500)).await;
+        assert_eq!(contact.silence(), at(500));
+        contact.renew(at(400));
+        contact.renew(at(300));
+        assert_eq!(contact.silence(), at(100));
     }
 }

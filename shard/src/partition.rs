@@ -146,6 +146,20 @@ pub(crate) enum WaitingAck {
     Applying(Rc<Applying>),
 }
 
+impl WaitingAck {
+    /// It may not be there after a restart, or for another owner: it is not known.
+    pub(crate) fn refuse(self, reason: String) {
+        let error = SubscriptionError::StoreFailed { reason };
+        match self {
+            Self::Outcomes(_, reply) => drop(reply.send(Err(error))),
+            Self::Done(reply) => drop(reply.send(Err(error))),
+            Self::Pulled(_, reply) => drop(reply.send(Err(error))),
+            Self::Searched(answer) => answer.refuse(error),
+            Self::Applying(applying) => drop(applying),
+        }
+    }
+}
+
 impl Subscribed {
     /// Has the dispatcher look at a batch.
     pub(crate) fn scan(&mut self, batch: &RecordBatch) -> Result<(), ReadError> {
@@ -274,7 +288,9 @@ impl Partition {
             let _ = publish.reply.send(Err(PublishError::StoreFailed { reason: error.to_string() }));
         }
         self.refuse_waiting(error);
-        self.journaled.clear();
+        for (_, ack) in self.journaled.drain() {
+            ack.refuse(error.to_string());
+        }
     }
 
     /// Tells those who wait for something new that they wait in vain.

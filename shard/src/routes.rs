@@ -7,8 +7,9 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use arc_swap::{ArcSwap, Guard};
@@ -28,8 +29,9 @@ pub struct Routes {
 struct Shared {
     table: ArcSwap<RouteTable>,
     changed: Event,
-    /// Whether this node is without a majority of the cluster.
-    cut_off: AtomicBool,
+    began: Instant,
+    /// Until when this node surely has what the metadata give to it, in milliseconds after `began`.
+    served_until_ms: AtomicU64,
 }
 
 /// Who owns what at one moment.
@@ -82,8 +84,12 @@ impl Routes {
     /// Begins with a table.
     #[must_use]
     pub fn new(table: RouteTable) -> Self {
-        let shared =
-            Shared { table: ArcSwap::from_pointee(table), changed: Event::new(), cut_off: AtomicBool::new(false) };
+        let shared = Shared {
+            table: ArcSwap::from_pointee(table),
+            changed: Event::new(),
+            began: Instant::now(),
+            served_until_ms: AtomicU64::new(u64::MAX),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -94,16 +100,19 @@ impl Routes {
         self.shared.changed.notify(usize::MAX);
     }
 
-    /// Says whether this node is without a majority of the cluster: then another one may own what it has, and it takes no
-    /// messages. Called by one thread alone.
-    pub fn set_cut_off(&self, cut_off: bool) {
-        self.shared.cut_off.store(cut_off, Ordering::Relaxed);
+    /// For so long, and no longer unless it is said again, nobody else is given what this node has. Until it is said first
+    /// there is no end. Called by one thread alone.
+    pub fn serve_for(&self, left: Duration) {
+        let until = self.shared.began.elapsed() + left;
+        self.shared.served_until_ms.store(millis(until), Ordering::Relaxed);
     }
 
-    /// Whether this node is without a majority of the cluster.
+    /// Whether this node is without a majority of the cluster: another one may own what it has, and have gone on with it.
+    ///
+    /// It is asked of the clock each time: a process that stood still knows it before it does anything.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
-        self.shared.cut_off.load(Ordering::Relaxed)
+        millis(self.shared.began.elapsed()) > self.shared.served_until_ms.load(Ordering::Relaxed)
     }
 
     /// The newest table; not to be kept.
@@ -122,6 +131,10 @@ impl Routes {
             changed.await;
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl RouteTable {
@@ -177,5 +190,20 @@ mod tests {
             assert_eq!(routes.load().version, 1);
             routes.newer_than(0).await;
         });
+    }
+
+    #[test]
+    fn a_node_serves_until_it_is_told_no_more() {
+        let routes = Routes::new(table());
+        assert!(!routes.is_cut_off(), "it was never said that there is an end");
+        routes.serve_for(Duration::from_secs(600));
+        assert!(!routes.is_cut_off());
+        routes.serve_for(Duration::ZERO);
+        let until = Instant::now() + Duration::from_secs(60);
+        while !routes.is_cut_off() {
+            assert!(Instant::now() < until);
+        }
+        routes.serve_for(Duration::from_secs(600));
+        assert!(!routes.is_cut_off(), "it is heard of again");
     }
 }

@@ -101,8 +101,7 @@ impl SearchAnswer {
     }
 
     /// It may not be there after a restart.
-    pub(crate) fn refuse(self, reason: String) {
-        let error = SubscriptionError::StoreFailed { reason };
+    pub(crate) fn refuse(self, error: SubscriptionError) {
         match self {
             Self::Redriven(_, reply) => drop(reply.send(Err(error))),
             Self::Cancelled(_, reply) => drop(reply.send(Err(error))),

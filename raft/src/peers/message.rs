@@ -110,6 +110,12 @@ pub(crate) struct Heartbeat {
 pub(crate) struct Sign {
     /// Whether it leads, and a majority has just followed.
     pub(crate) leads: bool,
+    /// Whether it takes who asks for the leader.
+    pub(crate) follows: bool,
+    /// How long ago it surely was part of the cluster that decides.
+    pub(crate) silence_ms: u64,
+    /// How far it has applied the log.
+    pub(crate) version: u64,
 }
 
 /// The node does not lead; perhaps another does.

@@ -19,6 +19,7 @@ use crate::{
     leader::{Leader, quorum_follows},
     limits,
     metadata::{ClusterState, Command, Outcome},
+    signs::Contact,
     type_config::{Applied, CommandBatch, Raft},
 };
 
@@ -38,6 +39,7 @@ pub(crate) struct Seat {
     pub(crate) pulse: Pulse,
     pub(crate) controller: ControllerPort,
     pub(crate) groups: GroupPort,
+    pub(crate) contact: Contact,
     /// Whether this node belongs to the cluster. Before that it must not take part in Raft: a node whose disk was
     /// wiped has forgotten whom it voted for.
     pub(crate) admitted: Arc<AtomicBool>,
@@ -170,7 +172,14 @@ impl Seat {
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Sign {
         self.controller.heard(heartbeat);
-        Sign { leads: quorum_follows(&self.raft.metrics().borrow()) }
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        Sign {
+            leads: quorum_follows(&metrics),
+            follows: metrics.current_leader == Some(heartbeat.node.get()),
+            silence_ms: u64::try_from(self.contact.silence().as_millis()).unwrap_or(u64::MAX),
+            version: self.applied.borrow().version(),
+        }
     }
 
     async fn groups(&self, requests: Vec<Request>) -> Result<Vec<GroupAnswer>, NoLead> {

@@ -11,7 +11,7 @@ use super::{Shard, pulling::wake_waiter};
 use crate::{
     event::{ShardEvent, StoreEvent},
     partition::{Partition, Slot, WaitingAck},
-    request::{PartitionSubscription, SubscriptionError},
+    request::PartitionSubscription,
     store::{AnyPartition, AppendFault, CursorsStored, MessageStore as _},
 };
 
@@ -178,16 +178,11 @@ impl Shard {
                 Some(WaitingAck::Applying(applying)) => drop(applying),
                 None => {}
             },
-            JournalEffect::Refuse { request, reason } => match open.journaled.remove(&request) {
-                Some(WaitingAck::Outcomes(_, reply)) => {
-                    drop(reply.send(Err(SubscriptionError::StoreFailed { reason })));
+            JournalEffect::Refuse { request, reason } => {
+                if let Some(ack) = open.journaled.remove(&request) {
+                    ack.refuse(reason);
                 }
-                Some(WaitingAck::Done(reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
-                Some(WaitingAck::Pulled(_, reply)) => drop(reply.send(Err(SubscriptionError::StoreFailed { reason }))),
-                Some(WaitingAck::Searched(answer)) => answer.refuse(reason),
-                Some(WaitingAck::Applying(applying)) => drop(applying),
-                None => {}
-            },
+            }
         }
     }
 }

@@ -17,13 +17,22 @@ impl Shard {
     pub(super) fn on_request(&mut self, request: Request) {
         let partition = request.partition();
         let is_releasing = partition.is_some_and(|partition| self.is_releasing(partition));
-        match request {
-            Request::Publish { partition, batch, may_pass_on: true, reply }
+        match (request, partition) {
+            (Request::Publish { partition, batch, may_pass_on: true, reply }, _)
                 if is_releasing || !self.partitions.contains_key(&partition) =>
             {
                 self.pass_on(partition, batch, reply);
             }
-            request if is_releasing => request.refuse_absent(),
+            (request, Some(partition)) if is_releasing => request.refuse(PartitionUnavailable::NotHere(partition)),
+            (request, Some(partition)) if self.is_cut_off() && self.partitions.contains_key(&partition) => {
+                request.refuse(PartitionUnavailable::NoOwner(partition));
+            }
+            (request, _) => self.serve(request),
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
             Request::Publish { partition, batch, may_pass_on: _, reply } => self.publish(partition, batch, reply),
             Request::Read { partition, read, reply } => self.read(partition, &read, reply),
             Request::Status { partition, reply } => {
@@ -42,11 +51,13 @@ impl Shard {
         }
     }
 
+    /// Whether another node may own what this one has, and may have gone on with it: what this one knows, of messages, of
+    /// leases, of what is a repeat, is nothing to go by then.
+    fn is_cut_off(&self) -> bool {
+        self.config.peers.as_ref().is_some_and(|peers| peers.routes.is_cut_off())
+    }
+
     fn publish(&mut self, partition: TopicPartition, batch: UnassignedBatch, reply: Reply<Published, PublishError>) {
-        if self.config.peers.as_ref().is_some_and(|peers| peers.routes.is_cut_off()) {
-            self.metrics.publishes_refused.add(1);
-            return drop(reply.send(Err(PartitionUnavailable::NoOwner(partition).into())));
-        }
         // What is let in waits as long as the disk does.
         if let Some(reason) = self.stuck() {
             self.metrics.publishes_refused.add(1);

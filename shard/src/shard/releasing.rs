@@ -110,10 +110,8 @@ impl Request {
         }
     }
 
-    /// Answers that its partition is not here any more; nothing was done.
-    pub(crate) fn refuse_absent(self) {
-        let Some(partition) = self.partition() else { return };
-        let error = PartitionUnavailable::NotHere(partition);
+    /// Answers that nothing was done.
+    pub(crate) fn refuse(self, error: PartitionUnavailable) {
         // Whoever asked may have gone.
         match self {
             Self::Publish { reply, .. } => drop(reply.send(Err(error.into()))),

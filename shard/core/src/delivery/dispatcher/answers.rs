@@ -18,7 +18,14 @@ impl Dispatcher {
     /// `ExactlyOnce` only an ack within the deadline counts, once.
     pub fn ack(&mut self, offset: Offset, lease: LeaseId) -> AckOutcome {
         if let Err(outcome) = self.check(offset, lease) {
-            return outcome;
+            // Whoever asks again, because the answer of an earlier owner was lost, has a lease of that one.
+            let of_earlier_owner = outcome == AckOutcome::LeaseExpired && lease.sequence >= self.state.leases_from();
+            let is_repeat = of_earlier_owner && self.state.cursor().is_acked(offset);
+            return if is_repeat && self.policy.mode != DeliveryMode::ExactlyOnce {
+                AckOutcome::Applied
+            } else {
+                outcome
+            };
         }
         if self.policy.mode == DeliveryMode::ExactlyOnce {
             if !self.holds(offset, lease) {

@@ -90,6 +90,24 @@ fn a_message_that_has_had_its_deliveries_is_a_dead_letter_when_its_consumer_goes
     assert_eq!(dispatcher.take_condemned(9), [letter]);
 }
 
+/// The first answer may have been lost with the owner that gave it.
+#[test]
+fn an_ack_that_was_taken_before_a_restart_is_taken_again() {
+    for (mode, again) in
+        [(DeliveryMode::AtLeastOnce, AckOutcome::Applied), (DeliveryMode::ExactlyOnce, AckOutcome::LeaseExpired)]
+    {
+        let mut before = of_ann();
+        let leased = lease_by(&mut before, claim(ANN, 1), 2);
+        assert_eq!(before.ack(leased[0].offset, leased[0].lease), AckOutcome::Applied);
+        let mut dispatcher = restarted(&before);
+        dispatcher.set_policy(DeliveryPolicy { mode, ..POLICY });
+        dispatcher.assign(START, assignment(1, Some((ANN, 1))));
+        assert_eq!(dispatcher.ack(leased[0].offset, leased[0].lease), again);
+        assert_eq!(dispatcher.ack(leased[1].offset, leased[1].lease), AckOutcome::LeaseExpired);
+        assert_eq!(dispatcher.take_changes(), [], "nothing is done twice");
+    }
+}
+
 #[test]
 fn leases_from_before_a_restart_are_void() {
     let mut before = of_ann();
