@@ -1,16 +1,12 @@
 //! The broker under test: nodes and their store, each process on a host of its own.
 
+mod administering;
 mod process;
 mod store;
 
-use std::{
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
+use std::path::PathBuf;
 
-use gateway_api::client::{Connection, Endpoint, Request};
-use hyper::Method;
+use gateway_api::client::Endpoint;
 use tempfile::TempDir;
 
 use self::{process::Process, store::Store};
@@ -25,8 +21,6 @@ const HTTP_PORT: u16 = 8081;
 const LINK_PORT: u16 = 7081;
 /// What the nodes know each other by.
 const SECRET: &str = "a-secret-of-the-nodes-of-one-test";
-/// How long a node may take to be ready, or to answer.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Nodes by their places, from 1, which they keep; their ids they keep as long as they have their disks.
 pub(crate) struct Broker {
@@ -108,34 +102,6 @@ impl Broker {
         }
     }
 
-    /// Asks a node to end, starts it again, and waits until it is ready; so one after the other.
-    pub(crate) fn restart_each(&mut self) -> Result<(), Installed> {
-        for place in 1..=self.size() {
-            self.terminate(place)?;
-            self.start(place);
-            self.wait_ready(place)?;
-        }
-        Ok(())
-    }
-
-    /// Asks for a node's partitions to go to others, and ends it then.
-    pub(crate) fn drain(&mut self, place: u32) -> Result<(), Installed> {
-        let id = self.node(place).id;
-        self.call(place, &Method::POST, &format!("/v1/cluster/nodes/{id}/drain"))?;
-        self.terminate(place)
-    }
-
-    /// Kills a node and takes its disk; it is another one from then on, and the former one is none any more.
-    pub(crate) fn wipe(&mut self, place: u32) -> Result<(), Installed> {
-        self.kill(place)?;
-        std::fs::remove_dir_all(self.home(place)).unwrap();
-        let (former, id) = (self.node(place).id, self.next_id);
-        self.next_id += 1;
-        self.node(place).id = id;
-        let other = place % self.size() + 1;
-        self.call(other, &Method::DELETE, &format!("/v1/cluster/nodes/{former}"))
-    }
-
     /// Everything runs.
     pub(crate) fn heal(&mut self) {
         self.store.resume();
@@ -199,33 +165,5 @@ impl Broker {
 
     fn home(&self, place: u32) -> PathBuf {
         self.directory.path().join(format!("node-{place}"))
-    }
-
-    fn wait_ready(&self, place: u32) -> Result<(), Installed> {
-        let until = Instant::now() + DEADLINE;
-        while self.call(place, &Method::GET, "/readyz").is_err() {
-            if Instant::now() > until {
-                return Err(Installed::Unknown(format!("node {place} was not ready within {DEADLINE:?}")));
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    /// A request to a node that has to be answered with success.
-    fn call(&self, place: u32, method: &Method, target: &str) -> Result<(), Installed> {
-        let endpoint = Self::endpoints(self.size()).swap_remove(usize::try_from(place).unwrap() - 1);
-        let asked = async {
-            let request = Request::new(method.clone(), target);
-            Connection::open(&endpoint, None).await?.send(request, DEADLINE).await?.success().map(drop)
-        };
-        let answered = thread::scope(|scope| {
-            let caller = scope.spawn(|| {
-                self.network.hub.enter();
-                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asked)
-            });
-            caller.join().unwrap()
-        });
-        answered.map_err(|error| Installed::Unknown(format!("{method} {target} at node {place}: {error}")))
     }
 }

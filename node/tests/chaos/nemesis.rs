@@ -44,8 +44,10 @@ pub(crate) fn run(site: &Arc<Site>, broker: &mut Broker, steps: &[Step]) {
                 eprintln!("{:>6} ms: {} ({installed:?})", start / 1_000, step.fault.name());
                 let happened = Happened { name: step.fault.name(), installed: installed.clone(), severed };
                 site.recorder.record(start, (0, 0), What::Fault(happened));
-                if !matches!(installed, Installed::Skipped(_)) {
-                    step.fault.end(broker);
+                if !matches!(installed, Installed::Skipped(_))
+                    && let Err(unhealed) = step.fault.end(broker)
+                {
+                    site.recorder.complain(format!("{} was not healed: {unhealed:?}", step.fault.name()));
                 }
             }
         }

@@ -182,9 +182,11 @@ impl Fault {
         done.err().unwrap_or(Installed::Yes)
     }
 
-    pub(super) fn end(&self, broker: &mut Broker) {
+    /// Heals it; says what could not be.
+    pub(super) fn end(&self, broker: &mut Broker) -> Result<(), Installed> {
         match self {
-            Self::Kill(place) | Self::Restart(place) | Self::Drain(place) | Self::Wipe(place) => broker.start(*place),
+            Self::Kill(place) | Self::Restart(place) | Self::Wipe(place) => broker.start(*place),
+            Self::Drain(place) => return broker.start_drained(*place),
             Self::Pause(place) => broker.resume(*place),
             Self::RollingRestart => {}
             Self::StorePause => broker.store.resume(),
@@ -193,6 +195,7 @@ impl Fault {
                 broker.network.mend(&self.cuts(broker.size())).unwrap();
             }
         }
+        Ok(())
     }
 
     fn cuts(&self, nodes: u32) -> Vec<Cut> {
