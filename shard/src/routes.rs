@@ -196,14 +196,14 @@ mod tests {
     fn a_node_serves_until_it_is_told_no_more() {
         let routes = Routes::new(table());
         assert!(!routes.is_cut_off(), "it was never said that there is an end");
-        routes.serve_for(Duration::from_secs(600));
+        routes.serve_for(Duration::from_mins(10));
         assert!(!routes.is_cut_off());
         routes.serve_for(Duration::ZERO);
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while !routes.is_cut_off() {
             assert!(Instant::now() < until);
         }
-        routes.serve_for(Duration::from_secs(600));
+        routes.serve_for(Duration::from_mins(10));
         assert!(!routes.is_cut_off(), "it is heard of again");
     }
 }
