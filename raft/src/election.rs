@@ -21,6 +21,8 @@ pub(crate) struct Election {
     next_at: Duration,
     round: u64,
     granted: BTreeSet<u64>,
+    /// Whether the leader hands over to this node.
+    is_invited: bool,
 }
 
 /// How a node stands in the cluster.
@@ -45,17 +47,20 @@ pub(crate) enum Step {
 impl Election {
     /// A node that has just started gives a leader time to be heard of.
     pub(crate) fn new(now: Duration, draw: u64) -> Self {
-        Self { heard_at: now, next_at: now + patience(draw), round: 0, granted: BTreeSet::new() }
+        Self { heard_at: now, next_at: now + patience(draw), round: 0, granted: BTreeSet::new(), is_invited: false }
     }
 
     /// The leader was heard of, or this node has voted for a candidate.
     pub(crate) fn heard(&mut self, now: Duration, draw: u64) {
         self.heard_at = now;
+        self.is_invited = false;
         self.begin_wait(now, draw);
     }
 
-    /// The leader hands over to this node: it is the first to stand once the others may vote.
+    /// The leader hands over to this node: it is the first to stand once the others may vote. They heard of the leader a
+    /// little later, perhaps, so it asks again until they may.
     pub(crate) fn invited(&mut self) {
+        self.is_invited = true;
         self.next_at = self.heard_at + LEASE;
     }
 
@@ -95,7 +100,7 @@ impl Election {
     }
 
     fn begin_wait(&mut self, now: Duration, draw: u64) {
-        self.next_at = now + patience(draw);
+        self.next_at = now + if self.is_invited { INVITED_PAUSE } else { patience(draw) };
         self.round += 1;
         self.granted.clear();
     }
@@ -108,6 +113,9 @@ impl Election {
 
 /// For so long after it heard of a leader a node votes for nobody else: openraft's leader lease.
 const LEASE: Duration = Duration::from_millis(limits::LEASE_MS);
+
+/// How long a node that is to take over waits until it asks again.
+const INVITED_PAUSE: Duration = Duration::from_millis(limits::HEARTBEAT_MS / 4);
 
 /// Somewhere between the shortest and the longest patience.
 fn patience(draw: u64) -> Duration {

@@ -53,6 +53,8 @@ fn number_in(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|number| number.parse().expect("it is a number"))
 }
 
+/// F11.
+///
 /// R1, R2, R9, R12, E8–E10, E14.
 #[test]
 fn whatever_happens_nothing_acknowledged_is_lost_and_the_cluster_heals() {

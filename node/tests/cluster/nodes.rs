@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::ExitStatus,
@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::{
-    harness::{DEADLINE, TestNode, data_directory},
+    harness::{DEADLINE, TestNode, data_directory, eventually},
     http,
     redis::RedisServer,
 };
@@ -116,11 +116,15 @@ impl TestNodes {
 
     /// Starts a node again on its data, and waits until it serves; kills it first if it runs.
     pub(crate) fn restart(&mut self, number: u64) {
-        self.node_mut(number).restart();
+        self.restart_together(&[number]);
     }
 
     /// Starts nodes again at once: without a majority none of them would serve.
     pub(crate) fn restart_together(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            self.kill(*number);
+            self.places[number].await_free();
+        }
         thread::scope(|scope| {
             let chosen = self.nodes.iter_mut().filter(|(number, _)| numbers.contains(number));
             for (_, node) in chosen {
@@ -231,14 +235,18 @@ impl Place {
     fn new() -> Self {
         Self { clients: HeldPort::new(), nodes: HeldPort::new() }
     }
+
+    /// Waits until nobody listens: the system closes what a killed process had in io_uring a moment after it has ended.
+    fn await_free(&self) {
+        for port in [&self.clients, &self.nodes] {
+            assert!(eventually(|| bound(port.port).is_ok()), "somebody listens on {}", port.port);
+        }
+    }
 }
 
 impl HeldPort {
     fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        // Then our node, which asks for the same, can listen there, and nobody is given the port by chance.
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let socket = bound(0).unwrap();
         let port = socket.local_addr().unwrap().as_socket().unwrap().port();
         Self { port, _socket: socket }
     }
@@ -246,4 +254,13 @@ impl HeldPort {
     fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
+}
+
+/// A socket that has a port and does not listen.
+fn bound(port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    // Then our node, which asks for the same, can listen there, and nobody is given the port by chance.
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    Ok(socket)
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::{http::Connection, nodes::TestNodes};
 
 mod broker;
+mod compose;
 mod page;
 
 /// A topic with so many partitions.

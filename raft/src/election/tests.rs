@@ -101,5 +101,12 @@ fn who_was_invited_is_the_first_to_canvass() {
     let mut election = Election::new(ms(0), 0);
     election.heard(ms(1_000), 0);
     election.invited();
-    assert!(matches!(election.tick(ms(1_000 + limits::LEASE_MS), &standing, 0), Step::Canvass { .. }));
+    let first = ms(1_000 + limits::LEASE_MS);
+    assert!(matches!(election.tick(first, &standing, 0), Step::Canvass { .. }));
+    assert_eq!(election.tick(first, &standing, 0), Step::Wait);
+    // Whoever heard of the leader last may vote a heartbeat later, and nobody else has lost patience by then.
+    let last = first + ms(limits::HEARTBEAT_MS);
+    assert!(matches!(election.tick(last, &standing, 0), Step::Canvass { .. }));
+    election.heard(last, 0);
+    assert_eq!(election.tick(last + ms(limits::LEASE_MS), &standing, 0), Step::Wait, "there is a leader again");
 }

@@ -159,7 +159,10 @@ impl Seat {
         let Applied { version, outcomes } = self.write(vec![registration.into()]).await?;
         match outcomes.into_iter().next() {
             Some(Ok(Outcome::NodeJoined { epoch })) => {
-                tracing::info!(node = node.get(), epoch, "a node has joined");
+                // A node that is alone knows it anyway.
+                if self.applied.borrow().nodes().len() > 1 {
+                    tracing::info!(node = node.get(), epoch, "a node has joined");
+                }
                 Ok(Joined::In { epoch })
             }
             Some(Err(refusal)) => {

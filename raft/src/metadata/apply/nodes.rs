@@ -123,11 +123,11 @@ impl ClusterState {
         if has < needed { Err(Refusal::SoftwareTooOld { needed, has }) } else { Ok(()) }
     }
 
-    /// All nodes keep messages alike. A cluster of one that has no topics may still choose anew.
+    /// All nodes keep messages alike. A cluster of one may choose anew: what it had stays where it was.
     fn check_store(&self, id: NodeId, shared_store: bool) -> Result<(), Refusal> {
-        let is_unused = self.topics.len() == 0 && self.nodes.keys().all(|other| *other == id);
+        let is_alone = self.nodes.keys().all(|other| *other == id);
         match self.shared_store {
-            Some(known) if known != shared_store && !is_unused => Err(Refusal::StoreMismatch { shared_store: known }),
+            Some(known) if known != shared_store && !is_alone => Err(Refusal::StoreMismatch { shared_store: known }),
             Some(_) | None => Ok(()),
         }
     }

@@ -85,10 +85,14 @@ fn all_nodes_keep_messages_alike() {
     cluster.shared_store = false;
     assert_eq!(cluster.join(2, 1), Err(Refusal::StoreMismatch { shared_store: true }));
     cluster.join(1, 1).unwrap();
-    assert_eq!(cluster.state.shared_store(), Some(false), "alone and without topics it may choose anew");
+    assert_eq!(cluster.state.shared_store(), Some(false), "alone it may choose anew");
     cluster.create_topic(1, 1);
     cluster.shared_store = true;
-    assert_eq!(cluster.join(1, 1), Err(Refusal::StoreMismatch { shared_store: false }));
+    cluster.join(1, 1).unwrap();
+    assert_eq!(cluster.state.shared_store(), Some(true), "with topics too");
+    cluster.join(2, 1).unwrap();
+    cluster.shared_store = false;
+    assert_eq!(cluster.join(1, 1), Err(Refusal::StoreMismatch { shared_store: true }));
 }
 
 #[test]
