@@ -21,6 +21,7 @@ mod files;
 mod journal;
 mod open;
 mod partition;
+mod path_turn;
 mod perform;
 mod read_ahead;
 mod reading;

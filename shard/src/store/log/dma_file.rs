@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use glommio::io::{Directory, DmaBuffer, DmaFile, OpenOptions};
 
-use super::file_error::FileError;
+use super::{file_error::FileError, path_turn::PathTurn};
 use crate::blocking::off_the_shard;
 
 /// How a file is opened.
@@ -84,6 +84,7 @@ impl BlockFile {
     }
 
     async fn open_with(path: PathBuf, options: &OpenOptions, operation: &'static str) -> Result<Self, FileError> {
+        let _turn = PathTurn::take(&path).await;
         let opened = options.dma_open(&path).await;
         let file = opened.map_err(|error| FileError::of_executor(operation, &path, error))?;
         Ok(Self { file: Rc::new(file), path: path.into() })
@@ -117,6 +118,7 @@ pub(super) async fn sync_directory(path: &Path) -> Result<(), FileError> {
 
 /// Removes a file; it need not exist. The directory is to be synced by the caller.
 pub(super) async fn remove_file(path: PathBuf) -> Result<(), FileError> {
+    let _turn = PathTurn::take(&path).await;
     off_the_shard(move || match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::of_io("removing", &path, error)),
         Ok(()) | Err(_) => Ok(()),
