@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::{
     leader::Lead,
@@ -50,7 +53,8 @@ pub(crate) async fn try_once(
 ) -> Option<Joined> {
     let mut to_ask: VecDeque<Peer> = VecDeque::new();
     match seat.leader.known() {
-        Some(Lead::Here) => return seat.join(registration.clone()).await.ok(),
+        // Without an answer in time it may hold; registering once more does no harm.
+        Some(Lead::Here) => return timeout(limits::JOIN_WAIT, seat.join(registration.clone())).await.ok()?.ok(),
         Some(Lead::At(peer)) => to_ask.push_back(peer),
         None => {}
     }
