@@ -18,7 +18,7 @@ mod segment_read;
 mod space;
 mod survey;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use appender::{AppendError, Appender, LogExtent};
 pub use config::{AppendConfig, FlushPolicy, Retention};
