@@ -17,6 +17,16 @@ pub enum FlushPolicy {
     Os,
 }
 
+/// When the publisher to a replicated partition hears that its messages are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acks {
+    /// When they are committed: on the disk of every replica in sync, of enough of them.
+    #[default]
+    Quorum,
+    /// When they are on the disk of the replica that leads; they are lost if that one is.
+    Leader,
+}
+
 /// How appends to one partition are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AppendConfig {

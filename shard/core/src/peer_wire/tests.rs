@@ -180,6 +180,7 @@ fn replies() -> Vec<PeerReply> {
         published(Repeats::Some(Box::new(places)), Durability::Memory),
         published(Repeats::None, Durability::RedisFsync),
         published(Repeats::None, Durability::RedisBuffered),
+        published(Repeats::None, Durability::Quorum),
         PeerReply::Read(Ok(ReadReply { from: offset(7), batches: batches.clone(), high_watermark: offset(9) })),
         PeerReply::Read(Ok(ReadReply { from: offset(9), batches: Vec::new(), high_watermark: offset(9) })),
         PeerReply::Status(Ok(status(None))),

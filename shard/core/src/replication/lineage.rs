@@ -96,7 +96,9 @@ mod tests {
 
     fn lineage(epochs: &[(u32, u64)]) -> Lineage {
         let mut lineage = Lineage::new();
-        epochs.iter().for_each(|&(of, start)| lineage.note(epoch(of), offset(start)));
+        for &(of, start) in epochs {
+            lineage.note(epoch(of), offset(start));
+        }
         lineage
     }
 
@@ -161,7 +163,7 @@ mod tests {
             }
             let shared_end = end;
             let extend = |lineage: &mut Lineage, parts: &[(u64, bool)], odd: u32| {
-                let (mut end, mut current) = (shared_end, (next + 2) / 2 * 2 + odd);
+                let (mut end, mut current) = (shared_end, (next / 2 + 1) * 2 + odd);
                 for &(length, changes) in parts {
                     current += if changes { 2 } else { 0 };
                     lineage.note(epoch(current), offset(end));

@@ -112,7 +112,7 @@ mod tests {
             let (mut end, mut epoch, mut log, mut whole) = (start, 1, Vec::new(), Lineage::new());
             for (length, step) in batches {
                 // Mostly the same epoch goes on.
-                epoch += if step == 2 { 1 } else { 0 };
+                epoch += u32::from(step == 2);
                 let offsets = OffsetRange::new(Offset::new(end), Offset::new(end + length));
                 whole.note(LeaderEpoch::new(epoch), offsets.start);
                 log.push((offsets, LeaderEpoch::new(epoch)));
