@@ -257,6 +257,13 @@ impl Leader {
         &self.set
     }
 
+    /// Where a follower's log ends, and up to which change it has the cursors; nothing if it does not follow.
+    #[must_use]
+    pub fn follower(&self, node: u64) -> Option<(Offset, u64)> {
+        let progress = self.followers.get(&node)?;
+        Some((progress.end?, progress.cursors))
+    }
+
     /// How many messages each follower is behind, and for how long it has been; all of the log for one that was not heard of.
     pub fn lags(&self, now: Monotonic) -> impl Iterator<Item = (u64, u64, Duration)> + '_ {
         self.followers.iter().map(move |(&node, progress)| {
