@@ -16,6 +16,7 @@ mod cpus;
 mod entry;
 mod executor;
 pub mod exit_code;
+mod insync;
 mod jwt;
 mod limits;
 mod link;
@@ -54,7 +55,7 @@ use shard::{
         memory::{MemoryStoreConfig, next_incarnation},
     },
 };
-use shard_core::layout::EndsOwner;
+use shard_core::{layout::EndsOwner, replication::NodeRun};
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
@@ -185,6 +186,12 @@ impl Node {
         let metadata = Arc::new(metadata);
         let mut shard = shard_config(config, shard_count, &metadata_handle.state())?;
         shard.peers = among.as_ref().map(Among::peers);
+        let insync = among.as_ref().filter(|_| config.store != Store::Redis).map(|_| {
+            let run = NodeRun { node: config.cluster.node_id, epoch: metadata.epoch() };
+            let (replication, proposals) = insync::replication(run);
+            shard.replication = Some(replication);
+            tokio::spawn(insync::propose(proposals, metadata_handle.clone()))
+        });
         // Here rather than on a core, where it would hold up others.
         gateway::describe::prepare();
         let gateway = settings::gateway_config(config, shard_count);
@@ -207,8 +214,9 @@ impl Node {
         };
         let cores = Cores::start(plan, &cpus).await?;
         let (routes, link) = match among {
-            Some(Among { routes, lanes, tasks, .. }) => {
+            Some(Among { routes, lanes, mut tasks, .. }) => {
                 lanes.open(cores.peer_ports());
+                tasks.extend(insync);
                 (Some(routes), tasks)
             }
             None => (None, Vec::new()),
@@ -334,6 +342,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         ack_key: *cluster.ack_key().bytes(),
         io_limits: settings::io_limits(&config.storage),
         peers: None,
+        replication: None,
     })
 }
 

@@ -153,3 +153,10 @@ const _: () = assert!(
 );
 /// How long a node that starts waits for the cluster to count on it.
 pub(crate) const COUNTS_WAIT: Duration = Duration::from_secs(10);
+
+/// A follower that has not come up with its leader's log for so long is no longer in sync.
+pub(crate) const REPLICA_LAG_MAX: Duration = Duration::from_secs(8);
+/// The most changes of who is in sync that wait to be proposed.
+pub(crate) const ISR_PROPOSALS_MAX: usize = 65_536;
+/// The most of them that are proposed together.
+pub(crate) const ISR_CHANGES_PER_COMMAND_MAX: usize = 150;

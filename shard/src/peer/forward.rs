@@ -13,6 +13,7 @@ use glommio::timer::sleep;
 use shard_core::{
     model::{SubscriptionId, TopicPartition},
     peer_wire::{Attempts, Failed, PeerReply, PeerRequest, Repeat, Verdict, patience},
+    replication::{FetchReply, FetchRequest},
 };
 
 use super::{
@@ -171,6 +172,24 @@ impl Forward {
             }
         })
         .detach();
+    }
+
+    /// Fetches from a core of another node, once.
+    ///
+    /// # Errors
+    /// For people: it came to nothing, and is to be begun anew.
+    pub(crate) async fn fetch(&self, (node, core): (u64, u16), fetch: FetchRequest) -> Result<FetchReply, String> {
+        let ask = encode(Question { request: PeerRequest::Fetch(fetch), tail: None, repeat: Repeat::Harmless });
+        let answered = match self.links.to(node, core).await {
+            Ok(asking) => asking.ask(ask).await,
+            Err(error) => Err(error),
+        };
+        let frame = answered.map_err(|error| format!("{error:?}"))?;
+        match PeerReply::decode(&frame.head, frame.tail) {
+            Ok(PeerReply::Fetch(fetched)) => fetched.map_err(|error| error.to_string()),
+            Ok(_) => Err("its reply is to another request".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Partitions by whom they are asked of: this node, or one core of another.

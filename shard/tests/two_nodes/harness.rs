@@ -20,7 +20,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, Producer, RecordBatch, UnassignedBatch},
     },
     link::{ClusterText, Lane, LinkIdentity, LinkSecret, PREFACE_BYTES, Preface},
-    log::{FlushPolicy, IoLimits},
+    log::{Acks, FlushPolicy, IoLimits},
     model::{LeaderEpoch, Offset, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
 };
 use tempfile::TempDir;
@@ -127,6 +127,7 @@ pub(crate) fn config(directory: &Path, count: usize, peers: PeerConfig) -> Shard
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
         peers: Some(peers),
+        replication: None,
     }
 }
 
@@ -241,13 +242,14 @@ impl Node {
 pub(crate) fn opening(index: u32) -> [PartitionChange; 2] {
     let settings = PartitionSettings {
         flush: FlushPolicy::Always,
+        acks: Acks::Quorum,
         retention: None,
         retention_bytes: None,
         dedup_window: Duration::from_mins(2),
     };
     let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
     [
-        PartitionChange::Open { partition, epoch, settings },
+        PartitionChange::Open { partition, epoch, settings, replicas: None },
         PartitionChange::OpenSubscription { partition, settings: subscription() },
     ]
 }

@@ -71,6 +71,7 @@ fn fetch() -> FetchRequest {
         number: 6,
         positions: vec![(PARTITION, position(None)), (PARTITION, position(Some(LeaderEpoch::new(2))))],
         forgotten: vec![PARTITION],
+        waits: true,
     }
 }
 

@@ -95,6 +95,8 @@ pub struct FetchRequest {
     pub positions: Vec<(TopicPartition, FetchPosition)>,
     /// The partitions that are not fetched any more.
     pub forgotten: Vec<TopicPartition>,
+    /// Whether it waits for something to come.
+    pub waits: bool,
 }
 
 /// What there is for the partitions of a session, of those for which there is anything.
