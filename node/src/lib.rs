@@ -26,7 +26,7 @@ pub mod preflight;
 mod push;
 pub mod ready_file;
 mod redis_store;
-pub mod rejoin;
+mod rejoin;
 mod routes;
 mod security;
 mod settings;
@@ -44,7 +44,7 @@ use std::{
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataMetrics, MetadataNode, OpenLogError,
-    metadata::{ClusterState, NodeId},
+    metadata::{ClusterState, NodeId, Refusal},
 };
 use shard::{
     ShardConfig, StoreConfig,
@@ -141,6 +141,8 @@ pub enum NodeFailure {
     Core(#[from] CoreError),
     #[error("the metadata has stopped; the reason is in the log above")]
     Metadata,
+    #[error("this node was removed from its cluster, and its number is never used again")]
+    Removed,
 }
 
 impl StartError {
@@ -152,6 +154,7 @@ impl StartError {
             Self::Metadata(raft::StartError::Log(OpenLogError::Lost { .. } | OpenLogError::Shortened { .. })) => {
                 ExitCode::MetadataLost
             }
+            Self::Metadata(raft::StartError::Refused(Refusal::NodeRemoved { .. })) => ExitCode::Removed,
             Self::Metadata(_) | Self::MetadataEnded => ExitCode::Metadata,
             Self::DurableEnds { .. } | Self::Incarnation { .. } | Self::Redis(RedisStoreError::Ends(_)) => {
                 ExitCode::Store
@@ -162,6 +165,12 @@ impl StartError {
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
+    }
+
+    /// What is to be done about it, where the message does not say so.
+    #[must_use]
+    pub const fn advice(&self) -> Option<&'static str> {
+        if let Self::Metadata(error) = self { rejoin::advice(error) } else { None }
     }
 }
 
@@ -257,11 +266,12 @@ impl Node {
         self.security.verifier()
     }
 
-    /// Returns when a part of the node has ended by itself: then the rest must end too.
+    /// Returns when a part of the node has ended by itself, or the cluster has removed the node: then the rest must end too.
     pub async fn failed(&mut self) -> NodeFailure {
         tokio::select! {
             error = self.cores.died() => NodeFailure::Core(error),
             _ = &mut self.assignments => NodeFailure::Metadata,
+            () = self.metadata.removed() => NodeFailure::Removed,
         }
     }
 

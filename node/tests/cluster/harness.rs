@@ -29,6 +29,8 @@ pub(crate) struct TestNode {
     /// The same, if it goes with the node.
     _directory: Option<TempDir>,
     settings: Vec<(String, String)>,
+    /// What else is on its command line.
+    flags: Vec<String>,
     /// A program that becomes the node after it has arranged something, and its arguments.
     wrapper: Vec<String>,
     running: Option<Running>,
@@ -69,7 +71,13 @@ impl TestNode {
 
     /// The same in a directory that stays.
     pub(crate) fn start_at(home: PathBuf, settings: &[(&str, &str)]) -> Self {
+        Self::start_flagged_at(home, settings, &[])
+    }
+
+    /// The same with flags on the command line.
+    pub(crate) fn start_flagged_at(home: PathBuf, settings: &[(&str, &str)], flags: &[&str]) -> Self {
         let mut node = Self::new(home, None, settings);
+        node.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
         node.restart();
         node
     }
@@ -93,7 +101,7 @@ impl TestNode {
 
     fn new(home: PathBuf, directory: Option<TempDir>, settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Self { home, _directory: directory, settings, wrapper: Vec::new(), running: None }
+        Self { home, _directory: directory, settings, flags: Vec::new(), wrapper: Vec::new(), running: None }
     }
 
     /// Kills the process without a word, as a power cut would as far as the process is concerned.
@@ -107,6 +115,17 @@ impl TestNode {
     /// Starts the process again on the same directory; kills it first if it runs.
     pub(crate) fn restart(&mut self) {
         self.kill();
+        self.running = Some(Running::start(self.command()));
+    }
+
+    /// Starts the process on the same directory, where it should not get far: what it exits with, and what it says.
+    pub(crate) fn refused(&mut self) -> (Option<i32>, String) {
+        self.kill();
+        let output = self.command().stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn command(&self) -> Command {
         let mut command = node_command();
         if let [program, arguments @ ..] = &self.wrapper[..] {
             let node = command;
@@ -119,7 +138,8 @@ impl TestNode {
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        self.running = Some(Running::start(command));
+        command.args(&self.flags);
+        command
     }
 
     /// Changes a setting for the next restart.

@@ -439,3 +439,21 @@ async fn without_a_leader_a_node_says_what_it_knows_and_does_nothing() {
     assert_eq!(operator.describe().await.unwrap().members.len(), 3);
     assert_eq!(operator.rebalance().await, Err(crate::OperateError::NoLeader));
 }
+
+#[tokio::test]
+async fn a_node_that_was_removed_while_it_was_cut_off_is_told_by_another() {
+    let cluster = Cluster::of(3).await;
+    let leader = cluster.leader().unwrap();
+    let gone = leader % 3 + 1;
+    cluster.wire.isolate(gone);
+    let remove = Command::RemoveNode { node: NodeId::new(gone), force: false };
+    cluster.node(leader).handle.propose(remove).await.unwrap();
+    // From then on it is sent no entries of the log.
+    until("it is no member", || !voters(cluster.node(leader)).contains(&gone)).await;
+    assert!(!cluster.node(gone).handle.state().is_removed(NodeId::new(gone)));
+    cluster.wire.heal();
+    let told = timeout(Duration::from_secs(30), cluster.node(gone).node.removed()).await;
+    assert!(told.is_ok(), "it was not told");
+    let stays = timeout(Duration::from_millis(1), cluster.node(leader).node.removed()).await;
+    assert!(stays.is_err(), "who is there is not removed");
+}
