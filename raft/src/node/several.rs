@@ -457,3 +457,29 @@ async fn a_node_that_was_removed_while_it_was_cut_off_is_told_by_another() {
     let stays = timeout(Duration::from_millis(1), cluster.node(leader).node.removed()).await;
     assert!(stays.is_err(), "who is there is not removed");
 }
+
+#[tokio::test]
+async fn the_leader_raises_the_level_once_every_node_runs_newer_software() {
+    let mut cluster = Cluster::of(3).await;
+    let newer = limits::COMMAND_LEVEL + 1;
+    for node in 1..=3 {
+        cluster.until("the level is as before", |node| node.handle.state().level() == limits::COMMAND_LEVEL).await;
+        // As its next run would, with other software.
+        let known = cluster.node(node).handle.state().node(NodeId::new(node)).unwrap().clone();
+        let join = Command::JoinNode {
+            node: known.id,
+            incarnation: known.incarnation,
+            address: known.address,
+            client_address: known.client_address,
+            rack: known.rack,
+            shards: known.shards,
+            software: newer,
+            shared_store: true,
+        };
+        cluster.node(node).handle.propose(join).await.unwrap();
+    }
+    cluster.until("every node knows the new level", |node| node.handle.state().level() == newer).await;
+    let refused = cluster.start(4).await.err().unwrap();
+    let too_old = Refusal::SoftwareTooOld { needed: newer, has: limits::COMMAND_LEVEL };
+    assert!(matches!(&refused, StartError::Refused(refusal) if *refusal == too_old), "{refused}");
+}
