@@ -77,12 +77,11 @@ impl Error for SubscriptionError {
 
 impl Outcome for Result<Vec<AckOutcome>, SubscriptionError> {
     fn of_reply(reply: PeerReply) -> Option<Self> {
-        match reply {
-            PeerReply::Refused(unavailable) => Some(Err(unavailable.into())),
-            PeerReply::Acknowledge(outcome) => Some(outcome),
-            // Any other is of another request.
-            _ => None,
+        if let PeerReply::Refused(unavailable) = reply {
+            return Some(Err(unavailable.into()));
         }
+        // Any other is of another request.
+        if let PeerReply::Acknowledge(outcome) = reply { Some(outcome) } else { None }
     }
 
     /// Where an ack counts once, the lease of one that has counted is over.
