@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 mod cores;
 mod cpus;
+mod early;
 mod entry;
 mod executor;
 pub mod exit_code;
@@ -184,8 +185,8 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let security = Security::start(config).await?;
-        let Listeners { http, sockets, metrics: metrics_listener, nodes } =
-            Listeners::take(config, shard_count).await?;
+        let Listeners { http, sockets, metrics: metrics_listener, nodes, early } =
+            Listeners::take(config, shard_count, security.port()).await?;
         let Entry { handle: metadata_handle, updates, metadata, among } =
             Entry::take(config, &http, nodes, shard_count).await?;
         check_keys(config, &metadata_handle.state())?;
@@ -196,8 +197,8 @@ impl Node {
         shard.peers = among.as_ref().map(Among::peers);
         // Here rather than on a core, where it would hold up others.
         gateway::describe::prepare();
-        let gateway = settings::gateway_config(config, shard_count);
-        let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
+        let gateway =
+            GatewayConfig { node_id: config.cluster.node_id, ..settings::gateway_config(config, shard_count) };
         let board = PushBoard::default();
         let bound = config.server.connections_per_address_max;
         let plan = CoresPlan {
@@ -214,14 +215,10 @@ impl Node {
             usages: Arc::default(),
             tokens: security.verifier().cloned(),
         };
+        drop(early);
         let cores = Cores::start(plan, &cpus).await?;
-        let (routes, link) = match among {
-            Some(Among { routes, lanes, tasks, .. }) => {
-                lanes.open(cores.peer_ports());
-                (Some(routes), tasks)
-            }
-            None => (None, Vec::new()),
-        };
+        let (routes, link) = among.map(|among| among.open(cores.peer_ports())).unzip();
+        let link = link.unwrap_or_default();
 
         let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());

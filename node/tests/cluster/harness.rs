@@ -45,6 +45,13 @@ struct Running {
     log: Arc<Mutex<VecDeque<String>>>,
 }
 
+/// A process of which it is not known whether it serves. Dropping it kills it.
+pub(crate) struct Starting {
+    child: Option<Child>,
+    started: Receiver<Started>,
+    log: Arc<Mutex<VecDeque<String>>>,
+}
+
 /// The first lines of a log: what a start has led to.
 enum Started {
     Serving { http: String, metrics: String, recovery_ms: u64 },
@@ -116,6 +123,17 @@ impl TestNode {
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.running = Some(Running::start(self.command()));
+    }
+
+    /// Starts the process again without a wait until it serves.
+    pub(crate) fn begin_restart(&mut self) -> Starting {
+        self.kill();
+        Running::begin(self.command())
+    }
+
+    /// Waits until a process that was started serves.
+    pub(crate) fn serves(&mut self, starting: Starting) {
+        self.running = Some(starting.serves());
     }
 
     /// Starts the process on the same directory, where it should not get far: what it exits with, and what it says.
@@ -239,17 +257,38 @@ impl Drop for TestNode {
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    fn start(command: Command) -> Self {
+        Self::begin(command).serves()
+    }
+
+    fn begin(mut command: Command) -> Starting {
         let mut child = command.stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Mutex::new(VecDeque::new()));
         let started = follow_log(&mut child, Arc::clone(&log));
-        match started.recv_timeout(DEADLINE) {
-            Ok(Started::Serving { http, metrics, recovery_ms }) => Self { child, http, metrics, recovery_ms, log },
+        Starting { child: Some(child), started, log }
+    }
+}
+
+impl Starting {
+    fn serves(mut self) -> Running {
+        let mut child = self.child.take().expect("it waits once");
+        let log = Arc::clone(&self.log);
+        match self.started.recv_timeout(DEADLINE) {
+            Ok(Started::Serving { http, metrics, recovery_ms }) => Running { child, http, metrics, recovery_ms, log },
             Ok(Started::Ended) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 child.kill().unwrap();
                 let status = child.wait().unwrap();
                 panic!("the node does not serve ({status}):\n{}", Vec::from(log.lock().unwrap().clone()).join("\n"));
             }
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.kill().unwrap();
+            child.wait().unwrap();
         }
     }
 }

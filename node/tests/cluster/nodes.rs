@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::{
-    harness::{DEADLINE, TestNode, data_directory, eventually},
+    harness::{DEADLINE, Starting, TestNode, data_directory, eventually},
     http,
     redis::RedisServer,
 };
@@ -129,6 +129,18 @@ impl TestNodes {
     /// Starts a node again on its data, and waits until it serves; kills it first if it runs.
     pub(crate) fn restart(&mut self, number: u64) {
         self.restart_together(&[number]);
+    }
+
+    /// Starts a node again without a wait until it serves; until `serves` it counts as down.
+    pub(crate) fn begin_restart(&mut self, number: u64) -> Starting {
+        self.kill(number);
+        self.places[&number].await_free();
+        self.node_mut(number).begin_restart()
+    }
+
+    /// Waits until a node that was started serves.
+    pub(crate) fn serves(&mut self, number: u64, starting: Starting) {
+        self.node_mut(number).serves(starting);
     }
 
     /// Starts a node again on its data, where it should not get far: what it exits with, and what it says.
