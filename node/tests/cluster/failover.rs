@@ -291,6 +291,7 @@ fn a_node_that_waits_for_a_majority_is_alive_and_not_ready() {
     }
     nodes.restart(2);
     nodes.serves(1, waiting);
-    assert_eq!(crate::http::get(&nodes.address(1), "/readyz").status, 200);
+    // Others have to take over first what the node had that stays away.
+    nodes.until("it is ready", |nodes| crate::http::get(&nodes.address(1), "/readyz").status == 200);
     published(&nodes, 1, 0, "after");
 }
