@@ -107,6 +107,11 @@ pub(crate) const PUSH_ABANDON_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many events of the audit log wait at most to be written.
 pub(crate) const AUDIT_EVENTS_MAX: usize = 4_096;
+/// Connections to the data port at a time before the node belongs to its cluster.
+pub(crate) const EARLY_CONNECTIONS_MAX: usize = 64;
+/// How long a client may take for its request and to read the answer then.
+pub(crate) const EARLY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How much of the audit log is written at once.
 pub(crate) const AUDIT_WRITE_BYTES: usize = 64 << 10;
 

@@ -83,7 +83,7 @@ impl Forward {
         Result<T, E>: Outcome,
     {
         let (repeat, began) = (question.repeat, Instant::now());
-        let mut attempts = Attempts::new(repeat, patience(&question.request));
+        let (mut attempts, mut lost_at) = (Attempts::new(repeat, patience(&question.request)), 0);
         let ask = encode(question);
         loop {
             let table = self.routes().load();
@@ -96,14 +96,21 @@ impl Forward {
                 Owner::Unknown => return Err(PartitionUnavailable::NotHere(partition).into()),
             };
             let Err(Attempt { failed, error, node }) = attempted else {
-                return attempted.map_err(|failed| failed.error);
+                let outcome = attempted.map_err(|failed| failed.error);
+                if attempts.last_verdict() == Verdict::GiveUpUnknown && outcome.may_follow_from_itself() {
+                    return Err(E::unknown(lost_at, "an earlier attempt was lost".to_owned()));
+                }
+                return outcome;
             };
+            if failed == Failed::Lost {
+                lost_at = node;
+            }
             let lasts = failed == Failed::NotDone && !error.may_pass(owner == Owner::Us);
             let verdict = if lasts { attempts.last_verdict() } else { attempts.on_failed(failed, began.elapsed()) };
             match verdict {
                 Verdict::Again { pause } => self.pause(version, pause).await,
                 Verdict::GiveUpUnknown if failed == Failed::NotDone => {
-                    return Err(E::unknown(node, "an earlier attempt was lost".to_owned()));
+                    return Err(E::unknown(lost_at, "an earlier attempt was lost".to_owned()));
                 }
                 Verdict::GiveUp | Verdict::GiveUpUnknown => return Err(error),
             }

@@ -211,6 +211,12 @@ impl Node {
         tell(&self.commands, partitions.iter().copied().flat_map(opening).collect()).await;
     }
 
+    /// Has the subscription on a partition deliver in another way.
+    pub(crate) async fn deliver(&self, index: u32, mode: DeliveryMode) {
+        let settings = SubscriptionSettings { mode, ..subscription() };
+        tell(&self.commands, vec![PartitionChange::OpenSubscription { partition: partition(index), settings }]).await;
+    }
+
     /// Has a partition no more.
     pub(crate) async fn close(&self, index: u32) {
         tell(&self.commands, vec![PartitionChange::Delete { partition: partition(index) }]).await;
