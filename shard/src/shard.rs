@@ -67,6 +67,8 @@ pub struct Shard {
     retaining: bool,
     /// Those that are being let go of, as another node owns them.
     releasing: Vec<TopicPartition>,
+    /// How many producers wait to hear whether they are ahead.
+    confirming: Rc<Cell<usize>>,
     /// How many parts of logs are being read for subscriptions to look at.
     looks: usize,
     /// Whether the last checkpoint of all was asked for.
@@ -140,6 +142,7 @@ impl Shard {
             checkpointing: false,
             retaining: false,
             releasing: Vec::new(),
+            confirming: Rc::new(Cell::new(0)),
             looks: 0,
             stop_noted: false,
             stopping: None,
