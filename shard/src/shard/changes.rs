@@ -262,7 +262,7 @@ impl Shard {
 }
 
 const fn retention(settings: &PartitionSettings) -> Retention {
-    Retention { age: settings.retention, bytes: settings.retention_bytes }
+    Retention { age: settings.retention, bytes: settings.retention_bytes, below: None }
 }
 
 fn policy(settings: &SubscriptionSettings) -> DeliveryPolicy {

@@ -151,6 +151,7 @@ impl Shard {
             Reached::Disk => Durability::Leader,
             Reached::Written => Durability::Buffered,
             Reached::Memory => Durability::Memory,
+            Reached::Replicas => Durability::Quorum,
             Reached::RedisFsync => Durability::RedisFsync,
             Reached::RedisBuffered => Durability::RedisBuffered,
         };
