@@ -100,6 +100,8 @@ pub(crate) const PEER_AWAY_FORGOTTEN: Duration = Duration::from_secs(10);
 pub(crate) const PEER_CONNECTIONS_MAX: usize = 1_024;
 /// The most connections that wait until their core takes them.
 pub(crate) const PEER_HANDOVERS_MAX: usize = 256;
+/// The most producers of one core that wait to hear whether they are ahead, or this node behind.
+pub(crate) const CONFIRMATIONS_MAX: usize = 256;
 /// How long what is under way on a partition may take that another node owns from now on.
 pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(2);
 /// How long a core that has ended waits until other nodes have taken its last replies.

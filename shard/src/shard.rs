@@ -77,6 +77,8 @@ pub struct Shard {
     sessions: Sessions,
     /// By which routes it is decided from where partitions are fetched.
     sources_of: u64,
+    /// How many producers wait to hear whether they are ahead.
+    confirming: Rc<Cell<usize>>,
     /// How many parts of logs are being read for subscriptions to look at.
     looks: usize,
     /// Whether the last checkpoint of all was asked for.
@@ -157,6 +159,7 @@ impl Shard {
             fetchers: Fetchers::new(u64::try_from(Clock::wall().as_millis()).unwrap_or_default() << 20),
             sessions: Sessions::default(),
             sources_of: 0,
+            confirming: Rc::new(Cell::new(0)),
             looks: 0,
             stop_noted: false,
             stopping: None,

@@ -134,7 +134,7 @@ impl Shard {
         for (id, state) in found.cursors {
             // The policy comes with the subscription's own change.
             let policy = policy(&SubscriptionSettings::until_known(id));
-            let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
+            let mut dispatcher = Dispatcher::resume(self.identity((partition, log.epoch()), id), policy, state);
             dispatcher.on_log_start(found.extent.start);
             marks.cancelled().into_iter().for_each(|range| dispatcher.on_cancelled(range));
             let waiters = DeliverableWaiters::default();
@@ -183,8 +183,9 @@ impl Shard {
         start: Offset,
         applying: Rc<Applying>,
     ) {
-        let (request, identity) = (self.new_request(), self.identity(partition, settings.id));
-        let now = self.clock.monotonic();
+        let (request, now) = (self.new_request(), self.clock.monotonic());
+        let Ok(epoch) = self.open(partition).map(|open| open.log.epoch()) else { return };
+        let identity = self.identity((partition, epoch), settings.id);
         let Ok(open) = self.open(partition) else { return };
         let mut dispatcher = Dispatcher::open(identity, policy(&settings), start);
         dispatcher.set_filter(settings.filter);
@@ -294,13 +295,17 @@ impl Shard {
         }
     }
 
-    fn identity(&self, partition: TopicPartition, subscription: SubscriptionId) -> DispatcherIdentity {
+    fn identity(
+        &self,
+        (partition, epoch): (TopicPartition, LeaderEpoch),
+        subscription: SubscriptionId,
+    ) -> DispatcherIdentity {
         let millis = u64::try_from(Clock::wall().as_millis()).unwrap_or_default();
         DispatcherIdentity {
             subscription,
             partition,
             key: ClusterKey::new(self.config.ack_key),
-            first_sequence: millis << 20,
+            first_sequence: (millis << 20) | (u64::from(epoch.get()) % limits::LEASES_APART),
             jitter_seed: millis ^ subscription.get(),
         }
     }

@@ -1,16 +1,20 @@
 //! Requests as they come, and publishes from append to answer.
 
+use std::rc::Rc;
+
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::{AppendError, Fate, Placed, Reached},
+    log::{AppendError, Fate, Placed, ProducerRefusal, Reached},
     model::{RequestId, Timestamp, TopicPartition},
 };
 
 use super::Shard;
 use crate::{
     clock::Clock,
+    limits,
     partition::{Partition, Slot, WaitingPublish},
     request::{Durability, PartitionUnavailable, PublishError, Published, Reply, Request},
+    store::{AnyPartition, MessageStore as _},
 };
 
 impl Shard {
@@ -86,12 +90,47 @@ impl Shard {
                     self.metrics.dedup_forgotten_early.add(grown.forgotten_early);
                     return;
                 }
+                Err(AppendError::Producer(gap @ ProducerRefusal::Gap { .. })) => {
+                    let store = open.store.clone();
+                    self.metrics.publishes_refused.add(1);
+                    return self.refuse_gap((partition, store), gap, reply);
+                }
                 Err(error) => refusal(open, error),
             },
             Err(error) => error.into(),
         };
         self.metrics.publishes_refused.add(1);
         let _ = reply.send(Err(refused));
+    }
+
+    /// Tells a producer that it is ahead: that is so for the owner alone. Another node may own the partition and have taken what
+    /// is missing here, and this one not know it yet.
+    fn refuse_gap(
+        &mut self,
+        (partition, store): (TopicPartition, AnyPartition),
+        gap: ProducerRefusal,
+        reply: Reply<Published, PublishError>,
+    ) {
+        if self.config.peers.is_none() {
+            return drop(reply.send(Err(PublishError::Producer(gap))));
+        }
+        if self.confirming.get() >= limits::CONFIRMATIONS_MAX {
+            return drop(reply.send(Err(PartitionUnavailable::Overloaded.into())));
+        }
+        let confirming = Rc::clone(&self.confirming);
+        confirming.set(confirming.get() + 1);
+        glommio::spawn_local(async move {
+            let refused = match store.confirm().await {
+                Ok(()) => PublishError::Producer(gap),
+                Err(error) => {
+                    tracing::debug!(%partition, %error, "a producer seems to be ahead, and this node may be behind");
+                    PartitionUnavailable::NoOwner(partition).into()
+                }
+            };
+            confirming.set(confirming.get() - 1);
+            let _ = reply.send(Err(refused));
+        })
+        .detach();
     }
 
     /// The partition was here when its publisher looked: the batch follows it.

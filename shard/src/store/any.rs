@@ -143,6 +143,10 @@ impl MessageStore for AnyPartition {
         ask!(self, partition => partition.replace_cursors(entries).await)
     }
 
+    async fn confirm(&self) -> Result<(), StoreError> {
+        ask!(self, store => store.confirm().await)
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         ask!(self, partition => partition.close().await)
     }

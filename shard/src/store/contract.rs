@@ -144,6 +144,15 @@ pub trait MessageStore: Clone {
     /// As for `append_cursors`.
     async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError>;
 
+    /// Asks whether the partition is this handle's still: nobody had opened it after this one when it was asked. A store that
+    /// nobody else reaches has nothing to ask.
+    ///
+    /// # Errors
+    /// Somebody had, or it is not known. Nothing was changed.
+    async fn confirm(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Ends what is under way and lets go of files and connections; only reads may still be asked for after that.
     ///
     /// What was not synced is not made safe by it.
