@@ -124,5 +124,7 @@ pub(crate) const FETCH_PARTS_MAX: usize = 1_024;
 pub(crate) const FETCH_BYTES: usize = 4 << 20;
 /// The bytes of batches that it sends of one partition, but for a single larger batch.
 pub(crate) const FETCH_PART_BYTES: usize = 1 << 20;
-/// How often leaders look for followers that are behind, and waits are looked at.
+/// How often fetches are looked at that wait, on either side.
 pub(crate) const REPLICATION_INTERVAL: Duration = Duration::from_millis(100);
+/// How often leaders look for followers that are behind.
+pub(crate) const FOLLOWERS_LOOK: Duration = Duration::from_millis(500);

@@ -252,6 +252,9 @@ impl Partition {
     pub(crate) fn on_log_start(&mut self, start: Offset) {
         self.log.on_log_start(start);
         self.marks.on_log_start(start);
+        if let Some(leading) = &mut self.leading {
+            leading.leader.on_log_start(start);
+        }
         self.subscriptions.for_each(|subscribed| subscribed.dispatcher.on_log_start(start));
     }
 

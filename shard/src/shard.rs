@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 use futures_lite::future::yield_now;
 use shard_core::{
     log::IoWatch,
-    model::{RequestId, TopicPartition},
+    model::{Monotonic, RequestId, TopicPartition},
 };
 
 use crate::{
@@ -75,6 +75,8 @@ pub struct Shard {
     /// What is fetched from other nodes, and what they fetch from here.
     fetchers: Fetchers,
     sessions: Sessions,
+    /// When leaders last looked for followers that are behind.
+    followers_seen: Monotonic,
     /// By which routes it is decided from where partitions are fetched.
     sources_of: u64,
     /// How many producers wait to hear whether they are ahead.
@@ -158,6 +160,7 @@ impl Shard {
             releasing: Vec::new(),
             fetchers: Fetchers::new(u64::try_from(Clock::wall().as_millis()).unwrap_or_default() << 20),
             sessions: Sessions::default(),
+            followers_seen: Monotonic::default(),
             sources_of: 0,
             confirming: Rc::new(Cell::new(0)),
             looks: 0,

@@ -11,6 +11,7 @@ use super::Shard;
 use crate::{
     command::{PartitionChange, PartitionSettings},
     event::{Applying, OpenedLog, ShardEvent},
+    limits,
     partition::{Partition, Slot},
     replication::{Assuming, IsrProposal, Leading},
     request::PartitionUnavailable,
@@ -105,16 +106,26 @@ impl Shard {
     /// Has leaders look for followers that are behind.
     pub(super) fn look_at_followers(&mut self) {
         let now = self.clock.monotonic();
-        let led = self.partitions.iter().filter(|(_, slot)| match slot {
-            Slot::Open(open) => open.leading.is_some(),
-            Slot::Assuming(_) => true,
-            Slot::Opening(_) | Slot::Closed(_) | Slot::Following(_) => false,
-        });
-        let led: Vec<_> = led.map(|(&partition, _)| partition).collect();
-        for partition in led {
-            if let Some(leading) = self.leading(partition) {
-                leading.leader.on_tick(now);
+        if now.since(self.followers_seen) < limits::FOLLOWERS_LOOK {
+            return;
+        }
+        self.followers_seen = now;
+        let mut moved = Vec::new();
+        for (&partition, slot) in &mut self.partitions {
+            let leader = match slot {
+                Slot::Open(open) => open.leading.as_deref_mut().map(|leading| &mut leading.leader),
+                Slot::Assuming(assuming) => Some(&mut assuming.leading.leader),
+                Slot::Opening(_) | Slot::Closed(_) | Slot::Following(_) => None,
+            };
+            let Some(leader) = leader else { continue };
+            leader.on_tick(now);
+            // Most have nothing to do, and there may be thousands.
+            if leader.has_effects() {
+                moved.push(partition);
             }
+        }
+        for partition in moved {
+            let _ = self.leading(partition);
             self.take_office(partition);
         }
     }

@@ -80,7 +80,13 @@ impl Shard {
         let messages = u64::from(batch.record_count());
         let bytes = super::widen(batch.len());
         let spare = self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes);
-        let place = self.open(partition).and_then(|open| open.check_replicas().map(|()| open));
+        let place = self.open(partition).and_then(|open| {
+            // Whoever does not wait for the others need not care how many there are.
+            if !open.log.acks_at_once() {
+                open.check_replicas()?;
+            }
+            Ok(open)
+        });
         let refused = match place {
             Ok(open) => match open.append(Clock::wall(), (request, batch), spare) {
                 Ok(grown) => {

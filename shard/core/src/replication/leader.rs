@@ -203,6 +203,12 @@ impl Leader {
         std::mem::take(&mut self.effects)
     }
 
+    /// Whether anything is to be done.
+    #[must_use]
+    pub const fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
     /// Whether everything that was there when it began to lead is committed. Before that, what was committed under earlier
     /// leaders is not known to be: nobody is shown anything.
     #[must_use]
