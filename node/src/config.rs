@@ -2,6 +2,7 @@
 
 mod audit;
 mod cluster;
+mod documentation;
 mod jwt;
 mod limits;
 mod link_tls;
@@ -23,6 +24,7 @@ use std::{
 
 pub use audit::AuditSection;
 pub use cluster::ClusterSection;
+pub use documentation::documentation_table;
 pub use jwt::JwtSection;
 pub use limits::LimitsSection;
 pub use link_tls::LinkTlsSection;
@@ -30,7 +32,6 @@ pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
 pub use push::PushSection;
 pub use redis::{OnLoss as RedisLoss, RedisSection};
-pub use schema::documentation_table;
 pub use secret::Secret;
 pub use tls::TlsSection;
 

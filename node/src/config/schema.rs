@@ -584,22 +584,10 @@ pub(super) fn variable_of(key: &str) -> String {
     format!("PUBSUB_{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-/// The table of `docs/configuration.md`, from the same source as the reading of settings.
-#[must_use]
-pub fn documentation_table() -> String {
-    let defaults = Config::default();
-    let mut table = String::from("| key | variable | default | what it does |\n|---|---|---|---|\n");
-    for setting in SETTINGS {
-        let default = serde_yaml_ng::to_string(&(setting.get)(&defaults)).unwrap_or_default();
-        let (key, variable, purpose) = (setting.key, setting.variable(), setting.purpose);
-        table.extend(["| `", key, "` | `", &variable, "` | `", default.trim(), "` | ", purpose, " |\n"]);
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::documentation_table;
 
     #[test]
     fn the_names_that_others_rely_on_exist() {
