@@ -56,7 +56,8 @@ impl TlsPort {
     }
 
     /// What takes the next handshake.
-    fn acceptor(&self) -> TlsAcceptor {
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.setup.load().config))
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use raft::{ClusterPlan, MetadataConfig, MetadataHandle, MetadataNode, MetadataUpdates, PeerServer};
-use shard::peer::{PeerConfig, PeerTls};
+use shard::peer::{PeerConfig, PeerPort, PeerTls};
 use shard_core::link::LinkSecret;
 use tokio::{task::JoinHandle, time::timeout};
 
@@ -81,6 +81,12 @@ impl Entry {
 }
 
 impl Among {
+    /// Opens the ways to the cores, which run now; returns what the node keeps.
+    pub(crate) fn open(self, ports: Vec<PeerPort>) -> (RouteBoard, Vec<JoinHandle<()>>) {
+        self.lanes.open(ports);
+        (self.routes, self.tasks)
+    }
+
     /// What a shard needs to speak with other nodes.
     pub(crate) fn peers(&self) -> PeerConfig {
         PeerConfig { routes: self.routes.routes(), secret: self.secret.clone(), tls: self.tls.clone() }

@@ -129,6 +129,19 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_clusters_has_every_metric_of_them() {
+        let documented = include_str!("../../docs/cluster.md");
+        let page = scraped(vec![CoreMetrics::default()]);
+        let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let names: Vec<_> = types.filter_map(|line| line.split(' ').next()).collect();
+        let of_clusters = |name: &&&str| name.starts_with("pubsub_raft_") || name.starts_with("pubsub_peer_");
+        assert!(names.iter().filter(of_clusters).count() > 10);
+        for name in names.iter().filter(of_clusters) {
+            assert!(documented.contains(&format!("`{name}`")), "docs/cluster.md should say what {name} is");
+        }
+    }
+
+    #[test]
     fn the_names_that_others_rely_on_exist() {
         let page = scraped(vec![CoreMetrics::default()]);
         let promised = [

@@ -54,6 +54,8 @@ pub use subscription_config::{
 };
 pub use topic::{Partition, Topic};
 pub use topic_config::{Acks, Compression, FlushPolicy, InvalidTopicConfig, TopicConfig};
-pub use transition::{LostPartition, PartitionTarget, PartitionTransition, RefusedTransition, TransitionRefusal};
+pub use transition::{
+    LostPartition, NodeRun, PartitionTarget, PartitionTransition, RefusedTransition, TransitionRefusal,
+};
 
 pub(crate) use snapshot::{StoredState, StoredStateV1};

@@ -108,3 +108,21 @@ pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(2);
 pub(crate) const PEER_FINISH_TIMEOUT: Duration = Duration::from_millis(500);
 /// So many partitions that nobody answered for are remembered, and more only if all were asked for lately.
 pub(crate) const PEER_AWAY_MAX: usize = 4_096;
+/// How long a fetch of another node waits for something to send.
+pub(crate) const FETCH_WAIT: Duration = Duration::from_millis(500);
+/// The pause after a fetch that came to nothing.
+pub(crate) const FETCH_PAUSE: Duration = Duration::from_millis(50);
+/// The pause before a partition that can't be followed now is fetched again, unless the metadata change.
+pub(crate) const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
+/// The pause before a partition is fetched again for which there was no room.
+pub(crate) const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
+/// The most partitions that one fetch speaks of.
+pub(crate) const FETCH_POSITIONS_MAX: usize = 2_048;
+/// The most partitions that one answer to a fetch sends something of.
+pub(crate) const FETCH_PARTS_MAX: usize = 1_024;
+/// The bytes of batches that one answer to a fetch sends, but for a single larger batch.
+pub(crate) const FETCH_BYTES: usize = 4 << 20;
+/// The bytes of batches that it sends of one partition, but for a single larger batch.
+pub(crate) const FETCH_PART_BYTES: usize = 1 << 20;
+/// How often leaders look for followers that are behind, and waits are looked at.
+pub(crate) const REPLICATION_INTERVAL: Duration = Duration::from_millis(100);

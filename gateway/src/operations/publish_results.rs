@@ -53,6 +53,7 @@ const fn durability(published: &Published) -> &'static str {
         Durability::Memory => "memory",
         Durability::RedisFsync => "redis_fsync",
         Durability::RedisBuffered => "redis_buffered",
+        Durability::Quorum => "quorum",
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    events::EventReader,
     http::{Answer, Connection},
     nodes::TestNodes,
     websocket::{Frame, RawWebSocket},
@@ -247,4 +248,50 @@ fn a_websocket_subscription_outlives_the_owner_of_its_partitions() {
     });
     published(&nodes, left, partition, "after");
     await_message(&mut socket, "after");
+}
+
+#[test]
+fn a_stream_of_events_outlives_the_owner_of_its_partitions() {
+    let mut nodes = with_topic(TestNodes::start(3));
+    let leader = nodes.leader().unwrap();
+    let (dead, left) = (leader % 3 + 1, leader);
+    let partition = partition_of(&nodes, dead, left);
+    let mut events = EventReader::open(&nodes.address(left), "orders", "?from=earliest");
+    for offset in 0..2 {
+        published(&nodes, left, partition, &format!("before-{offset}"));
+        assert_eq!(events.place(), (partition, offset));
+    }
+    nodes.kill(dead);
+    nodes.until("another node owns the partition", |nodes| {
+        owner(nodes, left, partition).is_some_and(|owner| owner != dead)
+    });
+    for offset in 2..4 {
+        published(&nodes, left, partition, &format!("after-{offset}"));
+        assert_eq!(events.place(), (partition, offset), "over the same connection, without a gap or a repeat");
+    }
+    // One that begins elsewhere has all of it.
+    let mut later = EventReader::open(&nodes.address(6 - dead - left), "orders", "?from=earliest");
+    for offset in 0..4 {
+        assert_eq!(later.place(), (partition, offset));
+    }
+}
+
+#[test]
+fn a_node_that_waits_for_a_majority_is_alive_and_not_ready() {
+    let mut nodes = with_topic(TestNodes::start(3));
+    (1..=3).for_each(|number| nodes.kill(number));
+    let waiting = nodes.begin_restart(1);
+    nodes.until("its port answers", |nodes| std::net::TcpStream::connect(nodes.address(1)).is_ok());
+    let asked = |path: &str| crate::http::get(&nodes.address(1), path);
+    for _ in 0..3 {
+        assert_eq!((asked("/healthz").status, asked("/readyz").status), (200, 503));
+        let refused = asked("/v1/topics");
+        assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("metadata_unavailable")));
+        assert!(refused.header("retry-after").is_some(), "{}", refused.head);
+    }
+    nodes.restart(2);
+    nodes.serves(1, waiting);
+    // Others have to take over first what the node had that stays away.
+    nodes.until("it is ready", |nodes| crate::http::get(&nodes.address(1), "/readyz").status == 200);
+    published(&nodes, 1, 0, "after");
 }

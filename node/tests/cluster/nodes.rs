@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::{
-    harness::{DEADLINE, TestNode, data_directory, eventually},
+    harness::{DEADLINE, Starting, TestNode, data_directory, eventually},
     http,
     redis::RedisServer,
 };
@@ -101,6 +101,18 @@ impl TestNodes {
 
     /// The same with settings of its own.
     pub(crate) fn add_with(&mut self, number: u64, settings: &[(&str, &str)]) {
+        self.begin(number, settings, &[]);
+    }
+
+    /// Starts a new node with `--rejoin` in the data directory of one that ends, if it runs; from now on that one is not here.
+    pub(crate) fn rejoin(&mut self, lost: u64, number: u64) {
+        // Dropping it kills the process.
+        drop(self.nodes.remove(&lost));
+        fs::rename(self.directory(lost), self.directory(number)).unwrap();
+        self.begin(number, &[], &["--rejoin"]);
+    }
+
+    fn begin(&mut self, number: u64, settings: &[(&str, &str)], flags: &[&str]) {
         let place = self.places.entry(number).or_insert_with(Place::new);
         let founds = (number == 1 && self.nodes.is_empty()).to_string();
         let (id, clients, listen) = (number.to_string(), place.clients.port.to_string(), place.nodes.address());
@@ -116,7 +128,7 @@ impl TestNodes {
         let home = self.directory(number);
         fs::create_dir_all(&home).unwrap();
         (self.prepare)(&home);
-        self.nodes.insert(number, TestNode::start_at(home, &all));
+        self.nodes.insert(number, TestNode::start_flagged_at(home, &all, flags));
     }
 
     /// Kills a node without a word.
@@ -132,6 +144,25 @@ impl TestNodes {
     /// Starts a node again on its data, and waits until it serves; kills it first if it runs.
     pub(crate) fn restart(&mut self, number: u64) {
         self.restart_together(&[number]);
+    }
+
+    /// Starts a node again without a wait until it serves; until `serves` it counts as down.
+    pub(crate) fn begin_restart(&mut self, number: u64) -> Starting {
+        self.kill(number);
+        self.places[&number].await_free();
+        self.node_mut(number).begin_restart()
+    }
+
+    /// Waits until a node that was started serves.
+    pub(crate) fn serves(&mut self, number: u64, starting: Starting) {
+        self.node_mut(number).serves(starting);
+    }
+
+    /// Starts a node again on its data, where it should not get far: what it exits with, and what it says.
+    pub(crate) fn refused(&mut self, number: u64) -> (Option<i32>, String) {
+        self.kill(number);
+        self.places[&number].await_free();
+        self.node_mut(number).refused()
     }
 
     /// Starts nodes again at once: without a majority none of them would serve.

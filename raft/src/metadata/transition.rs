@@ -38,6 +38,23 @@ pub enum PartitionTarget {
         /// The one that owns it.
         owner: NodeId,
     },
+    /// Its owner says who is in sync; only where messages lie with their owner.
+    InSync {
+        /// Those in sync, the owner among them.
+        isr: Vec<NodeId>,
+        /// Which runs are meant of those that were not in sync: each holds all that was acknowledged, unless it has started
+        /// again since (KIP-903).
+        joining: Vec<NodeRun>,
+    },
+}
+
+/// A run of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRun {
+    /// The node.
+    pub node: NodeId,
+    /// Its epoch.
+    pub epoch: u64,
 }
 
 /// A change that was left out.
@@ -68,6 +85,8 @@ pub enum TransitionRefusal {
     NodeNotLive { node: NodeId },
     #[error("node {node} may lack what was acknowledged")]
     NotInSync { node: NodeId },
+    #[error("node {node} has started again since: it is of epoch {epoch}")]
+    StaleRun { node: NodeId, epoch: u64 },
     #[error("its replicas contradict themselves")]
     InvalidReplicas,
     #[error("its messages lie where every node reaches them: it has no replicas to choose")]

@@ -13,4 +13,5 @@ pub mod log;
 pub mod model;
 pub mod peer_wire;
 pub mod redis;
+pub mod replication;
 pub mod request;

@@ -140,3 +140,6 @@ pub const LINK_BUSY_SILENCE_MAX: Duration = Duration::from_millis(1_500);
 pub const LINK_IDLE_SILENCE_MAX: Duration = Duration::from_secs(20);
 /// How long the sign of life may take.
 pub const LINK_PONG_MAX: Duration = Duration::from_millis(3_500);
+
+/// The most bytes of changes of a partition's cursors that are kept for followers that are close behind.
+pub const CURSOR_FEED_BYTES_MAX: usize = 256 << 10;

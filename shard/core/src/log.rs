@@ -18,10 +18,10 @@ mod segment_read;
 mod space;
 mod survey;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use appender::{AppendError, Appender, LogExtent};
-pub use config::{AppendConfig, FlushPolicy, Retention};
+pub use config::{Acks, AppendConfig, FlushPolicy, Retention};
 pub use dedup::{Admission, AppendPoint, Dedup, DedupConfig, DedupRebuild, Fact, Place, ProducerRefusal, Repeats};
 pub use delivery_times::DeliveryTimes;
 pub use effect::{AppendEffect, AppendEvent, Fate, Placed, Reached};

@@ -303,6 +303,7 @@ pub(super) fn wait_of(request: &PeerRequest) -> Option<Duration> {
     match request {
         PeerRequest::Read { read, .. } => Some(read.wait).filter(|wait| !wait.is_zero()),
         PeerRequest::AwaitDeliverable { .. } => Some(limits::PEER_DELIVERABLE_WAIT_MAX),
+        PeerRequest::Fetch(fetch) => fetch.waits.then_some(limits::FETCH_WAIT),
         PeerRequest::Publish { .. }
         | PeerRequest::Status { .. }
         | PeerRequest::Pull { .. }
@@ -351,5 +352,6 @@ async fn perform(here: &ShardHandle, request: PeerRequest, batch: Option<Unassig
         PeerRequest::Redrive(query) => PeerReply::Redrive(here.redrive(query).await),
         PeerRequest::Scheduled(query) => PeerReply::Scheduled(here.scheduled(query).await),
         PeerRequest::Cancel(query) => PeerReply::Cancel(here.cancel_scheduled(query).await),
+        PeerRequest::Fetch(fetch) => PeerReply::Fetch(here.fetch(fetch).await),
     }
 }

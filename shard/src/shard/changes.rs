@@ -13,8 +13,8 @@ use shard_core::{
     },
     format::cursor_journal::CursorChange,
     limits,
-    log::{AppendConfig, Appender, Retention},
-    model::{Offset, SubscriptionId, TopicPartition},
+    log::{AppendConfig, Appender, FlushPolicy, Retention},
+    model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
 };
 
 use super::{Shard, learning::dedup_config};
@@ -32,16 +32,15 @@ use crate::{
 
 impl Shard {
     pub(super) fn on_change(&mut self, change: PartitionChange, applying: Rc<Applying>) {
+        let Some(change) = self.defer(change) else { return };
         match change {
-            // Comes as `Opened`, when it was.
-            PartitionChange::Open { .. } => {}
-            PartitionChange::Configure { partition, settings } => {
-                let config = self.append_config(&settings);
-                if let Ok(open) = self.open(partition) {
-                    open.log.configure(config);
-                    open.retention = retention(&settings);
-                }
+            // These come as `Opened`, when they were.
+            PartitionChange::Open { .. } | PartitionChange::Follow { .. } => {}
+            PartitionChange::FollowAnother { partition, epoch, leader } => {
+                self.on_new_leader(partition, epoch, leader);
             }
+            PartitionChange::SetReplicas { partition, replicas } => self.on_replicas(partition, replicas),
+            PartitionChange::Configure { partition, settings } => self.configure(partition, &settings),
             PartitionChange::Release { partition } => self.release(partition, applying),
             PartitionChange::Delete { partition } => self.delete(partition, applying),
             PartitionChange::OpenSubscription { partition, settings } => {
@@ -62,27 +61,68 @@ impl Shard {
         opened: Result<OpenedLog, StoreError>,
         applying: &Rc<Applying>,
     ) {
-        let PartitionChange::Open { partition, epoch, settings } = *change else { return };
-        match opened {
-            Ok(OpenedLog { opened, mut dedup }) => {
-                dedup.shrink(self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes));
-                self.dedup_bytes += dedup.bytes();
-                if let Some(Slot::Opening(_)) = self.partitions.get(&partition) {
-                    tracing::info!(%partition, "a partition that had to wait for its store is there now");
-                }
-                let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
-                let log = log.remembering(dedup, opened.store.found_reached());
-                let open = self.opened_partition((partition, log, retention(&settings)), opened);
-                self.partitions.insert(partition, Slot::Open(Box::new(open)));
+        let partition = change.partition();
+        let mut opened = match opened {
+            Ok(opened) => opened,
+            Err(StoreError { reason, .. }) => {
+                self.close(partition, reason);
+                self.metrics.partitions.set(super::widen(self.partitions.len()));
+                return;
             }
-            Err(StoreError { reason, .. }) => self.close(partition, reason),
+        };
+        if let Some(Slot::Opening(_)) = self.partitions.get(&partition) {
+            tracing::info!(%partition, "a partition that had to wait for its store is there now");
+        }
+        match change {
+            PartitionChange::Open { epoch, settings, replicas, .. } => {
+                opened.dedup.shrink(self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes));
+                self.dedup_bytes += opened.dedup.bytes();
+                let (epoch, settings) = (*epoch, *settings);
+                if let Some(set) = replicas {
+                    self.begin_to_lead(partition, (epoch, settings, set.clone()), opened);
+                } else {
+                    self.begin_to_own(partition, (epoch, settings), opened);
+                }
+            }
+            PartitionChange::Follow { epoch, leader, settings, .. } => {
+                self.begin_to_follow(partition, (*epoch, *leader, *settings), opened);
+            }
+            _ => {}
         }
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let _ = self.open(partition);
         let _ = applying;
     }
 
-    fn opened_partition(
+    /// A partition was opened that this node alone keeps.
+    fn begin_to_own(
+        &mut self,
+        partition: TopicPartition,
+        (epoch, settings): (LeaderEpoch, PartitionSettings),
+        opened: OpenedLog,
+    ) {
+        let OpenedLog { opened, dedup, .. } = opened;
+        let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
+        let log = log.remembering(dedup, opened.store.found_reached());
+        let open = self.opened_partition((partition, log, retention(&settings)), opened);
+        self.partitions.insert(partition, Slot::Open(Box::new(open)));
+    }
+
+    fn configure(&mut self, partition: TopicPartition, settings: &PartitionSettings) {
+        if let Some(Slot::Following(following)) = self.partitions.get_mut(&partition) {
+            following.retention = retention(settings);
+            return;
+        }
+        let config = self.append_config(settings);
+        if let Ok(open) = self.open(partition) {
+            let flush = if open.leading.is_some() { FlushPolicy::Always } else { config.flush };
+            open.log.configure(AppendConfig { flush, ..config });
+            open.set_acks(settings.acks);
+            open.retention = retention(settings);
+        }
+    }
+
+    pub(super) fn opened_partition(
         &self,
         (partition, log, retention): (TopicPartition, Appender, Retention),
         opened: Opened<AnyPartition>,
@@ -132,6 +172,7 @@ impl Shard {
             reopening: false,
             fate: Rc::new(Cell::new(Fate::Here)),
             releasing: None,
+            leading: None,
         }
     }
 
@@ -219,11 +260,20 @@ impl Shard {
 
     /// Removes all that is stored of a partition. Nobody hears of the operations in flight.
     fn delete(&mut self, partition: TopicPartition, applying: Rc<Applying>) {
-        if let Some(Slot::Open(mut open)) = self.partitions.remove(&partition) {
-            open.fate.set(Fate::Deleted);
-            open.refuse_all(&PartitionUnavailable::NotHere(partition));
-            self.alarm.reset(partition, open.alarm_at, None);
+        match self.partitions.remove(&partition) {
+            Some(Slot::Open(mut open)) => {
+                open.fate.set(Fate::Deleted);
+                open.refuse_all(&PartitionUnavailable::NotHere(partition));
+                self.alarm.reset(partition, open.alarm_at, None);
+            }
+            Some(Slot::Following(following)) => {
+                if let Some(source) = following.source {
+                    self.fetchers.remove(source, partition);
+                }
+            }
+            Some(Slot::Opening(_) | Slot::Closed(_) | Slot::Assuming(_)) | None => {}
         }
+        self.sessions.forget_partition(partition);
         self.cache.remove(partition);
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let store = self.store.clone();
@@ -236,7 +286,7 @@ impl Shard {
         .detach();
     }
 
-    fn append_config(&self, settings: &PartitionSettings) -> AppendConfig {
+    pub(super) fn append_config(&self, settings: &PartitionSettings) -> AppendConfig {
         AppendConfig {
             flush: settings.flush,
             unflushed_bytes_max: self.config.unflushed_bytes_max,
@@ -256,8 +306,8 @@ impl Shard {
     }
 }
 
-const fn retention(settings: &PartitionSettings) -> Retention {
-    Retention { age: settings.retention, bytes: settings.retention_bytes }
+pub(super) const fn retention(settings: &PartitionSettings) -> Retention {
+    Retention { age: settings.retention, bytes: settings.retention_bytes, below: None }
 }
 
 fn policy(settings: &SubscriptionSettings) -> DeliveryPolicy {

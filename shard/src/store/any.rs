@@ -127,6 +127,10 @@ impl MessageStore for AnyPartition {
         ask!(self, partition => partition.truncate(to).await)
     }
 
+    async fn restart(&self, start: Offset) -> Result<(), StoreError> {
+        ask!(self, partition => partition.restart(start).await)
+    }
+
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
         ask!(self, partition => partition.retain(now, keep).await)
     }

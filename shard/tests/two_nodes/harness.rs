@@ -21,7 +21,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, Producer, RecordBatch, UnassignedBatch},
     },
     link::{ClusterText, Lane, LinkIdentity, LinkSecret, PREFACE_BYTES, Preface},
-    log::{FlushPolicy, IoLimits},
+    log::{Acks, FlushPolicy, IoLimits},
     model::{LeaderEpoch, Offset, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
 };
 use tempfile::TempDir;
@@ -155,6 +155,7 @@ pub(crate) fn config(directory: &Path, count: usize, peers: PeerConfig) -> Shard
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
         peers: Some(peers),
+        replication: None,
     }
 }
 
@@ -238,6 +239,12 @@ impl Node {
         tell(&self.commands, partitions.iter().copied().flat_map(opening).collect()).await;
     }
 
+    /// Has the subscription on a partition deliver in another way.
+    pub(crate) async fn deliver(&self, index: u32, mode: DeliveryMode) {
+        let settings = SubscriptionSettings { mode, ..subscription() };
+        tell(&self.commands, vec![PartitionChange::OpenSubscription { partition: partition(index), settings }]).await;
+    }
+
     /// Has a partition no more.
     pub(crate) async fn close(&self, index: u32) {
         tell(&self.commands, vec![PartitionChange::Delete { partition: partition(index) }]).await;
@@ -269,13 +276,14 @@ impl Node {
 pub(crate) fn opening(index: u32) -> [PartitionChange; 2] {
     let settings = PartitionSettings {
         flush: FlushPolicy::Always,
+        acks: Acks::Quorum,
         retention: None,
         retention_bytes: None,
         dedup_window: Duration::from_mins(2),
     };
     let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
     [
-        PartitionChange::Open { partition, epoch, settings },
+        PartitionChange::Open { partition, epoch, settings, replicas: None },
         PartitionChange::OpenSubscription { partition, settings: subscription() },
     ]
 }

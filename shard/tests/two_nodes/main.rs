@@ -16,8 +16,10 @@ use harness::{
 };
 use shard::{
     AckAction, AckOutcome, PartitionUnavailable, PublishError, PullRequest, ReadFrom, ReadRequest, Repeats, SeekTo,
+    SubscriptionError,
 };
 use shard_core::{
+    delivery::DeliveryMode,
     format::{record::MessageId, record_batch::Producer},
     model::Offset,
 };
@@ -306,6 +308,24 @@ fn reads_and_acks_whose_answers_are_lost_are_made_again() {
         assert_eq!(pair.one.handle.cursor_status(cursor(1)).await.unwrap().backlog, 0);
         lose_the_answer(&pair, pair.one.handle.seek(cursor(1), SeekTo::Earliest)).await.unwrap();
         assert_eq!(pair.one.handle.cursor_status(cursor(1)).await.unwrap().backlog, 1);
+    });
+}
+
+/// Made again it finds its own work done, and can't tell that from a lease that was over before.
+#[test]
+fn an_ack_that_counts_once_and_whose_answer_is_lost_may_have_counted() {
+    with_pair(async |pair| {
+        pair.two.deliver(1, DeliveryMode::ExactlyOnce).await;
+        pair.two.publish(1, b"a").await.unwrap();
+        let pulled = pair.one.pull(1).await;
+        let leases = vec![(pulled.leased[0].offset, pulled.leased[0].lease)];
+        let acking = pair.one.handle.acknowledge(cursor(1), AckAction::Ack, leases.clone());
+        let lost = lose_the_answer(&pair, acking).await;
+        let Err(SubscriptionError::StoreFailed { reason }) = lost else { panic!("{lost:?}") };
+        assert!(reason.contains("node 2"), "{reason}");
+        assert_eq!(pair.one.handle.cursor_status(cursor(1)).await.unwrap().backlog, 0, "it has counted");
+        let late = pair.one.handle.acknowledge(cursor(1), AckAction::Ack, leases).await.unwrap();
+        assert_eq!(late, [AckOutcome::LeaseExpired], "of one that was heard the answer is certain");
     });
 }
 

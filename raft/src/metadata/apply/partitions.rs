@@ -8,7 +8,7 @@ use std::{
 use shard_core::model::TopicId;
 
 use crate::metadata::{
-    ClusterState, NodeId, Outcome, Partition, PartitionTarget, PartitionTransition, RefusedTransition, Topic,
+    ClusterState, NodeId, NodeRun, Outcome, Partition, PartitionTarget, PartitionTransition, RefusedTransition, Topic,
     TransitionRefusal,
 };
 
@@ -71,6 +71,7 @@ impl ClusterState {
                 self.check_sets(partition, sets)?;
                 set(partition, sets, min_insync);
             }
+            PartitionTarget::InSync { isr, joining } => self.set_isr(partition, (isr, joining), min_insync)?,
         }
         *is_changed = true;
         Ok(())
@@ -126,6 +127,43 @@ impl ClusterState {
         }
     }
 
+    /// The owner has found who is in sync. Those that leave hold all that was acknowledged for as long as nothing more is.
+    fn set_isr(
+        &self,
+        partition: &mut Partition,
+        (isr, joining): (&[NodeId], &[NodeRun]),
+        min_insync: u16,
+    ) -> Result<(), TransitionRefusal> {
+        if self.shared_store == Some(true) {
+            return Err(TransitionRefusal::SharedStore);
+        }
+        let is_sound = is_distinct(isr)
+            && isr.iter().all(|node| partition.replicas.contains(node))
+            && partition.owner.is_some_and(|owner| isr.contains(&owner) && partition.isr.contains(&owner));
+        if !is_sound {
+            return Err(TransitionRefusal::InvalidReplicas);
+        }
+        if is_same_set(isr, &partition.isr) {
+            return Err(TransitionRefusal::Unchanged);
+        }
+        for node in isr.iter().copied().filter(|node| !partition.isr.contains(node)) {
+            self.check_live(node)?;
+            let run = joining.iter().find(|run| run.node == node).ok_or(TransitionRefusal::NotInSync { node })?;
+            match self.nodes.get(&node) {
+                Some(known) if known.epoch != run.epoch => {
+                    return Err(TransitionRefusal::StaleRun { node, epoch: known.epoch });
+                }
+                Some(_) | None => {}
+            }
+        }
+        let left = partition.isr.iter().copied().filter(|node| !isr.contains(node));
+        let elr = partition.elr.iter().copied().filter(|node| !isr.contains(node)).chain(left).collect();
+        partition.elr = elr;
+        partition.isr = isr.to_vec();
+        partition.sets_changed(min_insync);
+        Ok(())
+    }
+
     fn check_live(&self, node: NodeId) -> Result<(), TransitionRefusal> {
         if self.is_live(node) { Ok(()) } else { Err(TransitionRefusal::NodeNotLive { node }) }
     }
@@ -144,6 +182,11 @@ fn set(partition: &mut Partition, sets: Sets<'_>, min_insync: u16) {
     if partition.owner != Some(sets.owner) {
         partition.own(sets.owner);
     }
+}
+
+/// Whether two sets of distinct nodes are the same.
+fn is_same_set(some: &[NodeId], others: &[NodeId]) -> bool {
+    some.len() == others.len() && some.iter().all(|node| others.contains(node))
 }
 
 fn is_distinct(nodes: &[NodeId]) -> bool {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use shard_core::model::{LeaderEpoch, TopicId};
 
-use crate::metadata::{ClusterState, Command, Incarnation, NodeId, PartitionTarget, PartitionTransition};
+use crate::metadata::{ClusterState, Command, Incarnation, NodeId, NodeRun, PartitionTarget, PartitionTransition};
 
 /// One command of each kind, always the same: for golden files.
 pub(crate) fn one_of_each_about_nodes() -> Vec<Command> {
@@ -18,13 +18,17 @@ pub(crate) fn one_of_each_about_nodes() -> Vec<Command> {
     };
     let sets =
         PartitionTarget::Replicas { replicas: nodes(&[2, 3, 1]), isr: nodes(&[2]), elr: nodes(&[3]), owner: node };
+    let joining = vec![NodeRun { node: NodeId::new(3), epoch: 300 }];
+    let in_sync = PartitionTarget::InSync { isr: nodes(&[2, 3]), joining };
     vec![
         join(node, Some("east"), 1),
         Command::FenceNode { node, epoch: 300 },
         Command::UnfenceNode { node, epoch: 300 },
         Command::SetDraining { node, draining: true },
         Command::RemoveNode { node, force: false },
-        Command::ChangePartitions { changes: vec![transition(0, PartitionTarget::Owner(node)), transition(1, sets)] },
+        Command::ChangePartitions {
+            changes: vec![transition(0, PartitionTarget::Owner(node)), transition(1, sets), transition(2, in_sync)],
+        },
         Command::Upgrade { level: 1 },
     ]
 }
@@ -90,6 +94,10 @@ fn transition() -> impl Strategy<Value = PartitionTransition> {
         2 => node().prop_map(PartitionTarget::Owner),
         1 => (nodes(), nodes(), nodes(), node())
             .prop_map(|(replicas, isr, elr, owner)| PartitionTarget::Replicas { replicas, isr, elr, owner }),
+        2 => (nodes(), proptest::collection::vec((node(), 0..60_u64), 0..3)).prop_map(|(isr, joining)| {
+            let joining = joining.into_iter().map(|(node, epoch)| NodeRun { node, epoch }).collect();
+            PartitionTarget::InSync { isr, joining }
+        }),
     ];
     (1..4_u64, 0..4_u32, 1..4_u32, 0..4_u32, to).prop_map(|(topic, partition, leader_epoch, partition_epoch, to)| {
         PartitionTransition {

@@ -13,8 +13,10 @@ use crate::{
     model::{LeaderEpoch, Monotonic, Offset, OffsetRange, RequestId, Timestamp},
 };
 
+mod committing;
 mod flight;
 
+use committing::Uncommitted;
 use flight::{Flight, Pending, Waiting};
 
 /// The appends to one partition: what waits for the store, what is in it, and who is to be answered.
@@ -38,6 +40,8 @@ pub struct Appender {
     safe: Reached,
     stored: Reached,
     pending: VecDeque<Pending>,
+    /// Appends that are stored here and wait until others have stored them too; `None` where there are no others.
+    uncommitted: Option<Uncommitted>,
     /// Bytes accepted and not stored, those in flight included.
     unflushed_bytes: u64,
     flight: Option<Flight>,
@@ -93,6 +97,7 @@ impl Appender {
             safe: Reached::Memory,
             stored: Reached::Memory,
             pending: VecDeque::new(),
+            uncommitted: None,
             unflushed_bytes: 0,
             flight: None,
             sync_due: None,
@@ -121,6 +126,7 @@ impl Appender {
     /// If it had not failed, or the store has lost what consumers were shown.
     pub fn reopen(&mut self, extent: LogExtent, dedup: Dedup) {
         assert!(self.failed.is_some() && self.flight.is_none(), "a log that goes on need not be opened");
+        assert!(self.uncommitted.is_none(), "a replicated log is not opened again while it is led");
         assert!(extent.end >= self.high_watermark, "a store that has lost messages is not opened");
         let effects = std::mem::take(&mut self.effects);
         let opened = Self::open(self.epoch, self.config, extent).remembering(dedup, self.safe);
@@ -243,7 +249,7 @@ impl Appender {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let settled = self.failed.is_some() || self.synced_end == self.log_end;
-        let done = self.pending.is_empty() && self.effects.is_empty();
+        let done = self.pending.is_empty() && self.effects.is_empty() && !self.has_uncommitted();
         settled && done && self.flight.is_none() && self.syncing.is_none()
     }
 
@@ -297,7 +303,7 @@ impl Appender {
         let (flight, batches) = Flight::take(&mut self.pending, durable);
         if batches.is_empty() {
             // All of it was there before, and nothing is in flight.
-            self.acknowledge(flight.waiting);
+            self.on_stored(flight.waiting);
             return;
         }
         self.effects.push_back(AppendEffect::Append { batches, durable });
@@ -323,12 +329,14 @@ impl Appender {
         } else if let FlushPolicy::Interval(interval) = self.config.flush {
             self.sync_due.get_or_insert(now.plus(interval));
         }
-        self.high_watermark = self.stored_end;
         if self.stopping {
             self.sync_rest();
         }
-        self.acknowledge(flight.waiting);
-        self.effects.push_back(AppendEffect::HighWatermark(self.high_watermark));
+        self.on_stored(flight.waiting);
+        if self.uncommitted.is_none() {
+            self.high_watermark = self.stored_end;
+            self.effects.push_back(AppendEffect::HighWatermark(self.high_watermark));
+        }
     }
 
     /// Takes back the offsets of what the store did not take: nobody has heard of them.
@@ -391,7 +399,7 @@ impl Appender {
         }));
         for (waiting, fate) in refused {
             if waiting.end <= self.stored_end {
-                self.acknowledge(vec![waiting]);
+                self.on_stored(vec![waiting]);
             } else {
                 self.effects.push_back(AppendEffect::Refuse { request: waiting.request, fate });
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::dedup::DedupConfig;
-use crate::model::Timestamp;
+use crate::model::{Offset, Timestamp};
 
 /// When an append counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,16 @@ pub enum FlushPolicy {
     Interval(Duration),
     /// When it is written; synced when a segment is closed, and by the operating system.
     Os,
+}
+
+/// When the publisher to a replicated partition hears that its messages are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acks {
+    /// When they are committed: on the disk of every replica in sync, of enough of them.
+    #[default]
+    Quorum,
+    /// When they are on the disk of the replica that leads; they are lost if that one is.
+    Leader,
 }
 
 /// How appends to one partition are taken.
@@ -35,6 +45,8 @@ pub struct Retention {
     pub age: Option<Duration>,
     /// How many bytes are kept; any number if none.
     pub bytes: Option<u64>,
+    /// Nothing from here on goes, however old it is; no bound if none.
+    pub below: Option<Offset>,
 }
 
 impl Retention {

@@ -58,6 +58,8 @@ pub enum Reached {
     Written,
     /// Synced to the owner's disk.
     Disk,
+    /// Synced to the disk of every replica in sync.
+    Replicas,
     /// A Redis that syncs later, or never.
     RedisBuffered,
     /// A Redis that has synced it.
@@ -101,7 +103,7 @@ impl Reached {
     #[must_use]
     pub const fn is_durable(self) -> bool {
         match self {
-            Self::Disk | Self::RedisFsync => true,
+            Self::Disk | Self::Replicas | Self::RedisFsync => true,
             Self::Memory | Self::Written | Self::RedisBuffered => false,
         }
     }
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn only_what_was_synced_is_durable() {
-        let durable = [Reached::Disk, Reached::RedisFsync];
+        let durable = [Reached::Disk, Reached::Replicas, Reached::RedisFsync];
         let fleeting = [Reached::Memory, Reached::Written, Reached::RedisBuffered];
         assert!(durable.iter().all(|reached| reached.is_durable()));
         assert!(!fleeting.iter().any(|reached| reached.is_durable()));

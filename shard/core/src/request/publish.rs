@@ -19,6 +19,8 @@ pub enum Durability {
     RedisFsync,
     /// In Redis, not synced yet.
     RedisBuffered,
+    /// On the disk of every replica in sync, of enough of them.
+    Quorum,
 }
 
 /// What became of a published batch.

@@ -136,3 +136,48 @@ fn another_min_insync_leaves_nobody_eligible_but_those_in_sync() {
     assert_eq!(cluster.sets(), (vec![1, 2], vec![]));
     assert_eq!(cluster.partition().partition_epoch, 2);
 }
+
+fn in_sync(isr: &[u64], joining: &[(u64, u64)]) -> PartitionTarget {
+    let run = |&(number, epoch): &(u64, u64)| NodeRun { node: node(number), epoch };
+    PartitionTarget::InSync { isr: nodes(isr), joining: joining.iter().map(run).collect() }
+}
+
+#[test]
+fn the_owner_says_who_is_in_sync() {
+    let mut cluster = Cluster::new(3, false);
+    cluster.create_topic(3, 2);
+    let sets = |cluster: &Cluster| {
+        let (isr, elr) = cluster.sets();
+        (isr, elr, cluster.partition().partition_epoch)
+    };
+    let before = cluster.partition().leader_epoch;
+    cluster.change(cluster.transition(in_sync(&[1, 2], &[]))).unwrap();
+    assert_eq!(sets(&cluster), (vec![1, 2], vec![], 1), "two are enough: what comes is not on the third");
+    cluster.change(cluster.transition(in_sync(&[1], &[]))).unwrap();
+    assert_eq!(sets(&cluster), (vec![1], vec![2], 2), "nothing comes that the second lacks");
+    let third = cluster.epoch(3);
+    cluster.change(cluster.transition(in_sync(&[1, 3], &[(3, third)]))).unwrap();
+    assert_eq!(sets(&cluster), (vec![1, 3], vec![], 3));
+    assert_eq!(cluster.partition().leader_epoch, before, "its owner is the same");
+}
+
+#[test]
+fn who_is_in_sync_has_to_make_sense() {
+    let mut cluster = Cluster::new(4, false);
+    cluster.create_topic(3, 2);
+    let change = |cluster: &mut Cluster, to| cluster.change(cluster.transition(to));
+    let invalid = Err(TransitionRefusal::InvalidReplicas);
+    assert_eq!(change(&mut cluster, in_sync(&[2, 3], &[])), invalid, "without its owner");
+    assert_eq!(change(&mut cluster, in_sync(&[1, 4], &[(4, 1)])), invalid, "with a stranger");
+    assert_eq!(change(&mut cluster, in_sync(&[1, 2, 2], &[])), invalid);
+    assert_eq!(change(&mut cluster, in_sync(&[3, 2, 1], &[])), Err(TransitionRefusal::Unchanged));
+    change(&mut cluster, in_sync(&[1, 2], &[])).unwrap();
+    let third = cluster.epoch(3);
+    let unnamed = Err(TransitionRefusal::NotInSync { node: node(3) });
+    assert_eq!(change(&mut cluster, in_sync(&[1, 2, 3], &[(2, third)])), unnamed);
+    let earlier = in_sync(&[1, 2, 3], &[(3, third - 1)]);
+    assert_eq!(change(&mut cluster, earlier), Err(TransitionRefusal::StaleRun { node: node(3), epoch: third }));
+    cluster.fence(3);
+    let fenced = in_sync(&[1, 2, 3], &[(3, third)]);
+    assert_eq!(change(&mut cluster, fenced), Err(TransitionRefusal::NodeNotLive { node: node(3) }));
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::log::{DedupConfig, Place, testing::unassigned};
+use crate::log::{Acks, DedupConfig, Place, testing::unassigned};
 
 fn config(flush: FlushPolicy) -> AppendConfig {
     AppendConfig { flush, unflushed_bytes_max: 1 << 20, dedup: DedupConfig::default() }
@@ -275,4 +275,74 @@ fn the_start_of_a_log_never_falls() {
     log.on_log_start(Offset::new(1));
     log.on_log_start(Offset::ZERO);
     assert_eq!(log.readable(), OffsetRange::new(Offset::new(1), Offset::new(1)));
+}
+
+/// A replicated log with one append, to the end 1, that is stored here.
+fn uncommitted(acks: Acks) -> (Appender, Vec<AppendEffect>) {
+    let mut log = log(FlushPolicy::Always).replicated(acks);
+    append(&mut log, 0, 100).unwrap();
+    effects(&mut log);
+    let done = appended(&mut log);
+    (log, done)
+}
+
+#[test]
+fn an_ack_of_a_replicated_log_waits_for_the_others() {
+    let (mut log, done) = uncommitted(Acks::Quorum);
+    assert_eq!(done, []);
+    assert_eq!((log.high_watermark(), log.synced_end()), (Offset::ZERO, Offset::new(1)));
+    assert!(!log.is_idle());
+    log.on_committed(Offset::new(1));
+    let done = effects(&mut log);
+    assert_eq!(acknowledged(&done), [0]);
+    assert!(matches!(done[0], AppendEffect::Acknowledge { reached: Reached::Replicas, .. }));
+    assert_eq!(done[1], AppendEffect::HighWatermark(Offset::new(1)));
+    assert!(log.is_idle());
+}
+
+#[test]
+fn only_what_is_committed_is_acknowledged() {
+    let (mut log, _) = uncommitted(Acks::Quorum);
+    append(&mut log, 1, 100).unwrap();
+    effects(&mut log);
+    appended(&mut log);
+    log.on_committed(Offset::new(1));
+    assert_eq!(acknowledged(&effects(&mut log)), [0]);
+    log.on_committed(Offset::new(1));
+    assert_eq!(effects(&mut log), [], "it is no more than before");
+}
+
+#[test]
+fn who_need_not_wait_for_the_others_hears_at_once_but_nobody_sees_it() {
+    let (mut log, done) = uncommitted(Acks::Leader);
+    assert_eq!(acknowledged(&done), [0]);
+    assert!(matches!(done[0], AppendEffect::Acknowledge { reached: Reached::Disk, .. }));
+    assert_eq!(log.high_watermark(), Offset::ZERO);
+    log.on_committed(Offset::new(1));
+    assert_eq!(effects(&mut log), [AppendEffect::HighWatermark(Offset::new(1))]);
+}
+
+#[test]
+fn what_was_not_committed_is_not_known_once_another_one_leads() {
+    let (mut log, _) = uncommitted(Acks::Quorum);
+    log.give_up_uncommitted();
+    assert_eq!(refusals(&effects(&mut log)), [(0, Fate::Unknown)]);
+    assert!(log.is_idle());
+}
+
+#[test]
+fn what_found_no_room_does_not_touch_what_waits_for_the_others() {
+    let (mut log, _) = uncommitted(Acks::Quorum);
+    append(&mut log, 1, 100).unwrap();
+    effects(&mut log);
+    let refused = event(&mut log, AppendEvent::Rejected { reason: "full".to_owned() });
+    assert_eq!(refusals(&refused), [(1, Fate::NotStored)]);
+    log.on_committed(Offset::new(1));
+    assert_eq!(acknowledged(&effects(&mut log)), [0]);
+}
+
+#[test]
+#[should_panic(expected = "what is committed is stored")]
+fn nothing_is_committed_that_is_not_stored() {
+    uncommitted(Acks::Quorum).0.on_committed(Offset::new(2));
 }
