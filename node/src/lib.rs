@@ -189,7 +189,7 @@ impl Node {
         let Listeners { http, sockets, metrics: metrics_listener, nodes, early } =
             Listeners::take(config, shard_count, security.port()).await?;
         let Entry { handle: metadata_handle, updates, metadata, among } =
-            Entry::take(config, &http, nodes, shard_count).await?;
+            Entry::take(config, &http, nodes.zip(Some(security.link())), shard_count).await?;
         check_keys(config, &metadata_handle.state())?;
         let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
         let (audit, audit_queue) = audit.unzip();

@@ -144,6 +144,8 @@ pub(crate) const LINK_WRITE_BYTES: usize = 256 << 10;
 pub(crate) const LINK_CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// How long who connects may take to show who it is.
 pub(crate) const LINK_HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
+/// How much is read of a node at most that is told why it is not spoken to.
+pub(crate) const LINK_PARTING_BYTES_MAX: u64 = 64 << 10;
 /// After so much silence, while something is asked, a connection is given up.
 pub(crate) const LINK_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long the port for nodes rests when it can't take a connection.

@@ -55,7 +55,7 @@ async fn start(node: u64, owner_address: &str) -> Started {
         dedup_bytes_max: 16 << 20,
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
-        peers: Some(PeerConfig { routes, secret: Some(LinkSecret::new(b"correct horse")) }),
+        peers: Some(PeerConfig { routes, secret: Some(LinkSecret::new(b"correct horse")), tls: None }),
         replication: None,
     };
     let (commands, receiver) = flume::bounded(16);

@@ -84,6 +84,8 @@ pub(crate) const PEER_WRITE_BYTES: usize = 256 << 10;
 pub(crate) const PEER_BULK_BYTES: usize = 1 << 20;
 /// How long it may take to connect with another node, until both know who the other is.
 pub(crate) const PEER_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How much is read of a node at most that is told why TLS with it came to nothing.
+pub(crate) const PEER_PARTING_BYTES_MAX: usize = 64 << 10;
 /// The pause after a connection that could not be made.
 pub(crate) const PEER_CONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest such pause.

@@ -9,7 +9,7 @@ use crate::{
     websocket::{Frame, RawWebSocket},
 };
 
-const PARTITIONS: u64 = 6;
+pub(crate) const PARTITIONS: u64 = 6;
 
 fn request(cluster: &TestNodes, through: u64, method: &str, path: &str, body: &Value) -> Answer {
     let mut connection = Connection::open(&cluster.address(through));
@@ -17,7 +17,7 @@ fn request(cluster: &TestNodes, through: u64, method: &str, path: &str, body: &V
 }
 
 /// A cluster with a topic, and a subscription that begins with its first message.
-fn with_topic(nodes: TestNodes) -> TestNodes {
+pub(crate) fn with_topic(nodes: TestNodes) -> TestNodes {
     assert_eq!(request(&nodes, 1, "PUT", "/v1/topics/orders", &json!({ "partitions": PARTITIONS })).status, 201);
     let billing = json!({ "topic": "orders", "start": "earliest", "ack_deadline_ms": 60_000 });
     assert_eq!(request(&nodes, 2, "PUT", "/v1/subscriptions/billing", &billing).status, 201);
@@ -37,7 +37,7 @@ fn publish(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> Answe
 }
 
 /// The offset of a message that must be stored.
-fn published(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> (u64, bool) {
+pub(crate) fn published(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> (u64, bool) {
     let answer = publish(nodes, through, partition, text);
     assert_eq!(answer.status, 200, "{}", answer.body_text());
     let result = answer.json()["results"][0].clone();
@@ -45,14 +45,14 @@ fn published(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> (u6
 }
 
 /// Which node owns a partition, as a node sees it.
-fn owner(nodes: &TestNodes, through: u64, partition: u64) -> Option<u64> {
+pub(crate) fn owner(nodes: &TestNodes, through: u64, partition: u64) -> Option<u64> {
     let topic = nodes.get(through, "/v1/topics/orders");
     let layout = topic["layout"].as_array()?;
     layout.iter().find(|placed| placed["partition"] == partition)?["owner"]["node"].as_u64()
 }
 
 /// The ids of all messages of a partition; a page may give fewer than there are.
-fn texts_of(nodes: &TestNodes, through: u64, partition: u64) -> Vec<String> {
+pub(crate) fn texts_of(nodes: &TestNodes, through: u64, partition: u64) -> Vec<String> {
     let (mut texts, mut offset) = (Vec::new(), 0);
     loop {
         let path = format!("/v1/topics/orders/partitions/{partition}/messages?offset={offset}&limit=1000");
@@ -84,7 +84,7 @@ fn ack(nodes: &TestNodes, through: u64, messages: &[Value]) -> Value {
 }
 
 /// The partitions of a node that is not the one asked.
-fn partition_of(nodes: &TestNodes, wanted: u64, through: u64) -> u64 {
+pub(crate) fn partition_of(nodes: &TestNodes, wanted: u64, through: u64) -> u64 {
     (0..PARTITIONS).find(|&partition| owner(nodes, through, partition) == Some(wanted)).unwrap()
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitStatus,
     thread,
     time::{Duration, Instant},
@@ -32,9 +32,13 @@ pub(crate) struct TestNodes {
     places: BTreeMap<u64, Place>,
     seeds: String,
     settings: Vec<(String, String)>,
+    prepare: Prepare,
     redis: Option<RedisServer>,
     home: TempDir,
 }
+
+/// Puts into a node's directory what it needs before it starts for the first time.
+pub(crate) type Prepare = Box<dyn Fn(&Path)>;
 
 /// Where a node is reached, whether it runs or not.
 struct Place {
@@ -56,28 +60,38 @@ impl TestNodes {
 
     /// The same with more settings.
     pub(crate) fn start_with(count: u64, settings: &[(&str, &str)]) -> Self {
+        Self::start_prepared(count, settings, Box::new(|_| ()))
+    }
+
+    /// The same with something in each node's directory.
+    pub(crate) fn start_prepared(count: u64, settings: &[(&str, &str)], prepare: Prepare) -> Self {
         let redis = RedisServer::start();
         let port = redis.port().to_string();
         let settings = [&[("store", "redis"), ("redis.port", &port)], settings].concat();
-        Self::start_on(count, Some(redis), &settings)
+        Self::start_on(count, (Some(redis), prepare), &settings)
     }
 
     /// So many nodes, each of which keeps the messages of its partitions on its own disk.
     pub(crate) fn start_on_disks(count: u64, settings: &[(&str, &str)]) -> Self {
-        Self::start_on(count, None, settings)
+        Self::start_on(count, (None, Box::new(|_| ())), settings)
     }
 
-    fn start_on(count: u64, redis: Option<RedisServer>, settings: &[(&str, &str)]) -> Self {
+    fn start_on(count: u64, (redis, prepare): (Option<RedisServer>, Prepare), settings: &[(&str, &str)]) -> Self {
         let places: BTreeMap<u64, Place> = (1..=SEEDS.max(count)).map(|number| (number, Place::new())).collect();
         let seeds: Vec<_> = (1..=SEEDS).map(|number| places[&number].nodes.address()).collect();
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let (nodes, home) = (BTreeMap::new(), data_directory());
-        let mut cluster = Self { nodes, places, seeds: seeds.join(","), settings, redis, home };
+        let mut cluster = Self { nodes, places, seeds: seeds.join(","), settings, prepare, redis, home };
         for number in 1..=count {
             cluster.add(number);
         }
         cluster.until("all nodes are there and vote", Self::is_whole);
         cluster
+    }
+
+    /// Has nodes that are added from now on find something else.
+    pub(crate) fn prepare_with(&mut self, prepare: Prepare) {
+        self.prepare = prepare;
     }
 
     /// Starts a node that was not there before. The first one founds the cluster.
@@ -113,6 +127,7 @@ impl TestNodes {
         let all: Vec<_> = own.into_iter().chain(shared).chain(settings.iter().copied()).collect();
         let home = self.directory(number);
         fs::create_dir_all(&home).unwrap();
+        (self.prepare)(&home);
         self.nodes.insert(number, TestNode::start_flagged_at(home, &all, flags));
     }
 

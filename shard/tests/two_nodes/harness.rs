@@ -5,12 +5,13 @@ use std::{cell::RefCell, convert::Infallible, path::Path, rc::Rc, sync::Arc, tim
 use futures_channel::oneshot;
 use futures_lite::io::AsyncReadExt as _;
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener, timer::sleep};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use shard::{
     MeshPlan, NodeRoute, PartitionRoute, PartitionSubscription, PublishError, Published, PullRequest, Pulled, ReadFrom,
     ReadRequest, RouteTable, Routes, SeekTo, Shard, ShardConfig, ShardHandle, StoreConfig,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
-    peer::{PeerConfig, PeerServer},
+    peer::{PeerConfig, PeerServer, PeerTls, PeerTlsMaterial},
     store::memory::MemoryStoreConfig,
 };
 use shard_core::{
@@ -57,12 +58,39 @@ pub(crate) struct Pair {
 pub(crate) struct Traits {
     pub(crate) cluster: &'static str,
     pub(crate) secret: Option<&'static [u8]>,
+    /// Who issues its certificate, if it has one.
+    pub(crate) issuer: Option<&'static Issuer>,
 }
+
+/// Issues certificates of nodes.
+pub(crate) type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 impl Default for Traits {
     fn default() -> Self {
-        Self { cluster: "orders", secret: Some(b"correct horse") }
+        Self { cluster: "orders", secret: Some(b"correct horse"), issuer: None }
     }
+}
+
+impl Traits {
+    /// A certificate for a node that is reached by an address of this machine.
+    fn tls(&self) -> Option<PeerTls> {
+        let issuer = self.issuer?;
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, issuer).unwrap();
+        let material = PeerTlsMaterial {
+            certificates: certificate.pem().into_bytes(),
+            key: key.serialize_pem().into_bytes(),
+            issuers: issuer.pem().into_bytes(),
+        };
+        Some(PeerTls::new(material.setup().unwrap()))
+    }
+}
+
+/// A new one, for as long as the tests run.
+pub(crate) fn issuer() -> &'static Issuer {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Box::leak(Box::new(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()))
 }
 
 /// Runs `test` on an executor with two nodes; partition 0 is on node 1, and 1 to 7 are on node 2.
@@ -112,7 +140,7 @@ pub(crate) fn peers(traits: Traits, table: &Table) -> PeerConfig {
         topics: [(TopicId::new(1), partitions)].into_iter().collect(),
         ..RouteTable::alone(table.us.clone())
     });
-    PeerConfig { routes, secret: traits.secret.map(LinkSecret::new) }
+    PeerConfig { routes, secret: traits.secret.map(LinkSecret::new), tls: traits.tls() }
 }
 
 pub(crate) fn config(directory: &Path, count: usize, peers: PeerConfig) -> ShardConfig {

@@ -4,8 +4,9 @@
 mod cores;
 mod harness;
 mod proxy;
+mod tls;
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::mpsc, time::Duration};
 
 use futures_lite::future::poll_once;
 use futures_util::future::join_all;
@@ -421,23 +422,29 @@ fn what_a_dead_node_was_asked_is_given_up_at_once() {
 }
 
 /// Why node 1 gets no answer of node 2.
-fn refusal(traits: [Traits; 2]) {
-    with_nodes(traits, async |pair| {
+fn refusal(traits: [Traits; 2]) -> String {
+    let (told, reason) = mpsc::channel();
+    with_nodes(traits, async move |pair| {
         let refused = pair.one.handle.status(partition(1)).await;
-        assert!(matches!(refused, Err(PartitionUnavailable::PeerAway { node: 2, .. })), "{refused:?}");
+        let Err(PartitionUnavailable::PeerAway { node: 2, reason }) = refused else { panic!("{refused:?}") };
         assert_eq!(pair.two.metrics.peer_requests_served.get(), 0);
+        told.send(reason).unwrap();
     });
+    reason.recv().unwrap()
 }
 
 #[test]
 fn nodes_of_different_clusters_do_not_speak() {
-    refusal([Traits::default(), Traits { cluster: "billing", ..Traits::default() }]);
+    let reason = refusal([Traits::default(), Traits { cluster: "billing", ..Traits::default() }]);
+    assert!(reason.contains("different clusters"), "{reason}");
 }
 
 #[test]
 fn nodes_with_different_secrets_do_not_speak() {
-    refusal([Traits::default(), Traits { secret: Some(b"battery staple"), ..Traits::default() }]);
-    refusal([Traits { secret: None, ..Traits::default() }, Traits::default()]);
+    let reason = refusal([Traits::default(), Traits { secret: Some(b"battery staple"), ..Traits::default() }]);
+    assert!(reason.contains("secrets differ"), "{reason}");
+    let reason = refusal([Traits { secret: None, ..Traits::default() }, Traits::default()]);
+    assert!(reason.contains("has none"), "{reason}");
 }
 
 #[test]
