@@ -1,22 +1,35 @@
 //! Says to the metadata who is in sync, as the leaders on this node's cores find out.
 
 use raft::{
-    MetadataHandle, ProposeError,
+    MetadataHandle, MetadataNode, ProposeError,
     metadata::{Command, NodeId, NodeRun, Outcome, PartitionTarget, PartitionTransition, TransitionRefusal},
 };
 use shard::{IsrProposal, ReplicationConfig};
 use shard_core::replication::{self, ProposalEnd};
+use tokio::task::JoinHandle;
 
-use crate::limits;
+use crate::{
+    config::{Config, Store},
+    limits,
+};
 
-/// What the shards of this run of the node need, and what they will say.
-pub(crate) fn replication(run: replication::NodeRun) -> (ReplicationConfig, flume::Receiver<IsrProposal>) {
+/// What the shards of this run of the node need, where messages lie with their owners, and what says what they find out.
+pub(crate) fn begin(
+    config: &Config,
+    node: &MetadataNode,
+    metadata: &MetadataHandle,
+) -> Option<(ReplicationConfig, JoinHandle<()>)> {
+    if config.store == Store::Redis {
+        return None;
+    }
+    let run = replication::NodeRun { node: config.cluster.node_id, epoch: node.epoch() };
     let (proposals, receiver) = flume::bounded(limits::ISR_PROPOSALS_MAX);
-    (ReplicationConfig { run, proposals, lag_max: limits::REPLICA_LAG_MAX }, receiver)
+    let replication = ReplicationConfig { run, proposals, lag_max: limits::REPLICA_LAG_MAX };
+    Some((replication, tokio::spawn(propose(receiver, metadata.clone()))))
 }
 
 /// Proposes what the shards say, all that has come together, until they have ended.
-pub(crate) async fn propose(proposals: flume::Receiver<IsrProposal>, metadata: MetadataHandle) {
+async fn propose(proposals: flume::Receiver<IsrProposal>, metadata: MetadataHandle) {
     while let Ok(first) = proposals.recv_async().await {
         let rest = proposals.try_iter().take(limits::ISR_CHANGES_PER_COMMAND_MAX - 1);
         let batch: Vec<_> = std::iter::once(first).chain(rest).collect();

@@ -56,7 +56,7 @@ use shard::{
         memory::{MemoryStoreConfig, next_incarnation},
     },
 };
-use shard_core::{layout::EndsOwner, replication::NodeRun};
+use shard_core::layout::EndsOwner;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
@@ -196,12 +196,9 @@ impl Node {
         let metadata = Arc::new(metadata);
         let mut shard = shard_config(config, shard_count, &metadata_handle.state())?;
         shard.peers = among.as_ref().map(Among::peers);
-        let insync = among.as_ref().filter(|_| config.store != Store::Redis).map(|_| {
-            let run = NodeRun { node: config.cluster.node_id, epoch: metadata.epoch() };
-            let (replication, proposals) = insync::replication(run);
-            shard.replication = Some(replication);
-            tokio::spawn(insync::propose(proposals, metadata_handle.clone()))
-        });
+        let (replication, insync) =
+            among.as_ref().and_then(|_| insync::begin(config, &metadata, &metadata_handle)).unzip();
+        shard.replication = replication;
         // Here rather than on a core, where it would hold up others.
         gateway::describe::prepare();
         let gateway =

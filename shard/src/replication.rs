@@ -14,6 +14,6 @@ pub use self::proposal::{IsrProposal, ReplicationConfig};
 pub(crate) use self::{
     feeding::{Parked, PeerKey, Sessions},
     fetcher::Fetchers,
-    following::{Done, Following},
+    following::{Done, Following, Work},
     leading::{Assuming, Leading},
 };

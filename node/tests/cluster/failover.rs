@@ -18,7 +18,12 @@ fn request(cluster: &TestNodes, through: u64, method: &str, path: &str, body: &V
 
 /// A cluster with a topic, and a subscription that begins with its first message.
 pub(crate) fn with_topic(nodes: TestNodes) -> TestNodes {
-    assert_eq!(request(&nodes, 1, "PUT", "/v1/topics/orders", &json!({ "partitions": PARTITIONS })).status, 201);
+    with_topic_of(nodes, &json!({ "partitions": PARTITIONS }))
+}
+
+/// The same of a topic that is configured so.
+pub(crate) fn with_topic_of(nodes: TestNodes, topic: &Value) -> TestNodes {
+    assert_eq!(request(&nodes, 1, "PUT", "/v1/topics/orders", topic).status, 201);
     let billing = json!({ "topic": "orders", "start": "earliest", "ack_deadline_ms": 60_000 });
     assert_eq!(request(&nodes, 2, "PUT", "/v1/subscriptions/billing", &billing).status, 201);
     let knows = |nodes: &TestNodes, number| {
@@ -151,7 +156,8 @@ fn the_partitions_of_a_dead_node_are_served_by_the_others() {
 
 #[test]
 fn with_the_log_store_the_partitions_of_a_dead_node_wait_for_it() {
-    let mut nodes = with_topic(TestNodes::start_on_disks(3, &[]));
+    let alone = json!({ "partitions": PARTITIONS, "replication_factor": 1 });
+    let mut nodes = with_topic_of(TestNodes::start_on_disks(3, &[]), &alone);
     let leader = nodes.leader().unwrap();
     let (dead, left) = (leader % 3 + 1, leader);
     let (lost, kept) = (partition_of(&nodes, dead, left), partition_of(&nodes, left, left));

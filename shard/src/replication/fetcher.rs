@@ -127,13 +127,12 @@ impl Fetcher {
             self.resting.remove(&partition);
             self.moved.insert(partition);
         }
-        let (session, number) = match self.session {
-            Some((session, number)) => (session, number + 1),
-            None => {
-                *last_session += 1;
-                self.moved = self.partitions.iter().copied().filter(|one| !self.resting.contains_key(one)).collect();
-                (*last_session, 1)
-            }
+        let (session, number) = if let Some((session, number)) = self.session {
+            (session, number + 1)
+        } else {
+            *last_session += 1;
+            self.moved = self.partitions.iter().copied().filter(|one| !self.resting.contains_key(one)).collect();
+            (*last_session, 1)
         };
         self.session = Some((session, number));
         let moved: Vec<_> = self.moved.iter().copied().take(limits::FETCH_POSITIONS_MAX).collect();

@@ -24,10 +24,8 @@ pub(crate) struct Following {
     pub(crate) source: Option<PeerKey>,
     /// Which opening in the store this is.
     pub(crate) opening: u64,
-    /// Whether the store is doing something for the follower.
-    pub(crate) busy: bool,
-    /// Whether that is to cut the log.
-    pub(crate) cutting: bool,
+    /// What the store is doing for the follower.
+    pub(crate) work: Work,
     pub(crate) retaining: bool,
     /// The log is to be cut once retention has ended.
     pub(crate) cut: Option<FollowerEffect>,
@@ -35,6 +33,19 @@ pub(crate) struct Following {
     pub(crate) closing: bool,
     /// Goes when it was let go of.
     pub(crate) releasing: Option<Rc<Applying>>,
+}
+
+/// What a store is doing for a follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Nothing.
+    None,
+    /// It stores what was fetched.
+    Storing,
+    /// It cuts the log: nothing else may be done to that meanwhile.
+    Cutting,
+    /// It lets go of its files.
+    Closing,
 }
 
 /// What a store has done for a follower.
@@ -51,13 +62,14 @@ pub(crate) enum Done {
 }
 
 impl Following {
-    /// Whether the log is being cut: nothing else may be done to it meanwhile.
-    pub(crate) const fn is_cutting(&self) -> bool {
-        self.busy && self.cutting
+    /// Whether nothing is under way in the store.
+    pub(crate) fn is_still(&self) -> bool {
+        self.work == Work::None && !self.retaining
     }
 
-    /// Whether nothing is under way in the store.
-    pub(crate) const fn is_still(&self) -> bool {
-        !self.busy && !self.retaining
+    /// Whether retention may look at the log.
+    pub(crate) fn can_retain(&self) -> bool {
+        let is_at_rest = matches!(self.work, Work::None | Work::Storing);
+        is_at_rest && !self.retaining && !self.closing && self.cut.is_none()
     }
 }

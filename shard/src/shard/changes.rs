@@ -87,7 +87,14 @@ impl Shard {
             PartitionChange::Follow { epoch, leader, settings, .. } => {
                 self.begin_to_follow(partition, (*epoch, *leader, *settings), opened);
             }
-            _ => {}
+            PartitionChange::FollowAnother { .. }
+            | PartitionChange::SetReplicas { .. }
+            | PartitionChange::Configure { .. }
+            | PartitionChange::Release { .. }
+            | PartitionChange::Delete { .. }
+            | PartitionChange::OpenSubscription { .. }
+            | PartitionChange::Assign { .. }
+            | PartitionChange::CloseSubscription { .. } => {}
         }
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let _ = self.open(partition);

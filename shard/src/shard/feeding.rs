@@ -30,11 +30,11 @@ struct ToRead {
 
 impl Shard {
     /// A core of another node says how far it has come, and asks for more.
-    pub(super) fn on_fetch(&mut self, fetch: FetchRequest, reply: Reply<FetchReply, FetchError>) {
+    pub(super) fn on_fetch(&mut self, fetch: &FetchRequest, reply: Reply<FetchReply, FetchError>) {
         if self.stopping.is_some() {
             return drop(reply.send(Err(FetchError::Stopping)));
         }
-        let key = match self.sessions.begin(&fetch) {
+        let key = match self.sessions.begin(fetch) {
             Ok(key) => key,
             Err(error) => return drop(reply.send(Err(error))),
         };

@@ -15,7 +15,7 @@ impl Shard {
         while let Some((source, outline)) = self.fetchers.next(now) {
             let position = |&partition: &_| match self.partitions.get(&partition) {
                 Some(Slot::Following(following)) => Some((partition, following.follower.position()?)),
-                _ => None,
+                Some(Slot::Opening(_) | Slot::Open(_) | Slot::Assuming(_) | Slot::Closed(_)) | None => None,
             };
             let fetch = FetchRequest {
                 run,
@@ -38,8 +38,8 @@ impl Shard {
     /// A fetch has ended.
     pub(super) fn on_fetched(&mut self, source: PeerKey, session: u64, fetched: Result<FetchReply, String>) {
         let now = self.clock.monotonic();
-        let Some(fetcher) = self.fetchers.get_mut(source) else { return };
-        if !fetcher.on_ended(session) {
+        let Some(asked) = self.fetchers.get_mut(source) else { return };
+        if !asked.on_ended(session) {
             return;
         }
         match fetched {
@@ -50,7 +50,7 @@ impl Shard {
             }
             Err(reason) => {
                 tracing::debug!(node = source.node, core = source.core, reason, "nothing could be fetched");
-                fetcher.on_failed(now);
+                asked.on_failed(now);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     limits,
     partition::Slot,
     placement::shard_of,
-    replication::{Done, Following, PeerKey},
+    replication::{Done, Following, PeerKey, Work},
     store::{AnyPartition, AppendFault, MessageStore as _, StoreError},
 };
 
@@ -41,8 +41,7 @@ impl Shard {
             leader,
             source: None,
             opening: self.next_request,
-            busy: false,
-            cutting: false,
+            work: Work::None,
             retaining: false,
             cut: None,
             closing: false,
@@ -150,7 +149,7 @@ impl Shard {
         if following.opening != opening {
             return;
         }
-        (following.busy, following.cutting) = (false, false);
+        following.work = Work::None;
         let fetcher = following.source.and_then(|source| self.fetchers.get_mut(source));
         match done {
             Ok(Done::Stored { wants_snapshot }) => {
@@ -205,7 +204,7 @@ impl Shard {
         if !following.closing || !following.is_still() {
             return;
         }
-        following.busy = true;
+        following.work = Work::Closing;
         let (store, mailbox) = (following.store.clone(), self.mailbox.clone());
         glommio::spawn_local(async move {
             if let Err(error) = store.close().await {
@@ -232,7 +231,7 @@ impl Shard {
     }
 
     fn store_fetched(&mut self, partition: TopicPartition, fetched: Fetched, cursors: Option<(bool, Vec<u8>)>) {
-        self.have_followed(partition, async move |store| {
+        self.have_followed((partition, Work::Storing), async move |store| {
             if !fetched.batches.is_empty() {
                 match store.append(fetched.batches, true).await {
                     Ok(_) => {}
@@ -254,17 +253,17 @@ impl Shard {
         if following.retaining {
             return;
         }
-        following.cutting = following.cut.is_some();
         match following.cut.take() {
             Some(FollowerEffect::Truncate(to)) => {
                 tracing::info!(%partition, %to, "what differs from the leader's log is cut off");
-                self.have_followed(partition, async move |store| store.truncate(to).await.map(Done::Cut));
+                let truncate = async move |store: AnyPartition| store.truncate(to).await.map(Done::Cut);
+                self.have_followed((partition, Work::Cutting), truncate);
             }
             Some(FollowerEffect::Restart(start)) => {
                 tracing::info!(%partition, %start, "the log begins anew, as the leader's does not go back to its end");
                 let restart =
                     async move |store: AnyPartition| store.restart(start).await.map(|()| Done::Restarted(start));
-                self.have_followed(partition, restart);
+                self.have_followed((partition, Work::Cutting), restart);
             }
             Some(FollowerEffect::Store | FollowerEffect::Wait(_) | FollowerEffect::Fetch) | None => {}
         }
@@ -273,18 +272,18 @@ impl Shard {
     /// Has a follower's store do something; how it ends comes back as an event.
     fn have_followed(
         &mut self,
-        partition: TopicPartition,
-        work: impl AsyncFnOnce(AnyPartition) -> Result<Done, StoreError> + 'static,
+        (partition, work): (TopicPartition, Work),
+        perform: impl AsyncFnOnce(AnyPartition) -> Result<Done, StoreError> + 'static,
     ) {
         let Some(Slot::Following(following)) = self.partitions.get_mut(&partition) else { return };
-        following.busy = true;
+        following.work = work;
         let (place, source) = ((partition, following.opening), following.source);
         if let Some(fetcher) = source.and_then(|source| self.fetchers.get_mut(source)) {
             fetcher.storing += 1;
         }
         let (store, mailbox) = (following.store.clone(), self.mailbox.clone());
         glommio::spawn_local(async move {
-            let done = work(store).await;
+            let done = perform(store).await;
             mailbox.push(ShardEvent::Followed { place, source, done });
         })
         .detach();

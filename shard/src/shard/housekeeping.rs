@@ -71,7 +71,7 @@ impl Shard {
         let now = Clock::wall();
         for slot in self.partitions.values_mut() {
             let Slot::Following(following) = slot else { continue };
-            if following.retaining || following.cut.is_some() || following.closing || following.is_cutting() {
+            if !following.can_retain() {
                 continue;
             }
             following.retaining = true;

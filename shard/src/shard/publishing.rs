@@ -52,7 +52,7 @@ impl Shard {
             }
             Request::ReleaseConsumer { cursor, consumer } => self.release_consumer(cursor, consumer),
             Request::Search { partition, search } => self.search(partition, search),
-            Request::Fetch { fetch, reply } => self.on_fetch(fetch, reply),
+            Request::Fetch { fetch, reply } => self.on_fetch(&fetch, reply),
         }
     }
 

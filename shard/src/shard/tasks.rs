@@ -92,7 +92,7 @@ async fn apply(
     mailbox: &Mailbox<ShardEvent>,
     (store, key): (&AnyStore, [u8; 16]),
 ) {
-    let (opens, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.opens());
+    let (opens, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(PartitionChange::opens);
     let mut opens = opens.into_iter();
     let mut opening = FuturesUnordered::new();
     loop {

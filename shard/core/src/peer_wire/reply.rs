@@ -41,9 +41,10 @@ impl PeerReply {
     /// # Errors
     /// It can't be encoded, for want of memory.
     pub fn encode(&self) -> Result<(Bytes, Vec<Bytes>), PeerWireError> {
-        let tail = match self {
-            Self::Fetch(Ok(fetched)) => fetched.tail(),
-            reply => reply.batches().map(tail_of).unwrap_or_default(),
+        let tail = if let Self::Fetch(Ok(fetched)) = self {
+            fetched.tail()
+        } else {
+            self.batches().map(tail_of).unwrap_or_default()
         };
         rkyv::api::high::to_bytes_in::<_, rkyv::rancor::Failure>(self, Vec::new())
             .map(|head| (Bytes::from(head), tail))
