@@ -216,6 +216,7 @@ pub(crate) fn of_unavailable(error: &PartitionUnavailable) -> Failure {
         PartitionUnavailable::StoreAway { .. } => Code::StoreUnavailable,
         PartitionUnavailable::Overloaded => Code::Overloaded,
         PartitionUnavailable::Stopping => Code::NodeUnavailable,
+        PartitionUnavailable::NotEnoughReplicas { .. } => Code::NotEnoughReplicas,
     };
     of_code(code, error.to_string())
 }

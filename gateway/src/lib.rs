@@ -19,6 +19,7 @@ mod connection_table;
 pub mod context;
 pub mod core_state;
 pub mod describe;
+pub mod early;
 mod encoded_reads;
 pub mod error;
 mod events;

@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 use arc_swap::ArcSwap;
 use futures_rustls::{TlsAcceptor, rustls::ServerConfig};
 
-pub use certificate::client_name;
+pub use certificate::{client_name, not_after};
 pub use failure::HandshakeFailure;
 pub(crate) use handshake::secure;
 pub use material::{ClientAuth, MaterialError, MinVersion, TlsMaterial};
@@ -55,14 +55,9 @@ impl TlsPort {
         self.setup.store(Arc::new(setup));
     }
 
-    /// When the certificate in use ends, in seconds since the Unix epoch.
-    #[must_use]
-    pub fn not_after(&self) -> i64 {
-        self.setup.load().not_after
-    }
-
     /// What takes the next handshake.
-    fn acceptor(&self) -> TlsAcceptor {
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.setup.load().config))
     }
 }

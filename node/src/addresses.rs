@@ -35,6 +35,11 @@ pub(crate) fn listen(socket: Socket) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Listens on an address that was taken for the cores, until they do.
+pub(crate) fn listen_beside(address: SocketAddr) -> io::Result<TcpListener> {
+    listen(bound_socket(address, true)?)
+}
+
 /// `SO_REUSEPORT` would let two nodes share a port without a word, so the address is first asked for without it.
 fn refuse_if_taken(address: SocketAddr) -> io::Result<SocketAddr> {
     let probe = bound_socket(address, false)?;

@@ -9,7 +9,7 @@ use raft::{
     metadata::{ClusterState, Group, NodeId, Subscription, Topic},
 };
 use shard::{
-    command::{PartitionChange, ShardCommand, SubscriptionSettings},
+    command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     shard_of,
 };
 use shard_core::{
@@ -22,6 +22,10 @@ use crate::{
     routes::RouteBoard,
     settings::{SettingsTranslation, dead_letters, subscription_settings},
 };
+
+mod role;
+
+use role::Role;
 
 /// What a translation of metadata into changes needs to know of this node.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +48,7 @@ pub(crate) async fn run(
 ) {
     let mut current: Option<Arc<ClusterState>> = None;
     while let Some(state) = updates.next().await {
-        let Steps { let_go_first, make, let_go } = diff(current.as_deref(), &state, &placement);
+        let Steps { let_go_first, make, let_go, follow } = diff(current.as_deref(), &state, &placement);
         for step in [let_go_first, make] {
             if apply(step, &shards).await.is_err() {
                 return;
@@ -53,8 +57,10 @@ pub(crate) async fn run(
         if let Some(routes) = &mut routes {
             routes.publish(&state);
         }
-        if apply(let_go, &shards).await.is_err() {
-            return;
+        for step in [let_go, follow] {
+            if apply(step, &shards).await.is_err() {
+                return;
+            }
         }
         updates.published(state.version());
         current = Some(Arc::clone(&state));
@@ -89,12 +95,14 @@ pub(crate) struct Steps {
     pub(crate) make: ByShard,
     /// Partitions that are another node's from now on. Requests find it once the routes of this node say so.
     pub(crate) let_go: ByShard,
+    /// Those among them that this node goes on to keep.
+    pub(crate) follow: ByShard,
 }
 
 /// How one state becomes another; `None` is a node that has just started.
 pub(crate) fn diff(before: Option<&ClusterState>, after: &ClusterState, placement: &Placement) -> Steps {
     let none = vec![Vec::new(); placement.shard_count];
-    let steps = Steps { let_go_first: none.clone(), make: none.clone(), let_go: none };
+    let steps = Steps { let_go_first: none.clone(), make: none.clone(), let_go: none.clone(), follow: none };
     let mut changes = Changes { steps, placement };
     let earlier = before.into_iter();
     for topic in earlier.clone().flat_map(ClusterState::topics) {
@@ -135,8 +143,10 @@ struct Changes<'p> {
 
 impl Changes<'_> {
     fn delete_topic(&mut self, topic: &Topic) {
-        for partition in self.owned(topic) {
-            self.push(PartitionChange::Delete { partition });
+        for (partition, placed) in topic.placed_partitions() {
+            if Role::of(self.placement.node, topic, placed) != Role::None {
+                self.push(PartitionChange::Delete { partition });
+            }
         }
     }
 
@@ -154,25 +164,38 @@ impl Changes<'_> {
         let configured =
             known.is_some_and(|known| self.placement.settings.partition_settings(&known.config) == settings);
         for (partition, placed) in topic.placed_partitions() {
-            let us = Some(self.placement.node);
-            let epoch = placed.leader_epoch;
-            let before = known.and_then(|known| known.partition(partition.partition));
-            let was_open = before.is_some_and(|before| before.owner == us);
-            let is_open = was_open && before.is_some_and(|before| before.leader_epoch == epoch);
-            if placed.owner != us {
-                if was_open {
-                    self.steps.let_go.push_change(partition, self.placement, PartitionChange::Release { partition });
-                }
-                continue;
+            let role = Role::of(self.placement.node, topic, placed);
+            let before = known.and_then(|known| Some((known, known.partition(partition.partition)?)));
+            let was = before.map_or(Role::None, |(known, before)| Role::of(self.placement.node, known, before));
+            self.change_role(partition, (&was, &role), (settings, configured));
+        }
+    }
+
+    /// A partition that is opened in another way is let go of before: nothing of one role is left in the other.
+    fn change_role(
+        &mut self,
+        partition: TopicPartition,
+        (was, role): (&Role, &Role),
+        (settings, configured): (PartitionSettings, bool),
+    ) {
+        if was.stays_open(role) {
+            if was != role {
+                self.make_all(role.change(partition));
             }
-            if was_open && !is_open {
-                self.steps.let_go_first.push_change(partition, self.placement, PartitionChange::Release { partition });
+            if !configured {
+                self.push(PartitionChange::Configure { partition, settings });
             }
-            match (is_open, configured) {
-                (false, _) => self.push(PartitionChange::Open { partition, epoch, settings }),
-                (true, false) => self.push(PartitionChange::Configure { partition, settings }),
-                (true, true) => {}
-            }
+            return;
+        }
+        let release = (*was != Role::None).then_some(PartitionChange::Release { partition });
+        let opens = role.open(partition, settings);
+        if was.serves() && !role.serves() {
+            // Requests find it elsewhere once the routes of this node say so.
+            self.steps.let_go.extend_changes(release, self.placement);
+            self.steps.follow.extend_changes(opens, self.placement);
+        } else {
+            self.steps.let_go_first.extend_changes(release, self.placement);
+            self.make_all(opens);
         }
     }
 
@@ -212,17 +235,22 @@ impl Changes<'_> {
         }
     }
 
-    fn push(&mut self, change: PartitionChange) {
-        self.steps.make.push_change(change.partition(), self.placement, change);
+    fn make_all(&mut self, changes: impl IntoIterator<Item = PartitionChange>) {
+        self.steps.make.extend_changes(changes, self.placement);
     }
 
-    /// The partitions that are this node's in the same epoch as before.
+    fn push(&mut self, change: PartitionChange) {
+        self.make_all([change]);
+    }
+
+    /// The partitions that are this node's and stay open as they were.
     fn kept(&self, known: &Topic, topic: &Topic) -> Vec<TopicPartition> {
         let mut kept = self.owned(known);
-        let epoch = |topic: &Topic, partition: TopicPartition| {
-            topic.partition(partition.partition).map(|placed| placed.leader_epoch)
+        let role = |topic: &Topic, partition: TopicPartition| {
+            let placed = topic.partition(partition.partition);
+            placed.map_or(Role::None, |placed| Role::of(self.placement.node, topic, placed))
         };
-        kept.retain(|&partition| epoch(known, partition) == epoch(topic, partition));
+        kept.retain(|&partition| role(known, partition).stays_open(&role(topic, partition)));
         kept
     }
 
@@ -232,15 +260,17 @@ impl Changes<'_> {
     }
 }
 
-/// Adds a change for the shard of a partition.
-trait PushChange {
-    fn push_change(&mut self, partition: TopicPartition, placement: &Placement, change: PartitionChange);
+/// Adds changes, each for the shard of its partition.
+trait ExtendChanges {
+    fn extend_changes(&mut self, changes: impl IntoIterator<Item = PartitionChange>, placement: &Placement);
 }
 
-impl PushChange for ByShard {
-    fn push_change(&mut self, partition: TopicPartition, placement: &Placement, change: PartitionChange) {
-        if let Some(changes) = self.get_mut(shard_of(partition, placement.shard_count)) {
-            changes.push(change);
+impl ExtendChanges for ByShard {
+    fn extend_changes(&mut self, changes: impl IntoIterator<Item = PartitionChange>, placement: &Placement) {
+        for change in changes {
+            if let Some(of_shard) = self.get_mut(shard_of(change.partition(), placement.shard_count)) {
+                of_shard.push(change);
+            }
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod audit;
 mod cluster;
+mod documentation;
 mod jwt;
 mod limits;
+mod link_tls;
 pub mod load;
 mod print;
 mod push;
@@ -22,13 +24,14 @@ use std::{
 
 pub use audit::AuditSection;
 pub use cluster::ClusterSection;
+pub use documentation::documentation_table;
 pub use jwt::JwtSection;
 pub use limits::LimitsSection;
+pub use link_tls::LinkTlsSection;
 pub use load::{ConfigError, Sources, load};
 pub use print::to_yaml;
 pub use push::PushSection;
 pub use redis::{OnLoss as RedisLoss, RedisSection};
-pub use schema::documentation_table;
 pub use secret::Secret;
 pub use tls::TlsSection;
 

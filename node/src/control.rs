@@ -9,18 +9,20 @@ use crate::{
     limits,
     preflight::{self, DataDirectoryLock},
     ready_file::ReadyFile,
+    rejoin,
     shutdown::StopSignals,
     telemetry,
 };
 
-/// Runs a node until it is told to stop or can't go on. Blocks this thread, which becomes the control thread.
+/// Runs a node until it is told to stop or can't go on, after it has set aside the metadata of a lost one, if it is to rejoin.
+/// Blocks this thread, which becomes the control thread.
 #[must_use]
-pub fn run(config: &Config, ready_file: Option<PathBuf>) -> ExitCode {
+pub fn run(config: &Config, rejoin: bool, ready_file: Option<PathBuf>) -> ExitCode {
     if let Err(reason) = telemetry::start(&config.log) {
         tracing::error!(reason, "logging can't be set up");
         return ExitCode::Configuration;
     }
-    let config = match config.with_absolute_data_dir() {
+    let mut config = match config.with_absolute_data_dir() {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(%error, "the path of the data directory can't be made absolute");
@@ -34,6 +36,14 @@ pub fn run(config: &Config, ready_file: Option<PathBuf>) -> ExitCode {
             return error.exit_code();
         }
     };
+    // Only now is the directory this process's alone.
+    if rejoin {
+        if let Err(code) = rejoin::run(&config) {
+            return code;
+        }
+        // Whatever the file says: who comes back founds nothing.
+        config.cluster.init = false;
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -63,7 +73,8 @@ async fn live(config: &Config, lock: DataDirectoryLock, ready_file: Option<PathB
     let node = match started {
         Ok(node) => node,
         Err(error) => {
-            tracing::error!("{error}");
+            let advice = error.advice().map_or_else(String::new, |advice| format!(": {advice}"));
+            tracing::error!("{error}{advice}");
             return error.exit_code();
         }
     };
@@ -81,16 +92,20 @@ async fn serve_until_stopped(mut node: Node, signals: &mut StopSignals, ready_fi
     };
     let metrics = addresses.metrics.map(|address| address.to_string());
     tracing::info!(http = %addresses.http, metrics, version = env!("CARGO_PKG_VERSION"), "the node serves");
-    tokio::select! {
+    let was_removed = tokio::select! {
         failure = node.failed() => {
             tracing::error!("{failure}");
-            return exit_code(&failure);
+            if !matches!(failure, NodeFailure::Removed) {
+                return exit_code(&failure);
+            }
+            true
         }
-        _ = signals.next() => {}
-    }
+        _ = signals.next() => false,
+    };
     tracing::info!("stopping: finishing requests, then writing what is left");
     drop(ready_file);
-    stop(node, signals).await
+    let code = stop(node, signals).await;
+    if was_removed && code == ExitCode::Stopped { ExitCode::Removed } else { code }
 }
 
 async fn stop(node: Node, signals: &mut StopSignals) -> ExitCode {
@@ -120,5 +135,6 @@ const fn exit_code(failure: &NodeFailure) -> ExitCode {
     match failure {
         NodeFailure::Core(_) => ExitCode::ThreadDied,
         NodeFailure::Metadata => ExitCode::Metadata,
+        NodeFailure::Removed => ExitCode::Removed,
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use raft::{ClusterPlan, MetadataConfig, MetadataHandle, MetadataNode, MetadataUpdates, PeerServer};
-use shard::peer::PeerConfig;
+use shard::peer::{PeerConfig, PeerPort, PeerTls};
 use shard_core::link::LinkSecret;
 use tokio::{task::JoinHandle, time::timeout};
 
@@ -32,6 +32,7 @@ pub(crate) struct Among {
     /// They end with the node.
     pub(crate) tasks: Vec<JoinHandle<()>>,
     secret: Option<LinkSecret>,
+    tls: Option<PeerTls>,
 }
 
 impl Entry {
@@ -43,11 +44,11 @@ impl Entry {
     pub(crate) async fn take(
         config: &Config,
         http: &SocketAddr,
-        listener: Option<LinkListener>,
+        listener: Option<(LinkListener, Option<PeerTls>)>,
         shard_count: usize,
     ) -> Result<Self, StartError> {
         let cluster = &config.cluster;
-        let Some(listener) = listener else {
+        let Some((listener, tls)) = listener else {
             let alone = metadata_config(config, http, &http.to_string(), shard_count);
             let (handle, updates, metadata) = raft::start(alone, None).await?;
             return Ok(Self { handle, updates, metadata, among: None });
@@ -58,7 +59,7 @@ impl Entry {
             cluster.advertise.clone()
         };
         let (server, lanes, secret) = (PeerServer::default(), ShardLanes::default(), link_secret(config));
-        let us = LinkSelf::new(cluster.node_id, secret.clone(), server.clone());
+        let us = LinkSelf::new(cluster.node_id, (secret.clone(), tls.clone()), server.clone());
         let plan = ClusterPlan {
             seeds: cluster.seeds.clone(),
             init: cluster.init,
@@ -74,15 +75,21 @@ impl Entry {
         }
         let routes = RouteBoard::new(&handle.state(), cluster.node_id, metadata.epoch());
         let looking = tokio::spawn(routes::watch_contact(metadata.contact(), routes.routes()));
-        let among = Among { routes, lanes, tasks: vec![serving, looking], secret };
+        let among = Among { routes, lanes, tasks: vec![serving, looking], secret, tls };
         Ok(Self { handle, updates, metadata, among: Some(among) })
     }
 }
 
 impl Among {
+    /// Opens the ways to the cores, which run now; returns what the node keeps.
+    pub(crate) fn open(self, ports: Vec<PeerPort>) -> (RouteBoard, Vec<JoinHandle<()>>) {
+        self.lanes.open(ports);
+        (self.routes, self.tasks)
+    }
+
     /// What a shard needs to speak with other nodes.
     pub(crate) fn peers(&self) -> PeerConfig {
-        PeerConfig { routes: self.routes.routes(), secret: self.secret.clone() }
+        PeerConfig { routes: self.routes.routes(), secret: self.secret.clone(), tls: self.tls.clone() }
     }
 }
 

@@ -40,6 +40,8 @@ pub enum ExitCode {
     MetadataLost = 23,
     /// The Redis that is to be the store can't be used.
     Redis = 24,
+    /// The cluster has removed this node.
+    Removed = 25,
     /// A core or the control thread died while the node ran.
     ThreadDied = 70,
     /// The stop took longer than its limit; what was acknowledged is on disk.
@@ -71,6 +73,7 @@ impl ExitCode {
         Self::Store,
         Self::MetadataLost,
         Self::Redis,
+        Self::Removed,
         Self::ThreadDied,
         Self::StopTimedOut,
         Self::Interrupted,

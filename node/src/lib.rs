@@ -13,9 +13,11 @@ pub mod config;
 pub mod control;
 mod cores;
 mod cpus;
+mod early;
 mod entry;
 mod executor;
 pub mod exit_code;
+mod insync;
 mod jwt;
 mod limits;
 mod link;
@@ -26,7 +28,7 @@ pub mod preflight;
 mod push;
 pub mod ready_file;
 mod redis_store;
-pub mod rejoin;
+mod rejoin;
 mod routes;
 mod security;
 mod settings;
@@ -44,7 +46,7 @@ use std::{
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
     MetadataMetrics, MetadataNode, OpenLogError,
-    metadata::{ClusterState, NodeId},
+    metadata::{ClusterState, NodeId, Refusal},
 };
 use shard::{
     ShardConfig, StoreConfig,
@@ -141,6 +143,8 @@ pub enum NodeFailure {
     Core(#[from] CoreError),
     #[error("the metadata has stopped; the reason is in the log above")]
     Metadata,
+    #[error("this node was removed from its cluster, and its number is never used again")]
+    Removed,
 }
 
 impl StartError {
@@ -152,6 +156,7 @@ impl StartError {
             Self::Metadata(raft::StartError::Log(OpenLogError::Lost { .. } | OpenLogError::Shortened { .. })) => {
                 ExitCode::MetadataLost
             }
+            Self::Metadata(raft::StartError::Refused(Refusal::NodeRemoved { .. })) => ExitCode::Removed,
             Self::Metadata(_) | Self::MetadataEnded => ExitCode::Metadata,
             Self::DurableEnds { .. } | Self::Incarnation { .. } | Self::Redis(RedisStoreError::Ends(_)) => {
                 ExitCode::Store
@@ -162,6 +167,12 @@ impl StartError {
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
         }
+    }
+
+    /// What is to be done about it, where the message does not say so.
+    #[must_use]
+    pub const fn advice(&self) -> Option<&'static str> {
+        if let Self::Metadata(error) = self { rejoin::advice(error) } else { None }
     }
 }
 
@@ -175,20 +186,23 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let security = Security::start(config).await?;
-        let Listeners { http, sockets, metrics: metrics_listener, nodes } =
-            Listeners::take(config, shard_count).await?;
+        let Listeners { http, sockets, metrics: metrics_listener, nodes, early } =
+            Listeners::take(config, shard_count, security.port()).await?;
         let Entry { handle: metadata_handle, updates, metadata, among } =
-            Entry::take(config, &http, nodes, shard_count).await?;
+            Entry::take(config, &http, nodes.zip(Some(security.link())), shard_count).await?;
         check_keys(config, &metadata_handle.state())?;
         let audit = AuditWriter::start(&config.storage.data_dir, &config.audit).map_err(StartError::Audit)?;
         let (audit, audit_queue) = audit.unzip();
         let metadata = Arc::new(metadata);
         let mut shard = shard_config(config, shard_count, &metadata_handle.state())?;
         shard.peers = among.as_ref().map(Among::peers);
+        let (replication, insync) =
+            among.as_ref().and_then(|_| insync::begin(config, &metadata, &metadata_handle)).unzip();
+        shard.replication = replication;
         // Here rather than on a core, where it would hold up others.
         gateway::describe::prepare();
-        let gateway = settings::gateway_config(config, shard_count);
-        let gateway = GatewayConfig { node_id: config.cluster.node_id, ..gateway };
+        let gateway =
+            GatewayConfig { node_id: config.cluster.node_id, ..settings::gateway_config(config, shard_count) };
         let board = PushBoard::default();
         let bound = config.server.connections_per_address_max;
         let plan = CoresPlan {
@@ -205,14 +219,11 @@ impl Node {
             usages: Arc::default(),
             tokens: security.verifier().cloned(),
         };
+        drop(early);
         let cores = Cores::start(plan, &cpus).await?;
-        let (routes, link) = match among {
-            Some(Among { routes, lanes, tasks, .. }) => {
-                lanes.open(cores.peer_ports());
-                (Some(routes), tasks)
-            }
-            None => (None, Vec::new()),
-        };
+        let (routes, link) = among.map(|among| among.open(cores.peer_ports())).unzip();
+        let mut link: Vec<_> = link.unwrap_or_default();
+        link.extend(insync);
 
         let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -257,11 +268,12 @@ impl Node {
         self.security.verifier()
     }
 
-    /// Returns when a part of the node has ended by itself: then the rest must end too.
+    /// Returns when a part of the node has ended by itself, or the cluster has removed the node: then the rest must end too.
     pub async fn failed(&mut self) -> NodeFailure {
         tokio::select! {
             error = self.cores.died() => NodeFailure::Core(error),
             _ = &mut self.assignments => NodeFailure::Metadata,
+            () = self.metadata.removed() => NodeFailure::Removed,
         }
     }
 
@@ -334,6 +346,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         ack_key: *cluster.ack_key().bytes(),
         io_limits: settings::io_limits(&config.storage),
         peers: None,
+        replication: None,
     })
 }
 

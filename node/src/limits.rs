@@ -107,6 +107,11 @@ pub(crate) const PUSH_ABANDON_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many events of the audit log wait at most to be written.
 pub(crate) const AUDIT_EVENTS_MAX: usize = 4_096;
+/// Connections to the data port at a time before the node belongs to its cluster.
+pub(crate) const EARLY_CONNECTIONS_MAX: usize = 64;
+/// How long a client may take for its request and to read the answer then.
+pub(crate) const EARLY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How much of the audit log is written at once.
 pub(crate) const AUDIT_WRITE_BYTES: usize = 64 << 10;
 
@@ -139,6 +144,8 @@ pub(crate) const LINK_WRITE_BYTES: usize = 256 << 10;
 pub(crate) const LINK_CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// How long who connects may take to show who it is.
 pub(crate) const LINK_HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
+/// How much is read of a node at most that is told why it is not spoken to.
+pub(crate) const LINK_PARTING_BYTES_MAX: u64 = 64 << 10;
 /// After so much silence, while something is asked, a connection is given up.
 pub(crate) const LINK_SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long the port for nodes rests when it can't take a connection.
@@ -153,3 +160,10 @@ const _: () = assert!(
 );
 /// How long a node that starts waits for the cluster to count on it.
 pub(crate) const COUNTS_WAIT: Duration = Duration::from_secs(10);
+
+/// A follower that has not come up with its leader's log for so long is no longer in sync.
+pub(crate) const REPLICA_LAG_MAX: Duration = Duration::from_secs(8);
+/// The most changes of who is in sync that wait to be proposed.
+pub(crate) const ISR_PROPOSALS_MAX: usize = 65_536;
+/// The most of them that are proposed together.
+pub(crate) const ISR_CHANGES_PER_COMMAND_MAX: usize = 150;

@@ -6,26 +6,39 @@
 mod client;
 mod connection;
 mod listener;
+mod refusals;
 mod server;
+mod stream;
+
+use std::sync::Arc;
 
 use raft::PeerServer;
+use shard::peer::PeerTls;
 use shard_core::link::{ClusterText, Expected, Lane, LinkIdentity, LinkSecret};
 
 pub(crate) use client::ControlClient;
 pub(crate) use listener::{LinkListener, ShardLanes};
+use refusals::Refusals;
 
 /// What this node says of itself to others, on both sides of a connection. Clones share it.
 #[derive(Clone)]
 pub(crate) struct LinkSelf {
     node: u64,
     secret: Option<LinkSecret>,
+    tls: Option<PeerTls>,
+    refusals: Arc<Refusals>,
     /// Knows which cluster this node belongs to.
     metadata: PeerServer,
 }
 
 impl LinkSelf {
-    pub(crate) const fn new(node: u64, secret: Option<LinkSecret>, metadata: PeerServer) -> Self {
-        Self { node, secret, metadata }
+    pub(crate) fn new(node: u64, (secret, tls): (Option<LinkSecret>, Option<PeerTls>), metadata: PeerServer) -> Self {
+        Self { node, secret, tls, refusals: Arc::new(Refusals::new()), metadata }
+    }
+
+    /// What both lanes are encrypted with, if they are.
+    const fn tls(&self) -> Option<&PeerTls> {
+        self.tls.as_ref()
     }
 
     /// What is said and expected in the handshake of one connection.

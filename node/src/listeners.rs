@@ -2,10 +2,11 @@
 
 use std::{io, net::SocketAddr};
 
+use gateway::tls::TlsPort;
 use socket2::Socket;
 use tokio::net::TcpListener;
 
-use crate::{StartError, addresses, config::Config, link::LinkListener, metrics};
+use crate::{StartError, addresses, config::Config, early::EarlyServer, link::LinkListener, metrics};
 
 /// Taken, and not served yet.
 pub(crate) struct Listeners {
@@ -15,14 +16,16 @@ pub(crate) struct Listeners {
     pub(crate) metrics: Option<TcpListener>,
     /// The port for other nodes.
     pub(crate) nodes: Option<LinkListener>,
+    /// What answers at the data port until the cores do: among others, a node may have to wait for a majority.
+    pub(crate) early: Option<EarlyServer>,
 }
 
 impl Listeners {
-    /// Takes the ports that a node of so many cores needs.
+    /// Takes the ports that a node of so many cores needs, which speak TLS to clients if there is a `tls`.
     ///
     /// # Errors
     /// Says which one can't be had, and what to change.
-    pub(crate) async fn take(config: &Config, cores: usize) -> Result<Self, StartError> {
+    pub(crate) async fn take(config: &Config, cores: usize, tls: Option<TlsPort>) -> Result<Self, StartError> {
         let data = config.data_address();
         let (http, sockets) = addresses::take_for_cores(data, cores).map_err(unreachable(data, "server.port"))?;
         let metrics = match config.metrics.enabled.then(|| config.metrics_address()) {
@@ -33,7 +36,9 @@ impl Listeners {
             Some(address) => Some(LinkListener::bind(address).await.map_err(unreachable(address, "cluster.listen"))?),
             None => None,
         };
-        Ok(Self { http, sockets, metrics, nodes })
+        let early = nodes.is_some().then(|| EarlyServer::start(http, tls)).transpose();
+        let early = early.map_err(unreachable(data, "server.port"))?;
+        Ok(Self { http, sockets, metrics, nodes, early })
     }
 }
 

@@ -3,7 +3,7 @@
 mod ring_setup;
 
 use clap::Parser as _;
-use node::{args::Args, bootstrap, config, control, exit_code::ExitCode, rejoin};
+use node::{args::Args, bootstrap, config, control, exit_code::ExitCode};
 
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
@@ -38,20 +38,7 @@ fn run(args: &Args) -> ExitCode {
             Err(code) => code,
         };
     }
-    if args.rejoin {
-        match rejoin::set_aside(&config.storage.data_dir) {
-            Ok(Some(aside)) => {
-                let text = format!("pubsub-node: the metadata of the lost node is in {} now\n", aside.display());
-                tell(&mut std::io::stderr(), &text);
-            }
-            Ok(None) => {}
-            Err(error) => {
-                tell(&mut std::io::stderr(), &format!("pubsub-node: the metadata can't be set aside: {error}\n"));
-                return ExitCode::DataDirectory;
-            }
-        }
-    }
-    control::run(&config, args.ready_file.clone())
+    control::run(&config, args.rejoin, args.ready_file.clone())
 }
 
 /// A reader who has gone is no fault of ours.

@@ -3,6 +3,7 @@
 mod cores;
 mod family;
 mod jwt;
+mod link_tls;
 mod process;
 mod push;
 mod server;
@@ -17,6 +18,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 use raft::MetadataMetrics;
+use shard::peer::PeerTls;
 
 pub(crate) use server::{bind, serve};
 
@@ -30,6 +32,8 @@ pub(crate) type AskMetadata = Arc<dyn Fn() -> Option<MetadataMetrics> + Send + S
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SecurityStatus {
     pub(crate) tls: Option<Arc<TlsStatus>>,
+    /// The same between nodes.
+    pub(crate) link: Option<(Arc<TlsStatus>, PeerTls)>,
     pub(crate) jwt: Option<Arc<JwtStatus>>,
 }
 
@@ -72,6 +76,7 @@ impl Collector for NodeCollector {
         families.extend((self.metadata)().iter().flat_map(collect_metadata));
         families.extend(push::collect(&self.push.0, &self.push.1));
         families.extend(self.security.tls.iter().flat_map(|status| tls::collect(status, &self.cores)));
+        families.extend(self.security.link.iter().flat_map(|(status, tls)| link_tls::collect(status, tls)));
         families.extend(self.security.jwt.iter().flat_map(|status| jwt::collect(status)));
         families.extend(process::collect());
         families
@@ -120,6 +125,19 @@ mod tests {
             assert!(name.starts_with("pubsub_") || name.starts_with("process_"), "{name}");
             assert!(family.help().ends_with('.'), "{name}");
             assert!(!family.get_metric().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_page_about_clusters_has_every_metric_of_them() {
+        let documented = include_str!("../../docs/cluster.md");
+        let page = scraped(vec![CoreMetrics::default()]);
+        let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let names: Vec<_> = types.filter_map(|line| line.split(' ').next()).collect();
+        let of_clusters = |name: &&&str| name.starts_with("pubsub_raft_") || name.starts_with("pubsub_peer_");
+        assert!(names.iter().filter(of_clusters).count() > 10);
+        for name in names.iter().filter(of_clusters) {
+            assert!(documented.contains(&format!("`{name}`")), "docs/cluster.md should say what {name} is");
         }
     }
 

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use gateway::{auth::AuthMode, config::GatewayConfig};
 use raft::metadata::{
-    ClusterState, DeliveryMode, FlushPolicy as TopicFlush, Ordering, StartPosition, Subscription, TopicConfig,
+    Acks as TopicAcks, ClusterState, DeliveryMode, FlushPolicy as TopicFlush, Ordering, StartPosition, Subscription,
+    TopicConfig,
 };
 use shard::{
     SeekTo,
@@ -12,7 +13,7 @@ use shard::{
 };
 use shard_core::{
     delivery::{self, DeliveryOrder, Filter},
-    log::{FlushPolicy, IoLimits},
+    log::{Acks, FlushPolicy, IoLimits},
 };
 
 use crate::{
@@ -37,7 +38,11 @@ impl SettingsTranslation {
         };
         let retention = topic.retention_ms.map(Duration::from_millis);
         let dedup_window = Duration::from_millis(topic.dedup_window_ms);
-        PartitionSettings { flush, retention, retention_bytes: topic.retention_bytes, dedup_window }
+        let acks = match topic.acks {
+            TopicAcks::Quorum => Acks::Quorum,
+            TopicAcks::Leader | TopicAcks::Memory => Acks::Leader,
+        };
+        PartitionSettings { flush, acks, retention, retention_bytes: topic.retention_bytes, dedup_window }
     }
 }
 

@@ -1,62 +1,61 @@
-//! The node's certificate: read at the start, looked at again while the node runs, and replaced without a restart.
+//! The node's certificates, for clients and for other nodes: read at the start, looked at again while the node runs, and
+//! replaced without a restart.
 
+mod clients;
 mod files;
+mod nodes;
 mod status;
 
 use std::{sync::Arc, time::Duration};
 
-use gateway::tls::TlsPort;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::{JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval},
 };
 
-use crate::config::TlsSection;
-
+pub(crate) use clients::ClientFiles;
 pub use files::TlsFilesError;
-use files::{Loaded, TlsFiles};
+use files::{CertificateFiles, Loaded};
+pub(crate) use nodes::NodeFiles;
 pub(crate) use status::TlsStatus;
 
-/// The certificate of a running node. Dropping it ends the looking.
-pub(crate) struct TlsService {
+/// A certificate of a running node. Dropping it ends the looking.
+pub(crate) struct TlsService<F: CertificateFiles> {
+    port: F::Port,
     status: Arc<TlsStatus>,
     looking: JoinHandle<()>,
 }
 
 /// Looks at the files.
-struct Watch {
-    files: TlsFiles,
+struct Watch<F: CertificateFiles> {
+    files: F,
+    port: F::Port,
     status: Arc<TlsStatus>,
     /// Of what was looked at last, whether it was of use or not.
     seen: Result<[u8; 32], String>,
 }
 
-impl TlsService {
-    /// Reads the files; `None` if the node is to speak no TLS.
+impl<F: CertificateFiles> TlsService<F> {
+    /// Reads the files, and looks at them again and again.
     ///
     /// # Errors
     /// The files can't be used.
-    pub(crate) fn start(section: &TlsSection) -> Result<Option<Self>, TlsFilesError> {
-        if !section.is_on() {
-            return Ok(None);
+    pub(crate) fn start(files: F, every: Duration) -> Result<Self, TlsFilesError> {
+        let Loaded { setup, not_after, fingerprint } = files.load()?;
+        if not_after <= status::now() {
+            tracing::warn!("the certificate in {}.cert_file has expired: it will be refused", F::SECTION);
         }
-        let files = TlsFiles::new(section);
-        let Loaded { setup, fingerprint } = files.load()?;
-        if setup.not_after() <= status::now() {
-            tracing::warn!("the certificate in tls.cert_file has expired: clients will refuse it");
-        }
-        let status = Arc::new(TlsStatus::new(TlsPort::new(setup)));
+        let (port, status) = (F::open(setup), Arc::new(TlsStatus::new(not_after)));
         let hangup = signal(SignalKind::hangup()).map_err(TlsFilesError::Signal)?;
-        let watch = Watch { files, status: Arc::clone(&status), seen: Ok(fingerprint) };
-        let every = Duration::from_millis(section.reload_interval_ms);
+        let watch = Watch { files, port: port.clone(), status: Arc::clone(&status), seen: Ok(fingerprint) };
         let looking = tokio::spawn(watch.run(every, hangup));
-        Ok(Some(Self { status, looking }))
+        Ok(Self { port, status, looking })
     }
 
-    /// What cores take handshakes with.
-    pub(crate) fn port(&self) -> TlsPort {
-        self.status.port().clone()
+    /// What handshakes are begun with.
+    pub(crate) fn port(&self) -> F::Port {
+        self.port.clone()
     }
 
     /// What metrics tell.
@@ -65,13 +64,13 @@ impl TlsService {
     }
 }
 
-impl Drop for TlsService {
+impl<F: CertificateFiles> Drop for TlsService<F> {
     fn drop(&mut self) {
         self.looking.abort();
     }
 }
 
-impl Watch {
+impl<F: CertificateFiles> Watch<F> {
     async fn run(mut self, every: Duration, mut hangup: Signal) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -89,24 +88,29 @@ impl Watch {
     }
 
     /// Uses what was read if it is new and of use. What is of none is told once, or whenever somebody asks for a look.
-    fn take(&mut self, loaded: Result<Loaded, TlsFilesError>, told: bool) {
-        let loaded = loaded.and_then(|loaded| self.status.check_replacement(&loaded.setup).map(|()| loaded));
+    fn take(&mut self, loaded: Result<Loaded<F::Setup>, TlsFilesError>, told: bool) {
+        let section = F::SECTION;
+        let loaded = loaded.and_then(|loaded| {
+            let is_better = self.status.may_be_replaced_by(loaded.not_after);
+            if is_better { Ok(loaded) } else { Err(TlsFilesError::Expired { section }) }
+        });
         match loaded {
-            Ok(Loaded { setup, fingerprint }) => {
+            Ok(Loaded { setup, not_after, fingerprint }) => {
                 let seen = Ok(fingerprint);
                 if self.seen != seen {
-                    self.status.replace(setup);
+                    F::replace(&self.port, setup);
+                    self.status.count_replaced(not_after);
                     self.seen = seen;
-                    tracing::info!("new connections get the new certificate");
+                    tracing::info!(section, "new connections get the new certificate");
                 } else if told {
-                    tracing::info!("the certificate is the one in use");
+                    tracing::info!(section, "the certificate is the one in use");
                 }
             }
             Err(error) => {
                 let seen = Err(error.to_string());
                 if told || self.seen != seen {
                     self.status.count_failure();
-                    tracing::warn!(%error, "the certificate stays as it is");
+                    tracing::warn!(section, %error, "the certificate stays as it is");
                 }
                 self.seen = seen;
             }

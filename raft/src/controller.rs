@@ -1,4 +1,4 @@
-//! Decides who is out and who owns what: on the leader of the metadata, from what nodes say and what the metadata holds.
+//! Decides who is out, who owns what, and which commands may be used: on the leader of the metadata, from what nodes say and what the metadata holds.
 //! Pure.
 //!
 //! Nothing here is kept but who was heard of when. What a round wants is proposed; each change holds only if everything is
@@ -11,6 +11,7 @@ mod hearing;
 mod operator;
 mod planned;
 mod takeover;
+mod upgrade;
 mod view;
 
 use std::collections::BTreeMap;
@@ -111,7 +112,11 @@ impl Controller {
         if leading.waits(now, state) {
             return Vec::new();
         }
-        let mut draft = Draft::new(state, self.hearing.changes(now, leading.since, state));
+        let mut changes = self.hearing.changes(now, leading.since, state);
+        if changes.is_empty() {
+            changes.extend(leading.upgrade(now, state));
+        }
+        let mut draft = Draft::new(state, changes);
         leading.take_over(&mut draft);
         leading.plan(now, &mut draft);
         let commands = draft.into_commands();

@@ -42,7 +42,7 @@ mod updates;
 
 pub use groups::{GroupError, GroupHandle, MemberScope, MemberStatus, Membership};
 pub use handle::{MetadataHandle, ProposeError};
-pub use node::{ClusterPlan, MetadataConfig, MetadataMetrics, MetadataNode, StartError, start};
+pub use node::{ClusterPlan, MetadataConfig, MetadataMetrics, MetadataNode, StartError, metadata_owner, start};
 pub use operator::{ClusterHandle, ClusterStanding, MemberStanding, OperateError, OperateRefusal, RaftRole};
 pub use peers::{CallError, CallFuture, Peer, PeerServer, Transport};
 pub use signs::Contact;

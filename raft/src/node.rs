@@ -38,6 +38,8 @@ use crate::{
 };
 use open::{Opened, open_off_thread};
 
+pub use open::metadata_owner;
+
 /// Where the metadata lies and who this node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataConfig {
@@ -87,6 +89,8 @@ pub struct MetadataNode {
     seat: Seat,
     epoch: Arc<AtomicU64>,
     contact: Contact,
+    /// Another node said that the cluster has removed this one.
+    removed: watch::Receiver<bool>,
     applied: watch::Receiver<Arc<ClusterState>>,
     groups: GroupHandle,
     operator: ClusterHandle,
@@ -178,6 +182,19 @@ impl MetadataNode {
         drop(votes.await);
     }
 
+    /// Returns when the cluster has removed this node: by its own account of the metadata, or by another node's, since
+    /// whoever is removed may not be told of that entry of the log any more.
+    pub async fn removed(&self) {
+        let (mut applied, mut told) = (self.applied.clone(), self.removed.clone());
+        // A sender that is gone says nothing: the node ends by itself then.
+        let known = async { applied.wait_for(|state| state.is_removed(self.node)).await.is_ok() };
+        let heard = async { told.wait_for(|removed| *removed).await.is_ok() };
+        let was_removed = tokio::select! { known = known => known, heard = heard => heard };
+        if !was_removed {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// When this node last knew itself to be part of the cluster that decides.
     #[must_use]
     pub fn contact(&self) -> Contact {
@@ -240,7 +257,8 @@ async fn run(
     let (stop, stopping) = watch::channel(false);
     let epoch: Arc<AtomicU64> = Arc::default();
     let contact = seat.contact.clone();
-    let mut tasks = start_peer_tasks(&seat, &peers, (node, &epoch), &stopping);
+    let (removed, told_removed) = watch::channel(false);
+    let mut tasks = start_peer_tasks(&seat, &peers, (node, &epoch, removed), &stopping);
     let ours = enter::enter(&registration, plan.as_ref(), &seat, &peers).await?;
     epoch.store(ours, Ordering::SeqCst);
 
@@ -269,7 +287,9 @@ async fn run(
     tasks.push(task::spawn(driver.run(stopping.clone())));
     let updates = MetadataUpdates::new(applied.clone(), published, published_version);
     let groups = GroupHandle::new(calls);
-    let running = MetadataNode { node, raft, peers, seat, epoch, contact, applied, groups, operator, stop, tasks };
+    let removed = told_removed;
+    let running =
+        MetadataNode { node, raft, peers, seat, epoch, contact, removed, applied, groups, operator, stop, tasks };
     Ok((handle, updates, running))
 }
 
@@ -277,7 +297,7 @@ async fn run(
 fn start_peer_tasks(
     seat: &Seat,
     peers: &Peers,
-    (node, epoch): (NodeId, &Arc<AtomicU64>),
+    (node, epoch, removed): (NodeId, &Arc<AtomicU64>, watch::Sender<bool>),
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let election = ElectionDriver { raft: seat.raft.clone(), peers: peers.clone(), pulse: seat.pulse.clone() };
@@ -291,6 +311,7 @@ fn start_peer_tasks(
         applied: seat.applied.clone(),
         controller: seat.controller.clone(),
         contact: seat.contact.clone(),
+        removed,
     };
     let controller = ControllerDriver {
         raft: seat.raft.clone(),

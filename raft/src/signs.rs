@@ -46,6 +46,8 @@ pub(crate) struct Signs {
     pub(crate) applied: watch::Receiver<Arc<ClusterState>>,
     pub(crate) controller: ControllerPort,
     pub(crate) contact: Contact,
+    /// Set once another node has said that the cluster has removed this one.
+    pub(crate) removed: watch::Sender<bool>,
 }
 
 /// What one voter answered, to a sign that was given at a time after the start.
@@ -53,6 +55,7 @@ pub(crate) struct Signs {
 struct Answer {
     asked: Duration,
     follows: bool,
+    removed: bool,
     /// When the leader's word counts from, if it is the leader that answered, and this node knows all that it knew.
     contact: Option<Duration>,
 }
@@ -147,12 +150,15 @@ impl Signs {
                     return None;
                 };
                 let contact = timeout(wait, counts_from(asked, sign, applied)).await.ok().flatten();
-                Some(Answer { asked, follows: sign.follows, contact })
+                Some(Answer { asked, follows: sign.follows, removed: sign.removed, contact })
             });
         }
     }
 
     fn take(&self, answer: Answer, rounds: &mut Rounds) {
+        if answer.removed {
+            self.removed.send_replace(true);
+        }
         if let Some(contact) = answer.contact {
             self.contact.renew(contact);
         }
@@ -231,7 +237,7 @@ mod tests {
     async fn a_leaders_word_counts_from_when_it_led_and_once_all_it_knew_is_known() {
         let (_applying, applied) = watch::channel(Arc::new(ClusterState::default()));
         let known = applied.borrow().version();
-        let sign = Sign { leads: true, follows: false, silence_ms: 40, version: known };
+        let sign = Sign { leads: true, follows: false, silence_ms: 40, version: known, removed: false };
         let counts = |sign| timeout(at(100), counts_from(at(100), sign, applied.clone()));
         assert_eq!(counts(sign).await, Ok(Some(at(60))));
         assert_eq!(counts(Sign { leads: false, ..sign }).await, Ok(None));

@@ -39,6 +39,8 @@ pub use open::OpenLogError;
 pub use reached::ReachedError;
 pub use sealed::DamagedValue;
 
+pub(crate) use open::owner_of;
+
 use facts::{Facts, ReadFactError};
 use flusher::Flusher;
 

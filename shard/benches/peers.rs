@@ -25,7 +25,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, UnassignedBatch},
     },
     link::{ClusterText, LinkIdentity, LinkSecret, PREFACE_BYTES},
-    log::{FlushPolicy, IoLimits},
+    log::{Acks, FlushPolicy, IoLimits},
     model::{LeaderEpoch, PartitionIndex, TopicId, TopicPartition},
 };
 
@@ -55,7 +55,8 @@ async fn start(node: u64, owner_address: &str) -> Started {
         dedup_bytes_max: 16 << 20,
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
-        peers: Some(PeerConfig { routes, secret: Some(LinkSecret::new(b"correct horse")) }),
+        peers: Some(PeerConfig { routes, secret: Some(LinkSecret::new(b"correct horse")), tls: None }),
+        replication: None,
     };
     let (commands, receiver) = flume::bounded(16);
     let metrics = Arc::new(ShardMetrics::default());
@@ -67,11 +68,12 @@ async fn start(node: u64, owner_address: &str) -> Started {
 async fn open(commands: &flume::Sender<ShardCommand>) {
     let settings = PartitionSettings {
         flush: FlushPolicy::Always,
+        acks: Acks::Quorum,
         retention: None,
         retention_bytes: None,
         dedup_window: Duration::ZERO,
     };
-    let change = PartitionChange::Open { partition: PARTITION, epoch: LeaderEpoch::new(1), settings };
+    let change = PartitionChange::Open { partition: PARTITION, epoch: LeaderEpoch::new(1), settings, replicas: None };
     let (done, applied) = oneshot::channel();
     commands.send_async(ShardCommand::Apply { changes: vec![change], done }).await.unwrap();
     applied.await.unwrap();

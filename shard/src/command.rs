@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use futures_channel::oneshot;
 use shard_core::{
     delivery::{DeliveryMode, DeliveryOrder, Filter, PartitionAssignment},
-    log::FlushPolicy,
+    log::{Acks, FlushPolicy},
     model::{LeaderEpoch, SubscriptionId, TopicId, TopicPartition},
+    replication::ReplicaSet,
 };
 
 use crate::request::SeekTo;
@@ -39,6 +40,35 @@ pub enum PartitionChange {
         epoch: LeaderEpoch,
         /// How it keeps its log.
         settings: PartitionSettings,
+        /// Who keeps it, if other nodes do too.
+        replicas: Option<ReplicaSet>,
+    },
+    /// Keep what another node leads: recover it from disk, or make it, and follow.
+    Follow {
+        /// The partition.
+        partition: TopicPartition,
+        /// Which leader it has.
+        epoch: LeaderEpoch,
+        /// The node that leads; none while there is none.
+        leader: Option<u64>,
+        /// How it keeps its log.
+        settings: PartitionSettings,
+    },
+    /// Another node leads what is followed here, or another time.
+    FollowAnother {
+        /// The partition.
+        partition: TopicPartition,
+        /// Which leader it has.
+        epoch: LeaderEpoch,
+        /// The node that leads; none while there is none.
+        leader: Option<u64>,
+    },
+    /// Who keeps what is led here has changed.
+    SetReplicas {
+        /// The partition.
+        partition: TopicPartition,
+        /// Who keeps it.
+        replicas: ReplicaSet,
     },
     /// Keep the log in another way.
     Configure {
@@ -85,8 +115,10 @@ pub enum PartitionChange {
 /// What a topic's configuration says of its partitions' logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionSettings {
-    /// When an append counts as done.
+    /// When an append counts as done. Where several nodes keep a partition, it is always synced.
     pub flush: FlushPolicy,
+    /// When a publisher hears that its messages are there, where several nodes keep them.
+    pub acks: Acks,
     /// How long messages are kept; for ever if none.
     pub retention: Option<Duration>,
     /// How many bytes a partition keeps; any number if none.
@@ -137,11 +169,19 @@ pub struct DeadLetterTarget {
 }
 
 impl PartitionChange {
+    /// Whether a partition is to be opened for it.
+    pub(crate) const fn opens(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Follow { .. })
+    }
+
     /// The partition that changes.
     #[must_use]
     pub const fn partition(&self) -> TopicPartition {
         match self {
             Self::Open { partition, .. }
+            | Self::Follow { partition, .. }
+            | Self::FollowAnother { partition, .. }
+            | Self::SetReplicas { partition, .. }
             | Self::Configure { partition, .. }
             | Self::Release { partition }
             | Self::Delete { partition }

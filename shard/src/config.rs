@@ -6,6 +6,7 @@ use shard_core::log::IoLimits;
 
 use crate::{
     peer::PeerConfig,
+    replication::ReplicationConfig,
     store::{StoreConfig, log::LogStoreConfig, redis::RedisStoreConfig},
 };
 
@@ -33,6 +34,8 @@ pub struct ShardConfig {
     pub io_limits: IoLimits,
     /// How other nodes are found and spoken with; none on a node that is alone.
     pub peers: Option<PeerConfig>,
+    /// How partitions are kept on several nodes; none on a node that is alone, or whose store every node reaches.
+    pub replication: Option<ReplicationConfig>,
 }
 
 impl ShardConfig {

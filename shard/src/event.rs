@@ -7,11 +7,13 @@ use shard_core::{
     delivery::DeadLetter,
     format::record_batch::RecordBatch,
     log::{AppendEvent, Dedup},
-    model::{Offset, TopicPartition},
+    model::{LeaderEpoch, Offset, TopicPartition},
+    replication::{FetchReply, Lineage, ProposalEnd},
 };
 
 use crate::{
     command::{PartitionChange, SubscriptionSettings},
+    replication::{Done, PeerKey},
     request::{PartitionSubscription, PullRequest, Pulled, ReadError, Reply, Request, SubscriptionError},
     search::{RedriveEnd, Search},
     store::{AnyPartition, CursorsStored, Opened, StoreError},
@@ -63,6 +65,16 @@ pub(crate) enum ShardEvent {
     RetentionDone,
     /// A partition was closed in the store.
     Closed { partition: TopicPartition },
+    /// A fetch from another node has ended.
+    Fetched { source: PeerKey, session: u64, fetched: Result<FetchReply, String> },
+    /// The store has done something for one opening of a partition that is followed.
+    Followed { place: (TopicPartition, u64), source: Option<PeerKey>, done: Result<Done, StoreError> },
+    /// Retention has ended on a partition that is followed, and has perhaps moved its start.
+    FollowedStart { partition: TopicPartition, start: Option<Offset> },
+    /// What the leader of an epoch proposed came to an end, for the partition epoch that it started from.
+    ProposalEnded { place: (TopicPartition, LeaderEpoch), proposed: (u32, ProposalEnd) },
+    /// It is time to look at followers, and at who waits for what they are sent.
+    ReplicationDue,
     /// The node stops.
     Stop { done: oneshot::Sender<()> },
 }
@@ -72,6 +84,8 @@ pub(crate) enum ShardEvent {
 pub(crate) struct OpenedLog {
     pub(crate) opened: Opened<AnyPartition>,
     pub(crate) dedup: Dedup,
+    /// Of which epochs its batches are, if other nodes keep it too.
+    pub(crate) lineage: Lineage,
 }
 
 /// The end of something that the store did for one opening of a partition.

@@ -8,6 +8,7 @@ use shard_core::{
     format::record_batch::UnassignedBatch,
     model::{Offset, SubscriptionId, TopicPartition},
     peer_wire::{PeerRequest, Repeat},
+    replication::{FetchError, FetchReply, FetchRequest},
 };
 
 use crate::{
@@ -57,6 +58,19 @@ impl ShardHandle {
     /// The same, for partitions of other nodes as well.
     pub(crate) fn with_peers(self, forward: Forward) -> Self {
         Self { forward: Some(forward), ..self }
+    }
+
+    /// The way to other nodes, if there are any.
+    pub(crate) const fn forward(&self) -> Option<&Forward> {
+        self.forward.as_ref()
+    }
+
+    /// A core of another node follows partitions that are led on this core.
+    pub(crate) async fn fetch(&self, fetch: FetchRequest) -> Result<FetchReply, FetchError> {
+        let (reply, answer) = oneshot::channel();
+        let offered = self.route.local.offer(ShardEvent::Request(Request::Fetch { fetch, reply }));
+        offered.map_err(|_| FetchError::Stopping)?;
+        answer.await.unwrap_or(Err(FetchError::Session))
     }
 
     /// How many shards the node has.

@@ -15,6 +15,7 @@ pub mod metrics;
 mod partition;
 pub mod peer;
 mod placement;
+mod replication;
 mod request;
 mod routes;
 mod search;
@@ -28,6 +29,7 @@ pub use config::ShardConfig;
 pub use handle::ShardHandle;
 pub use mesh::MeshPlan;
 pub use placement::shard_of;
+pub use replication::{IsrProposal, ReplicationConfig};
 pub use request::{
     AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, Durability, LeaseId, LeasedMessage, PartitionStatus,
     PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published, PullRequest, Pulled,

@@ -84,6 +84,8 @@ pub(crate) const PEER_WRITE_BYTES: usize = 256 << 10;
 pub(crate) const PEER_BULK_BYTES: usize = 1 << 20;
 /// How long it may take to connect with another node, until both know who the other is.
 pub(crate) const PEER_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How much is read of a node at most that is told why TLS with it came to nothing.
+pub(crate) const PEER_PARTING_BYTES_MAX: usize = 64 << 10;
 /// The pause after a connection that could not be made.
 pub(crate) const PEER_CONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest such pause.
@@ -100,9 +102,31 @@ pub(crate) const PEER_AWAY_FORGOTTEN: Duration = Duration::from_secs(10);
 pub(crate) const PEER_CONNECTIONS_MAX: usize = 1_024;
 /// The most connections that wait until their core takes them.
 pub(crate) const PEER_HANDOVERS_MAX: usize = 256;
+/// The most producers of one core that wait to hear whether they are ahead, or this node behind.
+pub(crate) const CONFIRMATIONS_MAX: usize = 256;
 /// How long what is under way on a partition may take that another node owns from now on.
 pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(2);
 /// How long a core that has ended waits until other nodes have taken its last replies.
 pub(crate) const PEER_FINISH_TIMEOUT: Duration = Duration::from_millis(500);
 /// So many partitions that nobody answered for are remembered, and more only if all were asked for lately.
 pub(crate) const PEER_AWAY_MAX: usize = 4_096;
+/// How long a fetch of another node waits for something to send.
+pub(crate) const FETCH_WAIT: Duration = Duration::from_millis(500);
+/// The pause after a fetch that came to nothing.
+pub(crate) const FETCH_PAUSE: Duration = Duration::from_millis(50);
+/// The pause before a partition that can't be followed now is fetched again, unless the metadata change.
+pub(crate) const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
+/// The pause before a partition is fetched again for which there was no room.
+pub(crate) const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
+/// The most partitions that one fetch speaks of.
+pub(crate) const FETCH_POSITIONS_MAX: usize = 2_048;
+/// The most partitions that one answer to a fetch sends something of.
+pub(crate) const FETCH_PARTS_MAX: usize = 1_024;
+/// The bytes of batches that one answer to a fetch sends, but for a single larger batch.
+pub(crate) const FETCH_BYTES: usize = 4 << 20;
+/// The bytes of batches that it sends of one partition, but for a single larger batch.
+pub(crate) const FETCH_PART_BYTES: usize = 1 << 20;
+/// How often fetches are looked at that wait, on either side.
+pub(crate) const REPLICATION_INTERVAL: Duration = Duration::from_millis(100);
+/// How often leaders look for followers that are behind.
+pub(crate) const FOLLOWERS_LOOK: Duration = Duration::from_millis(500);

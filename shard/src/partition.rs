@@ -22,6 +22,7 @@ use crate::{
     event::Applying,
     limits,
     marks::Marks,
+    replication::{Assuming, Following, Leading},
     request::{AckOutcome, PartitionUnavailable, PublishError, Published, Pulled, ReadError, Reply, SubscriptionError},
     search::SearchAnswer,
     store::AnyPartition,
@@ -36,6 +37,10 @@ pub(crate) enum Slot {
     Opening(String),
     /// Serving.
     Open(Box<Partition>),
+    /// Led here, and not served before what was committed is known.
+    Assuming(Box<Assuming>),
+    /// Led by another node, and kept here too.
+    Following(Box<Following>),
     /// Not serving until the node is started again.
     Closed(String),
 }
@@ -70,6 +75,8 @@ pub(crate) struct Partition {
     pub(crate) fate: Rc<Cell<Fate>>,
     /// Set while it is being let go of.
     pub(crate) releasing: Option<Releasing>,
+    /// What there is beside, where other nodes keep it too.
+    pub(crate) leading: Option<Box<Leading>>,
 }
 
 /// What has become of a partition; whoever still works on it looks.
@@ -245,6 +252,9 @@ impl Partition {
     pub(crate) fn on_log_start(&mut self, start: Offset) {
         self.log.on_log_start(start);
         self.marks.on_log_start(start);
+        if let Some(leading) = &mut self.leading {
+            leading.leader.on_log_start(start);
+        }
         self.subscriptions.for_each(|subscribed| subscribed.dispatcher.on_log_start(start));
     }
 

@@ -4,7 +4,8 @@
 //! `links` keeps at most one connection to each core of another node that is needed; `connect` makes it and
 //! `handshake` begins it; `channel` reads, writes and watches it, on either side; `asking` has the requests that wait for
 //! replies, `serving` those that are being done for another node; `forward` finds the owner and decides with
-//! [`shard_core::peer_wire::Attempts`] what is asked again. `port` is how a connection that another thread has accepted gets here.
+//! [`shard_core::peer_wire::Attempts`] what is asked again. `port` is how a connection that another thread has accepted gets here,
+//! and `tls` is what both lanes encrypt theirs with.
 //!
 //! A node never asks on for another one: what is not here when it is asked for is answered so.
 
@@ -17,6 +18,7 @@ mod links;
 mod outcome;
 mod port;
 mod serving;
+mod tls;
 
 use shard_core::link::{Expected, Lane, LinkIdentity, LinkSecret};
 
@@ -28,6 +30,7 @@ pub(crate) use self::{
 pub use self::{
     port::{HandOverRefused, PeerPort, PeerPortEnd, peer_port},
     serving::PeerServer,
+    tls::{Gathering, PeerMaterialError, PeerTls, PeerTlsMaterial, PeerTlsSetup, in_words},
 };
 use crate::routes::Routes;
 
@@ -38,6 +41,8 @@ pub struct PeerConfig {
     pub routes: Routes,
     /// What all nodes of the cluster know, if they have a secret.
     pub secret: Option<LinkSecret>,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<PeerTls>,
 }
 
 impl PeerConfig {

@@ -13,6 +13,7 @@ pub use shard_core::{
 use shard_core::{
     format::record_batch::UnassignedBatch,
     model::{Offset, SubscriptionId, TopicPartition},
+    replication::{FetchError, FetchReply, FetchRequest},
 };
 
 use crate::{search::Search, store::ReadFault};
@@ -77,6 +78,11 @@ pub(crate) enum Request {
     Search {
         partition: TopicPartition,
         search: Search,
+    },
+    /// A core of another node follows partitions that are led on this core.
+    Fetch {
+        fetch: FetchRequest,
+        reply: Reply<FetchReply, FetchError>,
     },
 }
 

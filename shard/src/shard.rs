@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 use futures_lite::future::yield_now;
 use shard_core::{
     log::IoWatch,
-    model::{RequestId, TopicPartition},
+    model::{Monotonic, RequestId, TopicPartition},
 };
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     metrics::ShardMetrics,
     partition::{Partition, Slot},
     peer::{Forward, Links, PeerServer},
+    replication::{Fetchers, Sessions},
     request::PartitionUnavailable,
     store::AnyStore,
     tail_cache::TailCache,
@@ -30,7 +31,11 @@ use crate::{
 mod acking;
 mod changes;
 mod dead_letters;
+mod feeding;
+mod fetching;
+mod following;
 mod housekeeping;
+mod leading;
 mod learning;
 mod looking_ahead;
 mod perform;
@@ -67,6 +72,15 @@ pub struct Shard {
     retaining: bool,
     /// Those that are being let go of, as another node owns them.
     releasing: Vec<TopicPartition>,
+    /// What is fetched from other nodes, and what they fetch from here.
+    fetchers: Fetchers,
+    sessions: Sessions,
+    /// When leaders last looked for followers that are behind.
+    followers_seen: Monotonic,
+    /// By which routes it is decided from where partitions are fetched.
+    sources_of: u64,
+    /// How many producers wait to hear whether they are ahead.
+    confirming: Rc<Cell<usize>>,
     /// How many parts of logs are being read for subscriptions to look at.
     looks: usize,
     /// Whether the last checkpoint of all was asked for.
@@ -116,6 +130,10 @@ impl Shard {
         tasks::receive_commands(commands, mailbox.clone(), (store.clone(), config.ack_key));
         tasks::tick(mailbox.clone(), limits::CHECKPOINT_INTERVAL, Rc::clone(&stopped), || ShardEvent::CheckpointDue);
         tasks::tick(mailbox.clone(), limits::RETENTION_INTERVAL, Rc::clone(&stopped), || ShardEvent::RetentionDue);
+        if config.replication.is_some() {
+            let stopped = Rc::clone(&stopped);
+            tasks::tick(mailbox.clone(), limits::REPLICATION_INTERVAL, stopped, || ShardEvent::ReplicationDue);
+        }
         let place = (config.index, config.count);
         let here = ShardHandle::new(place, mailbox.clone(), mesh, Arc::clone(&metrics));
         let (handle, server) = match config.peers.clone() {
@@ -140,6 +158,11 @@ impl Shard {
             checkpointing: false,
             retaining: false,
             releasing: Vec::new(),
+            fetchers: Fetchers::new(u64::try_from(Clock::wall().as_millis()).unwrap_or_default() << 20),
+            sessions: Sessions::default(),
+            followers_seen: Monotonic::default(),
+            sources_of: 0,
+            confirming: Rc::new(Cell::new(0)),
             looks: 0,
             stop_noted: false,
             stopping: None,
@@ -160,6 +183,8 @@ impl Shard {
                 self.handle(event);
             }
             self.perform_effects();
+            self.answer_fetches();
+            self.begin_fetches();
             self.alarm.arm(self.clock.monotonic());
             self.metrics.queue_depth.set(widen(self.mailbox.len()));
             self.metrics.tail_cache_bytes.set(widen(self.cache.bytes()));
@@ -199,6 +224,15 @@ impl Shard {
             }
             ShardEvent::RetentionDone => self.retaining = false,
             ShardEvent::Closed { partition } => self.on_closed(partition),
+            ShardEvent::Fetched { source, session, fetched } => self.on_fetched(source, session, fetched),
+            ShardEvent::Followed { place, source, done } => self.on_followed(place, source, done),
+            ShardEvent::FollowedStart { partition, start } => self.on_followed_start(partition, start),
+            ShardEvent::ProposalEnded { place, proposed } => self.on_proposal_end(place, proposed),
+            ShardEvent::ReplicationDue => {
+                self.look_at_sources();
+                self.answer_due_fetches();
+                self.look_at_followers();
+            }
             ShardEvent::Stop { done } => self.begin_stop(done),
         }
     }
@@ -215,6 +249,8 @@ impl Shard {
                 Ok(open)
             }
             Slot::Opening(reason) => Err(PartitionUnavailable::StoreAway { partition, reason: reason.clone() }),
+            // It is asked for again a little later.
+            Slot::Assuming(_) | Slot::Following(_) => Err(PartitionUnavailable::NotHere(partition)),
             Slot::Closed(reason) => Err(PartitionUnavailable::Closed { partition, reason: reason.clone() }),
         }
     }

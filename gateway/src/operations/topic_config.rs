@@ -9,12 +9,23 @@ use raft::metadata::{Acks, Change, Compression, FlushPolicy, TopicConfig, TopicP
 use crate::error::{self, Failure};
 
 /// The configuration of a new topic: what is not given takes its default.
-pub(super) fn of_settings(settings: &TopicSettings) -> Result<TopicConfig, Failure> {
-    let defaults = TopicConfig::default();
+pub(super) fn of_settings(settings: &TopicSettings, defaults: &TopicConfig) -> Result<TopicConfig, Failure> {
     check(settings)?;
     let replication_factor = settings.replication_factor.unwrap_or(defaults.replication_factor);
-    let config = patch(settings).applied_to(&defaults);
-    Ok(TopicConfig { replication_factor, ..config })
+    let config = patch(settings).applied_to(defaults);
+    // Enough to outlive the loss of one, where that leaves any choice.
+    let min_insync = match settings.min_insync {
+        Some(min_insync) => min_insync,
+        None if replication_factor == defaults.replication_factor => defaults.min_insync,
+        None => {
+            if replication_factor < 3 {
+                1
+            } else {
+                2
+            }
+        }
+    };
+    Ok(TopicConfig { replication_factor, min_insync, ..config })
 }
 
 /// The change of a topic: what is not given stays.
@@ -30,10 +41,6 @@ pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig)
 fn check(settings: &TopicSettings) -> Result<(), Failure> {
     if settings.acks == Some(api::Acks::Memory) {
         return Err(error::unsupported("acks"));
-    }
-    // A copy that nobody keeps up would be counted as one.
-    if settings.replication_factor.is_some_and(|factor| factor > 1) {
-        return Err(error::unsupported("replication_factor"));
     }
     Ok(())
 }
@@ -112,7 +119,7 @@ mod tests {
     use super::*;
 
     fn created(body: &str) -> Result<TopicConfig, Failure> {
-        of_settings(&decode(body.as_bytes()).unwrap())
+        of_settings(&decode(body.as_bytes()).unwrap(), &TopicConfig::default())
     }
 
     #[test]
@@ -144,11 +151,21 @@ mod tests {
     #[test]
     fn a_promise_that_would_not_be_kept_is_refused() {
         assert_eq!(created(r#"{"acks":"memory"}"#).unwrap_err().errors[0].field, "acks");
-        let copied = created(r#"{"replication_factor":2}"#).unwrap_err();
-        assert_eq!(copied.errors[0].field, "replication_factor");
         let settings = decode(br#"{"replication_factor":3}"#).unwrap();
         let refused = patch_of_settings(&settings, &TopicConfig::default()).unwrap_err();
         assert_eq!(refused.errors[0].field, "replication_factor");
+    }
+
+    #[test]
+    fn messages_outlive_the_loss_of_a_node_where_there_are_enough() {
+        let of = |body: &str, nodes| {
+            let config = of_settings(&decode(body.as_bytes()).unwrap(), &TopicConfig::defaults(nodes)).unwrap();
+            (config.replication_factor, config.min_insync)
+        };
+        assert_eq!([of("{}", 1), of("{}", 2), of("{}", 3)], [(1, 1), (1, 1), (3, 2)]);
+        let given = [r#"{"replication_factor":1}"#, r#"{"replication_factor":2}"#, r#"{"replication_factor":5}"#];
+        assert_eq!(given.map(|body| of(body, 5)), [(1, 1), (2, 1), (5, 2)]);
+        assert_eq!(of(r#"{"replication_factor":3,"min_insync":3}"#, 5), (3, 3));
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub fn client_name(certificate: &[u8]) -> Option<String> {
 }
 
 /// When a certificate ends, in seconds since the Unix epoch; `None` for what is no certificate.
-pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
+#[must_use]
+pub fn not_after(certificate: &[u8]) -> Option<i64> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     Some(certificate.validity().not_after.timestamp())
 }

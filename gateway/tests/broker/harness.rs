@@ -21,7 +21,7 @@ use shard::{
 use shard_core::{
     delivery::{DeliveryMode, DeliveryOrder},
     layout::EndsOwner,
-    log::{FlushPolicy, IoLimits},
+    log::{Acks, FlushPolicy, IoLimits},
     model::{SubscriptionName, Timestamp, TopicName},
 };
 
@@ -126,6 +126,7 @@ fn cluster_state() -> ClusterState {
 async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
     let settings = PartitionSettings {
         flush: FlushPolicy::Always,
+        acks: Acks::Quorum,
         retention: None,
         retention_bytes: None,
         dedup_window: Duration::from_mins(2),
@@ -133,7 +134,7 @@ async fn open(commands: &flume::Sender<ShardCommand>, state: &ClusterState) {
     let mut changes = Vec::new();
     for topic in state.topics() {
         for (partition, placed) in topic.placed_partitions() {
-            changes.push(PartitionChange::Open { partition, epoch: placed.leader_epoch, settings });
+            changes.push(PartitionChange::Open { partition, epoch: placed.leader_epoch, settings, replicas: None });
             changes.extend(state.subscriptions_of(topic.id).map(|subscription| {
                 let settings = SubscriptionSettings {
                     ordering: DeliveryOrder::None,
@@ -175,5 +176,6 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
         peers: None,
+        replication: None,
     }
 }

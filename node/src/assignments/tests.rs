@@ -58,7 +58,11 @@ fn topic_name(name: &str) -> TopicName {
 fn steps(before: &ClusterState, after: &ClusterState) -> Vec<String> {
     let name = |change: PartitionChange| {
         let verb = match &change {
-            PartitionChange::Open { .. } => "open",
+            PartitionChange::Open { replicas: None, .. } => "open",
+            PartitionChange::Open { replicas: Some(_), .. } => "lead",
+            PartitionChange::Follow { .. } => "follow",
+            PartitionChange::FollowAnother { .. } => "follow another",
+            PartitionChange::SetReplicas { .. } => "set replicas",
             PartitionChange::Configure { .. } => "configure",
             PartitionChange::Release { .. } => "release",
             PartitionChange::Delete { .. } => "delete",
@@ -69,7 +73,7 @@ fn steps(before: &ClusterState, after: &ClusterState) -> Vec<String> {
         format!("{verb} {}", change.partition())
     };
     let steps = diff(Some(before), after, &PLACEMENT);
-    let all = [steps.let_go_first, steps.make, steps.let_go].into_iter().flatten();
+    let all = [steps.let_go_first, steps.make, steps.let_go, steps.follow].into_iter().flatten();
     let mut steps: Vec<_> = all.flatten().map(name).collect();
     steps.sort();
     steps
@@ -215,6 +219,9 @@ fn assignment_in(change: &PartitionChange) -> Option<(TopicPartition, &'static s
         }
         PartitionChange::Assign { partition, assignment, .. } => Some((*partition, "assign", consumer(*assignment))),
         PartitionChange::Open { .. }
+        | PartitionChange::Follow { .. }
+        | PartitionChange::FollowAnother { .. }
+        | PartitionChange::SetReplicas { .. }
         | PartitionChange::Configure { .. }
         | PartitionChange::Release { .. }
         | PartitionChange::Delete { .. }

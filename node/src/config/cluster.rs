@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use shard_core::redis::ServerAddress;
 
-use super::Secret;
+use super::{LinkTlsSection, Secret};
 
 /// This node's place in its cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct ClusterSection {
     pub init: bool,
     /// What nodes prove to each other; empty for none.
     pub secret: Secret,
+    /// What nodes show each other, if they speak TLS.
+    pub tls: LinkTlsSection,
     /// What this node shares with some of the others, as a power supply.
     pub rack: String,
 }
@@ -37,6 +39,7 @@ impl Default for ClusterSection {
             seeds: Vec::new(),
             init: false,
             secret: Secret::default(),
+            tls: LinkTlsSection::default(),
             rack: String::new(),
         }
     }
@@ -57,12 +60,13 @@ impl ClusterSection {
 
     /// Says which rule the section breaks, if any.
     pub(super) fn check(&self) -> Result<(), String> {
+        self.tls.check()?;
         if self.listen.is_empty() {
-            return if self.seeds.is_empty() && !self.init {
+            return if self.seeds.is_empty() && !self.init && !self.tls.is_on() {
                 Ok(())
             } else {
-                Err("cluster.listen: a node with seeds, or with --cluster-init, needs an address for other nodes, such as \
-                     0.0.0.0:7081"
+                Err("cluster.listen: a node with seeds, with cluster.tls, or with --cluster-init, needs an address for other \
+                     nodes, such as 0.0.0.0:7081"
                     .to_owned())
             };
         }
@@ -73,10 +77,11 @@ impl ClusterSection {
         if let Some(wrong) = named.into_iter().find(|name| ServerAddress::parse(name).is_none()) {
             return Err(format!("cluster.seeds and cluster.advertise: expected HOST:PORT, found `{wrong}`"));
         }
-        if self.secret.reveal().is_none() && !listen.ip().is_loopback() {
+        if self.secret.reveal().is_none() && !self.tls.is_on() && !listen.ip().is_loopback() {
             return Err(format!(
                 "cluster.listen is {listen}, which others can reach: set cluster.secret (PUBSUB_CLUSTER_SECRET) to the same \
-                 secret on every node, so that nobody else is taken for one"
+                 secret on every node, or give every node a certificate (cluster.tls.cert_file, key_file and ca_file), so \
+                 that nobody else is taken for one"
             ));
         }
         if listen.ip().is_unspecified() && self.advertise.is_empty() {
@@ -119,10 +124,18 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_reach_asks_for_a_secret() {
-        assert!(section("192.0.2.1:7081").check().unwrap_err().contains("cluster.secret"));
+    fn what_others_can_reach_asks_for_a_secret_or_certificates() {
+        let open = section("192.0.2.1:7081").check().unwrap_err();
+        assert!(open.contains("cluster.secret") && open.contains("cluster.tls"), "{open}");
         let secret = Secret::new("between us".to_owned());
-        assert_eq!(ClusterSection { secret, ..section("192.0.2.1:7081") }.check(), Ok(()));
+        assert_eq!(ClusterSection { secret: secret.clone(), ..section("192.0.2.1:7081") }.check(), Ok(()));
+        let tls = LinkTlsSection { cert_file: "a".into(), key_file: "b".into(), ca_file: "c".into() };
+        assert_eq!(ClusterSection { tls: tls.clone(), ..section("192.0.2.1:7081") }.check(), Ok(()));
+        assert_eq!(ClusterSection { tls: tls.clone(), secret, ..section("192.0.2.1:7081") }.check(), Ok(()));
+        let half = LinkTlsSection { ca_file: "".into(), ..tls.clone() };
+        assert!(ClusterSection { tls: half, ..section("127.0.0.1:7081") }.check().unwrap_err().contains("ca_file"));
+        let alone = ClusterSection { tls, ..ClusterSection::default() };
+        assert!(alone.check().unwrap_err().starts_with("cluster.listen: "));
     }
 
     #[test]

@@ -174,7 +174,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "tls.reload_interval_ms",
-        purpose: "how often the files are looked at; SIGHUP has it done at once",
+        purpose: "how often the files, and those of `cluster.tls`, are looked at; SIGHUP has it done at once",
         set: |config, raw| assign_within(&mut config.tls.reload_interval_ms, raw, 100..=86_400_000),
         get: |config| config.tls.reload_interval_ms.show(),
     },
@@ -546,9 +546,27 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "cluster.secret",
-        purpose: "what nodes prove to each other that they know; needed where `cluster.listen` is no loopback address; shown nowhere",
+        purpose: "what nodes prove to each other that they know; where `cluster.listen` is no loopback address, this or `cluster.tls` is needed; shown nowhere",
         set: |config, raw| assign(&mut config.cluster.secret, raw),
         get: |config| config.cluster.secret.show(),
+    },
+    Setting {
+        key: "cluster.tls.cert_file",
+        purpose: "a PEM file with the certificate that this node shows others, and those of its issuers; empty: no TLS between nodes, see [a cluster](cluster.md#tls-between-nodes)",
+        set: |config, raw| assign(&mut config.cluster.tls.cert_file, raw),
+        get: |config| config.cluster.tls.cert_file.show(),
+    },
+    Setting {
+        key: "cluster.tls.key_file",
+        purpose: "a PEM file with its key",
+        set: |config, raw| assign(&mut config.cluster.tls.key_file, raw),
+        get: |config| config.cluster.tls.key_file.show(),
+    },
+    Setting {
+        key: "cluster.tls.ca_file",
+        purpose: "a PEM file with the issuers of all nodes' certificates, who issue none to anybody else",
+        set: |config, raw| assign(&mut config.cluster.tls.ca_file, raw),
+        get: |config| config.cluster.tls.ca_file.show(),
     },
     Setting {
         key: "cluster.rack",
@@ -566,22 +584,10 @@ pub(super) fn variable_of(key: &str) -> String {
     format!("PUBSUB_{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-/// The table of `docs/configuration.md`, from the same source as the reading of settings.
-#[must_use]
-pub fn documentation_table() -> String {
-    let defaults = Config::default();
-    let mut table = String::from("| key | variable | default | what it does |\n|---|---|---|---|\n");
-    for setting in SETTINGS {
-        let default = serde_yaml_ng::to_string(&(setting.get)(&defaults)).unwrap_or_default();
-        let (key, variable, purpose) = (setting.key, setting.variable(), setting.purpose);
-        table.extend(["| `", key, "` | `", &variable, "` | `", default.trim(), "` | ", purpose, " |\n"]);
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::documentation_table;
 
     #[test]
     fn the_names_that_others_rely_on_exist() {

@@ -10,11 +10,8 @@ use bytes::Bytes;
 use raft::{CallError, CallFuture, Peer, Transport, metadata::NodeId};
 use shard_core::link::{Frame, FrameKind, Lane, OutFrame, Preface};
 use tokio::{
-    io::AsyncWriteExt as _,
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{self, AsyncWriteExt as _, ReadHalf, WriteHalf},
+    net::TcpStream,
     sync::{mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
 };
@@ -22,6 +19,7 @@ use tokio::{
 use super::{
     LinkSelf,
     connection::{ConnectionError, FrameReader, shake_hands, write_frames},
+    stream::{ControlStream, connected},
 };
 use crate::limits;
 
@@ -111,7 +109,12 @@ impl Link {
         let connected = timeout(limits::LINK_CONNECT_WAIT, self.connect()).await;
         let (reader, writer) = match connected {
             Ok(Ok(halves)) => halves,
-            Ok(Err(error)) => return self.fail_unsent(&error.to_string()),
+            Ok(Err(error)) => {
+                if error.is_to_be_mended() {
+                    self.us.refusals.made(&self.target.address, &error);
+                }
+                return self.fail_unsent(&error.to_string());
+            }
             Err(_) => return self.fail_unsent("connecting took too long"),
         };
         let (frames, outgoing) = mpsc::channel(limits::LINK_QUESTIONS_MAX);
@@ -126,12 +129,14 @@ impl Link {
         self.fail_unsent(&error.to_string());
     }
 
-    async fn connect(&self) -> Result<(FrameReader<OwnedReadHalf>, OwnedWriteHalf), ConnectionError> {
-        let stream = TcpStream::connect(&self.target.address).await?;
+    async fn connect(
+        &self,
+    ) -> Result<(FrameReader<ReadHalf<ControlStream>>, WriteHalf<ControlStream>), ConnectionError> {
+        let mut stream = TcpStream::connect(&self.target.address).await?;
         stream.set_nodelay(true)?;
-        let (read, mut write) = stream.into_split();
         let lane = Lane::Control;
-        write.write_all(&Preface { lane }.encode()).await?;
+        stream.write_all(&Preface { lane }.encode()).await?;
+        let (read, mut write) = io::split(connected(stream, &self.us, &self.target.address).await?);
         let mut reader = FrameReader::new(read);
         shake_hands(&mut reader, &mut write, self.us.expected(lane, self.target.node), true).await?;
         Ok((reader, write))
@@ -140,7 +145,7 @@ impl Link {
     /// Sends calls and takes replies until the connection ends; says why it did.
     async fn exchange(
         &mut self,
-        mut reader: FrameReader<OwnedReadHalf>,
+        mut reader: FrameReader<ReadHalf<ControlStream>>,
         frames: mpsc::Sender<OutFrame>,
     ) -> ConnectionError {
         let mut heard = Instant::now();

@@ -2,8 +2,10 @@
 
 use std::io;
 
+use shard::peer::in_words;
 use shard_core::link::{
-    Expected, Frame, FrameDecoder, FrameError, FrameLimits, Handshake, HandshakeError, OutFrame, Peer,
+    Expected, Frame, FrameDecoder, FrameError, FrameLimits, Handshake, HandshakeError, OutFrame, Peer, PrefaceError,
+    RefusalReason,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -17,7 +19,11 @@ use crate::limits;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
     #[error("{0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    #[error("{0}")]
+    Tls(String),
+    #[error("{0}")]
+    Preface(#[from] PrefaceError),
     #[error("{0}")]
     Frame(#[from] FrameError),
     #[error("{0}")]
@@ -26,6 +32,33 @@ pub(crate) enum ConnectionError {
     Closed,
     #[error("the other side was silent for too long")]
     Silent,
+}
+
+impl ConnectionError {
+    /// Whether trying again comes to the same until somebody has changed a setting.
+    pub(super) fn is_to_be_mended(&self) -> bool {
+        if let Self::Handshake(HandshakeError::Refused(reason) | HandshakeError::RefusedByPeer(reason)) = self {
+            return matches!(
+                reason,
+                RefusalReason::Version
+                    | RefusalReason::OtherCluster
+                    | RefusalReason::SecretOnOneSide
+                    | RefusalReason::WrongSecret
+                    | RefusalReason::TlsOnOneSide
+            );
+        }
+        matches!(self, Self::Tls(_) | Self::Preface(_))
+    }
+}
+
+/// What whoever was connected to does not like about a certificate comes when TLS seems to be there.
+impl From<io::Error> for ConnectionError {
+    fn from(error: io::Error) -> Self {
+        match in_words(&error) {
+            Some(words) => Self::Tls(words),
+            None => Self::Io(error),
+        }
+    }
 }
 
 /// The reading half.
@@ -95,6 +128,7 @@ async fn send<W: AsyncWrite + Unpin>(writer: &mut W, frame: &OutFrame) -> Result
     let mut bytes = Vec::with_capacity(frame.len());
     frame.encode_into(&mut bytes)?;
     writer.write_all(&bytes).await?;
+    writer.flush().await?;
     Ok(())
 }
 
@@ -112,7 +146,11 @@ pub(crate) async fn write_frames<W: AsyncWrite + Unpin>(
         {
             next.encode_into(&mut bytes)?;
         }
-        let written = timeout(limits::LINK_SILENCE_MAX, writer.write_all(&bytes)).await;
+        let writing = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        let written = timeout(limits::LINK_SILENCE_MAX, writing).await;
         written.map_err(|_| ConnectionError::Silent)??;
     }
     drop(writer.shutdown().await);

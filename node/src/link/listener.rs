@@ -8,16 +8,16 @@ use std::{
 
 use raft::PeerServer;
 use shard::peer::PeerPort;
-use shard_core::link::{Lane, PREFACE_BYTES, Preface};
+use shard_core::link::{HandshakeError, Lane, PREFACE_BYTES, Preface, RefusalReason, begins_tls};
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
 
-use super::{LinkSelf, server};
+use super::{LinkSelf, connection::ConnectionError, server, stream};
 use crate::limits;
 
 /// The ways to the cores, once they run. Clones share them.
@@ -66,8 +66,8 @@ impl LinkListener {
             loop {
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
                 while connections.try_join_next().is_some() {}
-                let stream = match self.listener.accept().await {
-                    Ok((stream, _)) => stream,
+                let (stream, from) = match self.listener.accept().await {
+                    Ok(accepted) => accepted,
                     Err(error) => {
                         // Out of file descriptors, most likely: there may be some again soon.
                         tracing::warn!(%error, "a connection of another node can't be taken");
@@ -77,7 +77,12 @@ impl LinkListener {
                 };
                 let (us, peers, shards) = (us.clone(), peers.clone(), shards.clone());
                 connections.spawn(async move {
-                    dispatch(stream, &us, peers, &shards).await;
+                    if let Err(error) = dispatch(stream, &us, peers, &shards).await {
+                        if error.is_to_be_mended() {
+                            us.refusals.accepted(from, &error);
+                        }
+                        tracing::debug!(%error, "a connection of another node has ended");
+                    }
                     drop(permit);
                 });
             }
@@ -85,29 +90,65 @@ impl LinkListener {
     }
 }
 
-async fn dispatch(mut stream: TcpStream, us: &LinkSelf, peers: PeerServer, shards: &ShardLanes) {
-    let mut preface = [0; PREFACE_BYTES];
-    let read = timeout(limits::LINK_HANDSHAKE_WAIT, stream.read_exact(&mut preface)).await;
-    if !matches!(read, Ok(Ok(_))) {
-        return;
-    }
-    let lane = match Preface::decode(&preface) {
-        Ok(preface) => preface.lane,
-        Err(error) => {
-            tracing::warn!(%error, "something that is no node connected to the port for nodes");
-            return;
+/// Gives a connection to its lane, and serves it if that is the control lane.
+async fn dispatch(
+    mut stream: TcpStream,
+    us: &LinkSelf,
+    peers: PeerServer,
+    shards: &ShardLanes,
+) -> Result<(), ConnectionError> {
+    let opening = timeout(limits::LINK_HANDSHAKE_WAIT, opening(&mut stream)).await;
+    let Opening { lane, is_secured } = opening.map_err(|_| ConnectionError::Silent)??;
+    stream.set_nodelay(true)?;
+    if is_secured != us.tls().is_some() {
+        if let Some(tls) = us.tls() {
+            tls.count_plain();
         }
-    };
-    drop(stream.set_nodelay(true));
+        let refusing = timeout(limits::LINK_HANDSHAKE_WAIT, refuse(&mut stream, RefusalReason::TlsOnOneSide)).await;
+        // It is told why; if it does not hear that, it sees the connection end.
+        drop(refusing);
+        return Err(HandshakeError::Refused(RefusalReason::TlsOnOneSide).into());
+    }
     match lane {
         Lane::Control => {
-            if let Err(error) = server::serve(stream, us.expected(lane, None), peers).await {
-                tracing::debug!(%error, "a connection of the control lane has ended");
-            }
+            let stream = timeout(limits::LINK_HANDSHAKE_WAIT, stream::accepted(stream, us)).await;
+            server::serve(stream.map_err(|_| ConnectionError::Silent)??, us.expected(lane, None), peers).await
         }
-        Lane::Shard(shard) => match stream.into_std() {
-            Ok(stream) => shards.hand_over(shard, stream),
-            Err(error) => tracing::debug!(%error, "a connection can't be given to a core"),
-        },
+        Lane::Shard(shard) => {
+            shards.hand_over(shard, stream.into_std()?);
+            Ok(())
+        }
     }
+}
+
+/// What the first bytes of a connection say.
+struct Opening {
+    lane: Lane,
+    is_secured: bool,
+}
+
+/// Reads the preface, and looks at the byte behind it: who connects speaks first, with TLS and without it.
+async fn opening(stream: &mut TcpStream) -> Result<Opening, ConnectionError> {
+    let mut preface = [0; PREFACE_BYTES];
+    stream.read_exact(&mut preface).await?;
+    let Preface { lane } = Preface::decode(&preface)?;
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Err(ConnectionError::Closed);
+    }
+    let [first] = first;
+    Ok(Opening { lane, is_secured: begins_tls(first) })
+}
+
+/// Says why a connection is closed; then reads what has come, within a bound: to close with bytes unread may take back what
+/// was said.
+async fn refuse(stream: &mut TcpStream, reason: RefusalReason) -> Result<(), ConnectionError> {
+    let mut bytes = Vec::new();
+    reason.frame().encode_into(&mut bytes)?;
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await?;
+    let mut unread = stream.take(limits::LINK_PARTING_BYTES_MAX);
+    bytes.resize(1 << 10, 0);
+    while unread.read(&mut bytes).await? > 0 {}
+    Ok(())
 }

@@ -6,18 +6,25 @@ use bytes::Bytes;
 use raft::PeerServer;
 use shard_core::link::{Expected, Frame, FrameKind, OutFrame};
 use tokio::{
-    net::TcpStream,
+    io,
     sync::{Semaphore, mpsc},
     task::JoinSet,
     time::timeout,
 };
 
-use super::connection::{ConnectionError, FrameReader, shake_hands, write_frames};
+use super::{
+    connection::{ConnectionError, FrameReader, shake_hands, write_frames},
+    stream::ControlStream,
+};
 use crate::limits;
 
 /// Serves a connection until the other side closes it or does what no node does.
-pub(crate) async fn serve(stream: TcpStream, expected: Expected, server: PeerServer) -> Result<(), ConnectionError> {
-    let (read, mut write) = stream.into_split();
+pub(crate) async fn serve(
+    stream: ControlStream,
+    expected: Expected,
+    server: PeerServer,
+) -> Result<(), ConnectionError> {
+    let (read, mut write) = io::split(stream);
     let mut reader = FrameReader::new(read);
     let shaken = timeout(limits::LINK_HANDSHAKE_WAIT, shake_hands(&mut reader, &mut write, expected, false)).await;
     let peer = shaken.map_err(|_| ConnectionError::Silent)??;

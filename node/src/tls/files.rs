@@ -1,4 +1,4 @@
-//! The files of TLS: read whole, within a bound.
+//! Files with certificates and keys: read whole, within a bound, and told apart by what they hold.
 
 use std::{
     fs::File,
@@ -6,25 +6,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gateway::tls::{ClientAuth, MaterialError, MinVersion, TlsMaterial, TlsSetup};
+use gateway::tls::MaterialError;
 use ring::digest::{Context, SHA256};
+use shard::peer::PeerMaterialError;
 
-use crate::{config::TlsSection, limits};
+use crate::limits;
 
-/// Where they are, and what is made of them.
-#[derive(Clone, Debug)]
-pub(super) struct TlsFiles {
-    certificates: PathBuf,
-    key: PathBuf,
-    client_issuers: Option<PathBuf>,
-    client_auth: ClientAuth,
-    min_version: MinVersion,
+/// Files that hold a certificate, and what new connections make of them.
+pub(crate) trait CertificateFiles: Clone + Send + 'static {
+    /// Where connections find what they begin with. Clones share it.
+    type Port: Clone + Send + 'static;
+    /// What they begin with.
+    type Setup: Send + 'static;
+    /// The section of the settings that names the files.
+    const SECTION: &'static str;
+
+    /// Reads them, and makes a setup of what they hold.
+    fn load(&self) -> Result<Loaded<Self::Setup>, TlsFilesError>;
+    /// A port that begins with this setup.
+    fn open(setup: Self::Setup) -> Self::Port;
+    /// Has connections from now on use another setup.
+    fn replace(port: &Self::Port, setup: Self::Setup);
 }
 
-/// What they hold.
+/// What files hold.
 #[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) setup: TlsSetup,
+pub(crate) struct Loaded<S> {
+    pub(super) setup: S,
+    /// When the certificate ends, in seconds since the Unix epoch.
+    pub(super) not_after: i64,
     /// Tells other content apart without keeping a key in memory twice.
     pub(super) fingerprint: [u8; 32],
 }
@@ -39,40 +49,18 @@ pub enum TlsFilesError {
     TooLarge { setting: &'static str, path: PathBuf, limit: u64 },
     #[error("{}: {error}", path.display())]
     Material { path: PathBuf, error: MaterialError },
-    #[error("{} has a certificate that has expired", path.display())]
-    Expired { path: PathBuf },
+    #[error("cluster.tls with {}: {error}", path.display())]
+    NodeMaterial { path: PathBuf, error: PeerMaterialError },
+    #[error("{section}.cert_file has a certificate that has expired")]
+    Expired { section: &'static str },
     #[error("SIGHUP can't be listened to: {0}")]
     Signal(io::Error),
 }
 
-impl TlsFiles {
-    pub(super) fn new(section: &TlsSection) -> Self {
-        Self {
-            certificates: section.cert_file.clone(),
-            key: section.key_file.clone(),
-            client_issuers: (section.client_auth != ClientAuth::None).then(|| section.client_ca_file.clone()),
-            client_auth: section.client_auth,
-            min_version: section.min_version,
-        }
-    }
-
-    /// Reads them, and makes a setup of what they hold.
-    pub(super) fn load(&self) -> Result<Loaded, TlsFilesError> {
-        let certificates = read("tls.cert_file", &self.certificates)?;
-        let key = read("tls.key_file", &self.key)?;
-        let issuers = self.client_issuers.as_deref().map(|path| read("tls.client_ca_file", path)).transpose()?;
-        let material = TlsMaterial { certificates, key, client_issuers: issuers };
-        let setup = material
-            .setup(self.client_auth, self.min_version)
-            .map_err(|error| TlsFilesError::Material { path: self.certificates.clone(), error })?;
-        Ok(Loaded { setup, fingerprint: fingerprint(&material) })
-    }
-}
-
-fn fingerprint(material: &TlsMaterial) -> [u8; 32] {
+/// Of all the parts together.
+pub(super) fn fingerprint(parts: [&[u8]; 3]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
-    let issuers = material.client_issuers.as_deref().unwrap_or_default();
-    for part in [&material.certificates, &material.key, issuers] {
+    for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
@@ -81,7 +69,7 @@ fn fingerprint(material: &TlsMaterial) -> [u8; 32] {
     fingerprint
 }
 
-fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsFilesError> {
+pub(super) fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsFilesError> {
     let limit = limits::TLS_FILE_BYTES_MAX;
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));

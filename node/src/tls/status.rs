@@ -1,43 +1,33 @@
-//! Which certificate is in use, and how replacing it has gone.
+//! Until when the certificate in use is valid, and how replacing it has gone.
 
 use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     time::SystemTime,
 };
-
-use gateway::tls::{TlsPort, TlsSetup};
-
-use super::TlsFilesError;
 
 /// Written by the control thread, read when metrics are scraped.
 #[derive(Debug)]
 pub(crate) struct TlsStatus {
-    port: TlsPort,
+    /// In seconds since the Unix epoch.
+    not_after: AtomicI64,
     replaced: AtomicU64,
     failed: AtomicU64,
 }
 
 impl TlsStatus {
-    pub(super) const fn new(port: TlsPort) -> Self {
-        Self { port, replaced: AtomicU64::new(0), failed: AtomicU64::new(0) }
+    pub(super) const fn new(not_after: i64) -> Self {
+        Self { not_after: AtomicI64::new(not_after), replaced: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 
-    pub(super) const fn port(&self) -> &TlsPort {
-        &self.port
-    }
-
-    /// Whether a setup is no worse than the one in use: one that has expired does not take the place of one that has not.
-    pub(super) fn check_replacement(&self, setup: &TlsSetup) -> Result<(), TlsFilesError> {
+    /// Whether a certificate is no worse than the one in use: one that has expired does not take the place of one that has
+    /// not.
+    pub(super) fn may_be_replaced_by(&self, not_after: i64) -> bool {
         let now = now();
-        if setup.not_after() <= now && self.port.not_after() > now {
-            return Err(TlsFilesError::Expired { path: PathBuf::from("tls.cert_file") });
-        }
-        Ok(())
+        not_after > now || self.not_after.load(Relaxed) <= now
     }
 
-    pub(super) fn replace(&self, setup: TlsSetup) {
-        self.port.replace(setup);
+    pub(super) fn count_replaced(&self, not_after: i64) {
+        self.not_after.store(not_after, Relaxed);
         self.replaced.fetch_add(1, Relaxed);
     }
 
@@ -52,7 +42,7 @@ impl TlsStatus {
 
     /// For how many seconds the certificate in use is still valid; negative once it is not.
     pub(crate) fn expires_in(&self) -> i64 {
-        self.port.not_after().saturating_sub(now())
+        self.not_after.load(Relaxed).saturating_sub(now())
     }
 }
 
@@ -60,4 +50,17 @@ impl TlsStatus {
 pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_expired_replaces_only_what_has_too() {
+        let (past, future) = (now() - 10, now() + 1_000);
+        assert!(!TlsStatus::new(future).may_be_replaced_by(past));
+        assert!(TlsStatus::new(past).may_be_replaced_by(past - 1));
+        assert!(TlsStatus::new(past).may_be_replaced_by(future));
+    }
 }

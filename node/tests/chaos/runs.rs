@@ -30,7 +30,7 @@ fn one_node_and_its_store_under_faults_keep_what_they_promise() {
 #[test]
 fn three_nodes_under_faults_keep_what_they_promise() {
     let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, redeliveries: 5 };
-    run(&Setup { nodes: 3, seconds: 60, minimum });
+    run(&Setup { nodes: 3, seconds: 180, minimum });
 }
 
 fn run(setup: &Setup) {

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
+    events::EventReader,
     http::{Answer, Connection},
     nodes::TestNodes,
     websocket::{Frame, RawWebSocket},
 };
 
-const PARTITIONS: u64 = 6;
+pub(crate) const PARTITIONS: u64 = 6;
 
 fn request(cluster: &TestNodes, through: u64, method: &str, path: &str, body: &Value) -> Answer {
     let mut connection = Connection::open(&cluster.address(through));
@@ -16,8 +17,13 @@ fn request(cluster: &TestNodes, through: u64, method: &str, path: &str, body: &V
 }
 
 /// A cluster with a topic, and a subscription that begins with its first message.
-fn with_topic(nodes: TestNodes) -> TestNodes {
-    assert_eq!(request(&nodes, 1, "PUT", "/v1/topics/orders", &json!({ "partitions": PARTITIONS })).status, 201);
+pub(crate) fn with_topic(nodes: TestNodes) -> TestNodes {
+    with_topic_of(nodes, &json!({ "partitions": PARTITIONS }))
+}
+
+/// The same of a topic that is configured so.
+pub(crate) fn with_topic_of(nodes: TestNodes, topic: &Value) -> TestNodes {
+    assert_eq!(request(&nodes, 1, "PUT", "/v1/topics/orders", topic).status, 201);
     let billing = json!({ "topic": "orders", "start": "earliest", "ack_deadline_ms": 60_000 });
     assert_eq!(request(&nodes, 2, "PUT", "/v1/subscriptions/billing", &billing).status, 201);
     let knows = |nodes: &TestNodes, number| {
@@ -36,7 +42,7 @@ fn publish(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> Answe
 }
 
 /// The offset of a message that must be stored.
-fn published(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> (u64, bool) {
+pub(crate) fn published(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> (u64, bool) {
     let answer = publish(nodes, through, partition, text);
     assert_eq!(answer.status, 200, "{}", answer.body_text());
     let result = answer.json()["results"][0].clone();
@@ -44,14 +50,14 @@ fn published(nodes: &TestNodes, through: u64, partition: u64, text: &str) -> (u6
 }
 
 /// Which node owns a partition, as a node sees it.
-fn owner(nodes: &TestNodes, through: u64, partition: u64) -> Option<u64> {
+pub(crate) fn owner(nodes: &TestNodes, through: u64, partition: u64) -> Option<u64> {
     let topic = nodes.get(through, "/v1/topics/orders");
     let layout = topic["layout"].as_array()?;
     layout.iter().find(|placed| placed["partition"] == partition)?["owner"]["node"].as_u64()
 }
 
 /// The ids of all messages of a partition; a page may give fewer than there are.
-fn texts_of(nodes: &TestNodes, through: u64, partition: u64) -> Vec<String> {
+pub(crate) fn texts_of(nodes: &TestNodes, through: u64, partition: u64) -> Vec<String> {
     let (mut texts, mut offset) = (Vec::new(), 0);
     loop {
         let path = format!("/v1/topics/orders/partitions/{partition}/messages?offset={offset}&limit=1000");
@@ -83,7 +89,7 @@ fn ack(nodes: &TestNodes, through: u64, messages: &[Value]) -> Value {
 }
 
 /// The partitions of a node that is not the one asked.
-fn partition_of(nodes: &TestNodes, wanted: u64, through: u64) -> u64 {
+pub(crate) fn partition_of(nodes: &TestNodes, wanted: u64, through: u64) -> u64 {
     (0..PARTITIONS).find(|&partition| owner(nodes, through, partition) == Some(wanted)).unwrap()
 }
 
@@ -150,7 +156,8 @@ fn the_partitions_of_a_dead_node_are_served_by_the_others() {
 
 #[test]
 fn with_the_log_store_the_partitions_of_a_dead_node_wait_for_it() {
-    let mut nodes = with_topic(TestNodes::start_on_disks(3, &[]));
+    let alone = json!({ "partitions": PARTITIONS, "replication_factor": 1 });
+    let mut nodes = with_topic_of(TestNodes::start_on_disks(3, &[]), &alone);
     let leader = nodes.leader().unwrap();
     let (dead, left) = (leader % 3 + 1, leader);
     let (lost, kept) = (partition_of(&nodes, dead, left), partition_of(&nodes, left, left));
@@ -247,4 +254,50 @@ fn a_websocket_subscription_outlives_the_owner_of_its_partitions() {
     });
     published(&nodes, left, partition, "after");
     await_message(&mut socket, "after");
+}
+
+#[test]
+fn a_stream_of_events_outlives_the_owner_of_its_partitions() {
+    let mut nodes = with_topic(TestNodes::start(3));
+    let leader = nodes.leader().unwrap();
+    let (dead, left) = (leader % 3 + 1, leader);
+    let partition = partition_of(&nodes, dead, left);
+    let mut events = EventReader::open(&nodes.address(left), "orders", "?from=earliest");
+    for offset in 0..2 {
+        published(&nodes, left, partition, &format!("before-{offset}"));
+        assert_eq!(events.place(), (partition, offset));
+    }
+    nodes.kill(dead);
+    nodes.until("another node owns the partition", |nodes| {
+        owner(nodes, left, partition).is_some_and(|owner| owner != dead)
+    });
+    for offset in 2..4 {
+        published(&nodes, left, partition, &format!("after-{offset}"));
+        assert_eq!(events.place(), (partition, offset), "over the same connection, without a gap or a repeat");
+    }
+    // One that begins elsewhere has all of it.
+    let mut later = EventReader::open(&nodes.address(6 - dead - left), "orders", "?from=earliest");
+    for offset in 0..4 {
+        assert_eq!(later.place(), (partition, offset));
+    }
+}
+
+#[test]
+fn a_node_that_waits_for_a_majority_is_alive_and_not_ready() {
+    let mut nodes = with_topic(TestNodes::start(3));
+    (1..=3).for_each(|number| nodes.kill(number));
+    let waiting = nodes.begin_restart(1);
+    nodes.until("its port answers", |nodes| std::net::TcpStream::connect(nodes.address(1)).is_ok());
+    let asked = |path: &str| crate::http::get(&nodes.address(1), path);
+    for _ in 0..3 {
+        assert_eq!((asked("/healthz").status, asked("/readyz").status), (200, 503));
+        let refused = asked("/v1/topics");
+        assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("metadata_unavailable")));
+        assert!(refused.header("retry-after").is_some(), "{}", refused.head);
+    }
+    nodes.restart(2);
+    nodes.serves(1, waiting);
+    // Others have to take over first what the node had that stays away.
+    nodes.until("it is ready", |nodes| crate::http::get(&nodes.address(1), "/readyz").status == 200);
+    published(&nodes, 1, 0, "after");
 }

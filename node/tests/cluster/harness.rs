@@ -29,6 +29,8 @@ pub(crate) struct TestNode {
     /// The same, if it goes with the node.
     _directory: Option<TempDir>,
     settings: Vec<(String, String)>,
+    /// What else is on its command line.
+    flags: Vec<String>,
     /// A program that becomes the node after it has arranged something, and its arguments.
     wrapper: Vec<String>,
     running: Option<Running>,
@@ -40,6 +42,13 @@ struct Running {
     http: String,
     metrics: String,
     recovery_ms: u64,
+    log: Arc<Mutex<VecDeque<String>>>,
+}
+
+/// A process of which it is not known whether it serves. Dropping it kills it.
+pub(crate) struct Starting {
+    child: Option<Child>,
+    started: Receiver<Started>,
     log: Arc<Mutex<VecDeque<String>>>,
 }
 
@@ -69,7 +78,13 @@ impl TestNode {
 
     /// The same in a directory that stays.
     pub(crate) fn start_at(home: PathBuf, settings: &[(&str, &str)]) -> Self {
+        Self::start_flagged_at(home, settings, &[])
+    }
+
+    /// The same with flags on the command line.
+    pub(crate) fn start_flagged_at(home: PathBuf, settings: &[(&str, &str)], flags: &[&str]) -> Self {
         let mut node = Self::new(home, None, settings);
+        node.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
         node.restart();
         node
     }
@@ -93,7 +108,7 @@ impl TestNode {
 
     fn new(home: PathBuf, directory: Option<TempDir>, settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Self { home, _directory: directory, settings, wrapper: Vec::new(), running: None }
+        Self { home, _directory: directory, settings, flags: Vec::new(), wrapper: Vec::new(), running: None }
     }
 
     /// Kills the process without a word, as a power cut would as far as the process is concerned.
@@ -107,6 +122,28 @@ impl TestNode {
     /// Starts the process again on the same directory; kills it first if it runs.
     pub(crate) fn restart(&mut self) {
         self.kill();
+        self.running = Some(Running::start(self.command()));
+    }
+
+    /// Starts the process again without a wait until it serves.
+    pub(crate) fn begin_restart(&mut self) -> Starting {
+        self.kill();
+        Running::begin(self.command())
+    }
+
+    /// Waits until a process that was started serves.
+    pub(crate) fn serves(&mut self, starting: Starting) {
+        self.running = Some(starting.serves());
+    }
+
+    /// Starts the process on the same directory, where it should not get far: what it exits with, and what it says.
+    pub(crate) fn refused(&mut self) -> (Option<i32>, String) {
+        self.kill();
+        let output = self.command().stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn command(&self) -> Command {
         let mut command = node_command();
         if let [program, arguments @ ..] = &self.wrapper[..] {
             let node = command;
@@ -119,7 +156,8 @@ impl TestNode {
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        self.running = Some(Running::start(command));
+        command.args(&self.flags);
+        command
     }
 
     /// Changes a setting for the next restart.
@@ -219,17 +257,38 @@ impl Drop for TestNode {
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    fn start(command: Command) -> Self {
+        Self::begin(command).serves()
+    }
+
+    fn begin(mut command: Command) -> Starting {
         let mut child = command.stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Mutex::new(VecDeque::new()));
         let started = follow_log(&mut child, Arc::clone(&log));
-        match started.recv_timeout(DEADLINE) {
-            Ok(Started::Serving { http, metrics, recovery_ms }) => Self { child, http, metrics, recovery_ms, log },
+        Starting { child: Some(child), started, log }
+    }
+}
+
+impl Starting {
+    fn serves(mut self) -> Running {
+        let mut child = self.child.take().expect("it waits once");
+        let log = Arc::clone(&self.log);
+        match self.started.recv_timeout(DEADLINE) {
+            Ok(Started::Serving { http, metrics, recovery_ms }) => Running { child, http, metrics, recovery_ms, log },
             Ok(Started::Ended) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 child.kill().unwrap();
                 let status = child.wait().unwrap();
                 panic!("the node does not serve ({status}):\n{}", Vec::from(log.lock().unwrap().clone()).join("\n"));
             }
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.kill().unwrap();
+            child.wait().unwrap();
         }
     }
 }

@@ -41,6 +41,7 @@ mod idle_connections;
 mod inspect;
 mod jwt;
 mod letters;
+mod link_tls;
 mod memory;
 mod operate;
 mod origins;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitStatus,
     thread,
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::{
-    harness::{DEADLINE, TestNode, data_directory, eventually},
+    harness::{DEADLINE, Starting, TestNode, data_directory, eventually},
     http,
     redis::RedisServer,
 };
@@ -32,9 +32,13 @@ pub(crate) struct TestNodes {
     places: BTreeMap<u64, Place>,
     seeds: String,
     settings: Vec<(String, String)>,
+    prepare: Prepare,
     redis: Option<RedisServer>,
     home: TempDir,
 }
+
+/// Puts into a node's directory what it needs before it starts for the first time.
+pub(crate) type Prepare = Box<dyn Fn(&Path)>;
 
 /// Where a node is reached, whether it runs or not.
 struct Place {
@@ -56,28 +60,38 @@ impl TestNodes {
 
     /// The same with more settings.
     pub(crate) fn start_with(count: u64, settings: &[(&str, &str)]) -> Self {
+        Self::start_prepared(count, settings, Box::new(|_| ()))
+    }
+
+    /// The same with something in each node's directory.
+    pub(crate) fn start_prepared(count: u64, settings: &[(&str, &str)], prepare: Prepare) -> Self {
         let redis = RedisServer::start();
         let port = redis.port().to_string();
         let settings = [&[("store", "redis"), ("redis.port", &port)], settings].concat();
-        Self::start_on(count, Some(redis), &settings)
+        Self::start_on(count, (Some(redis), prepare), &settings)
     }
 
     /// So many nodes, each of which keeps the messages of its partitions on its own disk.
     pub(crate) fn start_on_disks(count: u64, settings: &[(&str, &str)]) -> Self {
-        Self::start_on(count, None, settings)
+        Self::start_on(count, (None, Box::new(|_| ())), settings)
     }
 
-    fn start_on(count: u64, redis: Option<RedisServer>, settings: &[(&str, &str)]) -> Self {
+    fn start_on(count: u64, (redis, prepare): (Option<RedisServer>, Prepare), settings: &[(&str, &str)]) -> Self {
         let places: BTreeMap<u64, Place> = (1..=SEEDS.max(count)).map(|number| (number, Place::new())).collect();
         let seeds: Vec<_> = (1..=SEEDS).map(|number| places[&number].nodes.address()).collect();
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let (nodes, home) = (BTreeMap::new(), data_directory());
-        let mut cluster = Self { nodes, places, seeds: seeds.join(","), settings, redis, home };
+        let mut cluster = Self { nodes, places, seeds: seeds.join(","), settings, prepare, redis, home };
         for number in 1..=count {
             cluster.add(number);
         }
         cluster.until("all nodes are there and vote", Self::is_whole);
         cluster
+    }
+
+    /// Has nodes that are added from now on find something else.
+    pub(crate) fn prepare_with(&mut self, prepare: Prepare) {
+        self.prepare = prepare;
     }
 
     /// Starts a node that was not there before. The first one founds the cluster.
@@ -87,6 +101,18 @@ impl TestNodes {
 
     /// The same with settings of its own.
     pub(crate) fn add_with(&mut self, number: u64, settings: &[(&str, &str)]) {
+        self.begin(number, settings, &[]);
+    }
+
+    /// Starts a new node with `--rejoin` in the data directory of one that ends, if it runs; from now on that one is not here.
+    pub(crate) fn rejoin(&mut self, lost: u64, number: u64) {
+        // Dropping it kills the process.
+        drop(self.nodes.remove(&lost));
+        fs::rename(self.directory(lost), self.directory(number)).unwrap();
+        self.begin(number, &[], &["--rejoin"]);
+    }
+
+    fn begin(&mut self, number: u64, settings: &[(&str, &str)], flags: &[&str]) {
         let place = self.places.entry(number).or_insert_with(Place::new);
         let founds = (number == 1 && self.nodes.is_empty()).to_string();
         let (id, clients, listen) = (number.to_string(), place.clients.port.to_string(), place.nodes.address());
@@ -101,7 +127,8 @@ impl TestNodes {
         let all: Vec<_> = own.into_iter().chain(shared).chain(settings.iter().copied()).collect();
         let home = self.directory(number);
         fs::create_dir_all(&home).unwrap();
-        self.nodes.insert(number, TestNode::start_at(home, &all));
+        (self.prepare)(&home);
+        self.nodes.insert(number, TestNode::start_flagged_at(home, &all, flags));
     }
 
     /// Kills a node without a word.
@@ -117,6 +144,25 @@ impl TestNodes {
     /// Starts a node again on its data, and waits until it serves; kills it first if it runs.
     pub(crate) fn restart(&mut self, number: u64) {
         self.restart_together(&[number]);
+    }
+
+    /// Starts a node again without a wait until it serves; until `serves` it counts as down.
+    pub(crate) fn begin_restart(&mut self, number: u64) -> Starting {
+        self.kill(number);
+        self.places[&number].await_free();
+        self.node_mut(number).begin_restart()
+    }
+
+    /// Waits until a node that was started serves.
+    pub(crate) fn serves(&mut self, number: u64, starting: Starting) {
+        self.node_mut(number).serves(starting);
+    }
+
+    /// Starts a node again on its data, where it should not get far: what it exits with, and what it says.
+    pub(crate) fn refused(&mut self, number: u64) -> (Option<i32>, String) {
+        self.kill(number);
+        self.places[&number].await_free();
+        self.node_mut(number).refused()
     }
 
     /// Starts nodes again at once: without a majority none of them would serve.

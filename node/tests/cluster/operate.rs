@@ -7,6 +7,9 @@ use crate::{http::Connection, nodes::TestNodes};
 mod broker;
 mod compose;
 mod page;
+mod rejoin;
+mod removal;
+mod traffic;
 
 /// A topic with so many partitions.
 fn create_topic(cluster: &TestNodes, through: u64, name: &str, partitions: u32) {

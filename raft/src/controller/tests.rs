@@ -43,6 +43,10 @@ impl Cluster {
     }
 
     fn join(&mut self, number: u64) {
+        self.join_with(number, 1);
+    }
+
+    fn join_with(&mut self, number: u64, software: u32) {
         self.apply(Command::JoinNode {
             node: node(number),
             incarnation: Incarnation::new([1; 16]),
@@ -50,7 +54,7 @@ impl Cluster {
             client_address: String::new(),
             rack: None,
             shards: 1,
-            software: 1,
+            software,
             shared_store: self.shared_store,
         });
     }
@@ -395,4 +399,36 @@ fn ten_thousand_partitions_are_looked_at_and_taken_over() {
     let commands = cluster.round();
     println!("{} partitions taken over, decided and applied: {:?}", moves(&commands), began.elapsed());
     assert_eq!(cluster.owned(), [5_000, 5_000, 0]);
+}
+
+#[test]
+fn the_level_rises_once_every_node_has_newer_software_and_has_been_there_for_a_while() {
+    let mut cluster = Cluster::new(3, true);
+    for (number, software) in [(1, 3), (2, 2)] {
+        cluster.join_with(number, software);
+        cluster.run(2 * limits::NODE_SETTLED);
+        assert_eq!(cluster.state.level(), 1, "node 3 is as old as before");
+    }
+    cluster.join_with(3, 4);
+    cluster.run(limits::NODE_SETTLED.saturating_sub(TICK));
+    assert_eq!(cluster.state.level(), 1, "it has just come");
+    let commands = cluster.run(limits::NODE_SESSION);
+    assert_eq!(commands.last(), Some(&Command::Upgrade { level: 2 }), "all that the oldest understands");
+    assert_eq!(cluster.state.level(), 2);
+    assert!(cluster.run(2 * limits::NODE_SETTLED).is_empty(), "it is done");
+}
+
+#[test]
+fn the_level_does_not_rise_while_a_node_is_away_until_that_is_removed() {
+    let mut cluster = Cluster::new(3, true);
+    (1..=3).for_each(|number| cluster.join_with(number, 2));
+    cluster.silent.push(3);
+    cluster.run(2 * limits::NODE_SETTLED);
+    assert_eq!(cluster.state.level(), 1, "it may come back with older software");
+    cluster.join_with(3, 1);
+    cluster.silent.clear();
+    cluster.run(2 * limits::NODE_SETTLED);
+    assert_eq!(cluster.state.level(), 1, "and so it did");
+    cluster.apply(Command::RemoveNode { node: node(3), force: false });
+    assert_eq!(cluster.round(), [Command::Upgrade { level: 2 }]);
 }

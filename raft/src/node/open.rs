@@ -1,10 +1,27 @@
 //! Opening what lies on disk.
 
+use std::path::Path;
+
 use openraft::LogIdOptionExt as _;
 use tokio::task;
 
 use super::{MetadataConfig, StartError};
-use crate::{snapshots::SnapshotDirectory, state_machine::StateMachine, store::LogStore};
+use crate::{
+    metadata::NodeId,
+    snapshots::SnapshotDirectory,
+    state_machine::StateMachine,
+    store::{LogStore, owner_of},
+};
+
+/// Below the data directory.
+const METADATA_DIRECTORY: &str = "raft";
+
+/// The number of the node whose metadata lie in a data directory; `None` if there are none, or if it can't be read whose they
+/// are.
+#[must_use]
+pub fn metadata_owner(data_directory: &Path) -> Option<NodeId> {
+    owner_of(&data_directory.join(METADATA_DIRECTORY)).map(NodeId::new)
+}
 
 /// What lies on disk, opened.
 pub(super) struct Opened {
@@ -14,7 +31,7 @@ pub(super) struct Opened {
 
 /// Opens what is on disk on a blocking thread. sled panics on some damage; there that is an error like any other.
 pub(super) async fn open_off_thread(config: &MetadataConfig) -> Result<Opened, StartError> {
-    let (directory, node_id) = (config.directory.join("raft"), config.node_id);
+    let (directory, node_id) = (config.directory.join(METADATA_DIRECTORY), config.node_id);
     let opened = task::spawn_blocking(move || {
         let log = LogStore::open(&directory.join("log"), node_id)?;
         let state_machine = StateMachine::open(SnapshotDirectory::open(&directory.join("snapshots"))?)?;

@@ -439,3 +439,47 @@ async fn without_a_leader_a_node_says_what_it_knows_and_does_nothing() {
     assert_eq!(operator.describe().await.unwrap().members.len(), 3);
     assert_eq!(operator.rebalance().await, Err(crate::OperateError::NoLeader));
 }
+
+#[tokio::test]
+async fn a_node_that_was_removed_while_it_was_cut_off_is_told_by_another() {
+    let cluster = Cluster::of(3).await;
+    let leader = cluster.leader().unwrap();
+    let gone = leader % 3 + 1;
+    cluster.wire.isolate(gone);
+    let remove = Command::RemoveNode { node: NodeId::new(gone), force: false };
+    cluster.node(leader).handle.propose(remove).await.unwrap();
+    // From then on it is sent no entries of the log.
+    until("it is no member", || !voters(cluster.node(leader)).contains(&gone)).await;
+    assert!(!cluster.node(gone).handle.state().is_removed(NodeId::new(gone)));
+    cluster.wire.heal();
+    let told = timeout(Duration::from_secs(30), cluster.node(gone).node.removed()).await;
+    assert!(told.is_ok(), "it was not told");
+    let stays = timeout(Duration::from_millis(1), cluster.node(leader).node.removed()).await;
+    assert!(stays.is_err(), "who is there is not removed");
+}
+
+#[tokio::test]
+async fn the_leader_raises_the_level_once_every_node_runs_newer_software() {
+    let mut cluster = Cluster::of(3).await;
+    let newer = limits::COMMAND_LEVEL + 1;
+    for node in 1..=3 {
+        cluster.until("the level is as before", |node| node.handle.state().level() == limits::COMMAND_LEVEL).await;
+        // As its next run would, with other software.
+        let known = cluster.node(node).handle.state().node(NodeId::new(node)).unwrap().clone();
+        let join = Command::JoinNode {
+            node: known.id,
+            incarnation: known.incarnation,
+            address: known.address,
+            client_address: known.client_address,
+            rack: known.rack,
+            shards: known.shards,
+            software: newer,
+            shared_store: true,
+        };
+        cluster.node(node).handle.propose(join).await.unwrap();
+    }
+    cluster.until("every node knows the new level", |node| node.handle.state().level() == newer).await;
+    let refused = cluster.start(4).await.err().unwrap();
+    let too_old = Refusal::SoftwareTooOld { needed: newer, has: limits::COMMAND_LEVEL };
+    assert!(matches!(&refused, StartError::Refused(refusal) if *refusal == too_old), "{refused}");
+}

@@ -116,6 +116,8 @@ pub(crate) struct Sign {
     pub(crate) silence_ms: u64,
     /// How far it has applied the log.
     pub(crate) version: u64,
+    /// Whether the cluster has removed who asks.
+    pub(crate) removed: bool,
 }
 
 /// The node does not lead; perhaps another does.

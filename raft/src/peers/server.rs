@@ -177,11 +177,13 @@ impl Seat {
         self.controller.heard(heartbeat);
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow();
+        let applied = self.applied.borrow();
         Sign {
             leads: quorum_follows(&metrics),
             follows: metrics.current_leader == Some(heartbeat.node.get()),
             silence_ms: u64::try_from(self.contact.silence().as_millis()).unwrap_or(u64::MAX),
-            version: self.applied.borrow().version(),
+            version: applied.version(),
+            removed: applied.is_removed(heartbeat.node),
         }
     }
 

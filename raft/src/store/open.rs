@@ -42,15 +42,20 @@ pub enum OpenLogError {
     Identity { path: PathBuf, source: IdentityError },
     #[error("{}: {source}", path.display())]
     Reached { path: PathBuf, source: ReachedError },
-    #[error("{}: the log of this node was here, but it is gone or can't be read; restore it, or start anew in an empty directory", path.display())]
+    #[error("{}: the log of this node was here, but it is gone or can't be read", path.display())]
     Lost { path: PathBuf },
     #[error(
-        "{}: the log ends at entry {found}, but it was on disk up to entry {promised}, or the vote is older than it was: part of it is lost; restore it, \
-         or start anew in an empty directory", path.display()
+        "{}: the log ends at entry {found}, but it was on disk up to entry {promised}, or the vote is older than it was: part of \
+         it is lost", path.display()
     )]
     Shortened { path: PathBuf, promised: u64, found: u64 },
     #[error("{}: it belongs to node {found}, this is node {node_id}", path.display())]
     OtherNode { path: PathBuf, node_id: u64, found: u64 },
+}
+
+/// Whose metadata lie in `directory`; `None` if there are none, or if it can't be read whose they are.
+pub(crate) fn owner_of(directory: &Path) -> Option<u64> {
+    Identity::read(&directory.join(IDENTITY_FILE)).ok().flatten().map(|identity| identity.node_id)
 }
 
 impl LogStore {

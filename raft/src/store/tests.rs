@@ -12,6 +12,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::{snapshots::SnapshotDirectory, state_machine::StateMachine};
 
+mod killed;
+
 const NODE: u64 = 1;
 
 struct Builder;

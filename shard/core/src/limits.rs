@@ -61,6 +61,10 @@ pub const OUTSTANDING_MAX_DEFAULT: usize = 100_000;
 /// The most messages with a time or an ordered key that a subscription knows of on a partition before they are acked; at the
 /// limit it looks no further ahead.
 pub const LOOKAHEAD_MAX: usize = 100_000;
+/// How many bits of a lease's sequence tell the owner that gave it from others.
+pub const LEASE_OWNER_BITS: u32 = 8;
+/// How far the sequences of an owner's leases lie apart.
+pub const LEASES_APART: u64 = 1 << LEASE_OWNER_BITS;
 /// Of so many deliveries one is the oldest message whatever its priority, so that none waits for ever.
 pub const OLDEST_FIRST_EVERY: u32 = 16;
 

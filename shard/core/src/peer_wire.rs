@@ -14,7 +14,7 @@ pub use reply::PeerReply;
 pub use request::PeerRequest;
 pub use tail::{batches_in, tail_of};
 
-use crate::format::record_batch::BatchError;
+use crate::{format::record_batch::BatchError, replication::TailError};
 
 /// Why bytes of another node are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,8 @@ pub enum PeerWireError {
     Head { bytes: usize },
     #[error("the tail holds something else than batches: {0}")]
     Batch(#[from] BatchError),
+    #[error("{0}")]
+    Fetched(#[from] TailError),
     #[error("the tail has {bytes} bytes where none should be")]
     Tail { bytes: usize },
 }

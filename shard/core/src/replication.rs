@@ -18,7 +18,10 @@ mod replica_set;
 mod session;
 
 pub use cursors::{CursorFeed, CursorNews};
-pub use fetch::{FetchAnswer, FetchPosition, FetchRefusal, FetchVerdict, NodeRun};
+pub use fetch::{
+    CursorUpdate, FetchAnswer, FetchError, FetchPart, FetchPosition, FetchRefusal, FetchReply, FetchRequest,
+    FetchVerdict, NodeRun, TailError,
+};
 pub use follower::{Distrust, Fetched, Follower, FollowerEffect, FollowerStart};
 pub use leader::{Leader, LeaderConfig, LeaderEffect, NotEnoughReplicas, ProposalEnd};
 pub use lineage::{EpochEnd, Lineage};

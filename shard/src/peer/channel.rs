@@ -211,7 +211,8 @@ impl Channel {
                 return reason;
             }
             for piece in buffer.chunks(limits::PEER_WRITE_BYTES) {
-                if let Err(error) = stream.write_all(piece).await {
+                // What TLS has taken is on its way only when it is flushed.
+                if let Err(error) = write_through(&mut stream, piece).await {
                     return error.to_string();
                 }
                 self.inner.metrics.peer_sent_bytes.add(piece.len() as u64);
@@ -222,9 +223,6 @@ impl Channel {
                     // What it is asked stands behind all this, so that it takes it is its sign of life.
                     self.on_life(watch);
                 }
-            }
-            if let Err(error) = stream.flush().await {
-                return error.to_string();
             }
             buffer.clear();
             buffer.shrink_to(limits::PEER_WRITE_BYTES * 2);
@@ -267,4 +265,9 @@ impl Channel {
             }
         }
     }
+}
+
+async fn write_through(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
 }

@@ -15,7 +15,16 @@ use shard_core::link::{FrameDecoder, Handshake, Lane, Preface};
 use super::{PeerConfig, handshake::shake};
 use crate::{blocking::off_the_shard, limits};
 
-/// Connects, and begins the connection with a handshake.
+/// A connection with another node, encrypted or not.
+pub(super) type LinkStream = Box<dyn Duplex>;
+
+/// What takes bytes and gives bytes.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
+
+/// Connects, says whom the connection is for, and begins it with a handshake. One that is encrypted is so from behind the
+/// preface on.
 ///
 /// # Errors
 /// Why it can't be had, in words.
@@ -23,30 +32,24 @@ pub(super) async fn connect(
     config: &PeerConfig,
     (node, core): (u64, u16),
     address: &str,
-) -> Result<(TcpStream, FrameDecoder), String> {
+) -> Result<(LinkStream, FrameDecoder), String> {
     let connecting = async {
-        let address = resolve(address).await?;
-        let stream = TcpStream::connect_timeout(address, limits::PEER_CONNECT_TIMEOUT).await;
+        let resolved = resolve(address).await?;
+        let stream = TcpStream::connect_timeout(resolved, limits::PEER_CONNECT_TIMEOUT).await;
         let mut stream = stream.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let decoder = introduce(&mut stream, config, (node, core)).await?;
+        let lane = Lane::Shard(core);
+        stream.write_all(&Preface { lane }.encode()).await.map_err(|error| error.to_string())?;
+        let mut stream: LinkStream = match &config.tls {
+            None => Box::new(stream),
+            Some(tls) => Box::new(Box::pin(tls.connect(stream, lane, address)).await?),
+        };
+        let us = config.routes.load().us.clone();
+        let (handshake, hello) = Handshake::connect(config.expected(us, Some(node), lane));
+        let (_, decoder) = shake(&mut stream, handshake, Some(hello)).await?;
         Ok((stream, decoder))
     };
     within(limits::PEER_CONNECT_TIMEOUT, connecting).await
-}
-
-/// Says on a new stream whom it is for, and who asks. A stream that is encrypted is so from behind the preface on.
-async fn introduce<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
-    config: &PeerConfig,
-    (node, core): (u64, u16),
-) -> Result<FrameDecoder, String> {
-    let lane = Lane::Shard(core);
-    stream.write_all(&Preface { lane }.encode()).await.map_err(|error| error.to_string())?;
-    let us = config.routes.load().us.clone();
-    let (handshake, hello) = Handshake::connect(config.expected(us, Some(node), lane));
-    let (_, decoder) = shake(stream, handshake, Some(hello)).await?;
-    Ok(decoder)
 }
 
 /// The address of a node; a name is looked up beside the shard.

@@ -13,6 +13,7 @@ use glommio::timer::sleep;
 use shard_core::{
     model::{SubscriptionId, TopicPartition},
     peer_wire::{Attempts, Failed, PeerReply, PeerRequest, Repeat, Verdict, patience},
+    replication::{FetchReply, FetchRequest},
 };
 
 use super::{
@@ -82,7 +83,7 @@ impl Forward {
         Result<T, E>: Outcome,
     {
         let (repeat, began) = (question.repeat, Instant::now());
-        let mut attempts = Attempts::new(repeat, patience(&question.request));
+        let (mut attempts, mut lost_at) = (Attempts::new(repeat, patience(&question.request)), 0);
         let ask = encode(question);
         loop {
             let table = self.routes().load();
@@ -95,14 +96,21 @@ impl Forward {
                 Owner::Unknown => return Err(PartitionUnavailable::NotHere(partition).into()),
             };
             let Err(Attempt { failed, error, node }) = attempted else {
-                return attempted.map_err(|failed| failed.error);
+                let outcome = attempted.map_err(|failed| failed.error);
+                if attempts.last_verdict() == Verdict::GiveUpUnknown && outcome.may_follow_from_itself() {
+                    return Err(E::unknown(lost_at, "an earlier attempt was lost".to_owned()));
+                }
+                return outcome;
             };
+            if failed == Failed::Lost {
+                lost_at = node;
+            }
             let lasts = failed == Failed::NotDone && !error.may_pass(owner == Owner::Us);
             let verdict = if lasts { attempts.last_verdict() } else { attempts.on_failed(failed, began.elapsed()) };
             match verdict {
                 Verdict::Again { pause } => self.pause(version, pause).await,
                 Verdict::GiveUpUnknown if failed == Failed::NotDone => {
-                    return Err(E::unknown(node, "an earlier attempt was lost".to_owned()));
+                    return Err(E::unknown(lost_at, "an earlier attempt was lost".to_owned()));
                 }
                 Verdict::GiveUp | Verdict::GiveUpUnknown => return Err(error),
             }
@@ -171,6 +179,24 @@ impl Forward {
             }
         })
         .detach();
+    }
+
+    /// Fetches from a core of another node, once.
+    ///
+    /// # Errors
+    /// For people: it came to nothing, and is to be begun anew.
+    pub(crate) async fn fetch(&self, (node, core): (u64, u16), fetch: FetchRequest) -> Result<FetchReply, String> {
+        let ask = encode(Question { request: PeerRequest::Fetch(fetch), tail: None, repeat: Repeat::Harmless });
+        let answered = match self.links.to(node, core).await {
+            Ok(asking) => asking.ask(ask).await,
+            Err(error) => Err(error),
+        };
+        let frame = answered.map_err(|error| format!("{error:?}"))?;
+        match PeerReply::decode(&frame.head, frame.tail) {
+            Ok(PeerReply::Fetch(fetched)) => fetched.map_err(|error| error.to_string()),
+            Ok(_) => Err("its reply is to another request".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Partitions by whom they are asked of: this node, or one core of another.

@@ -1,7 +1,9 @@
 //! Carries the frames of a handshake over a stream.
 
-use futures_lite::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use futures_lite::io::{self, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use shard_core::link::{Frame, FrameDecoder, FrameLimits, Handshake, OutFrame, Peer};
+
+use super::tls::in_words;
 
 /// Goes through with a handshake; what the other side has sent behind it is in the decoder.
 ///
@@ -39,8 +41,8 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, frames: &[OutFrame]) -> Res
     for frame in frames {
         frame.encode_into(&mut bytes).map_err(|error| error.to_string())?;
     }
-    stream.write_all(&bytes).await.map_err(|error| error.to_string())?;
-    stream.flush().await.map_err(|error| error.to_string())
+    stream.write_all(&bytes).await.map_err(|error| words(&error))?;
+    stream.flush().await.map_err(|error| words(&error))
 }
 
 async fn receive<S: AsyncRead + Unpin>(stream: &mut S, decoder: &mut FrameDecoder) -> Result<Frame, String> {
@@ -51,7 +53,12 @@ async fn receive<S: AsyncRead + Unpin>(stream: &mut S, decoder: &mut FrameDecode
         match stream.read(decoder.space()).await {
             Ok(0) => return Err("the other side closed the connection before it had said who it is".to_owned()),
             Ok(received) => decoder.advance(received),
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(words(&error)),
         }
     }
+}
+
+/// What whoever was connected to does not like about our certificate comes when TLS seems to be there.
+fn words(error: &io::Error) -> String {
+    in_words(error).unwrap_or_else(|| error.to_string())
 }

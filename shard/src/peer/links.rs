@@ -10,14 +10,13 @@ use std::{
 };
 
 use async_lock::Mutex;
-use glommio::net::TcpStream;
 use shard_core::link::FrameDecoder;
 
 use super::{
     PeerConfig,
     asking::{AskError, Asking},
     channel::Channel,
-    connect::connect,
+    connect::{LinkStream, connect},
 };
 use crate::{limits, metrics::ShardMetrics};
 
@@ -109,7 +108,12 @@ impl Links {
     }
 
     /// Serves a new connection until it ends.
-    fn begin(&self, link: &Rc<Link>, (node, core): (u64, u16), (stream, decoder): (TcpStream, FrameDecoder)) -> Asking {
+    fn begin(
+        &self,
+        link: &Rc<Link>,
+        (node, core): (u64, u16),
+        (stream, decoder): (LinkStream, FrameDecoder),
+    ) -> Asking {
         let metrics = Arc::clone(&self.inner.metrics);
         let channel = Channel::new(Arc::clone(&metrics));
         let asking = Asking::new(channel.clone(), Arc::clone(&metrics));

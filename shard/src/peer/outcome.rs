@@ -14,6 +14,11 @@ use crate::{
 pub(crate) trait Outcome: Sized {
     /// The one that another node has sent; `None` for that of another kind of request.
     fn of_reply(reply: PeerReply) -> Option<Self>;
+
+    /// Whether it may be so only because an earlier attempt, whose answer was lost, was done.
+    fn may_follow_from_itself(&self) -> bool {
+        false
+    }
 }
 
 /// Why a request came to nothing.
@@ -70,6 +75,21 @@ impl Error for SubscriptionError {
     }
 }
 
+impl Outcome for Result<Vec<AckOutcome>, SubscriptionError> {
+    fn of_reply(reply: PeerReply) -> Option<Self> {
+        if let PeerReply::Refused(unavailable) = reply {
+            return Some(Err(unavailable.into()));
+        }
+        // Any other is of another request.
+        if let PeerReply::Acknowledge(outcome) = reply { Some(outcome) } else { None }
+    }
+
+    /// Where an ack counts once, the lease of one that has counted is over.
+    fn may_follow_from_itself(&self) -> bool {
+        self.as_ref().is_ok_and(|outcomes| outcomes.iter().any(|outcome| *outcome != AckOutcome::Applied))
+    }
+}
+
 macro_rules! outcomes {
     ($($pattern:pat => $outcome:ident: Result<$value:ty, $error:ty>;)*) => {$(
         impl Outcome for Result<$value, $error> {
@@ -90,7 +110,6 @@ outcomes! {
     PeerReply::Read(outcome) => outcome: Result<ReadReply, ReadError>;
     PeerReply::Status(outcome) => outcome: Result<PartitionStatus, PartitionUnavailable>;
     PeerReply::Pull(outcome) => outcome: Result<Pulled, SubscriptionError>;
-    PeerReply::Acknowledge(outcome) => outcome: Result<Vec<AckOutcome>, SubscriptionError>;
     PeerReply::AckUpTo(outcome) | PeerReply::Seek(outcome) => outcome: Result<(), SubscriptionError>;
     PeerReply::CursorStatus(outcome) => outcome: Result<CursorStatus, SubscriptionError>;
     PeerReply::AwaitDeliverable(outcome) => outcome: Result<(), PartitionUnavailable>;
@@ -98,4 +117,20 @@ outcomes! {
     PeerReply::Redrive(outcome) => outcome: Result<Redriven, SubscriptionError>;
     PeerReply::Scheduled(outcome) => outcome: Result<Scheduled, SubscriptionError>;
     PeerReply::Cancel(outcome) => outcome: Result<Cancelled, SubscriptionError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ack_that_did_not_count_may_have_counted_before() {
+        let answered = |outcomes: &[AckOutcome]| Ok::<_, SubscriptionError>(outcomes.to_vec());
+        assert!(!answered(&[]).may_follow_from_itself());
+        assert!(!answered(&[AckOutcome::Applied, AckOutcome::Applied]).may_follow_from_itself());
+        for other in [AckOutcome::LeaseExpired, AckOutcome::StaleGeneration, AckOutcome::Unknown] {
+            assert!(answered(&[AckOutcome::Applied, other]).may_follow_from_itself(), "{other:?}");
+        }
+        assert!(!Ok::<(), SubscriptionError>(()).may_follow_from_itself());
+    }
 }

@@ -16,17 +16,18 @@ use futures_lite::{
 use glommio::timer::sleep;
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    link::{Frame, FrameDecoder, FrameKind, Handshake, Lane, OutFrame},
+    link::{Frame, FrameDecoder, FrameKind, Handshake, Lane, OutFrame, Seldom},
     peer_wire::{PeerReply, PeerRequest},
 };
 
 use super::{
     PeerConfig,
     channel::{Channel, Side},
-    connect::within,
+    connect::{LinkStream, within},
     handshake::shake,
 };
 use crate::{
+    clock::Clock,
     handle::ShardHandle,
     limits,
     metrics::ShardMetrics,
@@ -46,6 +47,9 @@ struct Server {
     here: ShardHandle,
     connections: Cell<usize>,
     channels: RefCell<Vec<Channel>>,
+    clock: Clock,
+    /// Of connections that came to nothing.
+    told: Cell<Seldom>,
     metrics: Arc<ShardMetrics>,
 }
 
@@ -74,13 +78,20 @@ struct Working {
 
 impl PeerServer {
     pub(crate) fn new(config: PeerConfig, here: ShardHandle, metrics: Arc<ShardMetrics>) -> Self {
-        Self {
-            inner: Rc::new(Server { config, here, connections: Cell::new(0), channels: RefCell::default(), metrics }),
-        }
+        let server = Server {
+            config,
+            here,
+            connections: Cell::new(0),
+            channels: RefCell::default(),
+            clock: Clock::start(),
+            told: Cell::default(),
+            metrics,
+        };
+        Self { inner: Rc::new(server) }
     }
 
     /// Serves a connection until it ends; its preface has been read, and has named `shard`.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, shard: u16) {
+    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(&self, stream: S, shard: u16) {
         let server = &self.inner;
         if server.connections.get() >= limits::PEER_CONNECTIONS_MAX {
             tracing::warn!("a connection of another node is closed: there are as many as may be");
@@ -92,7 +103,7 @@ impl PeerServer {
                 let reason = Box::pin(self.answer(stream, decoder)).await;
                 tracing::debug!(node, reason, "a connection of another node ended");
             }
-            Err(reason) => tracing::warn!(reason, "a connection of another node came to nothing"),
+            Err(reason) => self.tell_refused(&reason),
         }
         server.connections.set(server.connections.get() - 1);
     }
@@ -115,20 +126,35 @@ impl PeerServer {
         }
     }
 
-    async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        mut stream: S,
-        shard: u16,
-    ) -> Result<(S, FrameDecoder, u64), String> {
-        let config = &self.inner.config;
-        let us = config.routes.load().us.clone();
-        let handshake = Handshake::accept(config.expected(us, None, Lane::Shard(shard)));
-        let shaken = within(limits::PEER_CONNECT_TIMEOUT, shake(&mut stream, handshake, None)).await;
-        let (peer, decoder) = shaken?;
-        Ok((stream, decoder, peer.identity.node.unwrap_or_default()))
+    /// Whoever tries again and again is told of now and then.
+    fn tell_refused(&self, reason: &str) {
+        let mut told = self.inner.told.get();
+        if let Some(passed_over) = told.on_event(self.inner.clock.monotonic()) {
+            tracing::warn!(reason, passed_over, "a connection of another node came to nothing");
+        }
+        self.inner.told.set(told);
     }
 
-    async fn answer<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, decoder: FrameDecoder) -> String {
+    async fn greet<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+        &self,
+        stream: S,
+        shard: u16,
+    ) -> Result<(LinkStream, FrameDecoder, u64), String> {
+        let (config, lane) = (&self.inner.config, Lane::Shard(shard));
+        let greeting = async {
+            let mut stream: LinkStream = match &config.tls {
+                None => Box::new(stream),
+                Some(tls) => Box::new(Box::pin(tls.accept(stream, lane)).await?),
+            };
+            let us = config.routes.load().us.clone();
+            let handshake = Handshake::accept(config.expected(us, None, lane));
+            let (peer, decoder) = shake(&mut stream, handshake, None).await?;
+            Ok((stream, decoder, peer.identity.node.unwrap_or_default()))
+        };
+        within(limits::PEER_CONNECT_TIMEOUT, greeting).await
+    }
+
+    async fn answer(&self, stream: LinkStream, decoder: FrameDecoder) -> String {
         let metrics = &self.inner.metrics;
         let channel = Channel::new(Arc::clone(metrics));
         let connection = Connection {
@@ -277,6 +303,7 @@ pub(super) fn wait_of(request: &PeerRequest) -> Option<Duration> {
     match request {
         PeerRequest::Read { read, .. } => Some(read.wait).filter(|wait| !wait.is_zero()),
         PeerRequest::AwaitDeliverable { .. } => Some(limits::PEER_DELIVERABLE_WAIT_MAX),
+        PeerRequest::Fetch(fetch) => fetch.waits.then_some(limits::FETCH_WAIT),
         PeerRequest::Publish { .. }
         | PeerRequest::Status { .. }
         | PeerRequest::Pull { .. }
@@ -325,5 +352,6 @@ async fn perform(here: &ShardHandle, request: PeerRequest, batch: Option<Unassig
         PeerRequest::Redrive(query) => PeerReply::Redrive(here.redrive(query).await),
         PeerRequest::Scheduled(query) => PeerReply::Scheduled(here.scheduled(query).await),
         PeerRequest::Cancel(query) => PeerReply::Cancel(here.cancel_scheduled(query).await),
+        PeerRequest::Fetch(fetch) => PeerReply::Fetch(here.fetch(fetch).await),
     }
 }

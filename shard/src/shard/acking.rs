@@ -189,10 +189,13 @@ impl Shard {
             Some(Slot::Open(open)) => match open.journal.closed() {
                 Some(reason) if open.reopening => Err(open.refusal(reason).into()),
                 Some(reason) => Err(SubscriptionError::StoreFailed { reason: reason.to_owned() }),
-                None if open.journal.has_room() => Ok(open),
-                None => Err(PartitionUnavailable::Overloaded.into()),
+                None if !open.journal.has_room() => Err(PartitionUnavailable::Overloaded.into()),
+                None => {
+                    open.check_replicas()?;
+                    Ok(open)
+                }
             },
-            Some(Slot::Opening(_) | Slot::Closed(_)) | None => {
+            Some(Slot::Opening(_) | Slot::Closed(_) | Slot::Assuming(_) | Slot::Following(_)) | None => {
                 Err(PartitionUnavailable::NotHere(cursor.partition).into())
             }
         }

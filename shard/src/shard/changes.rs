@@ -13,8 +13,8 @@ use shard_core::{
     },
     format::cursor_journal::CursorChange,
     limits,
-    log::{AppendConfig, Appender, Retention},
-    model::{Offset, SubscriptionId, TopicPartition},
+    log::{AppendConfig, Appender, FlushPolicy, Retention},
+    model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
 };
 
 use super::{Shard, learning::dedup_config};
@@ -32,16 +32,15 @@ use crate::{
 
 impl Shard {
     pub(super) fn on_change(&mut self, change: PartitionChange, applying: Rc<Applying>) {
+        let Some(change) = self.defer(change) else { return };
         match change {
-            // Comes as `Opened`, when it was.
-            PartitionChange::Open { .. } => {}
-            PartitionChange::Configure { partition, settings } => {
-                let config = self.append_config(&settings);
-                if let Ok(open) = self.open(partition) {
-                    open.log.configure(config);
-                    open.retention = retention(&settings);
-                }
+            // These come as `Opened`, when they were.
+            PartitionChange::Open { .. } | PartitionChange::Follow { .. } => {}
+            PartitionChange::FollowAnother { partition, epoch, leader } => {
+                self.on_new_leader(partition, epoch, leader);
             }
+            PartitionChange::SetReplicas { partition, replicas } => self.on_replicas(partition, replicas),
+            PartitionChange::Configure { partition, settings } => self.configure(partition, &settings),
             PartitionChange::Release { partition } => self.release(partition, applying),
             PartitionChange::Delete { partition } => self.delete(partition, applying),
             PartitionChange::OpenSubscription { partition, settings } => {
@@ -62,27 +61,75 @@ impl Shard {
         opened: Result<OpenedLog, StoreError>,
         applying: &Rc<Applying>,
     ) {
-        let PartitionChange::Open { partition, epoch, settings } = *change else { return };
-        match opened {
-            Ok(OpenedLog { opened, mut dedup }) => {
-                dedup.shrink(self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes));
-                self.dedup_bytes += dedup.bytes();
-                if let Some(Slot::Opening(_)) = self.partitions.get(&partition) {
-                    tracing::info!(%partition, "a partition that had to wait for its store is there now");
-                }
-                let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
-                let log = log.remembering(dedup, opened.store.found_reached());
-                let open = self.opened_partition((partition, log, retention(&settings)), opened);
-                self.partitions.insert(partition, Slot::Open(Box::new(open)));
+        let partition = change.partition();
+        let mut opened = match opened {
+            Ok(opened) => opened,
+            Err(StoreError { reason, .. }) => {
+                self.close(partition, reason);
+                self.metrics.partitions.set(super::widen(self.partitions.len()));
+                return;
             }
-            Err(StoreError { reason, .. }) => self.close(partition, reason),
+        };
+        if let Some(Slot::Opening(_)) = self.partitions.get(&partition) {
+            tracing::info!(%partition, "a partition that had to wait for its store is there now");
+        }
+        match change {
+            PartitionChange::Open { epoch, settings, replicas, .. } => {
+                opened.dedup.shrink(self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes));
+                self.dedup_bytes += opened.dedup.bytes();
+                let (epoch, settings) = (*epoch, *settings);
+                if let Some(set) = replicas {
+                    self.begin_to_lead(partition, (epoch, settings, set.clone()), opened);
+                } else {
+                    self.begin_to_own(partition, (epoch, settings), opened);
+                }
+            }
+            PartitionChange::Follow { epoch, leader, settings, .. } => {
+                self.begin_to_follow(partition, (*epoch, *leader, *settings), opened);
+            }
+            PartitionChange::FollowAnother { .. }
+            | PartitionChange::SetReplicas { .. }
+            | PartitionChange::Configure { .. }
+            | PartitionChange::Release { .. }
+            | PartitionChange::Delete { .. }
+            | PartitionChange::OpenSubscription { .. }
+            | PartitionChange::Assign { .. }
+            | PartitionChange::CloseSubscription { .. } => {}
         }
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let _ = self.open(partition);
         let _ = applying;
     }
 
-    fn opened_partition(
+    /// A partition was opened that this node alone keeps.
+    fn begin_to_own(
+        &mut self,
+        partition: TopicPartition,
+        (epoch, settings): (LeaderEpoch, PartitionSettings),
+        opened: OpenedLog,
+    ) {
+        let OpenedLog { opened, dedup, .. } = opened;
+        let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
+        let log = log.remembering(dedup, opened.store.found_reached());
+        let open = self.opened_partition((partition, log, retention(&settings)), opened);
+        self.partitions.insert(partition, Slot::Open(Box::new(open)));
+    }
+
+    fn configure(&mut self, partition: TopicPartition, settings: &PartitionSettings) {
+        if let Some(Slot::Following(following)) = self.partitions.get_mut(&partition) {
+            following.retention = retention(settings);
+            return;
+        }
+        let config = self.append_config(settings);
+        if let Ok(open) = self.open(partition) {
+            let flush = if open.leading.is_some() { FlushPolicy::Always } else { config.flush };
+            open.log.configure(AppendConfig { flush, ..config });
+            open.set_acks(settings.acks);
+            open.retention = retention(settings);
+        }
+    }
+
+    pub(super) fn opened_partition(
         &self,
         (partition, log, retention): (TopicPartition, Appender, Retention),
         opened: Opened<AnyPartition>,
@@ -94,7 +141,7 @@ impl Shard {
         for (id, state) in found.cursors {
             // The policy comes with the subscription's own change.
             let policy = policy(&SubscriptionSettings::until_known(id));
-            let mut dispatcher = Dispatcher::resume(self.identity(partition, id), policy, state);
+            let mut dispatcher = Dispatcher::resume(self.identity((partition, log.epoch()), id), policy, state);
             dispatcher.on_log_start(found.extent.start);
             marks.cancelled().into_iter().for_each(|range| dispatcher.on_cancelled(range));
             let waiters = DeliverableWaiters::default();
@@ -132,6 +179,7 @@ impl Shard {
             reopening: false,
             fate: Rc::new(Cell::new(Fate::Here)),
             releasing: None,
+            leading: None,
         }
     }
 
@@ -142,8 +190,9 @@ impl Shard {
         start: Offset,
         applying: Rc<Applying>,
     ) {
-        let (request, identity) = (self.new_request(), self.identity(partition, settings.id));
-        let now = self.clock.monotonic();
+        let (request, now) = (self.new_request(), self.clock.monotonic());
+        let Ok(epoch) = self.open(partition).map(|open| open.log.epoch()) else { return };
+        let identity = self.identity((partition, epoch), settings.id);
         let Ok(open) = self.open(partition) else { return };
         let mut dispatcher = Dispatcher::open(identity, policy(&settings), start);
         dispatcher.set_filter(settings.filter);
@@ -219,11 +268,20 @@ impl Shard {
 
     /// Removes all that is stored of a partition. Nobody hears of the operations in flight.
     fn delete(&mut self, partition: TopicPartition, applying: Rc<Applying>) {
-        if let Some(Slot::Open(mut open)) = self.partitions.remove(&partition) {
-            open.fate.set(Fate::Deleted);
-            open.refuse_all(&PartitionUnavailable::NotHere(partition));
-            self.alarm.reset(partition, open.alarm_at, None);
+        match self.partitions.remove(&partition) {
+            Some(Slot::Open(mut open)) => {
+                open.fate.set(Fate::Deleted);
+                open.refuse_all(&PartitionUnavailable::NotHere(partition));
+                self.alarm.reset(partition, open.alarm_at, None);
+            }
+            Some(Slot::Following(following)) => {
+                if let Some(source) = following.source {
+                    self.fetchers.remove(source, partition);
+                }
+            }
+            Some(Slot::Opening(_) | Slot::Closed(_) | Slot::Assuming(_)) | None => {}
         }
+        self.sessions.forget_partition(partition);
         self.cache.remove(partition);
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let store = self.store.clone();
@@ -236,7 +294,7 @@ impl Shard {
         .detach();
     }
 
-    fn append_config(&self, settings: &PartitionSettings) -> AppendConfig {
+    pub(super) fn append_config(&self, settings: &PartitionSettings) -> AppendConfig {
         AppendConfig {
             flush: settings.flush,
             unflushed_bytes_max: self.config.unflushed_bytes_max,
@@ -244,20 +302,24 @@ impl Shard {
         }
     }
 
-    fn identity(&self, partition: TopicPartition, subscription: SubscriptionId) -> DispatcherIdentity {
+    fn identity(
+        &self,
+        (partition, epoch): (TopicPartition, LeaderEpoch),
+        subscription: SubscriptionId,
+    ) -> DispatcherIdentity {
         let millis = u64::try_from(Clock::wall().as_millis()).unwrap_or_default();
         DispatcherIdentity {
             subscription,
             partition,
             key: ClusterKey::new(self.config.ack_key),
-            first_sequence: millis << 20,
+            first_sequence: (millis << 20) | (u64::from(epoch.get()) % limits::LEASES_APART),
             jitter_seed: millis ^ subscription.get(),
         }
     }
 }
 
-const fn retention(settings: &PartitionSettings) -> Retention {
-    Retention { age: settings.retention, bytes: settings.retention_bytes }
+pub(super) const fn retention(settings: &PartitionSettings) -> Retention {
+    Retention { age: settings.retention, bytes: settings.retention_bytes, below: None }
 }
 
 fn policy(settings: &SubscriptionSettings) -> DeliveryPolicy {

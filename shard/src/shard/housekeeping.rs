@@ -1,7 +1,11 @@
 //! What a shard does from time to time, and how it stops.
 
 use futures_channel::oneshot;
-use shard_core::{limits::DEDUP_FORGET_PER_ROUND_MAX, log::IoHealth, model::TopicPartition};
+use shard_core::{
+    limits::DEDUP_FORGET_PER_ROUND_MAX,
+    log::{IoHealth, Retention},
+    model::TopicPartition,
+};
 
 use super::{Shard, tasks};
 use crate::{
@@ -50,10 +54,35 @@ impl Shard {
             return;
         }
         let whole = self.open_partitions().filter(|open| open.log.failure().is_none());
-        let partitions =
-            whole.map(|open| (open.place(), open.store.clone(), open.retention, open.log.readable().start)).collect();
+        let round = |open: &Partition| {
+            // What is not committed is not given up either.
+            let below = open.leading.as_ref().map(|leading| leading.leader.high_watermark());
+            let keep = Retention { below, ..open.retention };
+            (open.place(), open.store.clone(), keep, open.log.readable().start)
+        };
+        let partitions = whole.map(round).collect();
+        self.retain_followed();
         self.retaining = true;
         tasks::retain(partitions, Clock::wall(), self.mailbox.clone());
+    }
+
+    /// Begins a round of retention on each partition that is followed and has nothing else to do with its log.
+    fn retain_followed(&mut self) {
+        let now = Clock::wall();
+        for slot in self.partitions.values_mut() {
+            let Slot::Following(following) = slot else { continue };
+            if !following.can_retain() {
+                continue;
+            }
+            following.retaining = true;
+            let keep = Retention { below: Some(following.follower.high_watermark()), ..following.retention };
+            let (partition, store, mailbox) = (following.id, following.store.clone(), self.mailbox.clone());
+            glommio::spawn_local(async move {
+                let start = store.retain(now, keep).await.ok();
+                mailbox.push(ShardEvent::FollowedStart { partition, start });
+            })
+            .detach();
+        }
     }
 
     /// Notes how long the disk has not answered, and says so when that changes.
@@ -95,10 +124,14 @@ impl Shard {
     pub(super) fn begin_stop(&mut self, done: oneshot::Sender<()>) {
         self.mailbox.close();
         self.stopping = Some(done);
+        self.sessions.clear();
         let partitions: Vec<_> = self.partitions.keys().copied().collect();
         for partition in partitions {
+            self.release_followed(partition, None);
             let Ok(open) = self.open(partition) else { continue };
             open.log.begin_shutdown();
+            // Another one leads soon, or nobody does: it is not known whether the others have it.
+            open.log.give_up_uncommitted();
             for waiting in open.reads.take_all() {
                 let _ = waiting.reply.send(Err(PartitionUnavailable::Stopping.into()));
             }
@@ -110,8 +143,11 @@ impl Shard {
         if self.is_releasing(partition) {
             return self.finish_release(partition);
         }
-        if let Some(Slot::Open(open)) = self.partitions.get_mut(&partition) {
-            open.closing = Closing::Done;
+        match self.partitions.get_mut(&partition) {
+            Some(Slot::Open(open)) => open.closing = Closing::Done,
+            // Whoever waits for it to be let go of hears of it.
+            Some(Slot::Following(following)) if following.closing => drop(self.partitions.remove(&partition)),
+            _ => {}
         }
     }
 
@@ -122,7 +158,8 @@ impl Shard {
         }
         self.close_idle();
         let closed = |open: &Partition| open.closing == Closing::Done;
-        if self.checkpointing || self.retaining || !self.open_partitions().all(closed) {
+        let follows = self.partitions.values().any(|slot| matches!(slot, Slot::Following(_)));
+        if self.checkpointing || self.retaining || follows || !self.open_partitions().all(closed) {
             return;
         }
         if !self.stop_noted {
@@ -157,7 +194,7 @@ impl Shard {
     fn open_partitions(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values().filter_map(|slot| match slot {
             Slot::Open(open) => Some(&**open),
-            Slot::Opening(_) | Slot::Closed(_) => None,
+            Slot::Opening(_) | Slot::Closed(_) | Slot::Assuming(_) | Slot::Following(_) => None,
         })
     }
 }

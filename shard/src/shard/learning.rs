@@ -6,6 +6,7 @@ use glommio::yield_if_needed;
 use shard_core::{
     log::{Dedup, DedupConfig, DedupRebuild},
     model::{Offset, OffsetRange, TopicPartition},
+    replication::{Lineage, LineageSearch},
 };
 
 use crate::{
@@ -22,6 +23,22 @@ pub(super) struct Learner {
     dedup: Dedup,
     /// What lies below is known.
     known_to: Option<Offset>,
+}
+
+/// Finds out of which epochs the batches of a log are.
+///
+/// # Errors
+/// It can't be read.
+pub(super) async fn find_lineage(opened: &Opened<AnyPartition>) -> Result<Lineage, StoreError> {
+    let extent = opened.found.extent;
+    let mut search = LineageSearch::new(OffsetRange::new(extent.start, extent.end));
+    while let Some(wanted) = search.wanted() {
+        let read = opened.store.read(OffsetRange::new(wanted, wanted.next()), 1).await.map_err(StoreError::new)?;
+        let batch = read.first().ok_or_else(|| StoreError::new(format_args!("nothing is at offset {wanted}")))?;
+        search.take(batch).map_err(StoreError::new)?;
+        yield_if_needed().await;
+    }
+    Ok(search.finish())
 }
 
 /// What a partition is to remember.

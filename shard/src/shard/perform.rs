@@ -1,5 +1,6 @@
 //! From effect to the store, and from its end back to an event.
 
+use bytes::Bytes;
 use shard_core::{
     delivery::JournalEffect,
     format::record_batch::RecordBatch,
@@ -27,7 +28,7 @@ impl Shard {
                     self.partitions.insert(partition, Slot::Open(open));
                     self.serve_after(partition);
                 }
-                Some(slot @ (Slot::Opening(_) | Slot::Closed(_))) => {
+                Some(slot @ (Slot::Opening(_) | Slot::Closed(_) | Slot::Assuming(_) | Slot::Following(_))) => {
                     self.partitions.insert(partition, slot);
                 }
                 None => {}
@@ -45,18 +46,29 @@ impl Shard {
         }
         match event {
             StoreEvent::Log(event) => {
+                let stored = matches!(event, AppendEvent::Appended { .. });
                 let rejected = matches!(event, AppendEvent::Rejected { .. });
                 if let AppendEvent::Rejected { reason } = &event {
                     // The store tells when that begins and ends; clients hear of each.
                     tracing::debug!(%partition, reason, "the store takes no messages now");
                 }
                 open.log.on_event(now, event);
+                if stored && let Some(leading) = &mut open.leading {
+                    leading.leader.on_synced(now, open.log.synced_end());
+                    self.sessions.on_data(partition);
+                }
                 if rejected {
                     // It may hold batches that are not in the log.
                     self.cache.remove(partition);
                 }
             }
-            StoreEvent::Cursors(Ok(CursorsStored { replace })) => open.journal.on_stored(replace),
+            StoreEvent::Cursors(Ok(CursorsStored { replace })) => match &mut open.leading {
+                Some(leading) => {
+                    leading.cursors_waiting = Some((leading.cursors_in_flight, replace));
+                    leading.leader.on_cursors_synced(now, leading.cursors_in_flight);
+                }
+                None => open.journal.on_stored(replace),
+            },
             StoreEvent::Cursors(Err(error)) => {
                 tracing::error!(%partition, %error, "the partition's cursors can't be stored any more");
                 open.journal.on_failed(&error.reason);
@@ -71,6 +83,7 @@ impl Shard {
 
     fn perform(&mut self, open: &mut Partition) {
         let now = self.clock.monotonic();
+        self.perform_leading(open);
         while let Some(effect) = open.log.poll_effect() {
             self.perform_log(open, effect);
         }
@@ -164,9 +177,17 @@ impl Shard {
                 open.journal.replace(states.chain(open.marks.states()));
             }
             JournalEffect::AppendCursors { entries } => {
+                if let Some(leading) = &mut open.leading {
+                    leading.cursors_in_flight = leading.feed.push(Bytes::copy_from_slice(&entries));
+                    self.sessions.on_data(open.id);
+                }
                 self.have_stored(open, async move |store| StoreEvent::Cursors(store.append_cursors(entries).await));
             }
             JournalEffect::ReplaceCursors { entries } => {
+                if let Some(leading) = &mut open.leading {
+                    leading.cursors_in_flight = leading.feed.replace();
+                    self.sessions.on_data(open.id);
+                }
                 self.have_stored(open, async move |store| StoreEvent::Cursors(store.replace_cursors(entries).await));
             }
             JournalEffect::Release { request } => match open.journaled.remove(&request) {

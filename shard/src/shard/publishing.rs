@@ -1,16 +1,20 @@
 //! Requests as they come, and publishes from append to answer.
 
+use std::rc::Rc;
+
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::{AppendError, Fate, Placed, Reached},
+    log::{AppendError, Fate, Placed, ProducerRefusal, Reached},
     model::{RequestId, Timestamp, TopicPartition},
 };
 
 use super::Shard;
 use crate::{
     clock::Clock,
-    partition::{Partition, WaitingPublish},
+    limits,
+    partition::{Partition, Slot, WaitingPublish},
     request::{Durability, PartitionUnavailable, PublishError, Published, Reply, Request},
+    store::{AnyPartition, MessageStore as _},
 };
 
 impl Shard {
@@ -19,7 +23,7 @@ impl Shard {
         let is_releasing = partition.is_some_and(|partition| self.is_releasing(partition));
         match (request, partition) {
             (Request::Publish { partition, batch, may_pass_on: true, reply }, _)
-                if is_releasing || !self.partitions.contains_key(&partition) =>
+                if is_releasing || !self.is_served(partition) =>
             {
                 self.pass_on(partition, batch, reply);
             }
@@ -48,6 +52,15 @@ impl Shard {
             }
             Request::ReleaseConsumer { cursor, consumer } => self.release_consumer(cursor, consumer),
             Request::Search { partition, search } => self.search(partition, search),
+            Request::Fetch { fetch, reply } => self.on_fetch(&fetch, reply),
+        }
+    }
+
+    /// Whether a partition is this node's to serve.
+    fn is_served(&self, partition: TopicPartition) -> bool {
+        match self.partitions.get(&partition) {
+            Some(Slot::Open(_) | Slot::Opening(_) | Slot::Closed(_)) => true,
+            Some(Slot::Assuming(_) | Slot::Following(_)) | None => false,
         }
     }
 
@@ -67,7 +80,14 @@ impl Shard {
         let messages = u64::from(batch.record_count());
         let bytes = super::widen(batch.len());
         let spare = self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes);
-        let refused = match self.open(partition) {
+        let place = self.open(partition).and_then(|open| {
+            // Whoever does not wait for the others need not care how many there are.
+            if !open.log.acks_at_once() {
+                open.check_replicas()?;
+            }
+            Ok(open)
+        });
+        let refused = match place {
             Ok(open) => match open.append(Clock::wall(), (request, batch), spare) {
                 Ok(grown) => {
                     open.publishes.push_back(WaitingPublish { request, started, messages, reply });
@@ -76,12 +96,47 @@ impl Shard {
                     self.metrics.dedup_forgotten_early.add(grown.forgotten_early);
                     return;
                 }
+                Err(AppendError::Producer(gap @ ProducerRefusal::Gap { .. })) => {
+                    let store = open.store.clone();
+                    self.metrics.publishes_refused.add(1);
+                    return self.refuse_gap((partition, store), gap, reply);
+                }
                 Err(error) => refusal(open, error),
             },
             Err(error) => error.into(),
         };
         self.metrics.publishes_refused.add(1);
         let _ = reply.send(Err(refused));
+    }
+
+    /// Tells a producer that it is ahead: that is so for the owner alone. Another node may own the partition and have taken what
+    /// is missing here, and this one not know it yet.
+    fn refuse_gap(
+        &mut self,
+        (partition, store): (TopicPartition, AnyPartition),
+        gap: ProducerRefusal,
+        reply: Reply<Published, PublishError>,
+    ) {
+        if self.config.peers.is_none() {
+            return drop(reply.send(Err(PublishError::Producer(gap))));
+        }
+        if self.confirming.get() >= limits::CONFIRMATIONS_MAX {
+            return drop(reply.send(Err(PartitionUnavailable::Overloaded.into())));
+        }
+        let confirming = Rc::clone(&self.confirming);
+        confirming.set(confirming.get() + 1);
+        glommio::spawn_local(async move {
+            let refused = match store.confirm().await {
+                Ok(()) => PublishError::Producer(gap),
+                Err(error) => {
+                    tracing::debug!(%partition, %error, "a producer seems to be ahead, and this node may be behind");
+                    PartitionUnavailable::NoOwner(partition).into()
+                }
+            };
+            confirming.set(confirming.get() - 1);
+            let _ = reply.send(Err(refused));
+        })
+        .detach();
     }
 
     /// The partition was here when its publisher looked: the batch follows it.
@@ -101,8 +156,7 @@ impl Shard {
         request: RequestId,
         (placed, timestamp, reached): (Placed, Timestamp, Reached),
     ) {
-        let waiting = open.publishes.pop_front().expect("a publisher waits for each append");
-        assert!(waiting.request == request, "appends are acknowledged in their order");
+        let waiting = take_publisher(open, request);
         let Placed { base_offset, repeats } = placed;
         let repeated = repeats.count(waiting.messages);
         self.metrics.messages_appended.add(waiting.messages - repeated);
@@ -112,6 +166,8 @@ impl Shard {
             Reached::Disk => Durability::Leader,
             Reached::Written => Durability::Buffered,
             Reached::Memory => Durability::Memory,
+            // What no disk holds is no safer by being in several places.
+            Reached::Replicas if open.store.found_reached() == Reached::Memory => Durability::Memory,
             Reached::Replicas => Durability::Quorum,
             Reached::RedisFsync => Durability::RedisFsync,
             Reached::RedisBuffered => Durability::RedisBuffered,
@@ -122,8 +178,7 @@ impl Shard {
 
     /// Tells a publisher that its batch is not there, or may not be.
     pub(super) fn refuse_publish(&self, open: &mut Partition, request: RequestId, fate: Fate) {
-        let waiting = open.publishes.pop_front().expect("a publisher waits for each append");
-        assert!(waiting.request == request, "appends are refused in their order");
+        let waiting = take_publisher(open, request);
         self.metrics.publishes_refused.add(1);
         let error = match (fate, open.log.failure()) {
             (Fate::Unknown, failure) => {
@@ -136,6 +191,13 @@ impl Shard {
         };
         let _ = waiting.reply.send(Err(error));
     }
+}
+
+/// The publisher of an append. They are answered in their order, but for those of a replicated log that are refused: others
+/// before them may wait for the other replicas.
+fn take_publisher(open: &mut Partition, request: RequestId) -> WaitingPublish {
+    let place = open.publishes.iter().position(|waiting| waiting.request == request);
+    place.and_then(|place| open.publishes.remove(place)).expect("a publisher waits for each append")
 }
 
 fn refusal(open: &Partition, error: AppendError) -> PublishError {

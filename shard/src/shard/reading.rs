@@ -59,6 +59,7 @@ impl Shard {
                 })
             }
             Slot::Opening(reason) | Slot::Closed(reason) => Ok(closed_status(shard, reason)),
+            Slot::Assuming(_) | Slot::Following(_) => Err(PartitionUnavailable::NotHere(partition)),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use glommio::timer::sleep;
-use shard_core::model::TopicPartition;
+use shard_core::{model::TopicPartition, replication::FetchError};
 
 use super::Shard;
 use crate::{
@@ -26,6 +26,11 @@ impl Shard {
                 tracing::debug!(%partition, "another node owns the partition: letting go of it");
                 open.fate.set(Fate::Released);
                 open.log.begin_shutdown();
+                if open.leading.is_some() {
+                    // Those who follow have another leader: nothing more is committed here.
+                    open.log.give_up_uncommitted();
+                    self.sessions.forget_partition(partition);
+                }
                 open.refuse_waiting(&PartitionUnavailable::NotHere(partition));
                 open.releasing = Some(Releasing { give_up_at, applying });
                 self.releasing.push(partition);
@@ -40,12 +45,28 @@ impl Shard {
                 })
                 .detach();
             }
+            Some(Slot::Following(_)) => self.release_followed(partition, Some(applying)),
+            Some(Slot::Assuming(_)) => self.release_assuming(partition, applying),
             Some(Slot::Opening(_) | Slot::Closed(_)) => {
                 self.partitions.remove(&partition);
             }
             None => {}
         }
         self.metrics.partitions.set(super::widen(self.partitions.len()));
+    }
+
+    /// Lets go of a partition that was not served yet: nothing is under way on it but reads.
+    fn release_assuming(&mut self, partition: TopicPartition, applying: Rc<Applying>) {
+        let Some(Slot::Assuming(assuming)) = self.partitions.remove(&partition) else { return };
+        self.sessions.forget_partition(partition);
+        let store = assuming.opened.opened.store;
+        glommio::spawn_local(async move {
+            if let Err(error) = store.close().await {
+                tracing::debug!(%partition, %error, "a partition that went to another node was not closed cleanly");
+            }
+            drop(applying);
+        })
+        .detach();
     }
 
     /// Whether a partition is being let go of.
@@ -107,6 +128,7 @@ impl Request {
             | Self::CursorStatus { cursor, .. }
             | Self::ReleaseConsumer { cursor, .. } => Some(cursor.partition),
             Self::AwaitDeliverable { partitions, .. } => partitions.first().copied(),
+            Self::Fetch { .. } => None,
         }
     }
 
@@ -123,6 +145,7 @@ impl Request {
             Self::CursorStatus { reply, .. } => drop(reply.send(Err(error.into()))),
             Self::AwaitDeliverable { reply, .. } => drop(reply.send(Err(error))),
             Self::Search { search, .. } => search.refuse(error.into()),
+            Self::Fetch { reply, .. } => drop(reply.send(Err(FetchError::Stopping))),
             Self::ReleaseConsumer { .. } => {}
         }
     }

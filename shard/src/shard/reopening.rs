@@ -8,6 +8,7 @@ use glommio::timer::sleep;
 use shard_core::{
     log::AppendEvent,
     model::{LeaderEpoch, TopicPartition},
+    replication::Lineage,
 };
 
 use super::{Shard, learning::Learner};
@@ -61,7 +62,7 @@ impl Shard {
         }
         let Ok(open) = self.open(partition) else { return };
         match opened {
-            Ok(OpenedLog { opened: Opened { store, found }, dedup }) => {
+            Ok(OpenedLog { opened: Opened { store, found }, dedup, .. }) => {
                 open.reopen(store, found.extent, dedup);
                 tracing::info!(%partition, end = %found.extent.end, "a partition's store is back");
             }
@@ -85,7 +86,7 @@ impl Shard {
     pub(super) fn on_opening_delayed(&mut self, partition: TopicPartition, reason: String) {
         match self.partitions.get(&partition) {
             Some(Slot::Opening(known)) if *known == reason => return,
-            Some(Slot::Open(_) | Slot::Closed(_)) => return,
+            Some(Slot::Open(_) | Slot::Closed(_) | Slot::Assuming(_) | Slot::Following(_)) => return,
             Some(Slot::Opening(_)) | None => {}
         }
         tracing::warn!(%partition, reason, "a partition can't be opened yet");
@@ -118,7 +119,7 @@ pub(super) async fn open_when_there(
 async fn open_and_learn(store: &AnyStore, learner: &mut Learner, epoch: LeaderEpoch) -> Result<OpenedLog, StoreError> {
     let opened = store.open(learner.partition(), epoch).await?;
     match learner.learn(&opened).await {
-        Ok(dedup) => Ok(OpenedLog { opened, dedup }),
+        Ok(dedup) => Ok(OpenedLog { opened, dedup, lineage: Lineage::new() }),
         Err(error) => {
             // It is opened anew; whatever this could not let go of does not matter to that.
             let _ = opened.store.close().await;

@@ -6,11 +6,11 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use glommio::{channels::shared_channel::ConnectedReceiver, timer::sleep, yield_if_needed};
 use shard_core::{
     log::{Dedup, Retention},
-    model::{Offset, Timestamp, TopicPartition},
+    model::{LeaderEpoch, Offset, Timestamp, TopicPartition},
 };
 
 use super::{
-    learning::{Learner, dedup_config},
+    learning::{Learner, dedup_config, find_lineage},
     reopening::open_when_there,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     limits,
     mailbox::{Mailbox, OfferError},
     request::Request,
-    store::{AnyPartition, AnyStore, MessageStore as _, StoreError},
+    store::{AnyPartition, AnyStore, MessageStore as _, ShardStore as _, StoreError},
 };
 
 /// Takes in what another core sends. The receiver is polled here alone: polled beside something else, it would count
@@ -92,8 +92,7 @@ async fn apply(
     mailbox: &Mailbox<ShardEvent>,
     (store, key): (&AnyStore, [u8; 16]),
 ) {
-    let (opens, others): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|change| matches!(change, PartitionChange::Open { .. }));
+    let (opens, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(PartitionChange::opens);
     let mut opens = opens.into_iter();
     let mut opening = FuturesUnordered::new();
     loop {
@@ -116,16 +115,26 @@ async fn open(
     mailbox: &Mailbox<ShardEvent>,
 ) -> (PartitionChange, Result<OpenedLog, StoreError>) {
     let opened = match change {
-        PartitionChange::Open { partition, epoch, settings } => {
+        PartitionChange::Follow { partition, epoch, .. } => open_to_follow(store, partition, epoch).await,
+        PartitionChange::Open { partition, epoch, settings, ref replicas } => {
             let delayed = |reason| {
                 mailbox.push(ShardEvent::OpeningDelayed { partition, reason });
                 true
             };
             let learner = Learner::new(partition, Dedup::new(dedup_config(&settings), key));
             let opened = open_when_there(store, (learner, epoch), delayed).await;
-            opened.unwrap_or_else(|| Err(StoreError::new("it was given up")))
+            let opened = opened.unwrap_or_else(|| Err(StoreError::new("it was given up")));
+            match (opened, replicas) {
+                (Ok(opened), Some(_)) => {
+                    let lineage = find_lineage(&opened.opened).await;
+                    lineage.map(|lineage| OpenedLog { lineage, ..opened })
+                }
+                (opened, _) => opened,
+            }
         }
         PartitionChange::Configure { .. }
+        | PartitionChange::FollowAnother { .. }
+        | PartitionChange::SetReplicas { .. }
         | PartitionChange::Release { .. }
         | PartitionChange::Delete { .. }
         | PartitionChange::OpenSubscription { .. }
@@ -133,6 +142,16 @@ async fn open(
         | PartitionChange::CloseSubscription { .. } => Err(StoreError::new("it is not to be opened")),
     };
     (change, opened)
+}
+
+async fn open_to_follow(
+    store: &AnyStore,
+    partition: TopicPartition,
+    epoch: LeaderEpoch,
+) -> Result<OpenedLog, StoreError> {
+    let opened = store.open(partition, epoch).await?;
+    let lineage = find_lineage(&opened).await?;
+    Ok(OpenedLog { opened, dedup: Dedup::default(), lineage })
 }
 
 /// Has partitions let go of what they need not keep, several at a time, and tells which of them start elsewhere now.

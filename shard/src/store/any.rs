@@ -127,6 +127,10 @@ impl MessageStore for AnyPartition {
         ask!(self, partition => partition.truncate(to).await)
     }
 
+    async fn restart(&self, start: Offset) -> Result<(), StoreError> {
+        ask!(self, partition => partition.restart(start).await)
+    }
+
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
         ask!(self, partition => partition.retain(now, keep).await)
     }
@@ -137,6 +141,10 @@ impl MessageStore for AnyPartition {
 
     async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
         ask!(self, partition => partition.replace_cursors(entries).await)
+    }
+
+    async fn confirm(&self) -> Result<(), StoreError> {
+        ask!(self, store => store.confirm().await)
     }
 
     async fn close(&self) -> Result<(), StoreError> {

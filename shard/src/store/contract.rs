@@ -112,6 +112,15 @@ pub trait MessageStore: Clone {
     /// takes nothing any more until it was opened again.
     async fn truncate(&self, to: Offset) -> Result<Offset, StoreError>;
 
+    /// Lets go of all batches and has the log begin at `start`, where the next append goes. Durable when it returns. Only
+    /// while nothing else is under way. A store that keeps what every node reaches has no use for it, and refuses.
+    ///
+    /// # Errors
+    /// Any number of batches may be gone, newest first, and the partition takes nothing any more until it was opened again.
+    async fn restart(&self, start: Offset) -> Result<(), StoreError> {
+        Err(StoreError::new(format_args!("this store has no log begin anew, at offset {start} or elsewhere")))
+    }
+
     /// Lets go of what `keep` does not ask to be kept at `now`, oldest first, acked or not, and returns where the log
     /// starts then. It may keep more than asked, and let go of the rest in later rounds; the log's end never changes. By its
     /// age a message goes only once its time of delivery is as long ago; by bytes it goes all the same.
@@ -134,6 +143,15 @@ pub trait MessageStore: Clone {
     /// # Errors
     /// As for `append_cursors`.
     async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError>;
+
+    /// Asks whether the partition is this handle's still: nobody had opened it after this one when it was asked. A store that
+    /// nobody else reaches has nothing to ask.
+    ///
+    /// # Errors
+    /// Somebody had, or it is not known. Nothing was changed.
+    async fn confirm(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Ends what is under way and lets go of files and connections; only reads may still be asked for after that.
     ///

@@ -25,7 +25,7 @@ use shard_core::{
 use tempfile::TempDir;
 
 pub(crate) const EPOCH: LeaderEpoch = LeaderEpoch::new(3);
-pub(crate) const KEEP_ALL: Retention = Retention { age: None, bytes: None };
+pub(crate) const KEEP_ALL: Retention = Retention { age: None, bytes: None, below: None };
 
 /// A place in which a kind of store keeps what it keeps.
 pub(crate) trait Factory: Sized + Send + 'static {

@@ -29,7 +29,7 @@ fn a_full_store_takes_nothing_until_something_goes() {
         }
         writer.cut(end);
         assert_eq!(read_all(&opened.store, writer.range()).await, writer.batches);
-        let keep = Retention { age: Some(Duration::from_secs(3)), bytes: None };
+        let keep = Retention { age: Some(Duration::from_secs(3)), bytes: None, below: None };
         let start = opened.store.retain(Timestamp::from_millis(6_500), keep).await.unwrap();
         assert_eq!(start, writer.batches[3].offsets().start, "by whole batches, and no more than asked");
         writer.trim(start);

@@ -179,7 +179,7 @@ impl<F: Factory> World<F> {
 
     async fn retain(&mut self, percent: u64, bytes: Option<u64>) {
         let age = Duration::from_secs(10);
-        let keep = Retention { age: Some(age), bytes };
+        let keep = Retention { age: Some(age), bytes, below: None };
         let now = self.time_at(percent).plus_millis(10_000);
         let start = self.opened.store.retain(now, keep).await.unwrap();
         assert!(start >= self.writer.start && start <= self.writer.end());

@@ -27,7 +27,7 @@ use crate::{
 
 const ROUNDS: usize = 60;
 const PAYLOAD_BYTES: usize = 6_000;
-const KEEP: Retention = Retention { age: Some(Duration::from_secs(30)), bytes: None };
+const KEEP: Retention = Retention { age: Some(Duration::from_secs(30)), bytes: None, below: None };
 
 /// What an observer of a log knows of it.
 #[derive(Default)]

@@ -17,7 +17,7 @@ use crate::{
 const ROUNDS: usize = 40;
 
 fn keep_ms(age_ms: u64) -> Retention {
-    Retention { age: Some(Duration::from_millis(age_ms)), bytes: None }
+    Retention { age: Some(Duration::from_millis(age_ms)), bytes: None, below: None }
 }
 
 /// Rounds of retention, until nothing more goes; returns where the log starts.
@@ -39,7 +39,7 @@ pub(crate) async fn nothing_goes_that_is_to_be_kept(factory: impl Factory) {
     assert_eq!(retain(&opened.store, i64::MAX, KEEP_ALL).await, start);
     assert_eq!(retain(&opened.store, 1_000 + 60_000, keep_ms(60_000)).await, start);
     let bytes = Some(opened.store.bytes());
-    assert_eq!(retain(&opened.store, 0, Retention { age: None, bytes }).await, start);
+    assert_eq!(retain(&opened.store, 0, Retention { age: None, bytes, below: None }).await, start);
     assert_eq!(read_all(&opened.store, writer.range()).await, writer.batches);
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn what_is_too_much_goes_oldest_first(factory: impl Factory) {
     writer.append(&opened.store, 60, 6_000).await;
     let before = opened.store.bytes();
     let kept = before / 3;
-    let start = retain(&opened.store, 0, Retention { age: None, bytes: Some(kept) }).await;
+    let start = retain(&opened.store, 0, Retention { age: None, bytes: Some(kept), below: None }).await;
     let after = opened.store.bytes();
     assert!(after >= kept && after < before, "{after} of {before}, {kept} were to be kept");
     writer.trim(start);
@@ -124,6 +124,6 @@ pub(crate) async fn a_message_that_is_delivered_late_is_kept_from_then_on<F: Fac
     assert_eq!(over, end, "its time has come, and passed");
     writer.deliver_at = Some(1 << 40);
     writer.append(&opened.store, 40, 6_000).await;
-    let start = retain(&opened.store, 1_100_000, Retention { age: None, bytes }).await;
+    let start = retain(&opened.store, 1_100_000, Retention { age: None, bytes, below: None }).await;
     assert!(start > end, "what is too much goes whenever it is delivered");
 }

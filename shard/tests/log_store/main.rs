@@ -5,6 +5,7 @@ mod durable_ends;
 mod full_disk;
 mod many_partitions;
 mod reading;
+mod restarting;
 mod rig;
 
 use std::{fs, time::Duration};
@@ -16,7 +17,7 @@ use shard_core::{
     model::{LeaderEpoch, Offset, OffsetRange, Timestamp},
 };
 
-const KEEP: Retention = Retention { age: Some(Duration::from_millis(10)), bytes: None };
+const KEEP: Retention = Retention { age: Some(Duration::from_millis(10)), bytes: None, below: None };
 
 /// F10.
 #[test]

@@ -51,6 +51,16 @@ impl Rig {
         self
     }
 
+    /// Removes what was written down of how far logs are durable.
+    pub(crate) fn forget_ends(&self) {
+        for entry in fs::read_dir(self.directory.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_str().unwrap().contains("ends") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
     /// What a start is told of the last run.
     pub(crate) fn durable_ends(&self) -> Arc<DurableEnds> {
         Arc::new(read_durable_ends(self.directory.path(), EndsOwner::Log).unwrap())

@@ -23,7 +23,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, RecordBatch, UnassignedBatch},
     },
     layout::EndsOwner,
-    log::{FlushPolicy, IoLimits},
+    log::{Acks, FlushPolicy, IoLimits},
     model::{LeaderEpoch, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
 };
 use tempfile::TempDir;
@@ -126,6 +126,7 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
         peers: None,
+        replication: None,
     }
 }
 
@@ -134,6 +135,7 @@ impl Running {
     pub(crate) async fn open(&self, partitions: &[u32]) {
         let settings = PartitionSettings {
             flush: FlushPolicy::Always,
+            acks: Acks::Quorum,
             retention: None,
             retention_bytes: None,
             dedup_window: Duration::from_mins(2),
@@ -141,7 +143,7 @@ impl Running {
         let mut changes = Vec::new();
         for &index in partitions {
             let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
-            changes.push(PartitionChange::Open { partition, epoch, settings });
+            changes.push(PartitionChange::Open { partition, epoch, settings, replicas: None });
             changes.push(PartitionChange::OpenSubscription { partition, settings: subscription() });
         }
         self.apply(changes).await;

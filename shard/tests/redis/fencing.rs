@@ -77,6 +77,27 @@ fn an_opening_that_redis_forgot_is_noticed() {
     });
 }
 
+#[test]
+fn an_owner_is_told_whether_it_is_one_still() {
+    let server = RedisServer::start();
+    let port = server.port();
+    on_executor(async move || {
+        let link = link(port);
+        let mut old = open_new(&link).await;
+        append(&mut old, 2).await;
+        assert_eq!(old.log.confirm().await, Ok(()));
+        old.log.trim(Offset::new(1)).await.unwrap();
+        assert_eq!(old.log.confirm().await, Ok(()));
+        // It has nothing to write, and so would not notice by itself.
+        let newer = LeaderEpoch::new(6);
+        let new = open(&link, PARTITION, newer, Offset::new(2)).await.unwrap();
+        assert_eq!(old.log.confirm().await, Err(refused(Refusal::Fenced { current: newer })));
+        assert_eq!(new.log.confirm().await, Ok(()));
+        assert_eq!(new.log.offsets(), old.log.offsets());
+    });
+    drop(server);
+}
+
 /// F7.
 #[test]
 fn openings_at_the_same_time_leave_one_owner() {

@@ -5,12 +5,13 @@ use std::{cell::RefCell, convert::Infallible, path::Path, rc::Rc, sync::Arc, tim
 use futures_channel::oneshot;
 use futures_lite::io::AsyncReadExt as _;
 use glommio::{LocalExecutorBuilder, Placement, net::TcpListener, timer::sleep};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use shard::{
     MeshPlan, NodeRoute, PartitionRoute, PartitionSubscription, PublishError, Published, PullRequest, Pulled, ReadFrom,
     ReadRequest, RouteTable, Routes, SeekTo, Shard, ShardConfig, ShardHandle, StoreConfig,
     command::{PartitionChange, PartitionSettings, ShardCommand, SubscriptionSettings},
     metrics::ShardMetrics,
-    peer::{PeerConfig, PeerServer},
+    peer::{PeerConfig, PeerServer, PeerTls, PeerTlsMaterial},
     store::memory::MemoryStoreConfig,
 };
 use shard_core::{
@@ -20,7 +21,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Codec, Producer, RecordBatch, UnassignedBatch},
     },
     link::{ClusterText, Lane, LinkIdentity, LinkSecret, PREFACE_BYTES, Preface},
-    log::{FlushPolicy, IoLimits},
+    log::{Acks, FlushPolicy, IoLimits},
     model::{LeaderEpoch, Offset, PartitionIndex, SubscriptionId, TopicId, TopicPartition},
 };
 use tempfile::TempDir;
@@ -57,12 +58,39 @@ pub(crate) struct Pair {
 pub(crate) struct Traits {
     pub(crate) cluster: &'static str,
     pub(crate) secret: Option<&'static [u8]>,
+    /// Who issues its certificate, if it has one.
+    pub(crate) issuer: Option<&'static Issuer>,
 }
+
+/// Issues certificates of nodes.
+pub(crate) type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 impl Default for Traits {
     fn default() -> Self {
-        Self { cluster: "orders", secret: Some(b"correct horse") }
+        Self { cluster: "orders", secret: Some(b"correct horse"), issuer: None }
     }
+}
+
+impl Traits {
+    /// A certificate for a node that is reached by an address of this machine.
+    fn tls(&self) -> Option<PeerTls> {
+        let issuer = self.issuer?;
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, issuer).unwrap();
+        let material = PeerTlsMaterial {
+            certificates: certificate.pem().into_bytes(),
+            key: key.serialize_pem().into_bytes(),
+            issuers: issuer.pem().into_bytes(),
+        };
+        Some(PeerTls::new(material.setup().unwrap()))
+    }
+}
+
+/// A new one, for as long as the tests run.
+pub(crate) fn issuer() -> &'static Issuer {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Box::leak(Box::new(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()))
 }
 
 /// Runs `test` on an executor with two nodes; partition 0 is on node 1, and 1 to 7 are on node 2.
@@ -112,7 +140,7 @@ pub(crate) fn peers(traits: Traits, table: &Table) -> PeerConfig {
         topics: [(TopicId::new(1), partitions)].into_iter().collect(),
         ..RouteTable::alone(table.us.clone())
     });
-    PeerConfig { routes, secret: traits.secret.map(LinkSecret::new) }
+    PeerConfig { routes, secret: traits.secret.map(LinkSecret::new), tls: traits.tls() }
 }
 
 pub(crate) fn config(directory: &Path, count: usize, peers: PeerConfig) -> ShardConfig {
@@ -127,6 +155,7 @@ pub(crate) fn config(directory: &Path, count: usize, peers: PeerConfig) -> Shard
         ack_key: [7; 16],
         io_limits: IoLimits::default(),
         peers: Some(peers),
+        replication: None,
     }
 }
 
@@ -210,6 +239,12 @@ impl Node {
         tell(&self.commands, partitions.iter().copied().flat_map(opening).collect()).await;
     }
 
+    /// Has the subscription on a partition deliver in another way.
+    pub(crate) async fn deliver(&self, index: u32, mode: DeliveryMode) {
+        let settings = SubscriptionSettings { mode, ..subscription() };
+        tell(&self.commands, vec![PartitionChange::OpenSubscription { partition: partition(index), settings }]).await;
+    }
+
     /// Has a partition no more.
     pub(crate) async fn close(&self, index: u32) {
         tell(&self.commands, vec![PartitionChange::Delete { partition: partition(index) }]).await;
@@ -241,13 +276,14 @@ impl Node {
 pub(crate) fn opening(index: u32) -> [PartitionChange; 2] {
     let settings = PartitionSettings {
         flush: FlushPolicy::Always,
+        acks: Acks::Quorum,
         retention: None,
         retention_bytes: None,
         dedup_window: Duration::from_mins(2),
     };
     let (partition, epoch) = (partition(index), LeaderEpoch::new(1));
     [
-        PartitionChange::Open { partition, epoch, settings },
+        PartitionChange::Open { partition, epoch, settings, replicas: None },
         PartitionChange::OpenSubscription { partition, settings: subscription() },
     ]
 }

@@ -4,8 +4,9 @@
 mod cores;
 mod harness;
 mod proxy;
+mod tls;
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::mpsc, time::Duration};
 
 use futures_lite::future::poll_once;
 use futures_util::future::join_all;
@@ -15,8 +16,10 @@ use harness::{
 };
 use shard::{
     AckAction, AckOutcome, PartitionUnavailable, PublishError, PullRequest, ReadFrom, ReadRequest, Repeats, SeekTo,
+    SubscriptionError,
 };
 use shard_core::{
+    delivery::DeliveryMode,
     format::{record::MessageId, record_batch::Producer},
     model::Offset,
 };
@@ -308,6 +311,24 @@ fn reads_and_acks_whose_answers_are_lost_are_made_again() {
     });
 }
 
+/// Made again it finds its own work done, and can't tell that from a lease that was over before.
+#[test]
+fn an_ack_that_counts_once_and_whose_answer_is_lost_may_have_counted() {
+    with_pair(async |pair| {
+        pair.two.deliver(1, DeliveryMode::ExactlyOnce).await;
+        pair.two.publish(1, b"a").await.unwrap();
+        let pulled = pair.one.pull(1).await;
+        let leases = vec![(pulled.leased[0].offset, pulled.leased[0].lease)];
+        let acking = pair.one.handle.acknowledge(cursor(1), AckAction::Ack, leases.clone());
+        let lost = lose_the_answer(&pair, acking).await;
+        let Err(SubscriptionError::StoreFailed { reason }) = lost else { panic!("{lost:?}") };
+        assert!(reason.contains("node 2"), "{reason}");
+        assert_eq!(pair.one.handle.cursor_status(cursor(1)).await.unwrap().backlog, 0, "it has counted");
+        let late = pair.one.handle.acknowledge(cursor(1), AckAction::Ack, leases).await.unwrap();
+        assert_eq!(late, [AckOutcome::LeaseExpired], "of one that was heard the answer is certain");
+    });
+}
+
 #[test]
 fn what_was_leased_for_a_consumer_that_has_gone_is_for_the_next() {
     with_pair(async |pair| {
@@ -401,23 +422,29 @@ fn what_a_dead_node_was_asked_is_given_up_at_once() {
 }
 
 /// Why node 1 gets no answer of node 2.
-fn refusal(traits: [Traits; 2]) {
-    with_nodes(traits, async |pair| {
+fn refusal(traits: [Traits; 2]) -> String {
+    let (told, reason) = mpsc::channel();
+    with_nodes(traits, async move |pair| {
         let refused = pair.one.handle.status(partition(1)).await;
-        assert!(matches!(refused, Err(PartitionUnavailable::PeerAway { node: 2, .. })), "{refused:?}");
+        let Err(PartitionUnavailable::PeerAway { node: 2, reason }) = refused else { panic!("{refused:?}") };
         assert_eq!(pair.two.metrics.peer_requests_served.get(), 0);
+        told.send(reason).unwrap();
     });
+    reason.recv().unwrap()
 }
 
 #[test]
 fn nodes_of_different_clusters_do_not_speak() {
-    refusal([Traits::default(), Traits { cluster: "billing", ..Traits::default() }]);
+    let reason = refusal([Traits::default(), Traits { cluster: "billing", ..Traits::default() }]);
+    assert!(reason.contains("different clusters"), "{reason}");
 }
 
 #[test]
 fn nodes_with_different_secrets_do_not_speak() {
-    refusal([Traits::default(), Traits { secret: Some(b"battery staple"), ..Traits::default() }]);
-    refusal([Traits { secret: None, ..Traits::default() }, Traits::default()]);
+    let reason = refusal([Traits::default(), Traits { secret: Some(b"battery staple"), ..Traits::default() }]);
+    assert!(reason.contains("secrets differ"), "{reason}");
+    let reason = refusal([Traits { secret: None, ..Traits::default() }, Traits::default()]);
+    assert!(reason.contains("has none"), "{reason}");
 }
 
 #[test]

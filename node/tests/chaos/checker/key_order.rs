@@ -6,7 +6,7 @@ use crate::history::{History, Place};
 
 pub(super) fn check(history: &History) -> Vec<String> {
     let mut violations = Vec::new();
-    let (dones, dead) = (history.first_dones(), history.dead());
+    let (dones, refused, dead) = (history.first_dones(), history.refused_dones(), history.dead());
     for subscription in history.run.subscriptions.iter().filter(|subscription| subscription.is_ordered) {
         let name = subscription.name.as_str();
         let open = opened(history, name, &dones, &dead);
@@ -14,6 +14,9 @@ pub(super) fn check(history: &History) -> Vec<String> {
             let (partition, offset) = (delivery.partition, delivery.record.offset);
             if let Some(&(from, before)) = open.get(&(partition, offset))
                 && operation.end < from
+                && !refused
+                    .get(&(name, partition, before))
+                    .is_some_and(|asked| asked.iter().any(|asked| asked.meets(operation)))
             {
                 let (key, at) = (&delivery.record.key, operation.end);
                 violations.push(format!(
@@ -56,7 +59,7 @@ fn opened(
 mod tests {
     use super::super::story::{GROUP, SHARED, Story, accepts, good, rejects};
     use super::check;
-    use crate::history::{DeadLetter, What};
+    use crate::history::{DeadLetter, Outcome, What};
 
     fn two_of_a_key(subscription: &str, first_is_acked: bool) -> Story {
         let mut story = Story::new();
@@ -77,6 +80,18 @@ mod tests {
         accepts(check, &two_of_a_key(SHARED, true));
         rejects(check, &two_of_a_key(SHARED, false), "0/1 of key Some(\"k\") was delivered");
         accepts(check, &two_of_a_key(GROUP, false));
+    }
+
+    #[test]
+    fn an_ack_that_is_refused_in_the_end_may_have_held_before() {
+        let mut story = two_of_a_key(SHARED, false);
+        let delivered =
+            story.history.deliveries().last().map(|(operation, _)| (operation.start, operation.end)).unwrap();
+        story.ack(SHARED, "eve", 0, 0).outcome = Outcome::Fail("lease_expired".to_owned());
+        rejects(check, &story, "before 0 was acked");
+        let ack = story.history.operations.last_mut().unwrap();
+        (ack.start, ack.end) = delivered;
+        accepts(check, &story);
     }
 
     #[test]

@@ -111,9 +111,27 @@ impl History {
         first
     }
 
+    /// When messages were asked to count as done, to be refused in the end. A former owner may have taken the ack meanwhile, and let
+    /// others see that, before it lost the partition with what it could not store.
+    pub(crate) fn refused_dones(&self) -> BTreeMap<Place<'_>, Vec<Interval<()>>> {
+        let mut refused: BTreeMap<Place<'_>, Vec<Interval<()>>> = BTreeMap::new();
+        for (operation, ack) in self.acks().filter(|(_, ack)| ack.kind != super::AckKind::Again && !ack.may_settle()) {
+            let asked = Interval { start: operation.start, end: operation.end, seen: () };
+            refused.entry((ack.subscription.as_str(), ack.partition, ack.offset)).or_default().push(asked);
+        }
+        refused
+    }
+
     /// The messages that are dead letters in the end.
     pub(crate) fn dead(&self) -> BTreeSet<Place<'_>> {
         self.dead_letters().map(|(_, letter)| (letter.subscription.as_str(), letter.partition, letter.offset)).collect()
+    }
+}
+
+impl<T> Interval<T> {
+    /// Whether an operation may have happened while it lasted.
+    pub(crate) const fn meets(&self, operation: &Operation) -> bool {
+        self.start < operation.end && operation.start < self.end
     }
 }
 

@@ -64,6 +64,11 @@ async fn make(dial: &mut Dial) -> Result<(), ClientError> {
     let group =
         SubscriptionSettings { consumption: Some(Consumption::Assigned), session_timeout_ms: Some(2_000), ..common };
     client.create_subscription(GROUP, &group).await?;
+    // A node tells of what it knows: one may hear of the last change a moment later than another.
+    for at in 0..dial.site.nodes.len() {
+        let node = Dial::at(Arc::clone(&dial.site), CLIENT, at);
+        node.here().subscription(GROUP).await?;
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::{
     nodes::TestNodes,
 };
 
-const PARTITIONS: u32 = 12;
+pub(super) const PARTITIONS: u32 = 12;
 
 fn cli(cluster: &TestNodes, through: u64, words: &[&str]) -> Output {
     let server = format!("http://{}", cluster.address(through));
@@ -18,7 +18,7 @@ fn cli(cluster: &TestNodes, through: u64, words: &[&str]) -> Output {
 }
 
 /// What a command prints, which has to succeed.
-fn done(cluster: &TestNodes, through: u64, words: &[&str]) -> String {
+pub(super) fn done(cluster: &TestNodes, through: u64, words: &[&str]) -> String {
     let output = cli(cluster, through, words);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{words:?}: {}\n{out}\n{err}", output.status);
@@ -26,12 +26,12 @@ fn done(cluster: &TestNodes, through: u64, words: &[&str]) -> String {
 }
 
 /// The same as the API's object.
-fn object(cluster: &TestNodes, through: u64, words: &[&str]) -> Value {
+pub(super) fn object(cluster: &TestNodes, through: u64, words: &[&str]) -> Value {
     serde_json::from_str(&done(cluster, through, &[words, &["-o", "json"]].concat())).unwrap()
 }
 
 /// What a command says that is refused, and its exit code.
-fn refused(cluster: &TestNodes, through: u64, words: &[&str]) -> (i32, String) {
+pub(super) fn refused(cluster: &TestNodes, through: u64, words: &[&str]) -> (i32, String) {
     let output = cli(cluster, through, words);
     (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -40,17 +40,17 @@ fn status(cluster: &TestNodes, through: u64) -> Value {
     object(cluster, through, &["cluster", "status"])
 }
 
-fn node(cluster: &TestNodes, through: u64, number: u64) -> Value {
+pub(super) fn node(cluster: &TestNodes, through: u64, number: u64) -> Value {
     let nodes = status(cluster, through)["nodes"].clone();
     nodes.as_array().unwrap().iter().find(|node| node["node"] == number).cloned().unwrap_or_default()
 }
 
-fn owned(cluster: &TestNodes, through: u64, number: u64) -> u64 {
+pub(super) fn owned(cluster: &TestNodes, through: u64, number: u64) -> u64 {
     node(cluster, through, number)["owned"].as_u64().unwrap()
 }
 
 /// Every partition can be written and has what was acknowledged.
-fn check_all(cluster: &TestNodes, through: u64) {
+pub(super) fn check_all(cluster: &TestNodes, through: u64) {
     publish_everywhere(cluster, through, "orders", PARTITIONS);
     for partition in 0..PARTITIONS {
         assert!(!offsets(cluster, through, "orders", partition).is_empty());

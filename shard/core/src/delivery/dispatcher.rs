@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     format::cursor_journal::CursorChange,
+    limits,
     model::{Monotonic, Offset, OffsetRange, SubscriptionId, Timestamp, TopicPartition},
 };
 
@@ -64,7 +65,8 @@ pub struct DispatcherIdentity {
     pub partition: TopicPartition,
     /// The secret its lease ids are made with.
     pub key: ClusterKey,
-    /// The sequence of its first lease, above all that were given before: the time in milliseconds, times 2^20.
+    /// The sequence of its first lease, above all that this owner gave before: the time in milliseconds, times 2^20. The lowest
+    /// [`limits::LEASE_OWNER_BITS`] are those of the leader epoch: clocks differ, and no two owners' leases may be the same.
     pub first_sequence: u64,
     /// Spreads back-offs; any number.
     pub jitter_seed: u64,
@@ -203,7 +205,7 @@ impl Dispatcher {
             filter: None,
             fence: None,
             jitter_seed: identity.jitter_seed,
-            next_sequence: identity.first_sequence.max(state.leases_from()),
+            next_sequence: first_sequence(identity, &state),
             lookahead: Lookahead::new(state.cursor().floor()),
             state,
             changes: Vec::new(),
@@ -348,10 +350,17 @@ impl Dispatcher {
         if !self.signer.verify(offset, lease) {
             return Err(AckOutcome::Unknown);
         }
-        if lease.sequence < self.state.leases_from() {
+        // The clock of a former owner may be ahead, so that what it gave can't be told by being lower.
+        let voids_others = self.fence.is_some() || self.seeks > 0;
+        if lease.sequence < self.state.leases_from() || (voids_others && !self.may_have_given(lease.sequence)) {
             return Err(AckOutcome::LeaseExpired);
         }
         self.fence.as_ref().map_or(Ok(()), |fence| fence.check_lease(lease.sequence))
+    }
+
+    /// Whether a lease can be one of this dispatcher's, or of one that the same owner had before.
+    const fn may_have_given(&self, sequence: u64) -> bool {
+        sequence < self.next_sequence && sequence % limits::LEASES_APART == self.next_sequence % limits::LEASES_APART
     }
 
     /// The message whose latest lease this is.
@@ -393,6 +402,13 @@ impl Dispatcher {
             self.changes.push(change);
         }
     }
+}
+
+/// Where leases begin: above those that a seek has voided, and in the owner's own row.
+fn first_sequence(identity: DispatcherIdentity, state: &CursorState) -> u64 {
+    let (first, least) = (identity.first_sequence, state.leases_from());
+    let behind = least.saturating_sub(first).div_ceil(limits::LEASES_APART);
+    first.saturating_add(behind.saturating_mul(limits::LEASES_APART))
 }
 
 fn widen(count: usize) -> u64 {

@@ -103,6 +103,8 @@ pub enum RefusalReason {
     WrongSecret,
     #[error("what came is no handshake")]
     Malformed,
+    #[error("one node speaks TLS and the other does not")]
+    TlsOnOneSide,
     #[error("a reason that this version does not know, number {0}")]
     Unknown(u8),
 }
@@ -257,12 +259,12 @@ impl HandshakeError {
             Self::Hello(_) | Self::OutOfTurn { .. } => RefusalReason::Malformed,
             Self::RefusedByPeer(_) => return None,
         };
-        Some(OutFrame::of_head(FrameKind::Refusal, Bytes::copy_from_slice(&[reason.to_bits()])))
+        Some(reason.frame())
     }
 }
 
 impl RefusalReason {
-    const KNOWN: [Self; 8] = [
+    const KNOWN: [Self; 9] = [
         Self::Version,
         Self::OtherCluster,
         Self::OtherNode,
@@ -271,7 +273,14 @@ impl RefusalReason {
         Self::SecretOnOneSide,
         Self::WrongSecret,
         Self::Malformed,
+        Self::TlsOnOneSide,
     ];
+
+    /// What tells the other side so.
+    #[must_use]
+    pub fn frame(self) -> OutFrame {
+        OutFrame::of_head(FrameKind::Refusal, Bytes::copy_from_slice(&[self.to_bits()]))
+    }
 
     const fn to_bits(self) -> u8 {
         match self {
@@ -283,6 +292,7 @@ impl RefusalReason {
             Self::SecretOnOneSide => 6,
             Self::WrongSecret => 7,
             Self::Malformed => 8,
+            Self::TlsOnOneSide => 9,
             Self::Unknown(bits) => bits,
         }
     }

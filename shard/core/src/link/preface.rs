@@ -21,6 +21,9 @@ const VERSION: u8 = 1;
 /// The size of a preface.
 pub const PREFACE_BYTES: usize = 16;
 
+/// The type of the record that TLS begins with.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 const LANE_CONTROL: u8 = 0;
 const LANE_SHARD: u8 = 1;
 
@@ -105,6 +108,13 @@ impl Preface {
             (lane, number) => Err(PrefaceError::Lane { lane, number }),
         }
     }
+}
+
+/// Whether the byte behind a preface is the first one of TLS. That of a Hello frame is not: it is the low byte of the frame's
+/// length, which is never that of any Hello.
+#[must_use]
+pub const fn begins_tls(first: u8) -> bool {
+    first == TLS_HANDSHAKE
 }
 
 fn checksum(preface: &[u8; PREFACE_BYTES]) -> u32 {

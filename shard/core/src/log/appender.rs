@@ -152,7 +152,8 @@ impl Appender {
         if self.stopping {
             return Err(AppendError::Stopping);
         }
-        let (unflushed_bytes, unflushed_bytes_max) = (self.unflushed_bytes, self.config.unflushed_bytes_max);
+        let unflushed_bytes = self.unflushed_bytes + self.uncommitted_bytes();
+        let unflushed_bytes_max = self.config.unflushed_bytes_max;
         if unflushed_bytes > 0 && unflushed_bytes + widen(batch.len()) > unflushed_bytes_max {
             return Err(AppendError::Backpressure { unflushed_bytes, unflushed_bytes_max });
         }
@@ -322,6 +323,7 @@ impl Appender {
         let Some(flight) = self.flight.take() else { return };
         self.stored_end = flight.end;
         self.unflushed_bytes -= flight.bytes;
+        self.note_uncommitted(flight.end, flight.bytes);
         self.stored = reached;
         if flight.durable {
             self.synced_end = self.stored_end;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::dedup::DedupConfig;
-use crate::model::Timestamp;
+use crate::model::{Offset, Timestamp};
 
 /// When an append counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Retention {
     pub age: Option<Duration>,
     /// How many bytes are kept; any number if none.
     pub bytes: Option<u64>,
+    /// Nothing from here on goes, however old it is; no bound if none.
+    pub below: Option<Offset>,
 }
 
 impl Retention {

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::log::testing::{batch_at, scheduled_at};
 
-    const KEEP: Retention = Retention { age: Some(Duration::from_millis(10)), bytes: None };
+    const KEEP: Retention = Retention { age: Some(Duration::from_millis(10)), bytes: None, below: None };
 
     fn noted(deliver_at: &[Option<i64>]) -> DeliveryTimes {
         let mut times = DeliveryTimes::default();

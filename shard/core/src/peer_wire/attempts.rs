@@ -98,6 +98,7 @@ pub const fn patience(request: &PeerRequest) -> Duration {
         | PeerRequest::Letters(_)
         | PeerRequest::Redrive(_)
         | PeerRequest::Scheduled(_)
+        | PeerRequest::Fetch(_)
         | PeerRequest::Cancel(_) => limits::PEER_PATIENCE,
     }
 }
@@ -119,7 +120,9 @@ impl Repeat {
             | PeerRequest::AwaitDeliverable { .. }
             | PeerRequest::ReleaseConsumer { .. }
             | PeerRequest::Letters(_)
-            | PeerRequest::Scheduled(_) => Self::Harmless,
+            | PeerRequest::Scheduled(_)
+            // It is asked in another way, and begun anew by whoever asks.
+            | PeerRequest::Fetch(_) => Self::Harmless,
         }
     }
 }
@@ -130,7 +133,7 @@ impl PartitionUnavailable {
     pub const fn may_pass(&self) -> bool {
         match self {
             Self::NotHere(_) | Self::NoOwner(_) | Self::PeerAway { .. } | Self::Stopping => true,
-            Self::Closed { .. } | Self::StoreAway { .. } | Self::Overloaded => false,
+            Self::Closed { .. } | Self::StoreAway { .. } | Self::Overloaded | Self::NotEnoughReplicas { .. } => false,
         }
     }
 }

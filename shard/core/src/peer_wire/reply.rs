@@ -6,6 +6,7 @@ use super::{PeerWireError, batches_in, tail_of};
 use crate::{
     delivery::AckOutcome,
     format::record_batch::RecordBatch,
+    replication::{FetchError, FetchReply},
     request::{
         Cancelled, CursorStatus, Letters, PartitionStatus, PartitionUnavailable, PublishError, Published, Pulled,
         ReadError, ReadReply, Redriven, Scheduled, SubscriptionError,
@@ -29,6 +30,7 @@ pub enum PeerReply {
     Redrive(Result<Redriven, SubscriptionError>),
     Scheduled(Result<Scheduled, SubscriptionError>),
     Cancel(Result<Cancelled, SubscriptionError>),
+    Fetch(Result<FetchReply, FetchError>),
     /// The request was not understood, or not taken; nothing was done.
     Refused(PartitionUnavailable),
 }
@@ -39,7 +41,11 @@ impl PeerReply {
     /// # Errors
     /// It can't be encoded, for want of memory.
     pub fn encode(&self) -> Result<(Bytes, Vec<Bytes>), PeerWireError> {
-        let tail = self.batches().map(tail_of).unwrap_or_default();
+        let tail = if let Self::Fetch(Ok(fetched)) = self {
+            fetched.tail()
+        } else {
+            self.batches().map(tail_of).unwrap_or_default()
+        };
         rkyv::api::high::to_bytes_in::<_, rkyv::rancor::Failure>(self, Vec::new())
             .map(|head| (Bytes::from(head), tail))
             .map_err(|_| PeerWireError::Head { bytes: 0 })
@@ -52,6 +58,10 @@ impl PeerReply {
     pub fn decode(head: &[u8], tail: Bytes) -> Result<Self, PeerWireError> {
         let mut reply = rkyv::from_bytes::<Self, rkyv::rancor::Failure>(head)
             .map_err(|_| PeerWireError::Head { bytes: head.len() })?;
+        if let Self::Fetch(Ok(fetched)) = &mut reply {
+            fetched.take_tail(tail)?;
+            return Ok(reply);
+        }
         match reply.batches_mut() {
             Some(batches) => *batches = batches_in(tail)?,
             None if tail.is_empty() => {}

@@ -9,6 +9,7 @@ use crate::{
     delivery::{Claim, ConsumerId, LeaseId},
     limits,
     model::{Offset, SubscriptionId, TopicPartition},
+    replication::FetchRequest,
     request::{
         AckAction, CancelQuery, LetterQuery, PartitionSubscription, PullRequest, ReadRequest, RedriveQuery,
         ScheduledQuery, SeekTo,
@@ -33,6 +34,7 @@ pub enum PeerRequest {
     Redrive(RedriveQuery),
     Scheduled(ScheduledQuery),
     Cancel(CancelQuery),
+    Fetch(FetchRequest),
 }
 
 impl PeerRequest {
@@ -81,7 +83,8 @@ impl PeerRequest {
             | Self::CursorStatus { .. }
             | Self::AwaitDeliverable { .. }
             | Self::ReleaseConsumer { .. }
-            | Self::Cancel(_) => {}
+            | Self::Cancel(_)
+            | Self::Fetch(_) => {}
         }
         self
     }
@@ -102,6 +105,7 @@ impl PeerRequest {
             Self::Redrive(query) => Some(query.letters.place.partition),
             Self::Scheduled(query) => Some(query.partition),
             Self::Cancel(query) => Some(query.partition),
+            Self::Fetch(fetch) => fetch.positions.first().map(|&(partition, _)| partition),
         }
     }
 }

@@ -16,6 +16,10 @@ use crate::{
     limits,
     log::{Place, ProducerRefusal, Repeats},
     model::{LeaderEpoch, Offset, OffsetRange, PartitionIndex, SubscriptionId, Timestamp, TopicId, TopicPartition},
+    replication::{
+        CursorUpdate, EpochEnd, FetchAnswer, FetchError, FetchPart, FetchPosition, FetchRefusal, FetchReply,
+        FetchRequest, NodeRun,
+    },
     request::{
         AckAction, CancelQuery, Cancelled, CursorStatus, Durability, LetterQuery, Letters, PartitionStatus,
         PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom,
@@ -55,6 +59,41 @@ fn batch(base: u64, payload: &[u8]) -> RecordBatch {
 fn letters() -> LetterQuery {
     let owner = LetterOwner { subscription: "billing".to_owned(), topic: "orders".to_owned() };
     LetterQuery { place: CURSOR, owner: Arc::new(owner), from: offset(7), count_max: 8 }
+}
+
+fn fetch() -> FetchRequest {
+    let position =
+        |last_epoch| FetchPosition { leader_epoch: LeaderEpoch::new(3), end: offset(9), last_epoch, cursors: 4 };
+    FetchRequest {
+        run: NodeRun { node: 2, epoch: 70 },
+        core: 1,
+        session: 5,
+        number: 6,
+        positions: vec![(PARTITION, position(None)), (PARTITION, position(Some(LeaderEpoch::new(2))))],
+        forgotten: vec![PARTITION],
+        waits: true,
+    }
+}
+
+fn fetched() -> FetchReply {
+    let part = |answer| FetchPart::bare(PARTITION, LeaderEpoch::new(3), answer);
+    let follows = FetchAnswer::Follows { high_watermark: offset(8), log_start: offset(1) };
+    let cursors = |entries: &'static [u8]| CursorUpdate {
+        change: 7,
+        replaces: true,
+        bytes: u32::try_from(entries.len()).unwrap(),
+        entries: Bytes::from_static(entries),
+    };
+    let end = EpochEnd { epoch: LeaderEpoch::new(2), end: offset(6) };
+    let batches = vec![batch(7, b"one"), batch(8, b"two")];
+    let parts = vec![
+        FetchPart { batch_count: 2, batches, cursors: Some(cursors(b"entries")), ..part(follows) },
+        part(FetchAnswer::Diverged(end)),
+        part(FetchAnswer::Behind(offset(5))),
+        FetchPart { batch_count: 1, batches: vec![batch(9, b"three")], cursors: Some(cursors(b"")), ..part(follows) },
+        part(FetchAnswer::Refused(FetchRefusal::NotLeader)),
+    ];
+    FetchReply { parts }
 }
 
 /// One of each, and of each way to ask.
@@ -98,6 +137,7 @@ fn requests() -> Vec<PeerRequest> {
         PeerRequest::Redrive(RedriveQuery { ids: Some(Arc::new(ids)), ..redrive }),
         PeerRequest::Scheduled(ScheduledQuery { partition: PARTITION, from: offset(1), count_max: 10 }),
         PeerRequest::Cancel(CancelQuery { partition: PARTITION, id: "id".to_owned(), from: offset(1), one: true }),
+        PeerRequest::Fetch(fetch()),
     ]
 }
 
@@ -111,6 +151,7 @@ fn unavailable() -> Vec<PartitionUnavailable> {
         PartitionUnavailable::StoreAway { partition: PARTITION, reason },
         PartitionUnavailable::Overloaded,
         PartitionUnavailable::Stopping,
+        PartitionUnavailable::NotEnoughReplicas { partition: PARTITION, insync: 1, needed: 2 },
     ]
 }
 
@@ -198,6 +239,8 @@ fn replies() -> Vec<PeerReply> {
             next: None,
         })),
         PeerReply::Cancel(Ok(Cancelled { messages: 1, next: Some(offset(2)) })),
+        PeerReply::Fetch(Ok(fetched())),
+        PeerReply::Fetch(Err(FetchError::Session)),
         PeerReply::Status(Err(PartitionUnavailable::Stopping)),
         PeerReply::Acknowledge(Err(SubscriptionError::NotHere(SubscriptionId::new(5)))),
     ];
@@ -249,6 +292,18 @@ fn a_damaged_batch_in_the_tail_is_refused() {
         let cut = Bytes::copy_from_slice(&tail[..at]);
         assert!(at == 0 || matches!(PeerReply::decode(&head, cut), Err(PeerWireError::Batch(_))), "{at} bytes");
     }
+}
+
+#[test]
+fn what_comes_with_a_fetch_is_what_it_says() {
+    let (head, tail) = PeerReply::Fetch(Ok(fetched())).encode().unwrap();
+    let tail = tail.concat();
+    for at in 0..tail.len() {
+        let cut = Bytes::copy_from_slice(&tail[..at]);
+        assert!(matches!(PeerReply::decode(&head, cut), Err(PeerWireError::Fetched(_))), "{at} bytes");
+    }
+    let longer = [&tail[..], b"more"].concat();
+    assert!(matches!(PeerReply::decode(&head, longer.into()), Err(PeerWireError::Fetched(_))));
 }
 
 #[test]

@@ -50,6 +50,15 @@ impl CursorFeed {
         self.newest
     }
 
+    /// The cursors were written anew as a whole, with what had changed meanwhile; returns the number of that change. Every
+    /// follower is sent them as a whole.
+    pub fn replace(&mut self) -> u64 {
+        self.newest += 1;
+        self.recent.clear();
+        self.bytes = 0;
+        self.newest
+    }
+
     /// The number of the newest change.
     #[must_use]
     pub const fn newest(&self) -> u64 {
@@ -88,6 +97,19 @@ mod tests {
         assert_eq!(feed.since(2), changes(&[b"b"]));
         assert_eq!(feed.since(3), CursorNews::None);
         assert_eq!(feed.since(4), CursorNews::Snapshot, "no change has that number");
+    }
+
+    #[test]
+    fn cursors_that_were_written_anew_are_sent_as_a_whole() {
+        let mut feed = CursorFeed::default();
+        feed.push(Bytes::from_static(b"a"));
+        assert_eq!(feed.replace(), 3);
+        assert_eq!(
+            [feed.since(1), feed.since(2), feed.since(3)],
+            [CursorNews::Snapshot, CursorNews::Snapshot, CursorNews::None]
+        );
+        feed.push(Bytes::from_static(b"b"));
+        assert_eq!(feed.since(3), CursorNews::Changes(vec![Bytes::from_static(b"b")]));
     }
 
     #[test]

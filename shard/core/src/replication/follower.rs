@@ -144,6 +144,20 @@ impl Follower {
         self.cursors = cursors.or(self.cursors);
     }
 
+    /// There was no room for what came: it is fetched again.
+    ///
+    /// # Panics
+    /// If nothing was to be stored.
+    pub fn on_not_stored(&mut self) {
+        assert!(matches!(self.doing, Doing::Storing { .. }), "nothing was being stored");
+        self.doing = Doing::Fetching;
+    }
+
+    /// The cursors that are here are to be sent as a whole once more.
+    pub fn want_snapshot(&mut self) {
+        self.cursors = None;
+    }
+
     /// The log was cut, and ends here.
     ///
     /// # Panics

@@ -212,6 +212,12 @@ impl Leader {
         std::mem::take(&mut self.effects)
     }
 
+    /// Whether anything is to be done.
+    #[must_use]
+    pub const fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
     /// Whether everything that was there when it began to lead is committed. Before that, what was committed under earlier
     /// leaders is not known to be: nobody is shown anything. Nor is one in office that is not in sync itself, as the owner that
     /// has started again is not until another is chosen: it may have nothing.
@@ -265,6 +271,13 @@ impl Leader {
     #[must_use]
     pub const fn replicas(&self) -> &ReplicaSet {
         &self.set
+    }
+
+    /// Where a follower's log ends, and up to which change it has the cursors; nothing if it does not follow.
+    #[must_use]
+    pub fn follower(&self, node: u64) -> Option<(Offset, u64)> {
+        let progress = self.followers.get(&node)?;
+        Some((progress.end?, progress.cursors))
     }
 
     /// How many messages each follower is behind, and for how long it has been; all of the log for one that was not heard of.

@@ -23,4 +23,7 @@ pub enum PartitionUnavailable {
     Overloaded,
     #[error("the node is stopping")]
     Stopping,
+    /// It takes messages again once more replicas are in sync.
+    #[error("partition {partition} has {insync} replicas in sync, {needed} are needed")]
+    NotEnoughReplicas { partition: TopicPartition, insync: u32, needed: u32 },
 }

@@ -27,7 +27,7 @@ mod driver;
 mod recovery;
 
 const PARTITION: TopicPartition = TopicPartition::new(TopicId::new(7), PartitionIndex::new(3));
-const KEEP: Retention = Retention { age: Some(Duration::from_secs(1)), bytes: Some(60 << 10) };
+const KEEP: Retention = Retention { age: Some(Duration::from_secs(1)), bytes: Some(60 << 10), below: None };
 
 /// A promise that the driver of this world breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -121,6 +121,10 @@ impl MessageStore for LogPartition {
         self.inner.truncate(to).await
     }
 
+    async fn restart(&self, start: Offset) -> Result<(), StoreError> {
+        self.inner.restart(start).await
+    }
+
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
         self.inner.log.borrow_mut().begin_retention(now, keep);
         self.inner.run(Lane::Retention, &[]).await.map_err(StoreError::new)?;

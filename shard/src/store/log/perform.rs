@@ -147,7 +147,7 @@ impl Inner {
         Ok(active)
     }
 
-    async fn create_segment(&self, segment: Offset, header: &[u8]) -> Result<(), FileError> {
+    pub(super) async fn create_segment(&self, segment: Offset, header: &[u8]) -> Result<(), FileError> {
         let path = data_dir::segment_path(&self.directory, segment);
         self.shared.files.make_room(self.id, FileKind::Segment).await;
         let file = create_file(path, &self.directory, header).await?;

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use shard_core::{
-    format::durable_ends::DurableEnd,
-    log::{Cut, KnownLog, SegmentEvent, SegmentLog},
+    format::{durable_ends::DurableEnd, segment_header::SegmentHeader},
+    log::{Cut, KnownLog, RecoveredLog, Segment, SegmentEvent, SegmentLog, SegmentLogConfig},
     model::{Offset, OffsetRange},
 };
 
@@ -46,6 +46,40 @@ impl Inner {
         Ok(base_offset)
     }
 
+    /// Removes every batch, and has the log begin at `start`. A crash on the way leaves a log that is whole up to somewhere,
+    /// or one that begins where the old one did, or at `start`.
+    pub(super) async fn restart(self: &Rc<Self>, start: Offset) -> Result<(), StoreError> {
+        drop(self.shared.read_ahead.take(self.id));
+        let restarted = self.begin_anew(start).await;
+        if let Err(error) = &restarted {
+            self.on_event(SegmentEvent::Failed { reason: error.to_string() });
+        }
+        restarted
+    }
+
+    async fn begin_anew(self: &Rc<Self>, start: Offset) -> Result<(), StoreError> {
+        self.close_files().await;
+        let (point, config) = (self.point.get(), self.log.borrow().config());
+        // As of a log of which nothing is known, until the new one is there.
+        let nothing = DurableEnd { durable_end: Offset::ZERO, log_start: Offset::ZERO, ..point };
+        self.shared.ends.take_back(&self.point, nothing).await?;
+        let (bases, created) = {
+            let log = self.log.borrow();
+            (log.segment_bases(), log.newest())
+        };
+        for &base in bases.iter().rev() {
+            self.remove_segment(base).await.map_err(StoreError::new)?;
+        }
+        let SegmentLogConfig { partition, epoch, .. } = config;
+        let header = SegmentHeader { partition, base_offset: start, leader_epoch: epoch, created_at: created };
+        self.create_segment(start, &header.encode()).await.map_err(StoreError::new)?;
+        let segments = vec![Segment::new(start, created)];
+        let recovered = RecoveredLog { segments, log_start: start, log_end: start, cut: None };
+        self.log.replace(SegmentLog::open(config, recovered));
+        self.note_point();
+        self.shared.ends.checkpoint().await
+    }
+
     async fn cut(self: &Rc<Self>, cut: &Cut, end: Offset) -> Result<(), StoreError> {
         self.close_files().await;
         // First nothing may claim that what goes is there.
@@ -66,13 +100,17 @@ impl Inner {
     async fn remove_behind(&self, cut: &Cut) -> Result<(), FileError> {
         let bases = self.log.borrow().segment_bases();
         for &base in bases.iter().rev().filter(|&&base| base > cut.segment) {
-            remove_file(data_dir::segment_path(&self.directory, base)).await?;
-            remove_file(data_dir::index_path(&self.directory, base)).await?;
-            sync_directory(&self.directory).await?;
+            self.remove_segment(base).await?;
         }
         // It would be taken for one of what is written there next.
         remove_file(data_dir::index_path(&self.directory, cut.segment)).await?;
         sync_directory(&self.directory).await?;
         cut_segment(&self.directory, cut).await
+    }
+
+    async fn remove_segment(&self, base: Offset) -> Result<(), FileError> {
+        remove_file(data_dir::segment_path(&self.directory, base)).await?;
+        remove_file(data_dir::index_path(&self.directory, base)).await?;
+        sync_directory(&self.directory).await
     }
 }

@@ -120,6 +120,15 @@ impl MessageStore for MemoryPartition {
         Ok(log.extent.end)
     }
 
+    async fn restart(&self, start: Offset) -> Result<(), StoreError> {
+        let mut log = self.inner.log.borrow_mut();
+        while let Some(last) = log.batches.pop_back() {
+            self.inner.give_back(&mut log, &last);
+        }
+        log.extent = LogExtent { start, end: start, ..log.extent };
+        Ok(())
+    }
+
     async fn retain(&self, now: Timestamp, keep: Retention) -> Result<Offset, StoreError> {
         let mut log = self.inner.log.borrow_mut();
         while let Some(oldest) = log.batches.front() {

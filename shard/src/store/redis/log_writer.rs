@@ -9,8 +9,9 @@ use shard_core::{
 };
 
 use super::{
-    WriteError,
+    RequestError, WriteError,
     append::{Append, NotStored},
+    link::{Answer, Done},
     owner::Owner,
     scripts::{Argument, ScriptName},
 };
@@ -121,10 +122,7 @@ impl LogWriter {
         // Told to readers first: what they miss from here on is not lost.
         let trimmed = OffsetRange::new(log.start.max(start), log.end);
         self.log.set(trimmed);
-        let log_key = self.owner.log_key();
-        let keys = [self.owner.keys.metadata.as_str(), &log_key];
-        let arguments = vec![Argument::Number(start.get()), Argument::Text(EntryId::first_holding(start))];
-        let done = self.owner.run(ScriptName::Trim, &keys, arguments).await?;
+        let done = self.send_trim(start).await?;
         let answer = read_written(&done.value.strings)?;
         answer.map_err(|refusal| {
             self.closed = true;
@@ -133,6 +131,21 @@ impl LogWriter {
         self.stored_start = start;
         self.last = self.last.filter(|_| start < log.end);
         Ok(trimmed)
+    }
+
+    /// Asks whether nobody has opened the partition since.
+    ///
+    /// # Errors
+    /// Somebody has, or it is not known.
+    pub async fn confirm(&self) -> Result<(), WriteError> {
+        if self.closed {
+            return Err(WriteError::Closed);
+        }
+        // A trim to where the log starts already does nothing, for the owner alone.
+        let done = self.send_trim(self.stored_start).await?;
+        let answer = read_written(&done.value.strings)?;
+        answer.map_err(|refusal| WriteError::Refused { refusal, outcome: done.earlier })?;
+        Ok(())
     }
 
     /// The offsets of the log.
@@ -151,6 +164,13 @@ impl LogWriter {
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    async fn send_trim(&self, start: Offset) -> Result<Done<Answer>, RequestError> {
+        let log_key = self.owner.log_key();
+        let keys = [self.owner.keys.metadata.as_str(), &log_key];
+        let arguments = vec![Argument::Number(start.get()), Argument::Text(EntryId::first_holding(start))];
+        self.owner.run(ScriptName::Trim, &keys, arguments).await
     }
 
     /// What the log is after the batches, and what each entry is called.

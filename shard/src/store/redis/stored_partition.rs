@@ -184,6 +184,10 @@ impl MessageStore for StoredPartition {
         self.inner.on_cursors(stored, size)
     }
 
+    async fn confirm(&self) -> Result<(), StoreError> {
+        self.inner.writer.lock().await.confirm().await.map_err(StoreError::transient)
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -153,7 +153,7 @@ impl Dispatcher {
         let oldest = self.since_oldest >= limits::OLDEST_FIRST_EVERY - 1;
         self.since_oldest = if oldest { 0 } else { self.since_oldest + 1 };
         let sequence = self.next_sequence;
-        self.next_sequence = sequence.saturating_add(1);
+        self.next_sequence = sequence.saturating_add(limits::LEASES_APART);
         let attempts = self.state.attempts(offset);
         self.redeliveries += u64::from(attempts > 0);
         if self.outstanding.get(offset).is_none() {

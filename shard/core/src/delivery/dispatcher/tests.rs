@@ -333,3 +333,30 @@ fn acks_in_a_row_are_one_change() {
     let acked = CursorChange::Acked(OffsetRange::new(Offset::ZERO, Offset::new(50)));
     assert_eq!(dispatcher.take_changes(), [CursorChange::Opened { start: Offset::ZERO }, acked]);
 }
+
+#[test]
+fn owners_that_begin_in_the_same_millisecond_give_no_lease_twice() {
+    let sequences = |epoch: u64| {
+        let mut owner = Dispatcher::open(identity(1, (5_000 << 20) + epoch), POLICY, Offset::ZERO);
+        lease(&mut owner, START, 50).iter().map(|message| message.lease.sequence).collect::<Vec<_>>()
+    };
+    let (one, other) = (sequences(1), sequences(2));
+    assert!(one.iter().all(|sequence| !other.contains(sequence)));
+    // A seek of a former owner has voided what lies below: the next one begins above it, in its own row.
+    let mut former = Dispatcher::open(identity(1, (9_000 << 20) + 1), POLICY, Offset::ZERO);
+    former.seek(Offset::new(3));
+    let mut owner = Dispatcher::resume(identity(1, (5_000 << 20) + 2), POLICY, former.state().clone());
+    let given = lease(&mut owner, START, 1)[0];
+    assert!(given.lease.sequence > 9_000 << 20 && given.lease.sequence % 256 == 2, "{given:?}");
+    assert_eq!(owner.ack(given.offset, given.lease), AckOutcome::Applied);
+}
+
+#[test]
+fn a_seek_voids_what_an_owner_gave_whose_clock_is_ahead() {
+    let mut former = Dispatcher::open(identity(1, (9_000 << 20) + 1), POLICY, Offset::ZERO);
+    let given = lease(&mut former, START, 1)[0];
+    let mut owner = Dispatcher::resume(identity(1, (5_000 << 20) + 2), POLICY, former.state().clone());
+    owner.scan_plain(END);
+    owner.seek(Offset::ZERO);
+    assert_eq!(owner.ack(given.offset, given.lease), AckOutcome::LeaseExpired);
+}

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::link::{ClusterText, FrameDecoder, FrameLimits};
+use crate::{
+    limits::LINK_CLUSTER_BYTES_MAX,
+    link::{ClusterText, FrameDecoder, FrameLimits, begins_tls},
+};
 
 fn identity(node: u64) -> LinkIdentity {
     LinkIdentity { cluster: ClusterText::new("orders"), node: Some(node), incarnation: node * 10 }
@@ -207,6 +210,18 @@ fn after_it_is_over_nothing_is_taken() {
     let hello = on_the_wire(&OutFrame::of_head(FrameKind::Hello, Handshake::accept(expected(2, None, None)).ours));
     assert!(connecting.on_frame(&hello).unwrap().established.is_some());
     assert_eq!(connecting.on_frame(&hello), Err(HandshakeError::OutOfTurn { found: FrameKind::Hello }));
+}
+
+#[test]
+fn no_hello_is_taken_for_tls() {
+    for length in 0..=LINK_CLUSTER_BYTES_MAX {
+        let us = LinkIdentity { cluster: ClusterText::new(&"c".repeat(length)), ..identity(1) };
+        let (_, hello) = Handshake::connect(Expected { us, ..expected(1, None, None) });
+        let mut bytes = Vec::new();
+        hello.encode_into(&mut bytes).unwrap();
+        assert!(!begins_tls(bytes[0]), "a cluster's name of {length} bytes");
+    }
+    assert!(begins_tls(22));
 }
 
 #[test]

@@ -8,13 +8,23 @@ use crate::log::config::Acks;
 pub(super) struct Uncommitted {
     acks: Acks,
     waiting: VecDeque<Waiting>,
+    /// The bytes of what is stored here, by where it ends.
+    bytes: VecDeque<(Offset, u64)>,
+    /// Their sum.
+    bytes_sum: u64,
+}
+
+impl Uncommitted {
+    const fn new(acks: Acks) -> Self {
+        Self { acks, waiting: VecDeque::new(), bytes: VecDeque::new(), bytes_sum: 0 }
+    }
 }
 
 impl Appender {
     /// Has consumers see what is stored from now on once it is committed, and publishers hear of it when `acks` says.
     #[must_use]
     pub fn replicated(self, acks: Acks) -> Self {
-        Self { uncommitted: Some(Uncommitted { acks, waiting: VecDeque::new() }), ..self }
+        Self { uncommitted: Some(Uncommitted::new(acks)), ..self }
     }
 
     /// From now on publishers hear of what they publish when `acks` says. Means nothing to a log that is not replicated.
@@ -35,6 +45,9 @@ impl Appender {
             return;
         }
         self.high_watermark = end;
+        while let Some((_, bytes)) = uncommitted.bytes.pop_front_if(|(stored, _)| *stored <= end) {
+            uncommitted.bytes_sum -= bytes;
+        }
         while let Some(waiting) = uncommitted.waiting.pop_front_if(|waiting| waiting.end <= end) {
             self.effects.push_back(waiting.acknowledge(Reached::Replicas));
         }
@@ -48,6 +61,25 @@ impl Appender {
         self.effects.extend(refused);
     }
 
+    /// Whether publishers hear of what they publish before it is committed.
+    #[must_use]
+    pub fn acks_at_once(&self) -> bool {
+        self.uncommitted.as_ref().is_none_or(|uncommitted| uncommitted.acks == Acks::Leader)
+    }
+
+    /// So many bytes, up to `end`, are stored here and wait for the others.
+    pub(super) fn note_uncommitted(&mut self, end: Offset, bytes: u64) {
+        if let Some(uncommitted) = &mut self.uncommitted {
+            uncommitted.bytes.push_back((end, bytes));
+            uncommitted.bytes_sum += bytes;
+        }
+    }
+
+    /// How many bytes are stored here and wait for the others.
+    pub(super) fn uncommitted_bytes(&self) -> u64 {
+        self.uncommitted.as_ref().map_or(0, |uncommitted| uncommitted.bytes_sum)
+    }
+
     pub(super) fn has_uncommitted(&self) -> bool {
         self.uncommitted.as_ref().is_some_and(|uncommitted| !uncommitted.waiting.is_empty())
     }
@@ -55,7 +87,7 @@ impl Appender {
     /// Appends of which everything is stored here are done, unless others have to store it too.
     pub(super) fn on_stored(&mut self, stored: Vec<Waiting>) {
         match &mut self.uncommitted {
-            Some(Uncommitted { acks: Acks::Quorum, waiting }) => {
+            Some(Uncommitted { acks: Acks::Quorum, waiting, .. }) => {
                 for stored in stored {
                     // In order: what comes later is answered later, also where it repeats what is committed.
                     if stored.end > self.high_watermark || !waiting.is_empty() {

@@ -346,3 +346,15 @@ fn what_found_no_room_does_not_touch_what_waits_for_the_others() {
 fn nothing_is_committed_that_is_not_stored() {
     uncommitted(Acks::Quorum).0.on_committed(Offset::new(2));
 }
+
+#[test]
+fn what_is_not_committed_counts_as_waiting() {
+    let mut log = log(FlushPolicy::Always).replicated(Acks::Quorum);
+    log.configure(AppendConfig { unflushed_bytes_max: 1_000, ..config(FlushPolicy::Always) });
+    append(&mut log, 0, 600).unwrap();
+    effects(&mut log);
+    appended(&mut log);
+    assert!(matches!(append(&mut log, 1, 600), Err(AppendError::Backpressure { .. })), "the others do not have it");
+    log.on_committed(Offset::new(1));
+    append(&mut log, 2, 600).unwrap();
+}

@@ -113,7 +113,10 @@ impl SegmentLog {
         let mut bytes = self.bytes();
         let mut count = 0;
         let candidates = self.segments.len().saturating_sub(1).min(limits::RETENTION_SEGMENTS_MAX);
-        for oldest in self.segments.iter().take(candidates) {
+        for (oldest, next) in self.segments.iter().zip(self.segments.iter().skip(1)).take(candidates) {
+            if keep.below.is_some_and(|below| next.base > below) {
+                break;
+            }
             let without = bytes - oldest.end;
             let surplus = keep.bytes.is_some_and(|kept| without >= kept);
             if !surplus && !keep.has_passed(oldest.ages_from(), now) {

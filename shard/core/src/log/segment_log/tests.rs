@@ -74,7 +74,7 @@ fn retain(log: &mut SegmentLog, now_ms: i64, keep: Retention) -> Vec<SegmentEffe
 }
 
 const fn keep_ms(age_ms: u64) -> Retention {
-    Retention { age: Some(Duration::from_millis(age_ms)), bytes: None }
+    Retention { age: Some(Duration::from_millis(age_ms)), bytes: None, below: None }
 }
 
 fn position_of(effect: &SegmentEffect) -> u64 {
@@ -317,7 +317,7 @@ fn retention_notes_the_start_before_it_deletes_in_order_and_syncs_after() {
     for _ in 0..4 {
         append(&mut log, 60_000);
     }
-    let done = retain(&mut log, 10, Retention { age: None, bytes: Some(70_000) });
+    let done = retain(&mut log, 10, Retention { age: None, bytes: Some(70_000), below: None });
     let expected = [
         SegmentEffect::NoteStart { start: offset(2) },
         SegmentEffect::Delete { segment: offset(0) },
@@ -334,7 +334,7 @@ fn nothing_goes_before_its_start_is_noted() {
     let mut log = empty();
     append(&mut log, 60_000);
     append(&mut log, 60_000);
-    log.begin_retention(Timestamp::from_millis(10), Retention { age: None, bytes: Some(1) });
+    log.begin_retention(Timestamp::from_millis(10), Retention { age: None, bytes: Some(1), below: None });
     assert_eq!(log.poll(Lane::Retention), Step::Do(SegmentEffect::NoteStart { start: offset(1) }));
     assert_eq!(log.durable_point().log_start, offset(1), "this is what is written down");
     assert!(log.read_plan(Offset::ZERO).is_some());
@@ -561,9 +561,9 @@ fn a_round_lets_go_of_a_bounded_number_and_never_of_the_last() {
     for _ in 0..limits::RETENTION_SEGMENTS_MAX + 3 {
         append(&mut log, 60_000);
     }
-    retain(&mut log, 1, Retention { age: None, bytes: Some(0) });
+    retain(&mut log, 1, Retention { age: None, bytes: Some(0), below: None });
     assert_eq!(log.log_start().get(), widen(limits::RETENTION_SEGMENTS_MAX));
-    retain(&mut log, 1, Retention { age: None, bytes: Some(0) });
+    retain(&mut log, 1, Retention { age: None, bytes: Some(0), below: None });
     assert_eq!(log.log_start().get(), widen(limits::RETENTION_SEGMENTS_MAX) + 2);
     assert!(log.read_plan(log.log_start()).is_some());
 }

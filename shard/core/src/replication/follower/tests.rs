@@ -143,3 +143,11 @@ fn what_is_being_stored_under_an_old_leader_is_part_of_the_log() {
     assert_eq!(place(&follower), (11, Some(5)));
     assert_eq!(follower.position().unwrap().leader_epoch, epoch(6));
 }
+
+#[test]
+fn what_found_no_room_is_fetched_again() {
+    let mut follower = follower();
+    answer(&mut follower, follows(10), &[batch(10, 5)]).unwrap();
+    follower.on_not_stored();
+    assert_eq!(place(&follower), (10, Some(4)));
+}

@@ -289,6 +289,7 @@ fn logs_that_differ_are_found_out() {
     assert_eq!(committed(&mut leader), 0);
 }
 
+/// F43.
 #[test]
 fn who_is_behind_the_start_begins_anew() {
     let mut leader = leader(&[1, 2]);

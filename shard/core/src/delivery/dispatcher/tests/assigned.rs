@@ -117,3 +117,19 @@ fn leases_from_before_a_restart_are_void() {
     assert_eq!(dispatcher.ack(leased[0].offset, leased[0].lease), AckOutcome::LeaseExpired);
     assert_eq!(offsets(&lease_by(&mut dispatcher, claim(ANN, 1), 1)), [0]);
 }
+
+#[test]
+fn what_an_owner_gave_whose_clock_is_ahead_is_void_like_all_from_before() {
+    let mut former = Dispatcher::open(identity(1, (9_000 << 20) + 1), POLICY, Offset::ZERO);
+    former.assign(START, assignment(1, Some((ANN, 1))));
+    let leased = lease_by(&mut former, claim(ANN, 1), 2);
+
+    let mut owner = Dispatcher::resume(identity(1, (5_000 << 20) + 2), POLICY, former.state().clone());
+    owner.assign(START, assignment(2, Some((BOB, 2))));
+    assert_eq!(offsets(&lease_by(&mut owner, claim(BOB, 2), 1)), [0]);
+    let _ = owner.take_changes();
+    for message in leased {
+        assert_eq!(owner.ack(message.offset, message.lease), AckOutcome::LeaseExpired);
+    }
+    assert_eq!(owner.take_changes(), []);
+}

@@ -1,0 +1,19 @@
+//! What a core holds of partitions that several nodes keep: those it leads, those it follows, who fetches from it and from
+//! whom it fetches.
+//!
+//! What is decided is in [`shard_core::replication`]; what is done about it in `shard/src/shard/{leading,following,fetching,
+//! feeding}.rs`. A change of role closes a partition and opens it anew: nothing of one role is left in the other.
+
+mod feeding;
+mod fetcher;
+mod following;
+mod leading;
+mod proposal;
+
+pub use self::proposal::{IsrProposal, ReplicationConfig};
+pub(crate) use self::{
+    feeding::{Parked, PeerKey, Sessions},
+    fetcher::Fetchers,
+    following::{Done, Following, Work},
+    leading::{Assuming, Leading},
+};
