@@ -77,10 +77,8 @@ impl Counts {
         }
     }
 
-    /// Nor does a single one in which nothing happened.
-    pub(super) fn assert_alive(&self, seed: u64) {
-        let Self { leader_changes, isr_changes, acknowledged, .. } = *self;
-        let is_alive = leader_changes + isr_changes > 2 && acknowledged > 10;
-        assert!(is_alive, "too little happens with seed {seed}: {self:?}");
+    /// Whether nobody came to lead or to be in sync: some runs are so, but few.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.leader_changes + self.isr_changes == 0
     }
 }
