@@ -7,6 +7,7 @@ mod partitions;
 mod removal;
 mod subscriptions;
 mod topics;
+mod unclean;
 
 #[cfg(test)]
 mod fixture;
