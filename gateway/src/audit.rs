@@ -177,7 +177,8 @@ const fn is_audited(route: Route) -> bool {
         | Route::TransferLeadership
         | Route::DeleteNode
         | Route::DrainNode
-        | Route::MovePartition => true,
+        | Route::MovePartition
+        | Route::ElectUnclean => true,
         Route::PublishBatch
         | Route::PublishOne
         | Route::ReadPartition

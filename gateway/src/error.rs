@@ -293,7 +293,11 @@ pub(crate) fn of_operate(error: &OperateError) -> Failure {
         OperateError::Refused(
             OperateRefusal::NodeDown { .. }
             | OperateRefusal::NodeDraining { .. }
-            | OperateRefusal::NotInSync { .. }
+            | OperateRefusal::Offline
+            | OperateRefusal::SharedStore
+            | OperateRefusal::StillHeld { .. }
+            | OperateRefusal::NotReplica { .. }
+            | OperateRefusal::NoReplicaUp
             | OperateRefusal::Unchanged { .. }
             | OperateRefusal::Changed { .. }
             | OperateRefusal::NoVote { .. }

@@ -183,6 +183,7 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::DeleteNode => Box::pin(cluster::remove(context, call)).await,
         Route::DrainNode => Box::pin(cluster::drain(context, call)).await,
         Route::MovePartition => Box::pin(cluster::move_partition(context, call)).await,
+        Route::ElectUnclean => Box::pin(cluster::elect_unclean(context, call)).await,
         Route::Whoami => whoami::handle(call),
         Route::CreateTicket => create_ticket::handle(context, call),
         Route::ListTopics => list_topics::handle(context, call),

@@ -187,7 +187,7 @@ impl Changes<'_> {
             }
             return;
         }
-        let release = (*was != Role::None).then_some(PartitionChange::Release { partition });
+        let release = was.end(role, partition);
         let opens = role.open(partition, settings);
         if was.serves() && !role.serves() {
             // Requests find it elsewhere once the routes of this node say so.

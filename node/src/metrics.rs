@@ -96,7 +96,21 @@ fn collect_metadata(metadata: &MetadataMetrics) -> Vec<MetricFamily> {
             "1 while the metadata runs, 0 after its disk failed.",
             u64::from(metadata.running),
         ),
+        gauge(
+            "pubsub_cluster_partitions_under_replicated",
+            "Partitions of the cluster with fewer replicas in sync than their topics want.",
+            count(metadata.health.under_replicated),
+        ),
+        gauge(
+            "pubsub_cluster_partitions_offline",
+            "Partitions of the cluster that nobody leads and nobody who holds everything could.",
+            count(metadata.health.offline),
+        ),
     ]
+}
+
+fn count(partitions: usize) -> u64 {
+    u64::try_from(partitions).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -106,8 +120,9 @@ mod tests {
     use super::*;
 
     fn metadata() -> AskMetadata {
+        let health = raft::controller::Health { under_replicated: 5, offline: 1 };
         let metrics =
-            MetadataMetrics { term: 3, leader: None, last_log_index: 7, last_applied_index: 6, running: true };
+            MetadataMetrics { term: 3, leader: None, last_log_index: 7, last_applied_index: 6, running: true, health };
         Arc::new(move || Some(metrics))
     }
 
@@ -134,7 +149,8 @@ mod tests {
         let page = scraped(vec![CoreMetrics::default()]);
         let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         let names: Vec<_> = types.filter_map(|line| line.split(' ').next()).collect();
-        let of_clusters = |name: &&&str| name.starts_with("pubsub_raft_") || name.starts_with("pubsub_peer_");
+        let prefixes = ["pubsub_raft_", "pubsub_peer_", "pubsub_cluster_"];
+        let of_clusters = |name: &&&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
         assert!(names.iter().filter(of_clusters).count() > 10);
         for name in names.iter().filter(of_clusters) {
             assert!(documented.contains(&format!("`{name}`")), "docs/cluster.md should say what {name} is");
@@ -172,5 +188,7 @@ mod tests {
         has("pubsub_shard_messages_appended_total{shard=\"0\"} 2");
         has("pubsub_shard_messages_appended_total{shard=\"1\"} 3");
         has("pubsub_raft_term 3");
+        has("pubsub_cluster_partitions_under_replicated 5");
+        has("pubsub_cluster_partitions_offline 1");
     }
 }

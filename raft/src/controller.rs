@@ -10,6 +10,7 @@ mod draft;
 mod hearing;
 mod operator;
 mod planned;
+mod reassign;
 mod takeover;
 mod upgrade;
 mod view;
@@ -27,8 +28,10 @@ use draft::Draft;
 use hearing::Hearing;
 use takeover::Orphans;
 
-pub use operator::MoveRefusal;
-pub use view::{DrainProgress, NodeState, NodeView, cluster_view, drain_progress, moves_to_even};
+pub use operator::{MoveRefusal, UncleanRefusal};
+pub use view::{
+    DrainProgress, Health, NodeState, NodeView, can_be_led, cluster_view, drain_progress, health, moves_to_even,
+};
 
 /// Watches the nodes, and on the leader keeps every partition with a node that lives.
 #[derive(Debug)]

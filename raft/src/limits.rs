@@ -105,10 +105,14 @@ pub const CONTROLLER_INTERVAL: Duration = Duration::from_millis(100);
 pub const CONTROLLER_RETRY: Duration = Duration::from_millis(500);
 /// The most partitions that one command of the controller changes.
 pub const TRANSITIONS_PER_COMMAND_MAX: usize = 400;
+/// The most nodes that the changes in one command of the controller name, unless a single one names more.
+pub const TRANSITION_NODES_MAX: usize = 500;
 /// The most commands that the controller gives at once.
 pub const CONTROLLER_COMMANDS_MAX: usize = 64;
 /// How many partitions move at a time for order's sake: from a node that is emptied, or to one that has few.
 pub const PLANNED_MOVES_MAX: usize = 100;
+/// Of how many partitions nodes that are new to them fetch everything at a time.
+pub const REASSIGNMENTS_MAX: usize = 32;
 /// How long such moves are apart.
 pub const PLANNED_MOVES_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a node must have been there before partitions move to it for order's sake.
@@ -238,5 +242,9 @@ const _: () = assert!(
     "changes of owners, each with its topic, partition, epochs and node, fit a command"
 );
 const _: () = assert!(2 * CONTROLLER_INTERVAL.as_millis() < GROUP_CLOCK_STEP_MAX.as_millis());
+const _: () = assert!(
+    TRANSITION_NODES_MAX * 10 + TRANSITIONS_PER_COMMAND_MAX * (10 + 3 * 5 + 1) + (1 << 9) <= COMMAND_BYTES_MAX,
+    "changes of replicas fit a command"
+);
 const _: () = assert!(COMMAND_BYTES_MAX <= BATCH_BYTES_MAX, "any command fits a batch");
 const _: () = assert!(COVERED_ENTRIES_KEPT > 2 * SNAPSHOT_AFTER_ENTRIES, "the log reaches back to the older snapshot");

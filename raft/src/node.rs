@@ -22,6 +22,7 @@ use tokio::{
 
 use crate::{
     ClusterHandle, GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError,
+    controller::{Health, health},
     controlling::{ControllerDriver, ControllerPort},
     election::{ElectionDriver, Pulse},
     groups::{Forwarder, GroupDriver, GroupPort, Wakers},
@@ -111,6 +112,8 @@ pub struct MetadataMetrics {
     pub last_applied_index: u64,
     /// Whether it still runs; after a failure of its disk it does not.
     pub running: bool,
+    /// How many partitions are not as they should be.
+    pub health: Health,
 }
 
 /// Why the metadata did not start. What was there is as it was.
@@ -224,6 +227,7 @@ impl MetadataNode {
             last_log_index: metrics.last_log_index.unwrap_or(0),
             last_applied_index: metrics.last_applied.index().unwrap_or(0),
             running: metrics.running_state.is_ok(),
+            health: health(&self.applied.borrow()),
         }
     }
 }

@@ -131,6 +131,16 @@ impl ClusterHandle {
         self.done(Operation::Lead { to }).await
     }
 
+    /// Lets a node own a partition that may lack what was acknowledged: `node`, or the first that is up of those that keep it.
+    /// Only while no node is up that holds everything.
+    ///
+    /// # Errors
+    /// The variant says whether it may have been done.
+    pub async fn elect_unclean(&self, named: TopicPartition, node: Option<NodeId>) -> Result<(), OperateError> {
+        let (topic, partition) = (named.topic.get(), named.partition.get());
+        self.done(Operation::ElectUnclean { topic, partition, node }).await
+    }
+
     async fn done(&self, operation: Operation) -> Result<(), OperateError> {
         match self.ask(operation).await? {
             Operated::Done { .. } => Ok(()),

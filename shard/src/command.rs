@@ -51,6 +51,8 @@ pub enum PartitionChange {
         epoch: LeaderEpoch,
         /// The node that leads; none while there is none.
         leader: Option<u64>,
+        /// How often what was committed has been given up.
+        incarnation: u32,
         /// How it keeps its log.
         settings: PartitionSettings,
     },
@@ -62,6 +64,8 @@ pub enum PartitionChange {
         epoch: LeaderEpoch,
         /// The node that leads; none while there is none.
         leader: Option<u64>,
+        /// How often what was committed has been given up.
+        incarnation: u32,
     },
     /// Who keeps what is led here has changed.
     SetReplicas {

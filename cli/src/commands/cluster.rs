@@ -3,6 +3,7 @@
 mod add;
 mod await_moves;
 mod render;
+mod unclean_elect;
 
 use clap::Subcommand;
 use gateway_api::client::Client;
@@ -62,6 +63,19 @@ pub(crate) enum ClusterCommand {
         #[arg(long, value_name = "NODE")]
         to: u64,
     },
+    /// Let a node own a partition with what it has: acknowledged messages that it lacks are lost
+    UncleanElect {
+        /// The topic's name
+        topic: String,
+        /// The partition's number
+        partition: u32,
+        /// The number of the node; without it, the first that is up of those that keep the partition
+        #[arg(long, value_name = "NODE")]
+        node: Option<u64>,
+        /// Do not ask; what the node lacks is lost
+        #[arg(long)]
+        accept_loss: bool,
+    },
     /// Let another node lead the cluster's metadata
     TransferLeader {
         /// The number of the node; without it, one that has most of the log
@@ -116,7 +130,15 @@ pub(crate) async fn run(command: ClusterCommand, client: &Client, output: &mut O
             let action = || format!("move partition {partition} of `{topic}` to node {to}");
             let moved = client.move_partition(&topic, partition, to).await.doing(action)?;
             let epoch = moved.leader_epoch;
-            show(&moved, &format!("Node {to} owns partition {partition} of {topic}, in epoch {epoch}."), output)
+            let note = if moved.pending {
+                format!("Node {to} fetches partition {partition} of {topic}, and owns it once it has everything.")
+            } else {
+                format!("Node {to} owns partition {partition} of {topic}, in epoch {epoch}.")
+            };
+            show(&moved, &note, output)
+        }
+        ClusterCommand::UncleanElect { topic, partition, node, accept_loss } => {
+            unclean_elect::run(client, (&topic, partition, node), accept_loss, output).await
         }
         ClusterCommand::TransferLeader { to } => {
             let led = client.transfer_leadership(to).await.doing(|| "transfer leadership".to_owned())?;
@@ -138,12 +160,18 @@ async fn drain(client: &Client, node: u64, draining: bool) -> Result<ClusterNode
 fn drain_note(node: &ClusterNode) -> String {
     let progress = node.drain.unwrap_or_default();
     let number = node.node;
-    match (progress.left, progress.stuck) {
-        (0, _) => format!("Node {number} owns no partition: it may be stopped."),
-        (left, stuck) if left == stuck => format!(
+    match (progress.left, progress.kept) {
+        (0, 0) => format!("Node {number} has no partition: it may be stopped."),
+        (0, kept) if kept == progress.kept_stuck => format!(
+            "Node {number} owns no partition and may be stopped. It keeps copies of {kept} for which there is no other node: add \
+             one, or lower their `replication_factor`, before you remove it."
+        ),
+        (left, _) if left == progress.stuck && left > 0 => format!(
             "Node {number} owns {left} partitions that no other node can take: their messages are on its disk alone."
         ),
-        (left, _) => format!("Node {number} is being emptied: {left} partitions are left."),
+        (left, kept) => {
+            format!("Node {number} is being emptied: it owns {left} partitions still, and keeps {kept}.")
+        }
     }
 }
 

@@ -26,6 +26,10 @@ pub struct Cluster {
     pub shared_store: bool,
     /// How many partitions have to move until all is even.
     pub uneven_partitions: u64,
+    /// How many partitions have fewer replicas in sync than their topics want.
+    pub under_replicated_partitions: u64,
+    /// How many partitions nobody leads, and nobody could who holds all that was acknowledged.
+    pub offline_partitions: u64,
     /// Its nodes, by number.
     pub nodes: Vec<ClusterNode>,
 }
@@ -99,6 +103,8 @@ pub struct DrainProgress {
     pub stuck: u64,
     /// How many partitions it keeps still, owned or not.
     pub kept: u64,
+    /// How many of these no other node can keep in its place as things are.
+    pub kept_stuck: u64,
 }
 
 /// The body of `POST /v1/cluster/nodes/{node}/drain`.
@@ -120,6 +126,34 @@ pub struct MoveRequest {
     pub node: u64,
 }
 
+/// The body of `POST /v1/topics/{topic}/partitions/{partition}/unclean-elect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UncleanElectRequest {
+    /// The node that is to own the partition; if left out, the first that is up of those that keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<u64>,
+    /// Has to be `true`: messages that were acknowledged may be lost.
+    pub accept_loss: bool,
+}
+
+/// A partition of which what was acknowledged has been given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UncleanElected {
+    /// The topic.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: u32,
+    /// The node that owns it, with what it has.
+    pub node: u64,
+    /// Rises by one with each new owner.
+    pub leader_epoch: u32,
+    /// Rises by one each time.
+    pub incarnation: u32,
+}
+
 /// The body of `POST /v1/cluster/leader`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -138,10 +172,12 @@ pub struct MovedPartition {
     pub topic: String,
     /// The partition's number.
     pub partition: u32,
-    /// The node that owns it.
+    /// The node that owns it, or is to.
     pub node: u64,
     /// Rises by one with each new owner.
     pub leader_epoch: u32,
+    /// Whether the node has yet to fetch the messages; it owns the partition once it has them all.
+    pub pending: bool,
 }
 
 /// What became of a node that was removed.

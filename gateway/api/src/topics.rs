@@ -105,6 +105,11 @@ pub struct PartitionLayout {
     pub replicas: Vec<u64>,
     /// The replicas that are in sync.
     pub isr: Vec<u64>,
+    /// Replicas that left the ISR but hold all that was acknowledged: one of them takes over if nobody else can.
+    pub elr: Vec<u64>,
+    /// Rises by one each time an operator gives up what was acknowledged (`unclean-elect`): offsets before and after may
+    /// name different messages.
+    pub incarnation: u32,
     /// The first offset that can still be read.
     pub start_offset: u64,
     /// Consumers see the offsets below it.
@@ -136,7 +141,7 @@ pub enum PartitionState {
     Open,
     /// Damage was found in it: it is kept as it is, and not served.
     Closed,
-    /// No node serves it now.
+    /// No node serves it now, or nobody lives who could lead it.
     Offline,
 }
 

@@ -1,7 +1,9 @@
 //! The JSON that clients rely on, word by word: each example is read, written again and compared, and fits its schema.
 
 use gateway_api::access::{CreatedKey, Key, KeyRequest, Principal, PrincipalSettings, Ticket, Whoami};
-use gateway_api::cluster::{Cluster, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode};
+use gateway_api::cluster::{
+    Cluster, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode, UncleanElectRequest, UncleanElected,
+};
 use gateway_api::consume::{AckRequest, AckResponse, ExtendRequest, NackRequest, PullRequest, PullResponse, ReadPage};
 use gateway_api::groups::{HeartbeatRequest, JoinRequest, Membership};
 use gateway_api::health::Health;
@@ -71,7 +73,8 @@ fn topics() {
     check::<TopicSettings>(&format!("{{{TOPIC_CONFIG}}}"));
     check::<TopicSummary>(&format!(r#"{{"name":"orders",{TOPIC_CONFIG}}}"#));
     check::<Page<TopicSummary>>(r#"{"items":[],"next_page_token":"orders"}"#);
-    let layout = r#"[{"partition":0,"owner":{"node":1,"shard":0},"leader_epoch":1,"replicas":[1],"isr":[1],
+    let layout = r#"[{"partition":0,"owner":{"node":1,"shard":0},"leader_epoch":1,"replicas":[1],"isr":[1],"elr":[2],
+        "incarnation":0,
         "start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,"state":"open"}]"#;
     check::<Topic>(&format!(r#"{{"name":"orders",{TOPIC_CONFIG},"layout":{layout}}}"#));
 }
@@ -198,15 +201,18 @@ fn requests_refuse_what_they_do_not_know_and_answers_tolerate_it() {
 fn cluster() {
     check::<Cluster>(
         r#"{"cluster_id":"c0ffee","answered_by":1,"contact_ms":12,"leader":1,"term":3,"last_log_index":40,
-        "applied_index":39,"command_level":1,"shared_store":true,"uneven_partitions":2,"nodes":[{"node":1,
+        "applied_index":39,"command_level":1,"shared_store":true,"uneven_partitions":2,
+        "under_replicated_partitions":1,"offline_partitions":0,"nodes":[{"node":1,
         "address":"a:7081","client_address":"a:8081","state":"up","role":"leader","log_index":40,"epoch":3,"rack":"r1",
         "shards":2,"owned":4,"partitions":4,"command_level":1},{"node":2,"address":"b:7081","client_address":"b:8081",
         "state":"draining","role":null,"log_index":null,"epoch":5,"rack":null,"shards":2,"owned":1,"partitions":1,
-        "command_level":1,"drain":{"left":1,"stuck":0,"kept":1}}]}"#,
+        "command_level":1,"drain":{"left":1,"stuck":0,"kept":1,"kept_stuck":0}}]}"#,
     );
     check::<DrainRequest>(r#"{"draining":false}"#);
     check::<LeaderRequest>(r#"{"node":2}"#);
     check::<MoveRequest>(r#"{"node":2}"#);
-    check::<MovedPartition>(r#"{"topic":"orders","partition":0,"node":2,"leader_epoch":4}"#);
+    check::<MovedPartition>(r#"{"topic":"orders","partition":0,"node":2,"leader_epoch":4,"pending":false}"#);
+    check::<UncleanElectRequest>(r#"{"node":2,"accept_loss":true}"#);
+    check::<UncleanElected>(r#"{"topic":"orders","partition":0,"node":2,"leader_epoch":4,"incarnation":1}"#);
     check::<RemovedNode>(r#"{"node":2,"lost_partitions":1,"lost":[{"topic":"orders","partition":0}]}"#);
 }

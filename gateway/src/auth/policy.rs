@@ -142,7 +142,8 @@ pub const fn rule(route: Route) -> Rule {
         | Route::GetNode
         | Route::DeleteNode
         | Route::DrainNode
-        | Route::MovePartition => ADMINISTER,
+        | Route::MovePartition
+        | Route::ElectUnclean => ADMINISTER,
     }
 }
 

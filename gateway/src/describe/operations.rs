@@ -64,6 +64,7 @@ pub(super) fn describe(route: Route) -> Operation {
         Route::DeleteNode => cluster::remove(),
         Route::DrainNode => cluster::drain(),
         Route::MovePartition => cluster::move_partition(),
+        Route::ElectUnclean => cluster::elect_unclean(),
         Route::Whoami => access::whoami(),
         Route::CreateTicket => access::create_ticket(),
         Route::WebSocket => node::websocket(),

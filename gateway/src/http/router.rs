@@ -50,6 +50,7 @@ pub enum Route {
     DeleteNode,
     DrainNode,
     MovePartition,
+    ElectUnclean,
     Whoami,
     CreateTicket,
     WebSocket,
@@ -145,6 +146,7 @@ impl Route {
             Self::DeleteNode => "delete_node",
             Self::DrainNode => "drain_node",
             Self::MovePartition => "move_partition",
+            Self::ElectUnclean => "elect_unclean",
             Self::Whoami => "whoami",
             Self::CreateTicket => "create_ticket",
             Self::WebSocket => "websocket",
@@ -299,6 +301,10 @@ const TABLE: &[Line] = &[
     Line {
         pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("move")],
         routes: &[(Method::Post, Route::MovePartition)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("unclean-elect")],
+        routes: &[(Method::Post, Route::ElectUnclean)],
     },
     Line { pattern: &[Text("v1"), Text("whoami")], routes: &[(Method::Get, Route::Whoami)] },
     Line { pattern: &[Text("v1"), Text("tickets")], routes: &[(Method::Post, Route::CreateTicket)] },

@@ -72,6 +72,7 @@ mod tests {
             replicas: Vec::new(),
             isr: Vec::new(),
             elr: Vec::new(),
+            incarnation: 0,
         };
         Topic {
             id: TopicId::new(1),

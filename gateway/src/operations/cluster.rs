@@ -2,7 +2,10 @@
 
 use gateway_api::{
     Code,
-    cluster::{DrainRequest, LeaderRequest, LostPartition, MoveRequest, MovedPartition, RemovedNode},
+    cluster::{
+        DrainRequest, LeaderRequest, LostPartition, MoveRequest, MovedPartition, RemovedNode, UncleanElectRequest,
+        UncleanElected,
+    },
     decode::decode,
 };
 use raft::{
@@ -109,7 +112,7 @@ fn check_removable(state: &ClusterState, id: NodeId, force: bool) -> Result<(), 
         Node { fenced: false, .. } if partitions > 0 => in_use(format!(
             "node {id} is being emptied: {partitions} partitions are left on it, {} of which no other node can take as \
              things are",
-            progress.stuck
+            progress.stuck.max(progress.kept_stuck)
         )),
         Node { fenced: true, .. } if partitions > 0 && !force => in_use(if state.shared_store() == Some(true) {
             format!(
@@ -138,9 +141,32 @@ pub(super) async fn move_partition(context: &Context, call: Call<'_>) -> Result<
     let state = context.metadata.state();
     let moved = state.topic_by_id(partition.topic).and_then(|topic| topic.partition(partition.partition));
     let leader_epoch = moved.map_or(0, |moved| moved.leader_epoch.get());
+    let pending = moved.is_some_and(|moved| moved.owner != Some(NodeId::new(node)));
     let (name, partition) = (topic.name.as_str(), partition.partition.get());
-    let body = MovedPartition { topic: name.to_owned(), partition, node, leader_epoch };
+    let body = MovedPartition { topic: name.to_owned(), partition, node, leader_epoch, pending };
     Ok(json(200, &body)?.concerning(format!("{name}/{partition} to node {node}")))
+}
+
+pub(super) async fn elect_unclean(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
+    let UncleanElectRequest { node, accept_loss } = decode(call.request.body()).map_err(error::of_decode)?;
+    if !accept_loss {
+        return Err(error::invalid("accept_loss", "it has to be true: messages that were acknowledged may be lost"));
+    }
+    let state = context.metadata.state();
+    let topic = find_topic(&state, call.route.name)?;
+    let named = find_partition(topic, call.route.item)?;
+    let elected = context.cluster.elect_unclean(named, node.map(NodeId::new)).await;
+    elected.map_err(|error| error::of_operate(&error))?;
+    let state = context.metadata.state();
+    let now = state.topic_by_id(named.topic).and_then(|topic| topic.partition(named.partition));
+    let now = now.ok_or_else(|| error::of_code(Code::PartitionNotFound, "the topic was deleted meanwhile"))?;
+    let (name, partition) = (topic.name.as_str(), named.partition.get());
+    let node = now.owner.map(NodeId::get).or(node).unwrap_or_default();
+    tracing::warn!(topic = name, partition, node, "an operator gave up what was acknowledged and the node lacks");
+    let (leader_epoch, incarnation) = (now.leader_epoch.get(), now.incarnation);
+    let body = UncleanElected { topic: name.to_owned(), partition, node, leader_epoch, incarnation };
+    let concerns = format!("{name}/{partition} to node {node} without what it lacks, incarnation {incarnation}");
+    Ok(json(200, &body)?.concerning(concerns))
 }
 
 /// A body that may be left out.

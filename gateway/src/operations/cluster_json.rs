@@ -3,12 +3,13 @@
 use gateway_api::cluster as api;
 use raft::{
     ClusterStanding, MemberStanding, RaftRole,
-    controller::{NodeState, NodeView, cluster_view, drain_progress, moves_to_even},
+    controller::{Health, NodeState, NodeView, cluster_view, drain_progress, health, moves_to_even},
     metadata::{ClusterState, NodeId},
 };
 
 /// The whole cluster, as `answered_by` sees it.
 pub(super) fn cluster(state: &ClusterState, standing: &ClusterStanding, answered_by: u64) -> api::Cluster {
+    let Health { under_replicated, offline } = health(state);
     api::Cluster {
         cluster_id: state.cluster_id().to_owned(),
         answered_by,
@@ -20,6 +21,8 @@ pub(super) fn cluster(state: &ClusterState, standing: &ClusterStanding, answered
         command_level: state.level(),
         shared_store: state.shared_store().unwrap_or_default(),
         uneven_partitions: count(moves_to_even(state)),
+        under_replicated_partitions: count(under_replicated),
+        offline_partitions: count(offline),
         nodes: cluster_view(state).into_iter().map(|view| shown(state, standing, view)).collect(),
     }
 }
@@ -35,7 +38,12 @@ fn shown(state: &ClusterState, standing: &ClusterStanding, view: NodeView) -> ap
     let member = standing.members.iter().find(|member| member.node == node.id);
     let drain = node.draining.then(|| {
         let progress = drain_progress(state, node.id);
-        api::DrainProgress { left: count(progress.left), stuck: count(progress.stuck), kept: count(progress.kept) }
+        api::DrainProgress {
+            left: count(progress.left),
+            stuck: count(progress.stuck),
+            kept: count(progress.kept),
+            kept_stuck: count(progress.kept_stuck),
+        }
     });
     api::ClusterNode {
         node: node.id.get(),

@@ -2,7 +2,10 @@
 
 use futures_util::{StreamExt, stream};
 use gateway_api::topics::{self as api, Owner, PartitionLayout, PartitionState};
-use raft::metadata::{NodeId, Partition, Topic};
+use raft::{
+    controller::can_be_led,
+    metadata::{NodeId, Partition, Topic},
+};
 use shard::{PartitionStatus, PartitionUnavailable};
 
 use super::{deadline, find_topic, json, preconditions, topic_config};
@@ -20,7 +23,14 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
 /// The topic as an answer, with its entity tag.
 pub(super) async fn answer(context: &Context, topic: &Topic, status: u16) -> Result<Response, Failure> {
     let name = topic.name.as_str().to_owned();
-    let body = api::Topic { name, config: topic_config::to_api(&topic.config), layout: layout(context, topic).await };
+    let mut layout = layout(context, topic).await;
+    let state = context.metadata.state();
+    for (shown, partition) in layout.iter_mut().zip(&topic.partitions) {
+        if !can_be_led(&state, partition) {
+            shown.state = PartitionState::Offline;
+        }
+    }
+    let body = api::Topic { name, config: topic_config::to_api(&topic.config), layout };
     Ok(json(status, &body)?.with_header("etag", preconditions::etag(topic.revision)))
 }
 
@@ -48,6 +58,8 @@ fn partition_layout(index: u32, partition: &Partition, status: Option<&Partition
         leader_epoch: partition.leader_epoch.get(),
         replicas: numbers(&partition.replicas),
         isr: numbers(&partition.isr),
+        elr: numbers(&partition.elr),
+        incarnation: partition.incarnation,
         start_offset: offset(|status| status.start_offset.get()),
         high_watermark: offset(|status| status.high_watermark.get()),
         end_offset: offset(|status| status.end_offset.get()),
@@ -74,7 +86,8 @@ mod tests {
             partition_epoch: 1,
             replicas: vec![node],
             isr: vec![node],
-            elr: Vec::new(),
+            elr: vec![NodeId::new(8)],
+            incarnation: 4,
         }
     }
 
@@ -101,6 +114,6 @@ mod tests {
     fn a_partition_that_does_not_answer_is_offline() {
         let layout = partition_layout(3, &partition(), None);
         assert_eq!((layout.partition, layout.owner, layout.state), (3, None, PartitionState::Offline));
-        assert_eq!(layout.replicas, [7]);
+        assert_eq!((layout.replicas, layout.isr, layout.elr, layout.incarnation), (vec![7], vec![7], vec![8], 4));
     }
 }

@@ -13,28 +13,30 @@ pub(super) fn of_settings(settings: &TopicSettings, defaults: &TopicConfig) -> R
     check(settings)?;
     let replication_factor = settings.replication_factor.unwrap_or(defaults.replication_factor);
     let config = patch(settings).applied_to(defaults);
-    // Enough to outlive the loss of one, where that leaves any choice.
     let min_insync = match settings.min_insync {
         Some(min_insync) => min_insync,
         None if replication_factor == defaults.replication_factor => defaults.min_insync,
-        None => {
-            if replication_factor < 3 {
-                1
-            } else {
-                2
-            }
-        }
+        None => min_insync_of(replication_factor),
     };
     Ok(TopicConfig { replication_factor, min_insync, ..config })
 }
 
-/// The change of a topic: what is not given stays.
+/// The change of a topic: what is not given stays, but that no more replicas can be asked for than there are.
 pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig) -> Result<TopicPatch, Failure> {
     check(settings)?;
-    if settings.replication_factor.is_some_and(|factor| factor != current.replication_factor) {
-        return Err(error::unsupported("replication_factor"));
+    let mut patch = patch(settings);
+    match (settings.replication_factor, settings.min_insync) {
+        (Some(factor), None) if factor < current.min_insync => {
+            patch.min_insync = Change::Set(min_insync_of(factor));
+        }
+        (Some(_) | None, _) => {}
     }
-    Ok(patch(settings))
+    Ok(patch)
+}
+
+/// Enough to outlive the loss of one, where that leaves any choice.
+const fn min_insync_of(replication_factor: u16) -> u16 {
+    if replication_factor < 3 { 1 } else { 2 }
 }
 
 /// Refuses what this version would accept without doing it.
@@ -49,6 +51,7 @@ fn patch(settings: &TopicSettings) -> TopicPatch {
     let bound = |bound: Option<Nullable<u64>>| Change::from_option(bound.map(Nullable::into_option));
     TopicPatch {
         partitions: Change::from_option(settings.partitions),
+        replication_factor: Change::from_option(settings.replication_factor),
         retention_ms: bound(settings.retention_ms),
         retention_bytes: bound(settings.retention_bytes),
         compression: Change::from_option(settings.compression.map(compression)),
@@ -166,6 +169,20 @@ mod tests {
         let given = [r#"{"replication_factor":1}"#, r#"{"replication_factor":2}"#, r#"{"replication_factor":5}"#];
         assert_eq!(given.map(|body| of(body, 5)), [(1, 1), (2, 1), (5, 2)]);
         assert_eq!(of(r#"{"replication_factor":3,"min_insync":3}"#, 5), (3, 3));
+    }
+
+    #[test]
+    fn fewer_replicas_need_fewer_in_sync() {
+        let current = TopicConfig { replication_factor: 3, min_insync: 2, ..TopicConfig::default() };
+        let changed = |body: &str| {
+            let settings = decode(body.as_bytes()).unwrap();
+            let config = patch_of_settings(&settings, &current).unwrap().applied_to(&current);
+            (config.replication_factor, config.min_insync)
+        };
+        assert_eq!(changed(r#"{"replication_factor":1}"#), (1, 1));
+        assert_eq!(changed(r#"{"replication_factor":2}"#), (2, 2), "it can stay");
+        assert_eq!(changed(r#"{"replication_factor":5}"#), (5, 2));
+        assert_eq!(changed(r#"{"replication_factor":1,"min_insync":2}"#), (1, 2), "which is refused, not guessed");
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub(super) enum Role {
     Owns(LeaderEpoch),
     /// It serves the partition, and others follow.
     Leads(LeaderEpoch, ReplicaSet),
-    /// It keeps what another one serves.
-    Follows(LeaderEpoch, Option<u64>),
+    /// It keeps what another one serves, in an incarnation of the log.
+    Follows(LeaderEpoch, Option<u64>, u32),
 }
 
 impl Role {
@@ -27,7 +27,7 @@ impl Role {
         let is_kept = partition.replicas.contains(&node);
         if partition.owner != Some(node) {
             let leader = partition.owner.map(NodeId::get);
-            return if is_kept { Self::Follows(epoch, leader) } else { Self::None };
+            return if is_kept { Self::Follows(epoch, leader, partition.incarnation) } else { Self::None };
         }
         let is_alone = partition.replicas.iter().all(|replica| *replica == node);
         if is_alone {
@@ -59,6 +59,16 @@ impl Role {
         }
     }
 
+    /// What has a shard let go of the role for another one; nothing if there is nothing to let go of. What a follower keeps is
+    /// of no use once others keep the partition without it: it would only lie there.
+    pub(super) fn end(&self, next: &Self, partition: TopicPartition) -> Option<PartitionChange> {
+        match (self, next) {
+            (Self::None, _) => None,
+            (Self::Follows(..), Self::None) => Some(PartitionChange::Delete { partition }),
+            (Self::Owns(_) | Self::Leads(..) | Self::Follows(..), _) => Some(PartitionChange::Release { partition }),
+        }
+    }
+
     /// What has a shard take the role; nothing for no role.
     pub(super) fn open(&self, partition: TopicPartition, settings: PartitionSettings) -> Option<PartitionChange> {
         match self {
@@ -67,8 +77,9 @@ impl Role {
             Self::Leads(epoch, set) => {
                 Some(PartitionChange::Open { partition, epoch: *epoch, settings, replicas: Some(set.clone()) })
             }
-            Self::Follows(epoch, leader) => {
-                Some(PartitionChange::Follow { partition, epoch: *epoch, leader: *leader, settings })
+            Self::Follows(epoch, leader, incarnation) => {
+                let (epoch, leader, incarnation) = (*epoch, *leader, *incarnation);
+                Some(PartitionChange::Follow { partition, epoch, leader, incarnation, settings })
             }
         }
     }
@@ -78,8 +89,9 @@ impl Role {
         match self {
             Self::None | Self::Owns(_) => None,
             Self::Leads(_, set) => Some(PartitionChange::SetReplicas { partition, replicas: set.clone() }),
-            Self::Follows(epoch, leader) => {
-                Some(PartitionChange::FollowAnother { partition, epoch: *epoch, leader: *leader })
+            Self::Follows(epoch, leader, incarnation) => {
+                let (epoch, leader, incarnation) = (*epoch, *leader, *incarnation);
+                Some(PartitionChange::FollowAnother { partition, epoch, leader, incarnation })
             }
         }
     }

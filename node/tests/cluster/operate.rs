@@ -9,6 +9,7 @@ mod compose;
 mod page;
 mod rejoin;
 mod removal;
+mod replicas;
 mod traffic;
 
 /// A topic with so many partitions.

@@ -82,14 +82,36 @@ impl<'a> Draft<'a> {
         self.transitions.push(transition(named, partition, owner));
     }
 
+    /// A partition becomes something else.
+    pub(super) fn change(&mut self, named: TopicPartition, partition: &Partition, to: PartitionTarget) {
+        self.transitions.push(PartitionTransition { to, ..transition(named, partition, NodeId::new(0)) });
+    }
+
     pub(super) fn into_commands(self) -> Vec<Command> {
         let Self { mut commands, transitions, .. } = self;
         let mut transitions = transitions.into_iter().peekable();
         while transitions.peek().is_some() {
-            let changes = transitions.by_ref().take(limits::TRANSITIONS_PER_COMMAND_MAX).collect();
+            let mut changes: Vec<PartitionTransition> = Vec::new();
+            let mut nodes = 0;
+            while let Some(next) = transitions.next_if(|next| {
+                nodes += named_nodes(&next.to);
+                let fits = nodes <= limits::TRANSITION_NODES_MAX && changes.len() < limits::TRANSITIONS_PER_COMMAND_MAX;
+                fits || changes.is_empty()
+            }) {
+                changes.push(next);
+            }
             commands.push(Command::ChangePartitions { changes });
         }
         commands
+    }
+}
+
+/// How many nodes a change names, which is what makes some longer than others.
+fn named_nodes(to: &PartitionTarget) -> usize {
+    match to {
+        PartitionTarget::Owner(_) | PartitionTarget::Unclean(_) => 1,
+        PartitionTarget::Replicas { replicas, isr, elr, .. } => replicas.len() + isr.len() + elr.len() + 1,
+        PartitionTarget::InSync { isr, joining } => isr.len() + 2 * joining.len(),
     }
 }
 

@@ -9,10 +9,11 @@ use super::{
     Evening, Leading,
     balance::{Shift, even_out, is_uneven},
     draft::Draft,
+    reassign::{Reassigner, Spread, Step, placed},
 };
 use crate::{
     limits,
-    metadata::{NodeId, Partition},
+    metadata::{NodeId, Partition, PartitionTarget},
 };
 
 impl Leading {
@@ -24,18 +25,56 @@ impl Leading {
             return;
         }
         let is_shared = draft.state().shared_store() == Some(true);
-        let mut moves = drain(draft, is_shared);
-        if moves.is_empty() {
-            moves = if is_shared { self.even_out(now, draft) } else { self.prefer(now, draft) };
-        }
-        if moves.is_empty() {
+        let moved = if is_shared { self.plan_owners(now, draft) } else { self.plan_replicas(now, draft) };
+        if moved {
+            self.planned = Some(now);
+        } else {
             self.calm = self.is_settled_whole(now).then_some(version);
-            return;
         }
-        self.planned = Some(now);
+    }
+
+    /// Every node reaches the messages: partitions go from node to node as they are. Whether any does.
+    fn plan_owners(&mut self, now: Monotonic, draft: &mut Draft<'_>) -> bool {
+        let mut moves = drain(draft);
+        if moves.is_empty() {
+            moves = self.even_out(now, draft);
+        }
+        let any = !moves.is_empty();
         for (named, partition, owner) in moves {
             draft.give(named, &partition, owner);
         }
+        any
+    }
+
+    /// Messages lie with those that keep them, so that those come first. Whether anything moves.
+    fn plan_replicas(&mut self, now: Monotonic, draft: &mut Draft<'_>) -> bool {
+        let is_asked = self.evening == Evening::Asked;
+        let steps_max = limits::PLANNED_MOVES_MAX.min(draft.room());
+        let is_settled = |node: NodeId| is_asked || self.is_settled(now, node);
+        let mut reassigner = Reassigner::new(draft.state(), is_settled);
+        let mut is_under_way = false;
+        let mut steps: Vec<Step> = Vec::new();
+        for placed in placed(draft.state()) {
+            is_under_way |= !placed.surplus().is_empty();
+            let next = reassigner.next(placed).or_else(|| {
+                let owner = preferred(draft, placed.partition).filter(|owner| is_settled(*owner));
+                owner.map(PartitionTarget::Owner)
+            });
+            steps.extend(next.map(|to| (placed.named, placed.partition.clone(), to)));
+            if steps.len() >= steps_max {
+                break;
+            }
+        }
+        if steps.is_empty() && is_asked {
+            steps = Spread::steps(&mut reassigner, steps_max);
+            if steps.is_empty() && !is_under_way {
+                self.evening = Evening::No;
+            }
+        }
+        for (named, partition, to) in &steps {
+            draft.change(*named, partition, to.clone());
+        }
+        !steps.is_empty()
     }
 
     /// The next moves towards even loads.
@@ -55,24 +94,13 @@ impl Leading {
         }
         moves
     }
+}
 
-    /// Partitions go to the node that is to own them, once it is in sync and has been there for a while.
-    fn prefer(&mut self, now: Monotonic, draft: &Draft<'_>) -> Vec<Move> {
-        let is_asked = self.evening == Evening::Asked;
-        if !is_asked && now < self.rests_until {
-            return Vec::new();
-        }
-        let preferred = |partition: &Partition| {
-            let first = partition.replicas.first().copied().filter(|first| partition.owner != Some(*first))?;
-            let is_well = partition.isr.contains(&first) && draft.takes_partitions(first);
-            (is_well && (is_asked || self.is_settled(now, first))).then_some(first)
-        };
-        let moves = moves(draft, |_, partition| preferred(partition));
-        if moves.is_empty() {
-            self.evening = Evening::No;
-        }
-        moves
-    }
+/// The node that is to own a partition and does not, if it is in sync and may have it.
+fn preferred(draft: &Draft<'_>, partition: &Partition) -> Option<NodeId> {
+    let first = partition.replicas.first().copied().filter(|first| partition.owner != Some(*first))?;
+    let is_led = partition.owner.is_some_and(|owner| draft.state().is_live(owner));
+    (is_led && partition.isr.contains(&first) && draft.takes_partitions(first)).then_some(first)
 }
 
 /// A partition as it is, and its next owner.
@@ -87,7 +115,7 @@ fn moves(draft: &Draft<'_>, mut owner: impl FnMut(TopicPartition, &Partition) ->
 }
 
 /// The next moves off nodes that are to be emptied; none if there is no other node.
-fn drain(draft: &Draft<'_>, is_shared: bool) -> Vec<Move> {
+fn drain(draft: &Draft<'_>) -> Vec<Move> {
     let state = draft.state();
     let is_left = |node: NodeId| state.node(node).is_some_and(|node| node.draining);
     let takers: Vec<NodeId> = draft.takers().into_iter().filter(|node| !is_left(*node)).collect();
@@ -98,8 +126,7 @@ fn drain(draft: &Draft<'_>, is_shared: bool) -> Vec<Move> {
     let mut owned: BTreeMap<NodeId, usize> = takers.iter().map(|node| (*node, draft.owned(*node))).collect();
     moves(draft, |_, partition| {
         partition.owner.filter(|owner| is_left(*owner))?;
-        let may_own = |node: &NodeId| is_shared || partition.isr.contains(node);
-        let best = takers.iter().copied().filter(may_own).min_by_key(|node| (owned.get(node).copied(), *node))?;
+        let best = takers.iter().copied().min_by_key(|node| (owned.get(node).copied(), *node))?;
         owned.entry(best).and_modify(|count| *count += 1);
         Some(best)
     })

@@ -1,13 +1,14 @@
 //! What the controller decides, case by case; and in `random`, after anything that may happen.
 
 mod random;
+mod replicas;
 
 use std::time::Duration;
 
 use shard_core::model::{PartitionIndex, Timestamp, TopicId, TopicName, TopicPartition};
 
 use super::*;
-use crate::metadata::{Incarnation, Partition, TopicConfig};
+use crate::metadata::{Incarnation, NodeRun, Partition, PartitionTarget, PartitionTransition, TopicConfig};
 
 /// A cluster whose only controller leads, and in which what is decided is applied at once.
 struct Cluster {
@@ -66,6 +67,13 @@ impl Cluster {
         self.apply(Command::CreateTopic { name, config, created_at });
     }
 
+    /// Followers that live have fetched everything, and their leaders say so.
+    fn catch_up(&mut self) {
+        for command in followers_in_sync(&self.state) {
+            self.apply(command);
+        }
+    }
+
     fn drain(&mut self, number: u64, draining: bool) {
         self.apply(Command::SetDraining { node: node(number), draining });
     }
@@ -104,6 +112,26 @@ impl Cluster {
     fn is_live(&self, number: u64) -> bool {
         self.state.is_live(node(number))
     }
+}
+
+/// What leaders propose when followers have fetched everything.
+fn followers_in_sync(state: &ClusterState) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for (named, partition) in state.topics().flat_map(|topic| topic.placed_partitions()) {
+        let is_led = partition.owner.is_some_and(|owner| state.is_live(owner) && partition.isr.contains(&owner));
+        let lacks = |node: &&NodeId| state.is_live(**node) && !partition.isr.contains(node);
+        let joining: Vec<NodeId> = partition.replicas.iter().filter(lacks).copied().collect();
+        if is_led && !joining.is_empty() {
+            let run = |node: &NodeId| NodeRun { node: *node, epoch: state.node(*node).unwrap().epoch };
+            let to = PartitionTarget::InSync {
+                isr: partition.isr.iter().chain(&joining).copied().collect(),
+                joining: joining.iter().map(run).collect(),
+            };
+            let change = PartitionTransition { to, ..draft::transition(named, partition, node(0)) };
+            commands.push(Command::ChangePartitions { changes: vec![change] });
+        }
+    }
+    commands
 }
 
 fn moves(commands: &[Command]) -> usize {
@@ -249,7 +277,10 @@ fn a_node_is_emptied_in_rounds() {
     let mut cluster = Cluster::new(3, true);
     cluster.create_topic("t", 900, 1);
     cluster.drain(1, true);
-    assert_eq!(drain_progress(&cluster.state, node(1)), DrainProgress { left: 300, stuck: 0, kept: 300 });
+    assert_eq!(
+        drain_progress(&cluster.state, node(1)),
+        DrainProgress { left: 300, stuck: 0, kept: 300, kept_stuck: 0 }
+    );
     cluster.round();
     assert_eq!(drain_progress(&cluster.state, node(1)).left, 200);
     cluster.run(limits::PLANNED_MOVES_INTERVAL * 3);
@@ -268,7 +299,7 @@ fn the_last_node_keeps_what_it_has() {
     cluster.drain(1, true);
     cluster.drain(2, true);
     assert!(cluster.run(limits::NODE_SESSION).is_empty());
-    assert_eq!(drain_progress(&cluster.state, node(1)), DrainProgress { left: 2, stuck: 2, kept: 2 });
+    assert_eq!(drain_progress(&cluster.state, node(1)), DrainProgress { left: 2, stuck: 2, kept: 2, kept_stuck: 2 });
     cluster.silent.push(2);
     cluster.run(limits::NODE_SESSION);
     assert_eq!(cluster.owned(), [4, 0], "better on a node that is to be emptied than on none");
@@ -278,12 +309,14 @@ fn the_last_node_keeps_what_it_has() {
 fn what_only_one_node_holds_waits_for_it() {
     let mut cluster = Cluster::new(2, false);
     cluster.create_topic("t", 4, 1);
-    cluster.drain(1, true);
-    assert!(cluster.run(limits::NODE_SESSION).is_empty());
-    assert_eq!(drain_progress(&cluster.state, node(1)), DrainProgress { left: 2, stuck: 2, kept: 2 });
     cluster.silent.push(1);
     let commands = cluster.run(limits::NODE_SESSION * 2);
     assert!(matches!(commands[..], [Command::FenceNode { .. }]), "{commands:?}");
+    cluster.drain(1, true);
+    assert!(cluster.run(limits::NODE_SESSION).is_empty());
+    let progress = DrainProgress { left: 2, stuck: 2, kept: 2, kept_stuck: 2 };
+    assert_eq!(drain_progress(&cluster.state, node(1)), progress);
+    cluster.drain(1, false);
     cluster.silent.clear();
     cluster.round();
     assert!(cluster.is_live(1));

@@ -8,6 +8,7 @@ mod partitions;
 mod removal;
 mod subscriptions;
 mod topics;
+mod unclean;
 
 #[cfg(test)]
 mod fixture;

@@ -226,9 +226,11 @@ fn topic_config() -> impl Strategy<Value = TopicConfig> {
 }
 
 fn topic_patch() -> impl Strategy<Value = TopicPatch> {
-    (prop::option::of(0..8_u32), prop::option::of(prop::option::of(any::<u64>()))).prop_map(
-        |(partitions, retention_bytes)| TopicPatch {
+    let factor = prop::option::of(1..4_u16);
+    (prop::option::of(0..8_u32), factor, prop::option::of(prop::option::of(any::<u64>()))).prop_map(
+        |(partitions, replication_factor, retention_bytes)| TopicPatch {
             partitions: Change::from_option(partitions),
+            replication_factor: Change::from_option(replication_factor),
             retention_bytes: Change::from_option(retention_bytes),
             ..TopicPatch::default()
         },

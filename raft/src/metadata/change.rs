@@ -15,11 +15,13 @@ pub enum Change<T> {
     Set(T),
 }
 
-/// A change of a topic's configuration; the default changes nothing. The replication factor can't be changed yet.
+/// A change of a topic's configuration; the default changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicPatch {
     /// The number of partitions; it may only grow.
     pub partitions: Change<u32>,
+    /// On how many nodes each partition is kept.
+    pub replication_factor: Change<u16>,
     /// How long messages are kept.
     pub retention_ms: Change<Option<u64>>,
     /// How many bytes each partition keeps.
@@ -85,6 +87,7 @@ impl TopicPatch {
     pub fn applied_to(&self, config: &TopicConfig) -> TopicConfig {
         let mut config = config.clone();
         self.partitions.apply_to(&mut config.partitions);
+        self.replication_factor.apply_to(&mut config.replication_factor);
         self.retention_ms.apply_to(&mut config.retention_ms);
         self.retention_bytes.apply_to(&mut config.retention_bytes);
         self.compression.apply_to(&mut config.compression);

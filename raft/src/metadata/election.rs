@@ -40,6 +40,32 @@ impl Partition {
         self.own(owner);
     }
 
+    /// A node that may lack what was acknowledged owns it, and nobody is counted on to hold what it lacks.
+    pub(super) fn begin_incarnation(&mut self, owner: NodeId, min_insync: u16) {
+        self.isr = vec![owner];
+        self.elr = Vec::new();
+        self.incarnation = self.incarnation.saturating_add(1);
+        self.sets_changed(min_insync);
+        self.own(owner);
+    }
+
+    /// It is to be kept by fewer nodes: those stay that hold most, its owner among them.
+    pub(super) fn prefer_to_keep(&mut self, replicas_wanted: usize) {
+        if self.replicas.len() <= replicas_wanted {
+            return;
+        }
+        let (isr, before) = (self.isr.clone(), self.replicas.clone());
+        self.replicas.sort_by_key(|node| !isr.contains(node));
+        let place = self.replicas.iter().position(|node| self.owner == Some(*node));
+        if let Some(place) = place.filter(|place| *place >= replicas_wanted) {
+            let owner = self.replicas.remove(place);
+            self.replicas.insert(0, owner);
+        }
+        if self.replicas != before {
+            self.partition_epoch = self.partition_epoch.saturating_add(1);
+        }
+    }
+
     /// A node is out of sync, unless nobody else is in sync. Whether anything changed.
     pub(super) fn drop_from_isr(&mut self, node: NodeId, min_insync: u16) -> bool {
         if self.isr.len() < 2 || !self.isr.contains(&node) {

@@ -60,6 +60,7 @@ impl Watch {
             assert!(steps > 0, "{named:?}: another owner has another epoch");
         }
         assert!(partition.partition_epoch >= former.partition_epoch);
+        assert!(partition.incarnation >= former.incarnation, "{named:?}");
         let same =
             (&former.replicas, &former.isr, &former.elr) == (&partition.replicas, &partition.isr, &partition.elr);
         assert!(same || partition.partition_epoch > former.partition_epoch, "{named:?}: other sets, same epoch");

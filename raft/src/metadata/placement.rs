@@ -66,6 +66,7 @@ impl Placer {
             isr: if live.is_empty() { replicas.clone() } else { live },
             elr: Vec::new(),
             replicas,
+            incarnation: 0,
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Partition {
     pub isr: Vec<NodeId>,
     /// Replicas that left the ISR but hold all that was acknowledged: they may own it if no one else can.
     pub elr: Vec<NodeId>,
+    /// Rises by one each time an operator gives up what was acknowledged, so that a node which may lack some of it can own it.
+    pub incarnation: u32,
 }
 
 impl Topic {

@@ -47,6 +47,9 @@ pub enum PartitionTarget {
         /// again since (KIP-903).
         joining: Vec<NodeRun>,
     },
+    /// A node that may lack what was acknowledged owns it with what it has: an operator gives up the rest, as no node lives
+    /// that holds it. Only where messages lie with their owner.
+    Unclean(NodeId),
 }
 
 /// A run of a node.
@@ -94,6 +97,10 @@ pub enum TransitionRefusal {
     SharedStore,
     #[error("it is so already")]
     Unchanged,
+    #[error("node {node} does not keep it")]
+    NotReplica { node: NodeId },
+    #[error("node {node} lives and holds all that was acknowledged")]
+    StillHeld { node: NodeId },
 }
 
 /// A partition whose messages were given up.

@@ -8,7 +8,7 @@ use shard_core::model::{PartitionIndex, TopicId, TopicPartition};
 use super::{ClusterStanding, MemberStanding, OperateRefusal, Operated, Operation, RaftRole};
 use crate::{
     handover::HandedOver,
-    metadata::{ClusterState, NodeId, Outcome},
+    metadata::{ClusterState, Command, NodeId, Outcome},
     peers::{NoLead, Seat},
     type_config::Applied,
 };
@@ -30,6 +30,12 @@ impl Seat {
                 self.move_partition(named, to).await
             }
             Operation::Lead { to } => Ok(self.let_lead(to).await),
+            Operation::ElectUnclean { topic, partition, node } => {
+                let named = TopicPartition::new(TopicId::new(topic), PartitionIndex::new(partition));
+                let state = Arc::clone(&self.applied.borrow());
+                let decided = self.controller.with(|controller, _| controller.elect_unclean(&state, named, node));
+                self.change_partition(decided.map_err(OperateRefusal::of_unclean)).await
+            }
         }
     }
 
@@ -72,7 +78,12 @@ impl Seat {
             return Ok(Operated::Refused(OperateRefusal::NodeDraining { node: to }));
         }
         let decided = self.controller.with(|controller, now| controller.move_partition(now, &state, named, to));
-        let command = match decided.map_err(OperateRefusal::of_move) {
+        self.change_partition(decided.map_err(OperateRefusal::of_move)).await
+    }
+
+    /// Writes what the controller has decided of one partition.
+    async fn change_partition(&self, decided: Result<Command, Option<OperateRefusal>>) -> Result<Operated, NoLead> {
+        let command = match decided {
             Ok(command) => command,
             Err(Some(refusal)) => return Ok(Operated::Refused(refusal)),
             Err(None) => return Err(self.leader.elsewhere()),

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::ClusterStanding;
-use crate::{controller::MoveRefusal, metadata::NodeId};
+use crate::{
+    controller::{MoveRefusal, UncleanRefusal},
+    metadata::NodeId,
+};
 
 /// What an operator wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,15 @@ pub(crate) enum Operation {
     Lead {
         /// Which one; `None` is whichever has most of the log.
         to: Option<NodeId>,
+    },
+    /// To have a node own a partition that may lack what was acknowledged.
+    ElectUnclean {
+        /// The topic's id.
+        topic: u64,
+        /// The partition's number.
+        partition: u32,
+        /// Which one; `None` is the first that is up of those that keep it.
+        node: Option<NodeId>,
     },
 }
 
@@ -54,8 +66,8 @@ pub enum OperateRefusal {
     NodeDown { node: NodeId },
     #[error("node {node} is to be emptied: undo that first")]
     NodeDraining { node: NodeId },
-    #[error("node {node} does not hold all of the partition's messages")]
-    NotInSync { node: NodeId },
+    #[error("nobody leads the partition now, so that no node can fetch its messages")]
+    Offline,
     #[error("node {node} owns the partition already")]
     Unchanged { node: NodeId },
     #[error("it has changed meanwhile: {reason}")]
@@ -66,6 +78,14 @@ pub enum OperateRefusal {
     NobodyToTakeOver,
     #[error("the other node did not take over in time; the one that led still does")]
     NotTakenOver,
+    #[error("every node reaches the messages: any node can take the partition over, and nothing has to be given up")]
+    SharedStore,
+    #[error("node {node} is up and holds all that was acknowledged: nothing has to be given up")]
+    StillHeld { node: NodeId },
+    #[error("node {node} does not keep the partition")]
+    NotReplica { node: NodeId },
+    #[error("no node that keeps the partition is up")]
+    NoReplicaUp,
 }
 
 impl OperateRefusal {
@@ -76,8 +96,21 @@ impl OperateRefusal {
             MoveRefusal::PartitionNotFound => Self::PartitionNotFound,
             MoveRefusal::NodeNotFound { node } => Self::NodeNotFound { node },
             MoveRefusal::NodeDown { node } => Self::NodeDown { node },
-            MoveRefusal::NotInSync { node } => Self::NotInSync { node },
+            MoveRefusal::Offline => Self::Offline,
             MoveRefusal::Unchanged { node } => Self::Unchanged { node },
+        })
+    }
+
+    /// Why the controller gives nothing up; `None` if another node leads.
+    pub(super) const fn of_unclean(refused: UncleanRefusal) -> Option<Self> {
+        Some(match refused {
+            UncleanRefusal::NotLeader => return None,
+            UncleanRefusal::SharedStore => Self::SharedStore,
+            UncleanRefusal::PartitionNotFound => Self::PartitionNotFound,
+            UncleanRefusal::StillHeld { node } => Self::StillHeld { node },
+            UncleanRefusal::NotReplica { node } => Self::NotReplica { node },
+            UncleanRefusal::NodeDown { node } => Self::NodeDown { node },
+            UncleanRefusal::NoReplicaUp => Self::NoReplicaUp,
         })
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Following {
     pub(crate) retention: Retention,
     /// The node that leads; none while there is none.
     pub(crate) leader: Option<u64>,
+    /// How often what was committed has been given up.
+    pub(crate) incarnation: u32,
     /// Where it is fetched from.
     pub(crate) source: Option<PeerKey>,
     /// Which opening in the store this is.

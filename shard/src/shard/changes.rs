@@ -17,7 +17,7 @@ use shard_core::{
     model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
 };
 
-use super::{Shard, learning::dedup_config};
+use super::{Shard, following::Followed, learning::dedup_config};
 use crate::{
     clock::Clock,
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
@@ -36,8 +36,8 @@ impl Shard {
         match change {
             // These come as `Opened`, when they were.
             PartitionChange::Open { .. } | PartitionChange::Follow { .. } => {}
-            PartitionChange::FollowAnother { partition, epoch, leader } => {
-                self.on_new_leader(partition, epoch, leader);
+            PartitionChange::FollowAnother { partition, epoch, leader, incarnation } => {
+                self.on_new_leader(partition, Followed { epoch, leader, incarnation });
             }
             PartitionChange::SetReplicas { partition, replicas } => self.on_replicas(partition, replicas),
             PartitionChange::Configure { partition, settings } => self.configure(partition, &settings),
@@ -84,8 +84,9 @@ impl Shard {
                     self.begin_to_own(partition, (epoch, settings), opened);
                 }
             }
-            PartitionChange::Follow { epoch, leader, settings, .. } => {
-                self.begin_to_follow(partition, (*epoch, *leader, *settings), opened);
+            PartitionChange::Follow { epoch, leader, incarnation, settings, .. } => {
+                let followed = Followed { epoch: *epoch, leader: *leader, incarnation: *incarnation };
+                self.begin_to_follow(partition, (followed, *settings), opened);
             }
             PartitionChange::FollowAnother { .. }
             | PartitionChange::SetReplicas { .. }

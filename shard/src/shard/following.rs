@@ -18,15 +18,25 @@ use crate::{
     store::{AnyPartition, AppendFault, MessageStore as _, StoreError},
 };
 
+/// Whom a partition follows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Followed {
+    pub(super) epoch: LeaderEpoch,
+    pub(super) leader: Option<u64>,
+    /// How often what was committed has been given up.
+    pub(super) incarnation: u32,
+}
+
 impl Shard {
     /// A partition was opened, to be followed here.
     pub(super) fn begin_to_follow(
         &mut self,
         id: TopicPartition,
-        (epoch, leader, settings): (LeaderEpoch, Option<u64>, PartitionSettings),
+        (leader, settings): (Followed, PartitionSettings),
         opened: OpenedLog,
     ) {
         let OpenedLog { opened, lineage, .. } = opened;
+        let Followed { epoch, leader, incarnation } = leader;
         let extent = opened.found.extent;
         for cut in &opened.found.cut {
             tracing::warn!(partition = %id, cut, "what was not finished before the last stop was cut off");
@@ -39,6 +49,7 @@ impl Shard {
             follower: Follower::new(FollowerStart { epoch, log, lineage }),
             retention: super::changes::retention(&settings),
             leader,
+            incarnation,
             source: None,
             opening: self.next_request,
             work: Work::None,
@@ -52,9 +63,11 @@ impl Shard {
     }
 
     /// Another one leads a partition that is followed here, or nobody does.
-    pub(super) fn on_new_leader(&mut self, partition: TopicPartition, epoch: LeaderEpoch, leader: Option<u64>) {
+    pub(super) fn on_new_leader(&mut self, partition: TopicPartition, followed: Followed) {
+        let Followed { epoch, leader, incarnation } = followed;
         if let Some(Slot::Following(following)) = self.partitions.get_mut(&partition) {
-            following.follower.on_leader(epoch, false);
+            let is_given_up = std::mem::replace(&mut following.incarnation, incarnation) != incarnation;
+            following.follower.on_leader(epoch, is_given_up);
             following.leader = leader;
         }
         self.fetch_from_leader(partition);

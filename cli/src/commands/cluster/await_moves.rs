@@ -11,17 +11,18 @@ use super::cluster;
 use crate::error::{CliError, Doing as _};
 use crate::limits;
 
-/// Waits until a node owns no partition, or only such as nobody else can take.
+/// Waits until a node owns and keeps no partition, or only such as nobody else can.
 pub(super) async fn drained(client: &Client, begun: ClusterNode) -> Result<ClusterNode, CliError> {
     let mut node = begun;
-    let mut patience = Patience::new(node.owned);
+    let mut patience = Patience::new(node.owned.max(node.partitions));
     loop {
         let progress = node.drain.unwrap_or_default();
         // What is stuck may come loose when another node comes back; until then nobody knows how long that is.
-        if progress.left == progress.stuck || node.drain.is_none() {
+        let is_done = progress.left == progress.stuck && progress.kept <= progress.kept_stuck;
+        if is_done || node.drain.is_none() {
             return Ok(node);
         }
-        patience.wait(progress.left, &format!("drain node {}", node.node)).await?;
+        patience.wait(progress.left.max(progress.kept), &format!("drain node {}", node.node)).await?;
         node = client.cluster_node(node.node).await.doing(|| format!("look at node {}", node.node))?;
     }
 }

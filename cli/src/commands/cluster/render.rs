@@ -19,6 +19,8 @@ impl Render for Cluster {
             ("Store", if self.shared_store { "shared" } else { "each node its own" }.to_owned()),
             ("Command level", self.command_level.to_string()),
             ("To even out", format!("{} partitions", self.uneven_partitions)),
+            ("Under-replicated", format!("{} partitions", self.under_replicated_partitions)),
+            ("Offline", format!("{} partitions", self.offline_partitions)),
             ("Answered by", format!("node {}, in contact {} ago", self.answered_by, duration(self.contact_ms))),
             ("Log", format!("{}, applied {}", self.last_log_index, self.applied_index)),
         ]);
@@ -33,7 +35,9 @@ impl Render for Cluster {
                 node.epoch.to_string(),
                 or_dash(node.log_index.map(|index| index.to_string())),
                 or_dash(node.rack.clone()),
-                or_dash(node.drain.map(|drain| format!("{} left, {} stuck", drain.left, drain.stuck))),
+                or_dash(
+                    node.drain.map(|drain| format!("{} left, {} stuck, {} kept", drain.left, drain.stuck, drain.kept)),
+                ),
             ]);
             table
         })
@@ -67,10 +71,10 @@ pub(super) mod tests {
 
     pub(in super::super) const CLUSTER: &str = r#"{"cluster_id":"c0ffee","answered_by":1,"contact_ms":0,"leader":1,
         "term":3,"last_log_index":40,"applied_index":39,"command_level":1,"shared_store":true,"uneven_partitions":2,
-        "nodes":[{"node":1,"address":"a:7081","client_address":"a:8081","state":"up","role":"leader","log_index":40,
+        "under_replicated_partitions":3,"offline_partitions":1,"nodes":[{"node":1,"address":"a:7081","client_address":"a:8081","state":"up","role":"leader","log_index":40,
         "epoch":3,"rack":"r1","shards":2,"owned":4,"partitions":4,"command_level":1},{"node":2,"address":"b:7081",
         "client_address":"b:8081","state":"draining","role":"follower","log_index":38,"epoch":5,"rack":null,"shards":2,
-        "owned":1,"partitions":1,"command_level":1,"drain":{"left":1,"stuck":0,"kept":1}}]}"#;
+        "owned":1,"partitions":1,"command_level":1,"drain":{"left":1,"stuck":0,"kept":1,"kept_stuck":0}}]}"#;
 
     fn printed(value: &impl Render) -> Vec<String> {
         let mut bytes = Vec::new();
@@ -84,8 +88,9 @@ pub(super) mod tests {
         let cluster: Cluster = serde_json::from_str(CLUSTER).unwrap();
         let lines = printed(&cluster);
         assert!(lines.contains(&"Leader node 1, term 3".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"Offline 1 partitions".to_owned()), "{lines:?}");
         assert!(lines.contains(&"1 up leader 4 4 3 40 r1 -".to_owned()), "{lines:?}");
-        assert!(lines.contains(&"2 draining follower 1 1 5 38 - 1 left, 0 stuck".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"2 draining follower 1 1 5 38 - 1 left, 0 stuck, 1 kept".to_owned()), "{lines:?}");
         let nodes = printed(&Nodes { items: cluster.nodes });
         assert_eq!(nodes[1], "1 up a:7081 a:8081 2 4 r1 1");
     }

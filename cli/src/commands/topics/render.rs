@@ -51,8 +51,20 @@ impl Render for Described {
             ("Max message bytes", config.max_message_bytes.to_string()),
             ("Etag", or_dash(self.etag.clone())),
         ]);
-        let headings =
-            ["PARTITION", "OWNER", "EPOCH", "START", "HIGH WATERMARK", "END", "BYTES", "REPLICAS", "ISR", "STATE"];
+        let headings = [
+            "PARTITION",
+            "OWNER",
+            "EPOCH",
+            "START",
+            "HIGH WATERMARK",
+            "END",
+            "BYTES",
+            "REPLICAS",
+            "ISR",
+            "ELR",
+            "LOG",
+            "STATE",
+        ];
         layout.iter().fold(table.then(&headings), add_partition)
     }
 }
@@ -70,6 +82,8 @@ fn add_partition(mut table: Table, partition: &PartitionLayout) -> Table {
         partition.bytes.to_string(),
         numbers(&partition.replicas),
         numbers(&partition.isr),
+        or_dash((!partition.elr.is_empty()).then(|| numbers(&partition.elr))),
+        partition.incarnation.to_string(),
         api_word(&partition.state),
     ]);
     table
@@ -83,7 +97,8 @@ mod tests {
     const TOPIC: &str = r#"{"name":"orders","partitions":1,"replication_factor":1,"retention_ms":604800000,
         "retention_bytes":null,"compression":"none","flush":"always","acks":"quorum","min_insync":1,
         "dedup_window_ms":120000,"max_message_bytes":1048576,"layout":[{"partition":0,"owner":{"node":1,"shard":0},
-        "leader_epoch":1,"replicas":[1],"isr":[1],"start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,
+        "leader_epoch":1,"replicas":[1],"isr":[1],"elr":[],"incarnation":0,
+        "start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,
         "state":"open"}]}"#;
 
     fn printed(format: Format, value: &impl Render) -> String {
@@ -99,7 +114,7 @@ mod tests {
         assert!(table.starts_with("Name                orders\nPartitions          1\n"), "{table}");
         assert!(table.contains("Retention           7d\n"), "{table}");
         let last = table.lines().last().unwrap();
-        assert_eq!(last.split_whitespace().collect::<Vec<_>>().join(" "), "0 node 1 core 0 1 0 9 9 4096 1 1 open");
+        assert_eq!(last.split_whitespace().collect::<Vec<_>>().join(" "), "0 node 1 core 0 1 0 9 9 4096 1 1 - 0 open");
     }
 
     #[test]

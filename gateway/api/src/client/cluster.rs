@@ -6,7 +6,10 @@ use hyper::Method;
 
 use super::target::Target;
 use super::{Client, ClientError, Request};
-use crate::cluster::{Cluster, ClusterNode, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode};
+use crate::cluster::{
+    Cluster, ClusterNode, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode, UncleanElectRequest,
+    UncleanElected,
+};
 
 impl Client {
     /// The cluster and its nodes.
@@ -60,6 +63,22 @@ impl Client {
         let target = Target::new("/v1/topics").segment(topic).segment("partitions");
         let target = target.segment(partition).segment("move");
         self.post(target, &MoveRequest { node: to }, Duration::ZERO).await?.json()
+    }
+
+    /// Has a node own a partition with what it has, and gives up what was acknowledged beyond it. Without a node, it is the
+    /// first that is up of those that keep the partition.
+    ///
+    /// # Errors
+    /// A node lives that holds everything, or the named one can't own it; or nobody leads the cluster.
+    pub async fn unclean_elect(
+        &self,
+        topic: &str,
+        partition: u32,
+        node: Option<u64>,
+    ) -> Result<UncleanElected, ClientError> {
+        let target = Target::new("/v1/topics").segment(topic).segment("partitions");
+        let target = target.segment(partition).segment("unclean-elect");
+        self.post(target, &UncleanElectRequest { node, accept_loss: true }, Duration::ZERO).await?.json()
     }
 
     /// Has another node lead the metadata.

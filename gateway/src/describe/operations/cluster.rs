@@ -2,7 +2,10 @@
 
 use gateway_api::{
     Code,
-    cluster::{Cluster, ClusterNode, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode},
+    cluster::{
+        Cluster, ClusterNode, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode,
+        UncleanElectRequest, UncleanElected,
+    },
 };
 use serde_json::json;
 
@@ -75,11 +78,24 @@ pub(super) fn leader() -> Operation {
 }
 
 pub(super) fn move_partition() -> Operation {
-    let description = "Lets a node own a partition. Where each node keeps its own messages, only one that has them all may. For \
-        ten minutes after that, the cluster evens nothing out by itself.";
+    let description = "Lets a node own a partition. Where each node keeps its own messages, one that lacks some fetches them first \
+        (`pending`), in the place of the owner or of the node in the same rack, and owns the partition then. For ten minutes \
+        after that, the cluster evens nothing out by itself.";
     let codes = [Code::TopicNotFound, Code::PartitionNotFound];
     Operation::new(Tag::Cluster, "Move a partition", description)
         .body([Content::json(Schemas::request::<MoveRequest>, [("to-a-node", json!({ "node": 1 }))])])
-        .answer(Answer::json(200, "It is there.", Schemas::answer::<MovedPartition>))
+        .answer(Answer::json(200, "It is there, or on its way.", Schemas::answer::<MovedPartition>))
+        .problems(&[BODY, CHANGE, NODE, REFUSED, &codes])
+}
+
+pub(super) fn elect_unclean() -> Operation {
+    let description = "Lets a node own a partition with what it has: **messages that were acknowledged, and that it lacks, are \
+        lost**, and offsets may name other messages than before (`incarnation` rises). Only while no node is up that holds \
+        everything. The last resort when those nodes are gone for good.";
+    let codes = [Code::TopicNotFound, Code::PartitionNotFound];
+    let body = json!({ "node": 1, "accept_loss": true });
+    Operation::new(Tag::Cluster, "Give up what was acknowledged", description)
+        .body([Content::json(Schemas::request::<UncleanElectRequest>, [("of-a-node", body)])])
+        .answer(Answer::json(200, "The node owns it.", Schemas::answer::<UncleanElected>))
         .problems(&[BODY, CHANGE, NODE, REFUSED, &codes])
 }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{TICK, node};
+use super::{TICK, followers_in_sync, node};
 use crate::{
     controller::{Controller, drain_progress},
     limits,
@@ -45,6 +45,7 @@ struct World {
     under_way: Vec<(Monotonic, Command)>,
     /// Tells by turns how late a proposal is, and whether it is lost.
     turn: u32,
+    rounds: u32,
     watch: Watch,
     shared_store: bool,
     trace: Vec<Command>,
@@ -63,6 +64,7 @@ impl World {
             silent: [false; CONTROLLERS],
             under_way: Vec::new(),
             turn: 0,
+            rounds: 0,
             watch: Watch::default(),
             shared_store,
             trace: Vec::new(),
@@ -125,6 +127,12 @@ impl World {
             }
         }
         self.decide(&state, faults);
+        self.rounds += 1;
+        if !self.shared_store && self.rounds.is_multiple_of(3) {
+            for command in followers_in_sync(&state) {
+                self.apply(command);
+            }
+        }
         let now = self.now;
         let (due, later): (Vec<_>, Vec<_>) = self.under_way.drain(..).partition(|(at, _)| *at <= now);
         self.under_way = later;
@@ -175,10 +183,36 @@ impl World {
         }
         if self.shared_store {
             self.check_even();
+        } else {
+            self.check_replicas();
         }
         let decided = self.trace.len();
         (0..100).for_each(|_| self.round(false));
         assert_eq!(self.trace[decided..], [], "nothing moves any more");
+    }
+
+    /// Every partition that is led has as many replicas as there can be, all of them where they are to be.
+    fn check_replicas(&self) {
+        let state = &self.state;
+        let takers = state.nodes().filter(|node| node.takes_partitions()).count();
+        for topic in state.topics() {
+            let wanted = usize::from(topic.config.replication_factor);
+            for partition in &topic.partitions {
+                let owner = partition.owner.unwrap();
+                if !state.is_live(owner) || !partition.isr.contains(&owner) {
+                    continue;
+                }
+                let free =
+                    state.nodes().filter(|node| node.takes_partitions() && !partition.replicas.contains(&node.id));
+                let is_left = |id: &&crate::metadata::NodeId| state.node(**id).unwrap().draining;
+                let is_alone = free.count() == 0;
+                assert!(is_alone || !partition.replicas.iter().any(|id| is_left(&id)), "{partition:?}");
+                assert!(is_alone || partition.replicas.len() >= wanted, "{partition:?} of {takers}");
+                let stay = &partition.replicas[..wanted.min(partition.replicas.len())];
+                let is_well = stay.iter().all(|id| state.is_live(*id));
+                assert!(!is_well || partition.replicas.len() <= wanted, "{partition:?}");
+            }
+        }
     }
 
     fn check_even(&self) {

@@ -72,6 +72,7 @@ impl ClusterState {
                 set(partition, sets, min_insync);
             }
             PartitionTarget::InSync { isr, joining } => self.set_isr(partition, (isr, joining), min_insync)?,
+            PartitionTarget::Unclean(owner) => self.elect_unclean(partition, *owner, min_insync)?,
         }
         *is_changed = true;
         Ok(())
@@ -163,7 +164,7 @@ impl ClusterState {
         Ok(())
     }
 
-    fn check_live(&self, node: NodeId) -> Result<(), TransitionRefusal> {
+    pub(super) fn check_live(&self, node: NodeId) -> Result<(), TransitionRefusal> {
         if self.is_live(node) { Ok(()) } else { Err(TransitionRefusal::NodeNotLive { node }) }
     }
 
@@ -174,11 +175,14 @@ impl ClusterState {
 }
 
 fn set(partition: &mut Partition, sets: Sets<'_>, min_insync: u16) {
+    let is_alone = |replicas: &[NodeId]| replicas.len() == 1;
+    let is_other_kind = is_alone(&partition.replicas) != is_alone(sets.replicas);
     partition.replicas = sets.replicas.to_vec();
     partition.isr = sets.isr.to_vec();
     partition.elr = sets.elr.to_vec();
     partition.sets_changed(min_insync);
-    if partition.owner != Some(sets.owner) {
+    // Whoever was alone, or is now, opens it again, and does so once in an epoch.
+    if partition.owner != Some(sets.owner) || is_other_kind {
         partition.own(sets.owner);
     }
 }

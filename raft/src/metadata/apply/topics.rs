@@ -55,6 +55,10 @@ impl ClusterState {
         if config.partitions < partitions {
             return Err(Refusal::PartitionsOnlyGrow { partitions });
         }
+        let replication_factor = config.replication_factor;
+        if replication_factor > topic.config.replication_factor && usize::from(replication_factor) > self.nodes.len() {
+            return Err(Refusal::NotEnoughNodes { replication_factor, nodes: self.nodes.len() });
+        }
         let added = count(config.partitions - partitions);
         check_limit("partitions", self.partition_count, added, limits::PARTITIONS_MAX)?;
 
@@ -63,6 +67,10 @@ impl ClusterState {
         if config.min_insync != changed.config.min_insync {
             // What was not acknowledged by the old rule may be by the new one.
             changed.partitions.iter_mut().for_each(|partition| _ = partition.clear_elr());
+        }
+        if replication_factor < changed.config.replication_factor {
+            let wanted = usize::from(self.replicas_wanted(&config));
+            changed.partitions.iter_mut().for_each(|partition| partition.prefer_to_keep(wanted));
         }
         changed.config = config;
         changed.revision = self.next_revision();
@@ -113,7 +121,7 @@ impl ClusterState {
     }
 
     /// On how many nodes a partition is kept; on its owner's alone if every node reaches its messages.
-    pub(super) fn replicas_wanted(&self, config: &TopicConfig) -> u16 {
+    pub(crate) fn replicas_wanted(&self, config: &TopicConfig) -> u16 {
         if self.shared_store == Some(true) { 1 } else { config.replication_factor }
     }
 }

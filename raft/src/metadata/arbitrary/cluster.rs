@@ -29,7 +29,12 @@ pub(crate) fn one_of_each_about_nodes() -> Vec<Command> {
         Command::SetDraining { node, draining: true },
         Command::RemoveNode { node, force: false },
         Command::ChangePartitions {
-            changes: vec![transition(0, PartitionTarget::Owner(node)), transition(1, sets), transition(2, in_sync)],
+            changes: vec![
+                transition(0, PartitionTarget::Owner(node)),
+                transition(1, sets),
+                transition(2, in_sync),
+                transition(3, PartitionTarget::Unclean(node)),
+            ],
         },
         Command::Upgrade { level: 1 },
         Command::LoseReplicas { node, epoch: 300, partitions: vec![lost(1, 2), lost(3, 4)] },
@@ -109,6 +114,7 @@ fn transition() -> impl Strategy<Value = PartitionTransition> {
             let joining = joining.into_iter().map(|(node, epoch)| NodeRun { node, epoch }).collect();
             PartitionTarget::InSync { isr, joining }
         }),
+        1 => node().prop_map(PartitionTarget::Unclean),
     ];
     (1..4_u64, 0..4_u32, 1..4_u32, 0..4_u32, to).prop_map(|(topic, partition, leader_epoch, partition_epoch, to)| {
         PartitionTransition {
