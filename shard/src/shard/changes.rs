@@ -66,6 +66,9 @@ impl Shard {
             Ok(opened) => opened,
             Err(StoreError { reason, .. }) => {
                 self.close(partition, reason);
+                if let PartitionChange::Follow { leader, .. } = change {
+                    self.leave(partition, *leader);
+                }
                 self.metrics.partitions.set(super::widen(self.partitions.len()));
                 return;
             }
@@ -104,7 +107,8 @@ impl Shard {
         let OpenedLog { opened, dedup, .. } = opened;
         let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
         let log = log.remembering(dedup, opened.store.found_reached());
-        let open = self.opened_partition((partition, log, retention(&settings)), opened);
+        let opening = self.new_opening();
+        let open = self.opened_partition((partition, opening, log, retention(&settings)), opened);
         self.partitions.insert(partition, Slot::Open(Box::new(open)));
     }
 
@@ -124,7 +128,7 @@ impl Shard {
 
     pub(super) fn opened_partition(
         &self,
-        (partition, log, retention): (TopicPartition, Appender, Retention),
+        (partition, opening, log, retention): (TopicPartition, u64, Appender, Retention),
         opened: Opened<AnyPartition>,
     ) -> Partition {
         let Opened { store, mut found } = opened;
@@ -168,7 +172,7 @@ impl Shard {
             alarm_at: None,
             touched: false,
             closing: Closing::No,
-            opening: 0,
+            opening,
             reopening: false,
             fate: Rc::new(Cell::new(Fate::Here)),
             releasing: None,

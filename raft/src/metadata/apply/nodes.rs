@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{check_length, check_limit};
 use crate::{
     limits,
-    metadata::{ClusterState, Incarnation, Node, NodeId, Outcome, Refusal, Topic, state::Level},
+    metadata::{ClusterState, Incarnation, Node, NodeId, Outcome, Partition, Refusal, Topic, state::Level},
 };
 
 /// What the software of a node understands that came before nodes said so.
@@ -66,6 +66,7 @@ impl ClusterState {
         self.nodes.insert(id, Node { epoch, draining, fenced: !is_alone, ..node });
         if !is_alone {
             self.drop_from_isrs(id);
+            self.own_anew(id);
         }
         Ok(Outcome::NodeJoined { epoch })
     }
@@ -139,6 +140,22 @@ impl ClusterState {
     }
 
     /// A node is out of sync in every partition in which others are in sync.
+    /// What a node goes on to lead that has started again, it leads in a new epoch: what its followers had of its former run
+    /// is not taken for what they have of this one.
+    fn own_anew(&mut self, id: NodeId) {
+        if self.shared_store == Some(true) {
+            return;
+        }
+        let leads = |partition: &Partition| partition.owner == Some(id) && partition.replicas.len() > 1;
+        let topics = self.topics.iter().filter(|topic| topic.partitions.iter().any(leads));
+        let topics: Vec<Arc<Topic>> = topics.cloned().collect();
+        for topic in topics {
+            let mut changed = Topic::clone(&topic);
+            changed.partitions.iter_mut().filter(|partition| leads(partition)).for_each(|partition| partition.own(id));
+            self.put_topic(Arc::new(changed));
+        }
+    }
+
     fn drop_from_isrs(&mut self, id: NodeId) {
         let is_in_sync = |topic: &&Arc<Topic>| topic.partitions.iter().any(|partition| partition.isr.contains(&id));
         let topics: Vec<Arc<Topic>> = self.topics.iter().filter(is_in_sync).cloned().collect();

@@ -43,7 +43,8 @@ impl Leader {
         }
         let is_behind = |node: &u64| {
             let progress = self.followers.get(node);
-            progress.is_some_and(|progress| !self.is_level(progress) && now.since(progress.caught_up_at) > self.lag_max)
+            let is_late = |progress: &Progress| now.since(progress.caught_up_at) > self.lag_max;
+            progress.is_some_and(|progress| progress.has_left || (!self.is_level(progress) && is_late(progress)))
         };
         let (behind, stay): (Vec<u64>, Vec<u64>) = self.set.isr.iter().partition(|node| is_behind(node));
         if !behind.is_empty() && self.set.isr.contains(&self.node) {
