@@ -59,7 +59,7 @@ fn run(setup: &Setup) {
     let hub = network.hub.clone();
     let mut broker = Broker::start_all(network, setup.nodes, setup.storage);
     let recorder = Recorder::new(describe(seed, setup));
-    let site = Arc::new(Site::new(recorder, Broker::endpoints(setup.nodes), hub));
+    let site = Arc::new(Site::new(recorder, (Broker::endpoints(setup.nodes), hub), setup.storage));
     workload::prepare(&site);
     let clients = Clients::start(&site);
     nemesis::run(&site, &mut broker, &steps);

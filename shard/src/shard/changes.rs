@@ -14,7 +14,7 @@ use shard_core::{
     format::cursor_journal::CursorChange,
     limits,
     log::{AppendConfig, Appender, FlushPolicy, Retention},
-    model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
+    model::{LeaderEpoch, Offset, RequestId, SubscriptionId, TopicPartition},
 };
 
 use super::{Shard, learning::dedup_config};
@@ -200,8 +200,7 @@ impl Shard {
         open.subscriptions.insert(settings.id, subscribed);
         open.pass_over_cancelled(settings.id);
         open.record_changes(settings.id);
-        open.journaled.insert(request, WaitingAck::Applying(applying));
-        open.journal.release_when_durable(request);
+        open.hold_until_stored(request, applying);
     }
 
     fn open_subscription(&mut self, partition: TopicPartition, settings: SubscriptionSettings, applying: Rc<Applying>) {
@@ -258,8 +257,7 @@ impl Shard {
             open.journal.record(subscription, &[CursorChange::Removed]);
         }
         if is_known {
-            open.journaled.insert(request, WaitingAck::Applying(applying));
-            open.journal.release_when_durable(request);
+            open.hold_until_stored(request, applying);
         }
     }
 
@@ -311,6 +309,17 @@ impl Shard {
             key: ClusterKey::new(self.config.ack_key),
             first_sequence: (millis << 20) | (u64::from(epoch.get()) % limits::LEASES_APART),
             jitter_seed: millis ^ subscription.get(),
+        }
+    }
+}
+
+impl Partition {
+    /// Whoever waits for a change of the metadata to be made waits until it is stored here; not for others to store it, though:
+    /// a later change may be what lets them, and it comes only behind this one.
+    fn hold_until_stored(&mut self, request: RequestId, applying: Rc<Applying>) {
+        if self.leading.is_none() {
+            self.journaled.insert(request, WaitingAck::Applying(applying));
+            self.journal.release_when_durable(request);
         }
     }
 }

@@ -194,9 +194,7 @@ impl Fault {
             | Self::Bridge(_)
             | Self::OneWay(..)
             | Self::Loss(_)
-            | Self::StoreCut(_) => {
-                broker.network.cut(&self.cuts(broker.size())).map_err(Installed::Unknown)
-            }
+            | Self::StoreCut(_) => broker.network.cut(&self.cuts(broker.size())).map_err(Installed::Unknown),
         };
         done.err().unwrap_or(Installed::Yes)
     }

@@ -190,7 +190,8 @@ impl Leader {
     pub fn on_leave(&mut self, run: NodeRun) {
         match self.followers.get_mut(&run.node) {
             Some(progress) if run.epoch >= progress.run => {
-                *progress = Progress { run: run.epoch, end: None, cursors: 0, fetched: None, has_left: true, ..*progress };
+                *progress =
+                    Progress { run: run.epoch, end: None, cursors: 0, fetched: None, has_left: true, ..*progress };
             }
             Some(_) | None => {}
         }
@@ -338,8 +339,7 @@ impl Leader {
         let Self { set, followers, node, .. } = self;
         followers.retain(|known, _| set.replicas.contains(known));
         for &replica in set.replicas.iter().filter(|replica| **replica != *node) {
-            let unknown =
-                Progress { run: 0, end: None, cursors: 0, caught_up_at: now, fetched: None, has_left: false };
+            let unknown = Progress { run: 0, end: None, cursors: 0, caught_up_at: now, fetched: None, has_left: false };
             followers.entry(replica).or_insert(unknown);
         }
     }
