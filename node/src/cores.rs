@@ -356,7 +356,9 @@ async fn run(core: CorePlan) {
     })
     .detach();
     drop(events.try_send(CoreEvent::Serving));
-    server::serve(context, listener, tls).await;
+    // In a task of its own: polled with every beat, a listener to which nobody comes would count up wakers until the executor
+    // gives up.
+    glommio::spawn_local(server::serve(context, listener, tls)).await;
     drop(events.try_send(CoreEvent::Drained));
     serving.await;
     finish(peer_server).await;

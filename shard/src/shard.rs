@@ -68,6 +68,8 @@ pub struct Shard {
     /// What all partitions together remember of earlier publishes takes so many bytes.
     dedup_bytes: usize,
     next_request: u64,
+    /// Openings of partitions are numbered through: what an earlier one had done is never taken for a later one's.
+    last_opening: u64,
     checkpointing: bool,
     retaining: bool,
     /// Those that are being let go of, as another node owns them.
@@ -155,6 +157,7 @@ impl Shard {
             watch: IoWatch::new(config.io_limits),
             dedup_bytes: 0,
             next_request: 0,
+            last_opening: 0,
             checkpointing: false,
             retaining: false,
             releasing: Vec::new(),
@@ -253,6 +256,11 @@ impl Shard {
             Slot::Assuming(_) | Slot::Following(_) => Err(PartitionUnavailable::NotHere(partition)),
             Slot::Closed(reason) => Err(PartitionUnavailable::Closed { partition, reason: reason.clone() }),
         }
+    }
+
+    const fn new_opening(&mut self) -> u64 {
+        self.last_opening += 1;
+        self.last_opening
     }
 
     fn new_request(&mut self) -> RequestId {

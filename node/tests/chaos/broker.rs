@@ -17,15 +17,27 @@ use crate::{
 
 /// The port of each node's clients; hosts share nothing.
 const HTTP_PORT: u16 = 8081;
+/// Small, so that a log has several.
+const SEGMENT_BYTES: u64 = 8 << 20;
 /// Where nodes talk to each other.
 const LINK_PORT: u16 = 7081;
 /// What the nodes know each other by.
 const SECRET: &str = "a-secret-of-the-nodes-of-one-test";
 
+/// Where messages are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// In one Redis that all nodes share.
+    Shared,
+    /// On the nodes' disks, each partition on all of them.
+    Disks,
+}
+
 /// Nodes by their places, from 1, which they keep; their ids they keep as long as they have their disks.
 pub(crate) struct Broker {
     nodes: Vec<Node>,
-    pub store: Store,
+    /// The store that all share, if they do.
+    store: Option<Store>,
     pub network: Network,
     directory: TempDir,
     next_id: u64,
@@ -38,10 +50,10 @@ struct Node {
 }
 
 impl Broker {
-    /// Starts the store and the nodes.
-    pub(crate) fn start_all(network: Network, size: u32) -> Self {
+    /// Starts the nodes, and the store if they share one.
+    pub(crate) fn start_all(network: Network, size: u32, storage: Storage) -> Self {
         let directory = tempfile::Builder::new().prefix("chaos-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let store = Store::new(&network.store, directory.path());
+        let store = (storage == Storage::Shared).then(|| Store::new(&network.store, directory.path()));
         let nodes = (1..=size).map(|place| Node { id: place.into(), process: None }).collect();
         let mut broker = Self { nodes, store, network, directory, next_id: u64::from(size) + 1, is_founded: false };
         (1..=size).for_each(|place| broker.start(place));
@@ -78,6 +90,26 @@ impl Broker {
         self.node(place).process = Some(Process::start(command, &log));
     }
 
+    /// The store that all share.
+    pub(crate) fn store(&mut self) -> &mut Store {
+        self.store.as_mut().expect("only a store that is there is under faults")
+    }
+
+    /// Ends all nodes in the middle of whatever they do.
+    pub(crate) fn kill_all(&mut self) -> Result<(), Installed> {
+        let running: Vec<u32> = (1..=self.size()).filter(|place| self.node(*place).process.is_some()).collect();
+        // First none of them does anything any more: none sees another one go.
+        for place in &running {
+            self.pause(*place)?;
+        }
+        running.iter().try_for_each(|place| self.kill(*place))
+    }
+
+    /// Starts all nodes that do not run.
+    pub(crate) fn start_rest(&mut self) {
+        (1..=self.size()).for_each(|place| self.start(place));
+    }
+
     /// Ends a node in the middle of whatever it does.
     pub(crate) fn kill(&mut self, place: u32) -> Result<(), Installed> {
         self.running(place)?.kill();
@@ -104,8 +136,10 @@ impl Broker {
 
     /// Everything runs.
     pub(crate) fn heal(&mut self) {
-        self.store.resume();
-        self.store.start();
+        if let Some(store) = &mut self.store {
+            store.resume();
+            store.start();
+        }
         for place in 1..=self.size() {
             self.resume(place);
             self.start(place);
@@ -137,8 +171,6 @@ impl Broker {
 
     fn settings(&self, place: u32, id: u64) -> Vec<String> {
         let mut settings = vec![
-            "store=redis".to_owned(),
-            format!("redis.host={}", address(STORE)),
             "auth=none".to_owned(),
             format!("server.host={}", address(place)),
             format!("server.port={HTTP_PORT}"),
@@ -146,6 +178,11 @@ impl Broker {
             "log.format=json".to_owned(),
             format!("cluster.node_id={id}"),
         ];
+        match self.store {
+            Some(_) => settings.extend(["store=redis".to_owned(), format!("redis.host={}", address(STORE))]),
+            // A new segment every now and then, as there would be.
+            None => settings.extend(["store=log".to_owned(), format!("storage.segment_bytes={SEGMENT_BYTES}")]),
+        }
         if self.size() > 1 {
             let seeds: Vec<_> = (1..=self.size()).map(|place| format!("{}:{LINK_PORT}", address(place))).collect();
             settings.push(format!("cluster.listen={}:{LINK_PORT}", address(place)));

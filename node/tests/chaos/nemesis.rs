@@ -11,6 +11,7 @@ use crate::{
     workload::Site,
 };
 
+pub(crate) use fault::Fault;
 pub(crate) use plan::{Step, plan};
 
 /// One side of a step: it begins or it ends.

@@ -3,10 +3,10 @@
 use std::{env, fs::File, io::BufWriter, path::PathBuf, sync::Arc};
 
 use crate::{
-    broker::Broker,
+    broker::{Broker, Storage},
     checker,
     history::{Consumption, History, Minimum, Run, Subscription},
-    nemesis,
+    nemesis::{self, Fault},
     network::Network,
     recorder::Recorder,
     workload::{self, Clients, GROUP, SHARED, Site},
@@ -15,6 +15,7 @@ use crate::{
 /// What a run is, unless the environment says otherwise.
 struct Setup {
     nodes: u32,
+    storage: Storage,
     seconds: u64,
     minimum: Minimum,
 }
@@ -23,14 +24,21 @@ struct Setup {
 #[test]
 fn one_node_and_its_store_under_faults_keep_what_they_promise() {
     let minimum = Minimum { acked: 300, faults: 4, owner_changes: 0, redeliveries: 5 };
-    run(&Setup { nodes: 1, seconds: 20, minimum });
+    run(&Setup { nodes: 1, storage: Storage::Shared, seconds: 20, minimum });
 }
 
 /// Three nodes and the store that they share.
 #[test]
 fn three_nodes_under_faults_keep_what_they_promise() {
     let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, redeliveries: 5 };
-    run(&Setup { nodes: 3, seconds: 180, minimum });
+    run(&Setup { nodes: 3, storage: Storage::Shared, seconds: 180, minimum });
+}
+
+/// Three nodes, each of which keeps every partition on its own disk.
+#[test]
+fn three_nodes_replicated() {
+    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, redeliveries: 5 };
+    run(&Setup { nodes: 3, storage: Storage::Disks, seconds: 120, minimum });
 }
 
 fn run(setup: &Setup) {
@@ -43,15 +51,15 @@ fn run(setup: &Setup) {
             return;
         }
     };
-    let steps = nemesis::plan(seed, seconds * 1_000, setup.nodes);
+    let steps = nemesis::plan(seed, seconds * 1_000, (setup.nodes, kinds(setup)));
     let test = std::thread::current().name().unwrap_or_default().to_owned();
     eprintln!(
         "again: PUBSUB_TEST_SEED={seed} PUBSUB_TEST_CHAOS_SECONDS={seconds} cargo test -p node --test chaos {test}"
     );
     let hub = network.hub.clone();
-    let mut broker = Broker::start_all(network, setup.nodes);
+    let mut broker = Broker::start_all(network, setup.nodes, setup.storage);
     let recorder = Recorder::new(describe(seed, setup));
-    let site = Arc::new(Site::new(recorder, Broker::endpoints(setup.nodes), hub));
+    let site = Arc::new(Site::new(recorder, (Broker::endpoints(setup.nodes), hub), setup.storage));
     workload::prepare(&site);
     let clients = Clients::start(&site);
     nemesis::run(&site, &mut broker, &steps);
@@ -89,6 +97,16 @@ fn describe(seed: u64, setup: &Setup) -> Run {
         heal_within_ms: 30_000,
         minimum: setup.minimum,
     }
+}
+
+/// The faults of a run; `PUBSUB_TEST_FAULTS=kill,pause` has it do with some of them.
+fn kinds(setup: &Setup) -> Vec<Fault> {
+    let mut kinds = Fault::kinds(setup.nodes, setup.storage);
+    if let Ok(wanted) = env::var("PUBSUB_TEST_FAULTS") {
+        kinds.retain(|fault| wanted.split(',').any(|wanted| wanted == fault.kind()));
+        assert!(!kinds.is_empty(), "PUBSUB_TEST_FAULTS={wanted} names no fault that can be here");
+    }
+    kinds
 }
 
 fn from_environment(name: &str) -> Option<u64> {

@@ -22,7 +22,7 @@ use std::{
 
 use gateway_api::client::Endpoint;
 
-use crate::{network::Namespace, random::Random, recorder::Recorder};
+use crate::{broker::Storage, network::Namespace, random::Random, recorder::Recorder};
 
 pub(crate) use settling::{prepare, settle};
 
@@ -41,6 +41,8 @@ pub(crate) struct Site {
     pub nodes: Vec<Endpoint>,
     /// Where clients are.
     pub hub: Namespace,
+    /// How many nodes keep each message, if that is for topics to say.
+    pub replication_factor: Option<u16>,
     is_publishing: AtomicBool,
     is_consuming: AtomicBool,
 }
@@ -53,8 +55,16 @@ pub(crate) struct Clients {
 }
 
 impl Site {
-    pub(crate) fn new(recorder: Recorder, nodes: Vec<Endpoint>, hub: Namespace) -> Self {
-        Self { recorder, nodes, hub, is_publishing: AtomicBool::new(true), is_consuming: AtomicBool::new(true) }
+    pub(crate) fn new(recorder: Recorder, (nodes, hub): (Vec<Endpoint>, Namespace), storage: Storage) -> Self {
+        let replication_factor = (storage == Storage::Disks).then(|| u16::try_from(nodes.len()).unwrap());
+        Self {
+            recorder,
+            nodes,
+            hub,
+            replication_factor,
+            is_publishing: AtomicBool::new(true),
+            is_consuming: AtomicBool::new(true),
+        }
     }
 
     /// Runs a client in a thread of its own, where it can reach the nodes.

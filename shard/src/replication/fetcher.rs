@@ -66,6 +66,12 @@ impl Fetchers {
         }
     }
 
+    /// A partition is not fetched, or not any more, though it should be: the next fetch says so.
+    pub(crate) fn leave(&mut self, source: PeerKey, partition: TopicPartition) {
+        self.by_source.entry(source).or_default().forgotten.insert(partition);
+        self.remove(source, partition);
+    }
+
     pub(crate) fn get_mut(&mut self, source: PeerKey) -> Option<&mut Fetcher> {
         self.by_source.get_mut(&source)
     }
@@ -73,7 +79,7 @@ impl Fetchers {
     /// The next fetch that is due, and from where.
     pub(crate) fn next(&mut self, now: Monotonic) -> Option<(PeerKey, Outline)> {
         // Whoever has nothing to fetch and nobody to tell so is done.
-        self.by_source.retain(|_, fetcher| fetcher.asking || fetcher.storing > 0 || !fetcher.partitions.is_empty());
+        self.by_source.retain(|_, fetcher| fetcher.asking || fetcher.storing > 0 || fetcher.has_something_to_say());
         let (source, fetcher) = self.by_source.iter_mut().find(|(_, fetcher)| fetcher.is_due(now))?;
         let outline = fetcher.begin(now, &mut self.last_session);
         Some((*source, outline))
@@ -115,7 +121,11 @@ impl Fetcher {
 
     fn is_due(&self, now: Monotonic) -> bool {
         let rests = self.rests_until.is_some_and(|until| now < until);
-        !self.asking && self.storing == 0 && !rests && !self.partitions.is_empty()
+        !self.asking && self.storing == 0 && !rests && self.has_something_to_say()
+    }
+
+    fn has_something_to_say(&self) -> bool {
+        !self.partitions.is_empty() || !self.forgotten.is_empty()
     }
 
     fn begin(&mut self, now: Monotonic, last_session: &mut u64) -> Outline {
@@ -193,6 +203,19 @@ mod tests {
         end(&mut fetchers, 101);
         fetchers.remove(SOURCE, partition(0));
         assert_eq!(next(&mut fetchers, 0), Some((101, 3, vec![], vec![partition(0)])));
+    }
+
+    #[test]
+    fn one_that_leaves_is_spoken_of_even_if_nothing_else_is_fetched() {
+        let mut fetchers = Fetchers::new(100);
+        fetchers.leave(SOURCE, partition(0));
+        assert_eq!(next(&mut fetchers, 0), Some((101, 1, vec![], vec![partition(0)])));
+        end(&mut fetchers, 101);
+        assert_eq!(next(&mut fetchers, 0), None, "it was said");
+        fetchers.add(SOURCE, partition(0));
+        next(&mut fetchers, 0).unwrap();
+        fetchers.remove(SOURCE, partition(0));
+        assert_eq!(next(&mut fetchers, 0), None, "it is being asked");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use shard_core::{
     format::cursor_journal::CursorChange,
     limits,
     log::{AppendConfig, Appender, FlushPolicy, Retention},
-    model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
+    model::{LeaderEpoch, Offset, RequestId, SubscriptionId, TopicPartition},
 };
 
 use super::{Shard, following::Followed, learning::dedup_config};
@@ -66,6 +66,9 @@ impl Shard {
             Ok(opened) => opened,
             Err(StoreError { reason, .. }) => {
                 self.close(partition, reason);
+                if let PartitionChange::Follow { leader, .. } = change {
+                    self.leave(partition, *leader);
+                }
                 self.metrics.partitions.set(super::widen(self.partitions.len()));
                 return;
             }
@@ -112,7 +115,8 @@ impl Shard {
         let OpenedLog { opened, dedup, .. } = opened;
         let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
         let log = log.remembering(dedup, opened.store.found_reached());
-        let open = self.opened_partition((partition, log, retention(&settings)), opened);
+        let opening = self.new_opening();
+        let open = self.opened_partition((partition, opening, log, retention(&settings)), opened);
         self.partitions.insert(partition, Slot::Open(Box::new(open)));
     }
 
@@ -132,7 +136,7 @@ impl Shard {
 
     pub(super) fn opened_partition(
         &self,
-        (partition, log, retention): (TopicPartition, Appender, Retention),
+        (partition, opening, log, retention): (TopicPartition, u64, Appender, Retention),
         opened: Opened<AnyPartition>,
     ) -> Partition {
         let Opened { store, mut found } = opened;
@@ -176,7 +180,7 @@ impl Shard {
             alarm_at: None,
             touched: false,
             closing: Closing::No,
-            opening: 0,
+            opening,
             reopening: false,
             fate: Rc::new(Cell::new(Fate::Here)),
             releasing: None,
@@ -204,8 +208,7 @@ impl Shard {
         open.subscriptions.insert(settings.id, subscribed);
         open.pass_over_cancelled(settings.id);
         open.record_changes(settings.id);
-        open.journaled.insert(request, WaitingAck::Applying(applying));
-        open.journal.release_when_durable(request);
+        open.hold_until_stored(request, applying);
     }
 
     fn open_subscription(&mut self, partition: TopicPartition, settings: SubscriptionSettings, applying: Rc<Applying>) {
@@ -262,8 +265,7 @@ impl Shard {
             open.journal.record(subscription, &[CursorChange::Removed]);
         }
         if is_known {
-            open.journaled.insert(request, WaitingAck::Applying(applying));
-            open.journal.release_when_durable(request);
+            open.hold_until_stored(request, applying);
         }
     }
 
@@ -315,6 +317,17 @@ impl Shard {
             key: ClusterKey::new(self.config.ack_key),
             first_sequence: (millis << 20) | (u64::from(epoch.get()) % limits::LEASES_APART),
             jitter_seed: millis ^ subscription.get(),
+        }
+    }
+}
+
+impl Partition {
+    /// Whoever waits for a change of the metadata to be made waits until it is stored here; not for others to store it, though:
+    /// a later change may be what lets them, and it comes only behind this one.
+    fn hold_until_stored(&mut self, request: RequestId, applying: Rc<Applying>) {
+        if self.leading.is_none() {
+            self.journaled.insert(request, WaitingAck::Applying(applying));
+            self.journal.release_when_durable(request);
         }
     }
 }

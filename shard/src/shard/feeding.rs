@@ -40,6 +40,9 @@ impl Shard {
         };
         for &partition in &fetch.forgotten {
             self.sessions.forget(key, partition);
+            if let Some(leading) = self.leading(partition) {
+                leading.leader.on_leave(fetch.run);
+            }
         }
         let mut parts = Vec::new();
         for &(partition, position) in &fetch.positions {
@@ -126,7 +129,13 @@ impl Shard {
                 let read = store.read(wanted, limits::FETCH_PART_BYTES).await;
                 let Some(part) = parts.get_mut(place) else { continue };
                 match read {
-                    Ok(batches) => part.take_batches(batches, wanted),
+                    Ok(batches) => {
+                        part.take_batches(batches, wanted);
+                        if part.batches.is_empty() && part.cursors.is_none() {
+                            // Whoever is sent nothing has nothing to come back for; it may just have expired.
+                            part.answer = FetchAnswer::Refused(FetchRefusal::Unreadable);
+                        }
+                    }
                     Err(error) => {
                         tracing::error!(partition = %part.partition, %error, "a follower can't be sent what it needs");
                         part.answer = FetchAnswer::Refused(FetchRefusal::Unreadable);

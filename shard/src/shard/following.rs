@@ -10,6 +10,7 @@ use shard_core::{
 use super::Shard;
 use crate::{
     command::PartitionSettings,
+    config::ShardConfig,
     event::{Applying, OpenedLog, ShardEvent},
     limits,
     partition::Slot,
@@ -42,7 +43,7 @@ impl Shard {
             tracing::warn!(partition = %id, cut, "what was not finished before the last stop was cut off");
         }
         let log = OffsetRange::new(extent.start, extent.end);
-        self.next_request += 1;
+        let opening = self.new_opening();
         let following = Following {
             id,
             store: opened.store,
@@ -51,7 +52,7 @@ impl Shard {
             leader,
             incarnation,
             source: None,
-            opening: self.next_request,
+            opening,
             work: Work::None,
             retaining: false,
             cut: None,
@@ -59,6 +60,9 @@ impl Shard {
             releasing: None,
         };
         self.partitions.insert(id, Slot::Following(Box::new(following)));
+        if self.stopping.is_some() {
+            return self.release_followed(id, None);
+        }
         self.fetch_from_leader(id);
     }
 
@@ -69,6 +73,9 @@ impl Shard {
             let is_given_up = std::mem::replace(&mut following.incarnation, incarnation) != incarnation;
             following.follower.on_leader(epoch, is_given_up);
             following.leader = leader;
+        }
+        if let Some(Slot::Closed(_)) = self.partitions.get(&partition) {
+            return self.leave(partition, leader);
         }
         self.fetch_from_leader(partition);
     }
@@ -93,12 +100,7 @@ impl Shard {
         if following.closing {
             return;
         }
-        let table = self.config.peers.as_ref().map(|peers| peers.routes.load());
-        let leader = following.leader.zip(table).and_then(|(leader, table)| {
-            let route = table.nodes.get(&leader).filter(|route| route.shard_count > 0)?;
-            let core = u16::try_from(shard_of(partition, route.shard_count)).ok()?;
-            Some(PeerKey { node: leader, core })
-        });
+        let leader = following.leader.and_then(|leader| source(&self.config, partition, leader));
         if following.source == leader {
             // It may be of another epoch.
             if let Some(fetcher) = leader.and_then(|source| self.fetchers.get_mut(source)) {
@@ -111,6 +113,13 @@ impl Shard {
         }
         if let Some(source) = leader {
             self.fetchers.add(source, partition);
+        }
+    }
+
+    /// A partition can't be followed: its leader is told, so that nobody waits for this node.
+    pub(super) fn leave(&mut self, partition: TopicPartition, leader: Option<u64>) {
+        if let Some(source) = leader.and_then(|leader| source(&self.config, partition, leader)) {
+            self.fetchers.leave(source, partition);
         }
     }
 
@@ -232,7 +241,7 @@ impl Shard {
     fn stop_following(&mut self, partition: TopicPartition, reason: String) {
         let Some(Slot::Following(following)) = self.partitions.remove(&partition) else { return };
         if let Some(source) = following.source {
-            self.fetchers.remove(source, partition);
+            self.fetchers.leave(source, partition);
         }
         let store = following.store.clone();
         glommio::spawn_local(async move {
@@ -301,4 +310,12 @@ impl Shard {
         })
         .detach();
     }
+}
+
+/// The core of a node that has a partition, if it is known how many it has.
+fn source(config: &ShardConfig, partition: TopicPartition, node: u64) -> Option<PeerKey> {
+    let table = config.peers.as_ref()?.routes.load();
+    let route = table.nodes.get(&node).filter(|route| route.shard_count > 0)?;
+    let core = u16::try_from(shard_of(partition, route.shard_count)).ok()?;
+    Some(PeerKey { node, core })
 }

@@ -51,7 +51,8 @@ impl Shard {
         let config = AppendConfig { flush: FlushPolicy::Always, ..self.append_config(&settings) };
         let log = Appender::open(epoch, config, opened.found.extent);
         let log = log.remembering(dedup, opened.store.found_reached()).replicated(settings.acks);
-        let mut open = self.opened_partition((partition, log, super::changes::retention(&settings)), opened);
+        let opening = self.new_opening();
+        let mut open = self.opened_partition((partition, opening, log, super::changes::retention(&settings)), opened);
         open.leading = Some(Box::new(leading));
         self.partitions.insert(partition, Slot::Open(Box::new(open)));
         tracing::debug!(%partition, %epoch, "a partition is led here");
@@ -161,7 +162,9 @@ impl Shard {
                 }
             }
         }
-        if let Some(replace) = leading.take_committed_cursors() {
+        if let Some(replace) = leading.take_committed_cursors()
+            && open.journal.closed().is_none()
+        {
             open.journal.on_stored(replace);
         }
     }

@@ -29,6 +29,9 @@ impl Shard {
                 if open.leading.is_some() {
                     // Those who follow have another leader: nothing more is committed here.
                     open.log.give_up_uncommitted();
+                    if open.journal.closed().is_none() {
+                        open.journal.on_failed("another node leads the partition");
+                    }
                     self.sessions.forget_partition(partition);
                 }
                 open.refuse_waiting(&PartitionUnavailable::NotHere(partition));

@@ -24,6 +24,7 @@ impl Shard {
     /// The store of a partition has failed: it takes nothing more. If that may pass, it is opened again.
     pub(super) fn on_store_failed(&mut self, partition: TopicPartition, error: StoreError) {
         let (now, stopping) = (self.clock.monotonic(), self.stopping.is_some());
+        let opening = self.new_opening();
         // A partition that was deleted has no more events.
         let Ok(open) = self.open(partition) else { return };
         let StoreError { reason, transient } = error;
@@ -38,7 +39,7 @@ impl Shard {
                 open.journal.on_failed(&reason);
             }
             // What is under way ends with nobody listening, and then with the handle.
-            open.opening += 1;
+            open.opening = opening;
             open.reopening = true;
             let learner = Learner::beyond(partition, open.log.high_watermark(), open.log.take_dedup());
             let place = (learner, open.log.epoch());

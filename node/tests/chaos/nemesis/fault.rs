@@ -1,7 +1,7 @@
 //! The faults there are: how each begins and ends, and which nodes can do nothing meanwhile.
 
 use crate::{
-    broker::Broker,
+    broker::{Broker, Storage},
     history::Installed,
     network::{Cut, STORE},
     random::Random,
@@ -22,10 +22,14 @@ pub(crate) enum Fault {
     Wipe(u32),
     /// One after the other is asked to end and started again.
     RollingRestart,
+    /// `kill -9` of all of them; they are started again in the end.
+    KillAll,
     /// These nodes are cut off from the others, and from the store.
     Minority(Vec<u32>),
     /// These nodes are cut off from the others, and still reach the store.
     Apart(Vec<u32>),
+    /// All others reach this one alone.
+    Bridge(u32),
     /// Nothing that the first one sends arrives at the second one.
     OneWay(u32, u32),
     /// A third of what other nodes and the store send to it is lost.
@@ -50,19 +54,17 @@ const LOSS_PERCENT: u8 = 30;
 
 impl Fault {
     /// One of each kind that can befall so many nodes.
-    pub(crate) fn kinds(nodes: u32) -> Vec<Self> {
-        let mut kinds = vec![
-            Self::Kill(1),
-            Self::Pause(1),
-            Self::Restart(1),
-            Self::Loss(1),
-            Self::StoreCut(1),
-            Self::StorePause,
-            Self::StoreKill,
-        ];
+    pub(crate) fn kinds(nodes: u32, storage: Storage) -> Vec<Self> {
+        let mut kinds = vec![Self::Kill(1), Self::Pause(1), Self::Restart(1), Self::Loss(1)];
         if nodes > 1 {
-            let of_several = [Self::RollingRestart, Self::Minority(vec![1]), Self::Apart(vec![1]), Self::OneWay(1, 2)];
-            kinds.extend(of_several);
+            kinds.extend([Self::RollingRestart, Self::Minority(vec![1]), Self::OneWay(1, 2)]);
+        }
+        match storage {
+            Storage::Shared => {
+                kinds.extend([Self::StoreCut(1), Self::StorePause, Self::StoreKill]);
+                kinds.extend((nodes > 1).then(|| Self::Apart(vec![1])));
+            }
+            Storage::Disks => kinds.extend([Self::KillAll, Self::Bridge(1), Self::Drain(1)]),
         }
         kinds
     }
@@ -80,10 +82,11 @@ impl Fault {
             Self::Wipe(_) => Self::Wipe(places[0]),
             Self::Loss(_) => Self::Loss(places[0]),
             Self::StoreCut(_) => Self::StoreCut(places[0]),
+            Self::Bridge(_) => Self::Bridge(places[0]),
             Self::Minority(_) => Self::Minority(minority()),
             Self::Apart(_) => Self::Apart(minority()),
             Self::OneWay(..) => Self::OneWay(places[0], places[1]),
-            Self::RollingRestart | Self::StorePause | Self::StoreKill => self.clone(),
+            Self::RollingRestart | Self::KillAll | Self::StorePause | Self::StoreKill => self.clone(),
         }
     }
 
@@ -96,6 +99,8 @@ impl Fault {
             Self::Drain(_) => "drain",
             Self::Wipe(_) => "wipe",
             Self::RollingRestart => "rolling restart",
+            Self::KillAll => "kill all",
+            Self::Bridge(_) => "bridge",
             Self::Minority(_) => "minority",
             Self::Apart(_) => "apart",
             Self::OneWay(..) => "one way",
@@ -111,13 +116,14 @@ impl Fault {
         match self {
             Self::Minority(places) | Self::Apart(places) => format!("{} {places:?}", self.kind()),
             Self::OneWay(from, to) => format!("{} {from} to {to}", self.kind()),
-            Self::RollingRestart | Self::StorePause | Self::StoreKill => self.kind().to_owned(),
+            Self::RollingRestart | Self::KillAll | Self::StorePause | Self::StoreKill => self.kind().to_owned(),
             Self::Kill(place)
             | Self::Pause(place)
             | Self::Restart(place)
             | Self::Drain(place)
             | Self::Wipe(place)
             | Self::Loss(place)
+            | Self::Bridge(place)
             | Self::StoreCut(place) => format!("{} {place}", self.kind()),
         }
     }
@@ -140,9 +146,14 @@ impl Fault {
             Self::Kill(place) | Self::Pause(place) | Self::Restart(place) | Self::Drain(place) | Self::Wipe(place) => {
                 About::Node(*place)
             }
-            Self::RollingRestart => About::AllNodes,
+            Self::RollingRestart | Self::KillAll => About::AllNodes,
             Self::StorePause | Self::StoreKill => About::Store,
-            Self::Minority(_) | Self::Apart(_) | Self::OneWay(..) | Self::Loss(_) | Self::StoreCut(_) => About::Network,
+            Self::Minority(_)
+            | Self::Apart(_)
+            | Self::Bridge(_)
+            | Self::OneWay(..)
+            | Self::Loss(_)
+            | Self::StoreCut(_) => About::Network,
         }
     }
 
@@ -158,7 +169,9 @@ impl Fault {
             | Self::Drain(_)
             | Self::Wipe(_)
             | Self::RollingRestart
+            | Self::KillAll
             | Self::Apart(_)
+            | Self::Bridge(_)
             | Self::OneWay(..)
             | Self::Loss(_)
             | Self::StoreCut(_) => Vec::new(),
@@ -173,11 +186,15 @@ impl Fault {
             Self::Drain(place) => broker.drain(*place),
             Self::Wipe(place) => broker.wipe(*place),
             Self::RollingRestart => broker.restart_each(),
-            Self::StorePause => broker.store.pause(),
-            Self::StoreKill => broker.store.kill(),
-            Self::Minority(_) | Self::Apart(_) | Self::OneWay(..) | Self::Loss(_) | Self::StoreCut(_) => {
-                broker.network.cut(&self.cuts(broker.size())).map_err(Installed::Unknown)
-            }
+            Self::KillAll => broker.kill_all(),
+            Self::StorePause => broker.store().pause(),
+            Self::StoreKill => broker.store().kill(),
+            Self::Minority(_)
+            | Self::Apart(_)
+            | Self::Bridge(_)
+            | Self::OneWay(..)
+            | Self::Loss(_)
+            | Self::StoreCut(_) => broker.network.cut(&self.cuts(broker.size())).map_err(Installed::Unknown),
         };
         done.err().unwrap_or(Installed::Yes)
     }
@@ -189,9 +206,15 @@ impl Fault {
             Self::Drain(place) => return broker.start_drained(*place),
             Self::Pause(place) => broker.resume(*place),
             Self::RollingRestart => {}
-            Self::StorePause => broker.store.resume(),
-            Self::StoreKill => broker.store.start(),
-            Self::Minority(_) | Self::Apart(_) | Self::OneWay(..) | Self::Loss(_) | Self::StoreCut(_) => {
+            Self::KillAll => broker.start_rest(),
+            Self::StorePause => broker.store().resume(),
+            Self::StoreKill => broker.store().start(),
+            Self::Minority(_)
+            | Self::Apart(_)
+            | Self::Bridge(_)
+            | Self::OneWay(..)
+            | Self::Loss(_)
+            | Self::StoreCut(_) => {
                 broker.network.mend(&self.cuts(broker.size())).unwrap();
             }
         }
@@ -207,6 +230,11 @@ impl Fault {
         match self {
             Self::Minority(places) => halves(places, &[others(places), vec![STORE]].concat()),
             Self::Apart(places) => halves(places, &others(places)),
+            Self::Bridge(place) => {
+                let outer = others(&[*place]);
+                let pairs = outer.iter().flat_map(|one| outer.iter().map(move |other| (*one, *other)));
+                pairs.filter(|(one, other)| one < other).flat_map(|(one, other)| Cut::between(one, other)).collect()
+            }
             Self::OneWay(from, to) => vec![Cut { from: *from, to: *to, percent: 100 }],
             Self::Loss(place) => {
                 let from = [others(&[*place]), vec![STORE]].concat();
@@ -219,6 +247,7 @@ impl Fault {
             | Self::Drain(_)
             | Self::Wipe(_)
             | Self::RollingRestart
+            | Self::KillAll
             | Self::StorePause
             | Self::StoreKill => Vec::new(),
         }

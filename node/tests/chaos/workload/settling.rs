@@ -44,9 +44,10 @@ pub(crate) fn prepare(site: &Arc<Site>) {
 async fn make(dial: &mut Dial) -> Result<(), ClientError> {
     let run = dial.site.recorder.run().clone();
     let client = dial.here();
-    let dead = TopicSettings { partitions: Some(1), ..TopicSettings::default() };
+    let replication_factor = dial.site.replication_factor;
+    let dead = TopicSettings { partitions: Some(1), replication_factor, ..TopicSettings::default() };
     client.create_topic(DEAD_TOPIC, &dead).await?;
-    let topic = TopicSettings { partitions: Some(run.partitions), ..TopicSettings::default() };
+    let topic = TopicSettings { partitions: Some(run.partitions), replication_factor, ..TopicSettings::default() };
     client.create_topic(TOPIC, &topic).await?;
     let common = SubscriptionSettings {
         topic: Some(TOPIC.to_owned()),

@@ -101,6 +101,8 @@ struct Progress {
     caught_up_at: Monotonic,
     /// When it fetched last, and where the log ended then.
     fetched: Option<(Monotonic, Offset)>,
+    /// Whether it has said that it does not follow.
+    has_left: bool,
 }
 
 impl Leader {
@@ -181,7 +183,7 @@ impl Leader {
             return Err(FetchRefusal::StaleRun);
         }
         if run.epoch > progress.run {
-            *progress = Progress { run: run.epoch, end: None, cursors: 0, fetched: None, ..*progress };
+            *progress = Progress { run: run.epoch, end: None, cursors: 0, fetched: None, has_left: false, ..*progress };
         }
         let verdict = self.compare(position);
         if verdict == FetchVerdict::Follows {
@@ -190,6 +192,17 @@ impl Leader {
             self.expand(now);
         }
         Ok(verdict)
+    }
+
+    /// A follower can't follow, and says so: it is not waited for.
+    pub fn on_leave(&mut self, run: NodeRun) {
+        match self.followers.get_mut(&run.node) {
+            Some(progress) if run.epoch >= progress.run => {
+                *progress =
+                    Progress { run: run.epoch, end: None, cursors: 0, fetched: None, has_left: true, ..*progress };
+            }
+            Some(_) | None => {}
+        }
     }
 
     /// The metadata have changed who keeps the partition, in the same epoch of its leader.
@@ -317,6 +330,7 @@ impl Leader {
             // It has all that was there when it fetched last (KIP-16).
             progress.caught_up_at = progress.caught_up_at.max(at);
         }
+        progress.has_left = false;
         progress.end = Some(position.end);
         progress.cursors = position.cursors;
         progress.fetched = Some((now, end));
@@ -342,7 +356,7 @@ impl Leader {
         let Self { set, followers, node, .. } = self;
         followers.retain(|known, _| set.replicas.contains(known));
         for &replica in set.replicas.iter().filter(|replica| **replica != *node) {
-            let unknown = Progress { run: 0, end: None, cursors: 0, caught_up_at: now, fetched: None };
+            let unknown = Progress { run: 0, end: None, cursors: 0, caught_up_at: now, fetched: None, has_left: false };
             followers.entry(replica).or_insert(unknown);
         }
     }

@@ -171,3 +171,15 @@ fn a_node_that_starts_again_is_out_of_sync() {
     cluster.join(2, 1).unwrap();
     assert_eq!(cluster.sets(), (vec![1, 3], vec![]));
 }
+
+#[test]
+fn what_a_node_goes_on_to_own_that_starts_again_is_of_a_new_epoch() {
+    let mut cluster = Cluster::new(3, false);
+    cluster.create_topic(3, 2);
+    let owner = cluster.owner();
+    (1..=3).filter(|node| *node != owner).for_each(|node| cluster.fence(node));
+    let before = cluster.partition().leader_epoch.get();
+    cluster.join(owner, 1).unwrap();
+    assert_eq!((cluster.owner(), cluster.partition().isr.len()), (owner, 1));
+    assert_eq!(cluster.partition().leader_epoch.get(), before + 1, "followers know what they have of which run");
+}

@@ -90,10 +90,13 @@ impl Appender {
             Some(Uncommitted { acks: Acks::Quorum, waiting, .. }) => {
                 for stored in stored {
                     // In order: what comes later is answered later, also where it repeats what is committed.
-                    if stored.end > self.high_watermark || !waiting.is_empty() {
-                        waiting.push_back(stored);
-                    } else {
+                    if stored.end <= self.high_watermark && waiting.is_empty() {
                         self.effects.push_back(stored.acknowledge(Reached::Replicas));
+                    } else if self.stopping {
+                        // Nobody commits it any more.
+                        self.effects.push_back(AppendEffect::Refuse { request: stored.request, fate: Fate::Unknown });
+                    } else {
+                        waiting.push_back(stored);
                     }
                 }
             }

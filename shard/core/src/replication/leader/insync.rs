@@ -89,9 +89,10 @@ impl Leader {
         self.proposal.iter().flat_map(|proposal| &proposal.joining)
     }
 
-    /// Whether a follower has not come up with the log for too long.
+    /// Whether a follower has not come up with the log for too long, or has said that it does not follow.
     fn is_behind(&self, now: Monotonic, progress: &Progress) -> bool {
-        !self.is_level(progress) && now.since(progress.caught_up_at) > self.lag_max
+        let is_late = now.since(progress.caught_up_at) > self.lag_max;
+        progress.has_left || (!self.is_level(progress) && is_late)
     }
 
     fn propose(&mut self, isr: Vec<u64>, joining: Vec<NodeRun>) {

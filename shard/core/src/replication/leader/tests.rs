@@ -145,6 +145,23 @@ fn one_that_was_left_behind_comes_back_once_it_keeps_up() {
 }
 
 #[test]
+fn one_that_says_that_it_does_not_follow_leaves_at_once() {
+    let mut leader = leader(&[1, 2, 3]);
+    follow(&mut leader, 2, 20, 4);
+    follow(&mut leader, 3, 20, 4);
+    leader.take_effects();
+    leader.on_leave(NodeRun { epoch: 1, ..run(3) });
+    leader.on_tick(at(1));
+    assert_eq!(proposed(&mut leader), [], "it was an earlier run");
+    leader.on_leave(run(3));
+    leader.on_tick(at(1));
+    assert_eq!(proposed(&mut leader), [(vec![1, 2], vec![])]);
+    leader.on_replicas(at(1), set(&[1, 2], 2));
+    follow(&mut leader, 3, 20, 4);
+    assert_eq!(proposed(&mut leader), [(vec![1, 2, 3], vec![run(3)])], "it follows again");
+}
+
+#[test]
 fn one_that_has_everything_need_not_say_so_again() {
     let mut leader = leader(&[1, 2, 3]);
     follow(&mut leader, 2, 20, 4);
