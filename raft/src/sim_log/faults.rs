@@ -144,6 +144,7 @@ impl World {
         if self.tells {
             println!("{} {place} loses something of {partition}", self.now);
         }
+        self.oracles[partition].lost.insert(place);
         self.nodes[place].disks[partition].damage(&mut self.random);
     }
 }

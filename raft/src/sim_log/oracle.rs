@@ -1,6 +1,6 @@
 //! What must hold of a partition, whatever happens: what was committed stays so, and everybody sees the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shard_core::{format::record_batch::RecordBatch, model::Offset};
 
@@ -17,6 +17,8 @@ pub(super) struct Oracle {
     leaders: BTreeMap<u32, (usize, u64)>,
     /// How far consumers have seen, by epoch.
     shown: BTreeMap<u32, Offset>,
+    /// Who has ever lost something that it had promised to have.
+    pub(super) lost: BTreeSet<usize>,
     /// How far a consumer was told to have got.
     pub(super) cursor: u64,
 }
@@ -144,7 +146,9 @@ impl World {
         assert_eq!(known, Some(&offset), "E1: message {number} is acknowledged");
         let Some(agreed) = self.agreed_partition(partition) else { return };
         let replicas = self.places(&agreed.replicas.clone());
-        let has = |place: &usize| self.nodes[*place].disks[partition].synced_end() > offset;
+        // Who had it when it said so may have lost it since.
+        let has_lost = |place: &usize| self.oracles[partition].lost.contains(place);
+        let has = |place: &usize| self.nodes[*place].disks[partition].synced_end() > offset || has_lost(place);
         let holders = replicas.iter().filter(|place| has(place)).count();
         let needed = usize::from(self.shape.min_insync);
         assert!(holders >= needed, "R6: {holders} have message {number}, {needed} are to");
