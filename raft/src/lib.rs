@@ -32,6 +32,8 @@ mod proposer;
 mod signs;
 #[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod sim_log;
 mod snapshots;
 mod state_machine;
 mod store;

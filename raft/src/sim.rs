@@ -12,6 +12,7 @@ mod faults;
 mod healed;
 mod metadata;
 mod node;
+pub(crate) mod queue;
 mod serve;
 mod store;
 mod world;

@@ -2,6 +2,7 @@
 
 mod access;
 mod groups;
+mod losses;
 mod nodes;
 mod partitions;
 mod removal;
@@ -59,6 +60,7 @@ impl ClusterState {
             Command::RemoveNode { node, force } => self.remove_node(node, force),
             Command::ChangePartitions { changes } => Ok(self.change_partitions(changes)),
             Command::Upgrade { level } => self.upgrade(level),
+            Command::LoseReplicas { node, epoch, partitions } => self.lose_replicas(node, epoch, &partitions),
         }
     }
 

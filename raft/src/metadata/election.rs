@@ -77,6 +77,34 @@ impl Partition {
         true
     }
 
+    /// A node has less than it had promised, and those of the ELR are in sync if nobody else is: they hold all that was
+    /// acknowledged. Nobody is if there are none. Whether anything changed.
+    pub(super) fn lose(&mut self, node: NodeId, min_insync: u16) -> bool {
+        let is_counted_on = self.isr.contains(&node) || self.elr.contains(&node);
+        if is_counted_on {
+            self.isr.retain(|member| *member != node);
+            self.elr.retain(|member| *member != node);
+            if self.isr.is_empty() {
+                self.isr.append(&mut self.elr);
+            }
+            self.sets_changed(min_insync);
+        }
+        let was_owner = self.owner == Some(node);
+        if was_owner {
+            self.disown();
+        }
+        is_counted_on || was_owner
+    }
+
+    /// Its owner starts again, and is another one to those that followed it.
+    pub(super) fn own_again(&mut self, owner: NodeId) -> bool {
+        let is_again = self.owner == Some(owner) && self.replicas.len() > 1;
+        if is_again {
+            self.next_epoch();
+        }
+        is_again
+    }
+
     /// Nobody is eligible any more but those in sync. Whether anything changed.
     pub(super) fn clear_elr(&mut self) -> bool {
         let changed = !self.elr.is_empty();

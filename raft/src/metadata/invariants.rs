@@ -71,7 +71,7 @@ fn check_sets(state: &ClusterState, partition: &Partition, min_insync: u16) {
     let Partition { owner, replicas, isr, elr, .. } = partition;
     let distinct = |nodes: &[NodeId]| nodes.iter().collect::<BTreeSet<_>>().len() == nodes.len();
     assert!(distinct(replicas) && distinct(isr) && distinct(elr), "{partition:?}");
-    assert!(!isr.is_empty(), "{partition:?}");
+    assert!(!isr.is_empty() || (owner.is_none() && elr.is_empty()), "{partition:?}");
     assert!(isr.iter().chain(elr).chain(owner).all(|node| replicas.contains(node)), "{partition:?}");
     assert!(replicas.iter().all(|node| state.node(*node).is_some()), "{partition:?}");
     assert!(!isr.iter().any(|node| elr.contains(node)), "{partition:?}");

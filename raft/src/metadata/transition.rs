@@ -25,7 +25,8 @@ pub struct PartitionTransition {
 /// What a partition becomes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PartitionTarget {
-    /// Another node owns it. Where messages lie with their owner, that must be one which holds all that was acknowledged.
+    /// Another node owns it. Where messages lie with their owner, that must be one which holds all that was acknowledged;
+    /// and it may be the same as before, which has to open it again and does so in a new epoch.
     Owner(NodeId),
     /// Other nodes keep it; only where messages lie with their owner.
     Replicas {

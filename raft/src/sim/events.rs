@@ -1,7 +1,5 @@
 //! What is on its way between the parts of the simulated cluster.
 
-use std::collections::BTreeMap;
-
 use shard_core::model::{PartitionIndex, SubscriptionId};
 
 use crate::{
@@ -119,26 +117,4 @@ pub(super) enum Message {
         generation: u64,
         end: usize,
     },
-}
-
-/// What will happen, by time.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    events: BTreeMap<(u64, u64), Event>,
-    number: u64,
-}
-
-impl Queue {
-    pub(super) fn put(&mut self, at: u64, event: Event) {
-        self.number += 1;
-        self.events.insert((at, self.number), event);
-    }
-
-    pub(super) fn next_at(&self) -> Option<u64> {
-        self.events.keys().next().map(|(at, _)| *at)
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Event> {
-        self.events.pop_first().map(|(_, event)| event)
-    }
 }

@@ -6,9 +6,10 @@ use shard_core::model::PartitionIndex;
 
 use super::{
     clients::Consumer,
-    events::{Event, Message, Queue},
+    events::{Event, Message},
     metadata::Log,
     node::SimNode,
+    queue::Queue,
     store::Stored,
 };
 use crate::{
@@ -73,7 +74,7 @@ pub(super) struct World {
     pub(super) random: Random,
     pub(super) mutant: Option<Mutant>,
     pub(super) now: u64,
-    pub(super) queue: Queue,
+    pub(super) queue: Queue<Event>,
     pub(super) log: Log,
     pub(super) nodes: Vec<SimNode>,
     /// The last number that a node was given.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{check_length, check_limit};
 use crate::{
     limits,
-    metadata::{ClusterState, Incarnation, Node, NodeId, Outcome, Refusal, Topic, state::Level},
+    metadata::{ClusterState, Incarnation, Node, NodeId, Outcome, Partition, Refusal, Topic, state::Level},
 };
 
 /// What the software of a node understands that came before nodes said so.
@@ -66,6 +66,7 @@ impl ClusterState {
         self.nodes.insert(id, Node { epoch, draining, fenced: !is_alone, ..node });
         if !is_alone {
             self.drop_from_isrs(id);
+            self.begin_epochs(id);
         }
         Ok(Outcome::NodeJoined { epoch })
     }
@@ -132,6 +133,11 @@ impl ClusterState {
         }
     }
 
+    /// Whether a node is there, and of this epoch.
+    pub(super) fn check_run(&mut self, id: NodeId, epoch: u64) -> Result<(), Refusal> {
+        self.node_of_epoch(id, epoch).map(|_| ())
+    }
+
     fn node_of_epoch(&mut self, id: NodeId, epoch: u64) -> Result<&mut Node, Refusal> {
         self.check_number(id)?;
         let node = self.nodes.get_mut(&id).ok_or(Refusal::NodeNotFound)?;
@@ -140,14 +146,29 @@ impl ClusterState {
 
     /// A node is out of sync in every partition in which others are in sync.
     fn drop_from_isrs(&mut self, id: NodeId) {
-        let is_in_sync = |topic: &&Arc<Topic>| topic.partitions.iter().any(|partition| partition.isr.contains(&id));
-        let topics: Vec<Arc<Topic>> = self.topics.iter().filter(is_in_sync).cloned().collect();
+        let is_in_sync = |partition: &Partition| partition.isr.contains(&id);
+        self.change_each(is_in_sync, |partition, min_insync| partition.drop_from_isr(id, min_insync));
+    }
+
+    /// A node leads what it owns in a new epoch, as it has started again: what its former run has under way, and what its
+    /// followers know of that one, means nothing from now on.
+    fn begin_epochs(&mut self, id: NodeId) {
+        if self.shared_store == Some(false) {
+            let is_owned = |partition: &Partition| partition.owner == Some(id);
+            self.change_each(is_owned, |partition, _| partition.own_again(id));
+        }
+    }
+
+    /// Changes partitions of which something holds; the change says whether it is one.
+    fn change_each(&mut self, holds: impl Fn(&Partition) -> bool, change: impl Fn(&mut Partition, u16) -> bool) {
+        let has_any = |topic: &&Arc<Topic>| topic.partitions.iter().any(&holds);
+        let topics: Vec<Arc<Topic>> = self.topics.iter().filter(has_any).cloned().collect();
         for topic in topics {
             let mut changed = Topic::clone(&topic);
             let min_insync = changed.config.min_insync;
             let mut any = false;
-            for partition in &mut changed.partitions {
-                any |= partition.drop_from_isr(id, min_insync);
+            for partition in changed.partitions.iter_mut().filter(|partition| holds(partition)) {
+                any |= change(partition, min_insync);
             }
             if any {
                 self.put_topic(Arc::new(changed));

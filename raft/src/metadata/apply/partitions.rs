@@ -79,11 +79,12 @@ impl ClusterState {
     }
 
     fn give_to(&self, partition: &mut Partition, owner: NodeId, min_insync: u16) -> Result<(), TransitionRefusal> {
-        if partition.owner == Some(owner) {
+        let is_shared = self.shared_store == Some(true);
+        if partition.owner == Some(owner) && is_shared {
             return Err(TransitionRefusal::Unchanged);
         }
         self.check_live(owner)?;
-        if self.shared_store == Some(true) {
+        if is_shared {
             partition.move_whole(owner);
             return Ok(());
         }
@@ -128,7 +129,8 @@ impl ClusterState {
         }
     }
 
-    /// The owner has found who is in sync. Those that leave hold all that was acknowledged for as long as nothing more is.
+    /// The owner has found who is in sync. Those that leave hold all that was acknowledged for as long as nothing more is. If
+    /// they are the same as before, what the owner had said earlier holds no more if it comes later.
     fn set_isr(
         &self,
         partition: &mut Partition,
@@ -143,9 +145,6 @@ impl ClusterState {
             && partition.owner.is_some_and(|owner| isr.contains(&owner) && partition.isr.contains(&owner));
         if !is_sound {
             return Err(TransitionRefusal::InvalidReplicas);
-        }
-        if is_same_set(isr, &partition.isr) {
-            return Err(TransitionRefusal::Unchanged);
         }
         for node in isr.iter().copied().filter(|node| !partition.isr.contains(node)) {
             self.check_live(node)?;
@@ -186,11 +185,6 @@ fn set(partition: &mut Partition, sets: Sets<'_>, min_insync: u16) {
     if partition.owner != Some(sets.owner) || is_other_kind {
         partition.own(sets.owner);
     }
-}
-
-/// Whether two sets of distinct nodes are the same.
-fn is_same_set(some: &[NodeId], others: &[NodeId]) -> bool {
-    some.len() == others.len() && some.iter().all(|node| others.contains(node))
 }
 
 fn is_distinct(nodes: &[NodeId]) -> bool {

@@ -56,7 +56,7 @@ pub enum FetchRefusal {
     NotReplica,
     #[error("the node has started again since")]
     StaleRun,
-    #[error("the partition is not led here, or not yet")]
+    #[error("the partition is not led here, not yet, or not by one that is in sync")]
     NotLeader,
     #[error("the leader can't read what is asked for")]
     Unreadable,

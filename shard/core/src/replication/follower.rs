@@ -151,6 +151,8 @@ impl Follower {
     pub fn on_not_stored(&mut self) {
         assert!(matches!(self.doing, Doing::Storing { .. }), "nothing was being stored");
         self.doing = Doing::Fetching;
+        // It has no more of what is committed than before.
+        self.high_watermark = self.high_watermark.min(self.log.end);
     }
 
     /// The cursors that are here are to be sent as a whole once more.

@@ -43,6 +43,8 @@ pub struct Leader {
     cursors_committed: u64,
     followers: BTreeMap<u64, Progress>,
     proposal: Option<Proposal>,
+    /// Nothing is proposed until the next tick.
+    rests: bool,
     effects: Vec<LeaderEffect>,
 }
 
@@ -70,7 +72,8 @@ pub enum LeaderEffect {
 /// What became of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProposalEnd {
-    /// It does not hold and never will.
+    /// The metadata have said no to what was proposed last, and nothing of it is under way. That the partition is of other
+    /// epochs is no such answer: then something else holds, perhaps the same proposed before, and the metadata will say what.
     Refused,
     /// It may hold, now or later.
     Unknown,
@@ -119,6 +122,7 @@ impl Leader {
             cursors_committed: 0,
             followers: BTreeMap::new(),
             proposal: None,
+            rests: false,
             effects: Vec::new(),
         };
         leader.know_replicas(now);
@@ -168,6 +172,10 @@ impl Leader {
         if position.leader_epoch > self.epoch {
             return Err(FetchRefusal::UnknownEpoch { epoch: self.epoch });
         }
+        // An owner that has started again may have less than those that follow it: they must not cut off what it lacks.
+        if !self.set.isr.contains(&self.node) {
+            return Err(FetchRefusal::NotLeader);
+        }
         let Some(progress) = self.followers.get_mut(&run.node) else { return Err(FetchRefusal::NotReplica) };
         if run.epoch < progress.run {
             return Err(FetchRefusal::StaleRun);
@@ -179,7 +187,7 @@ impl Leader {
         if verdict == FetchVerdict::Follows {
             self.note_progress(now, run.node, position);
             self.commit();
-            self.expand();
+            self.expand(now);
         }
         Ok(verdict)
     }
@@ -191,11 +199,12 @@ impl Leader {
         }
         if set.partition_epoch > self.set.partition_epoch {
             self.proposal = None;
+            self.rests = false;
         }
         self.set = set;
         self.know_replicas(now);
         self.commit();
-        self.expand();
+        self.expand(now);
     }
 
     /// What is to be done; the newest state of what is committed comes last.
@@ -210,10 +219,11 @@ impl Leader {
     }
 
     /// Whether everything that was there when it began to lead is committed. Before that, what was committed under earlier
-    /// leaders is not known to be: nobody is shown anything.
+    /// leaders is not known to be: nobody is shown anything. Nor is one in office that is not in sync itself, as the owner that
+    /// has started again is not until another is chosen: it may have nothing.
     #[must_use]
     pub fn is_in_office(&self) -> bool {
-        self.high_watermark >= self.epoch_start
+        self.high_watermark >= self.epoch_start && self.set.isr.contains(&self.node)
     }
 
     /// Whether something that is appended now can be committed.
@@ -286,9 +296,10 @@ impl Leader {
             return FetchVerdict::Behind(self.log_start);
         }
         let Some(last_epoch) = last_epoch else {
-            // It has no batch: it begins where it is, if that is where this log begins.
-            let begins = end == self.log_start;
-            return if begins { FetchVerdict::Follows } else { FetchVerdict::Behind(self.log_start) };
+            // It has no batch, and so none that differs: retention has let go of all that it had, which was committed and
+            // is here. It goes on where it is, and does not take back what it has promised.
+            let is_here = end <= self.end;
+            return if is_here { FetchVerdict::Follows } else { FetchVerdict::Behind(self.log_start) };
         };
         match self.lineage.end_of(last_epoch, self.end) {
             None => FetchVerdict::Behind(self.log_start),

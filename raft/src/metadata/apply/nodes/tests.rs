@@ -32,6 +32,21 @@ fn a_node_that_starts_again_has_a_new_epoch_and_stays_to_be_emptied() {
 }
 
 #[test]
+fn a_node_that_starts_again_leads_in_new_epochs() {
+    let mut cluster = Cluster::new(3, false);
+    cluster.create_topic(3, 2);
+    let epochs = |cluster: &Cluster| (cluster.partition().leader_epoch.get(), cluster.partition().partition_epoch);
+    cluster.fence(2);
+    cluster.fence(3);
+    let before = epochs(&cluster);
+    cluster.join(1, 1).unwrap();
+    assert_eq!(cluster.sets().0, [1], "it stays the last one in sync");
+    assert_eq!(epochs(&cluster), (before.0 + 1, before.1), "but what its former run has said holds no more");
+    cluster.join(2, 1).unwrap();
+    assert_eq!(epochs(&cluster), (before.0 + 1, before.1), "this one leads nothing");
+}
+
+#[test]
 fn two_runs_of_a_node_in_one_log_entry_have_different_epochs() {
     let mut cluster = Cluster::new(1, true);
     cluster.join(2, 1).unwrap();

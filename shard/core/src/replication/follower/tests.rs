@@ -150,4 +150,8 @@ fn what_found_no_room_is_fetched_again() {
     answer(&mut follower, follows(10), &[batch(10, 5)]).unwrap();
     follower.on_not_stored();
     assert_eq!(place(&follower), (10, Some(4)));
+    answer(&mut follower, follows(11), &[batch(10, 5)]).unwrap();
+    follower.on_not_stored();
+    let behind = answer(&mut follower, FetchAnswer::Behind(offset(10)), &[]);
+    assert_eq!(behind, Ok(FollowerEffect::Restart(offset(10))), "what is not there is not cut off");
 }

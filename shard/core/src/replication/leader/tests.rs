@@ -108,10 +108,8 @@ fn one_that_joins_counts_before_it_is_in_sync() {
     leader.on_synced(at(1), offset(30));
     follow(&mut leader, 2, 30, EPOCH);
     assert_eq!(committed(&mut leader), 20, "the one that joins has no more");
-    leader.on_proposal_end(1, ProposalEnd::Unknown);
-    assert_eq!(committed(&mut leader), 20, "it may have joined");
     leader.on_proposal_end(1, ProposalEnd::Refused);
-    assert_eq!(committed(&mut leader), 30, "it surely has not");
+    assert_eq!(committed(&mut leader), 30, "it surely has not joined");
 }
 
 #[test]
@@ -128,6 +126,22 @@ fn one_that_leaves_counts_until_it_has_left() {
     assert_eq!(committed(&mut leader), 20);
     leader.on_replicas(at(13), set(&[1, 2], 2));
     assert_eq!(committed(&mut leader), 30);
+}
+
+#[test]
+fn one_that_was_left_behind_comes_back_once_it_keeps_up() {
+    let mut leader = leader(&[1, 2]);
+    follow(&mut leader, 2, 20, 4);
+    leader.on_synced(at(2), offset(30));
+    leader.on_tick(at(20));
+    assert_eq!(proposed(&mut leader), [(vec![1], vec![])]);
+    leader.on_replicas(at(20), set(&[1], 2));
+    leader.on_tick(at(21));
+    assert_eq!(proposed(&mut leader), [], "it has all that is committed, and is not heard of");
+    assert_eq!(leader.on_fetch(at(22), run(2), position(25, EPOCH)), Ok(FetchVerdict::Follows));
+    assert_eq!(proposed(&mut leader), []);
+    assert_eq!(leader.on_fetch(at(23), run(2), position(30, EPOCH)), Ok(FetchVerdict::Follows));
+    assert_eq!(proposed(&mut leader), [(vec![1, 2], vec![run(2)])]);
 }
 
 #[test]
@@ -195,6 +209,39 @@ fn a_proposal_whose_end_is_unknown_is_made_again() {
 }
 
 #[test]
+fn what_was_refused_may_hold_later_if_it_was_made_before() {
+    let mut leader = leader(&[1, 2]);
+    follow(&mut leader, 2, 20, 4);
+    follow(&mut leader, 3, 20, 4);
+    leader.take_effects();
+    leader.on_proposal_end(1, ProposalEnd::Unknown);
+    leader.on_tick(at(2));
+    leader.take_effects();
+    leader.on_proposal_end(1, ProposalEnd::Refused);
+    leader.on_synced(at(2), offset(30));
+    follow(&mut leader, 2, 30, EPOCH);
+    assert_eq!(committed(&mut leader), 20, "the one that joins may have joined");
+    leader.on_tick(at(3));
+    assert_eq!(proposed(&mut leader), [(vec![1, 2], vec![])], "so that it can't any more");
+    leader.on_proposal_end(1, ProposalEnd::Refused);
+    assert_eq!(committed(&mut leader), 20);
+    leader.on_replicas(at(4), set(&[1, 2], 2));
+    assert_eq!(committed(&mut leader), 30);
+}
+
+#[test]
+fn what_was_refused_is_not_proposed_again_at_once() {
+    let mut leader = leader(&[1, 2]);
+    follow(&mut leader, 3, 20, 4);
+    leader.take_effects();
+    leader.on_proposal_end(1, ProposalEnd::Refused);
+    follow(&mut leader, 3, 20, 4);
+    assert_eq!(proposed(&mut leader), []);
+    leader.on_tick(at(2));
+    assert_eq!(proposed(&mut leader), [(vec![1, 2, 3], vec![run(3)])]);
+}
+
+#[test]
 fn who_follows_another_leader_is_told() {
     let mut leader = leader(&[1, 2]);
     let of = |epoch| FetchPosition { leader_epoch: LeaderEpoch::new(epoch), ..position(20, 4) };
@@ -259,6 +306,16 @@ fn who_is_behind_the_start_begins_anew() {
 }
 
 #[test]
+fn who_has_let_go_of_all_goes_on_where_it_is() {
+    let mut leader = leader(&[1, 2]);
+    let at_offset = |end| FetchPosition { end: offset(end), last_epoch: None, ..position(0, 0) };
+    assert_eq!(leader.on_fetch(at(1), run(2), at_offset(20)), Ok(FetchVerdict::Follows));
+    assert_eq!(committed(&mut leader), 20, "it has promised so much, and holds to it");
+    assert_eq!(leader.on_fetch(at(1), run(3), at_offset(15)), Ok(FetchVerdict::Follows));
+    assert_eq!(leader.on_fetch(at(1), run(3), at_offset(21)), Ok(FetchVerdict::Behind(offset(0))));
+}
+
+#[test]
 fn cursors_are_committed_like_messages() {
     let mut leader = leader(&[1, 2]);
     follow(&mut leader, 2, 20, 4);
@@ -275,12 +332,22 @@ fn cursors_are_committed_like_messages() {
 #[test]
 fn one_that_is_no_longer_in_sync_itself_commits_nothing() {
     let mut leader = leader(&[1, 2, 3]);
-    leader.on_replicas(at(1), set(&[2, 3], 2));
     follow(&mut leader, 2, 20, 4);
-    follow(&mut leader, 3, 20, 4);
+    leader.on_replicas(at(1), set(&[2, 3], 2));
+    let refused = leader.on_fetch(at(1), run(3), position(20, 4));
+    assert_eq!(refused, Err(FetchRefusal::NotLeader), "nor does it tell others what to cut off");
     assert_eq!(committed(&mut leader), 0);
     leader.on_tick(at(100));
     assert_eq!(proposed(&mut leader), []);
+}
+
+#[test]
+fn one_that_is_not_in_sync_is_not_in_office_though_it_has_nothing() {
+    let config = LeaderConfig { node: US, epoch: LeaderEpoch::new(EPOCH), set: set(&[2, 3], 1), lag_max: LAG_MAX };
+    let mut leader = Leader::new(at(0), config, Lineage::new(), (offset(0), offset(0)));
+    assert!(!leader.is_in_office(), "others may have what was committed");
+    leader.on_replicas(at(1), set(&[1], 2));
+    assert!(leader.is_in_office());
 }
 
 #[test]
