@@ -130,3 +130,5 @@ pub(crate) const FETCH_PART_BYTES: usize = 1 << 20;
 pub(crate) const REPLICATION_INTERVAL: Duration = Duration::from_millis(100);
 /// How often leaders look for followers that are behind.
 pub(crate) const FOLLOWERS_LOOK: Duration = Duration::from_millis(500);
+/// How long the last answers of a node may take that does not count as alive any more.
+pub(crate) const PEER_LAST_ANSWERS_WAIT: Duration = Duration::from_millis(250);

@@ -93,7 +93,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 51;
+    pub const COUNT: usize = 52;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]

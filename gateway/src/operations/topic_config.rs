@@ -154,9 +154,6 @@ mod tests {
     #[test]
     fn a_promise_that_would_not_be_kept_is_refused() {
         assert_eq!(created(r#"{"acks":"memory"}"#).unwrap_err().errors[0].field, "acks");
-        let settings = decode(br#"{"replication_factor":3}"#).unwrap();
-        let refused = patch_of_settings(&settings, &TopicConfig::default()).unwrap_err();
-        assert_eq!(refused.errors[0].field, "replication_factor");
     }
 
     #[test]

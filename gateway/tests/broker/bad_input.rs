@@ -139,7 +139,6 @@ fn subscriptions_and_topics() {
         other("PUT /v1/topics/t", r#"{"partitions":"4"}"#, INVALID, Some("partitions")),
         other("PUT /v1/subscriptions/s", "{}", INVALID, Some("topic")),
         other("PUT /v1/subscriptions/s", r#"{"topic":"orders","ordering":"size"}"#, INVALID, Some("ordering")),
-        other(&format!("PATCH /v1/topics/{TOPIC}"), r#"{"replication_factor":3}"#, INVALID, Some("replication_factor")),
         other("GET /v1/topics?page_size=1001", "", INVALID, Some("page_size")),
         other("GET /v1/topics?page_token=%25", "", INVALID, Some("page_token")),
         other("GET /v1/nothing", "", Code::NotFound, None),

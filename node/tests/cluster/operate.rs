@@ -1,6 +1,6 @@
 //! Several nodes as one broker, and what operators do with them: each step of docs/cluster.md.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{http::Connection, nodes::TestNodes};
 
@@ -14,7 +14,12 @@ mod traffic;
 
 /// A topic with so many partitions.
 fn create_topic(cluster: &TestNodes, through: u64, name: &str, partitions: u32) {
-    let settings = json!({ "partitions": partitions }).to_string();
+    create_topic_of(cluster, through, name, &json!({ "partitions": partitions }));
+}
+
+/// The same of a topic that is configured so.
+fn create_topic_of(cluster: &TestNodes, through: u64, name: &str, settings: &Value) {
+    let settings = settings.to_string();
     let mut connection = Connection::open(&cluster.address(through));
     let answer = connection.request("PUT", &format!("/v1/topics/{name}"), &[], settings.as_bytes());
     assert_eq!(answer.status, 201, "{}", answer.body_text());

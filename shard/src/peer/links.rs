@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_lock::Mutex;
+use glommio::timer::sleep;
 use shard_core::link::FrameDecoder;
 
 use super::{
@@ -186,10 +187,13 @@ impl Drop for Waiting<'_> {
 }
 
 /// Looks at each new table for as long as the executor lives.
+///
+/// A node that stops counts as dead before it has answered all: its last answers have a moment to come.
 async fn drop_the_dead(links: Links) {
     loop {
         let version = links.config().routes.load().version;
         links.end_dead();
         links.config().routes.newer_than(version).await;
+        sleep(limits::PEER_LAST_ANSWERS_WAIT).await;
     }
 }

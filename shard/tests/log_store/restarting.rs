@@ -72,12 +72,9 @@ fn a_log_whose_new_beginning_was_not_finished_can_be_opened() {
         opened.store.restart(offset(500)).await.unwrap();
         drop(opened);
         let begun = rig.files(here).keys().find(|path| is_segment(path)).cloned().unwrap();
-        // The new segment's header did not reach the disk.
-        fs::write(&begun, [0; 4096]).unwrap();
+        // The new segment did not reach the disk.
+        fs::remove_file(&begun).unwrap();
         rig.forget_ends();
-        let empty = rig.start(0, 1).await.open(here, LeaderEpoch::new(1)).await.unwrap();
-        assert_eq!(empty.found.extent.end, Offset::ZERO);
-        drop(empty);
         // Not all of the old ones were removed.
         for (path, bytes) in oldest {
             fs::write(path, bytes).unwrap();

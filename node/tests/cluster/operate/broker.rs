@@ -1,6 +1,8 @@
 //! Any node answers for any partition, and others go on where one has died.
 
-use super::{create_topic, offsets, publish_everywhere};
+use serde_json::json;
+
+use super::{create_topic, create_topic_of, offsets, publish_everywhere};
 use crate::{http::Connection, nodes::TestNodes};
 
 /// What the README shows: through one node in, through another one out, also when the first one is dead.
@@ -28,7 +30,7 @@ fn what_went_in_through_one_node_comes_out_of_another_and_outlives_the_first() {
 #[test]
 fn without_a_shared_store_a_dead_nodes_partitions_come_back_with_it() {
     let mut cluster = TestNodes::start_on_disks(3, &[]);
-    create_topic(&cluster, 1, "orders", 6);
+    create_topic_of(&cluster, 1, "orders", &json!({ "partitions": 6, "replication_factor": 1 }));
     publish_everywhere(&cluster, 1, "orders", 6);
     cluster.kill(3);
     cluster.until("node 3 is missed", |cluster| cluster.state(1, 3) == "down");

@@ -162,16 +162,13 @@ impl LogRecovery {
         if let (None, Some(start)) = (self.next, self.known.log_start.filter(|&start| start < base)) {
             return Err(at_start(format!("the segment before it is missing, the log starts at offset {start}")));
         }
-        // Of a log that was to begin anew, nothing was written down yet.
-        let begins_here =
-            self.next.map_or_else(|| base == Offset::ZERO || self.known == KnownLog::default(), |next| next == base);
         let header = match SegmentHeader::decode(first_block) {
             Ok(header) => header,
             Err(error @ (SegmentHeaderError::Version { .. } | SegmentHeaderError::BlockBytes { .. })) => {
                 return Err(at_start(error.to_string()));
             }
             // Older segments go only once the next is there: one that stands alone was finished, but for the very first.
-            Err(error) if is_last && base >= self.known.durable_end() && begins_here => {
+            Err(error) if is_last && base >= self.known.durable_end() && self.next.unwrap_or_default() == base => {
                 self.next = Some(base);
                 self.unfinished = Some((base, error));
                 return Ok(RecoveryStep::Read { position: limits::BLOCK_BYTES, bytes_min: 1 });

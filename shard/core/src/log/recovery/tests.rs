@@ -324,21 +324,6 @@ fn a_log_whose_first_segment_is_lost_is_refused() {
 }
 
 #[test]
-fn a_log_that_was_to_begin_anew_and_did_not_is_empty() {
-    let nothing = || LogRecovery::new(HERE, KnownLog::default());
-    let mut begun = nothing();
-    assert!(begun.begin(Offset::new(7), true, &[0; BLOCK_BYTES]).is_ok());
-    assert_eq!(begun.feed(widen(BLOCK_BYTES), Bytes::new(), true), Ok(RecoveryStep::Discard));
-    let mut damaged = nothing();
-    damaged.begin(Offset::new(7), true, &[1; BLOCK_BYTES]).unwrap();
-    let (_, batches) = segment(7, &[&[7]]);
-    let behind = Bytes::copy_from_slice(&batches[BLOCK_BYTES..]);
-    assert!(damaged.feed(widen(BLOCK_BYTES), behind, true).is_err(), "something is in it");
-    let known = KnownLog { log_start: Some(Offset::new(7)), ..KnownLog::default() };
-    assert!(LogRecovery::new(HERE, known).begin(Offset::new(7), true, &[0; BLOCK_BYTES]).is_err(), "it was finished");
-}
-
-#[test]
 fn a_log_that_was_emptied_goes_on_at_its_end_and_knows_its_time() {
     let header = SegmentHeader {
         partition: HERE,
