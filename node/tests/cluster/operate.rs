@@ -45,13 +45,15 @@ fn publish_everywhere(cluster: &TestNodes, through: u64, topic: &str, partitions
 
 /// The offsets of the messages of a partition, once it can be read.
 fn offsets(cluster: &TestNodes, through: u64, topic: &str, partition: u32) -> Vec<u64> {
-    let path = format!("/v1/topics/{topic}/partitions/{partition}/messages?offset=0&limit=100");
-    let mut offsets = Vec::new();
-    cluster.until("a partition is read", |cluster| {
+    let mut offsets: Vec<u64> = Vec::new();
+    cluster.until("a partition is read to its end", |cluster| {
+        let from = offsets.last().map_or(0, |last| last + 1);
+        let path = format!("/v1/topics/{topic}/partitions/{partition}/messages?offset={from}&limit=100");
         let page = cluster.get(through, &path);
         let Some(messages) = page["messages"].as_array() else { return false };
-        offsets = messages.iter().map(|message| message["offset"].as_u64().unwrap()).collect();
-        true
+        offsets.extend(messages.iter().map(|message| message["offset"].as_u64().unwrap()));
+        // A page need not hold all there is.
+        messages.is_empty()
     });
     offsets
 }
