@@ -4,6 +4,7 @@ use bytes::Bytes;
 use shard_core::{
     delivery::CursorState,
     format::cursor_journal::{self, CursorChange},
+    limits::BATCH_BYTES_MAX,
     model::{Offset, OffsetRange, TopicPartition},
     replication::{
         CursorNews, CursorUpdate, FetchAnswer, FetchError, FetchPart, FetchPosition, FetchRefusal, FetchReply,
@@ -122,7 +123,7 @@ impl Shard {
         }
         if reads.is_empty() {
             // Whoever asked may have gone: it asks again, and says where it is.
-            return drop(reply.send(Ok(FetchReply { parts })));
+            return drop(reply.send(Ok(FetchReply { parts }.within(BATCH_BYTES_MAX))));
         }
         glommio::spawn_local(async move {
             for ToRead { place, store, wanted } in reads {
@@ -143,7 +144,7 @@ impl Shard {
                     }
                 }
             }
-            let _ = reply.send(Ok(FetchReply { parts }));
+            let _ = reply.send(Ok(FetchReply { parts }.within(BATCH_BYTES_MAX)));
         })
         .detach();
     }

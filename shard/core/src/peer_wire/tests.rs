@@ -295,6 +295,16 @@ fn a_damaged_batch_in_the_tail_is_refused() {
 }
 
 #[test]
+fn what_does_not_fit_into_an_answer_is_fetched_again() {
+    let size = |reply: &FetchReply| reply.tail().iter().map(Bytes::len).sum::<usize>();
+    let (whole, first) = (fetched(), fetched().within(1));
+    assert_eq!(fetched().within(size(&whole)), whole);
+    assert_eq!(first.parts[0], whole.parts[0], "one part is sent, however large");
+    assert_eq!(first.parts[3].answer, FetchAnswer::Refused(FetchRefusal::Unreadable));
+    assert!(size(&first) < size(&whole));
+}
+
+#[test]
 fn what_comes_with_a_fetch_is_what_it_says() {
     let (head, tail) = PeerReply::Fetch(Ok(fetched())).encode().unwrap();
     let tail = tail.concat();

@@ -167,6 +167,23 @@ impl FetchReply {
         batches.chain(cursors.map(|cursors| cursors.entries.clone())).collect()
     }
 
+    /// The same with no more in its tail than fits, but for a single larger part: whoever is sent nothing comes again.
+    #[must_use]
+    pub fn within(mut self, bytes_max: usize) -> Self {
+        let mut bytes = 0;
+        for part in &mut self.parts {
+            let batches: usize = part.batches.iter().map(|batch| batch.bytes().len()).sum();
+            let own = batches + part.cursors.as_ref().map_or(0, |cursors| cursors.entries.len());
+            if bytes > 0 && bytes + own > bytes_max {
+                let later = FetchAnswer::Refused(FetchRefusal::Unreadable);
+                *part = FetchPart::bare(part.partition, part.epoch, later);
+            } else {
+                bytes += own;
+            }
+        }
+        self
+    }
+
     /// Takes what is in the tail of its frame; the checksums of each batch are verified.
     ///
     /// # Errors
