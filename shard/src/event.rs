@@ -97,6 +97,8 @@ pub(crate) enum StoreEvent {
     Cursors(Result<CursorsStored, StoreError>),
     /// Retention has let go of what lies below.
     Start(Offset),
+    /// An append was refused since the partition is another node's, for this reason.
+    Superseded(String),
     /// The log takes nothing more.
     Failed(StoreError),
 }

@@ -154,9 +154,8 @@ pub(crate) enum WaitingAck {
 }
 
 impl WaitingAck {
-    /// It may not be there after a restart, or for another owner: it is not known.
-    pub(crate) fn refuse(self, reason: String) {
-        let error = SubscriptionError::StoreFailed { reason };
+    /// Says that it is not done, or not known to be.
+    pub(crate) fn refuse(self, error: SubscriptionError) {
         match self {
             Self::Outcomes(_, reply) => drop(reply.send(Err(error))),
             Self::Done(reply) => drop(reply.send(Err(error))),
@@ -299,7 +298,8 @@ impl Partition {
         }
         self.refuse_waiting(error);
         for (_, ack) in self.journaled.drain() {
-            ack.refuse(error.to_string());
+            // It may not be there after a restart, or for another owner: it is not known.
+            ack.refuse(SubscriptionError::StoreFailed { reason: error.to_string() });
         }
     }
 

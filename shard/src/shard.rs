@@ -74,6 +74,8 @@ pub struct Shard {
     retaining: bool,
     /// Those that are being let go of, as another node owns them.
     releasing: Vec<TopicPartition>,
+    /// Those that another node has opened in a newer epoch; the metadata that says so is on its way.
+    superseded: Vec<TopicPartition>,
     /// What is fetched from other nodes, and what they fetch from here.
     fetchers: Fetchers,
     sessions: Sessions,
@@ -161,6 +163,7 @@ impl Shard {
             checkpointing: false,
             retaining: false,
             releasing: Vec::new(),
+            superseded: Vec::new(),
             fetchers: Fetchers::new(u64::try_from(Clock::wall().as_millis()).unwrap_or_default() << 20),
             sessions: Sessions::default(),
             followers_seen: Monotonic::default(),

@@ -8,7 +8,9 @@ pub mod memory;
 pub mod redis;
 
 pub(crate) use any::{AnyPartition, AnyStore};
-pub use contract::{AppendFault, CursorsStored, Found, MessageStore, Opened, ReadFault, ShardStore, StoreError};
+pub use contract::{
+    AppendFault, CursorsStored, Found, MessageStore, Opened, ReadFault, ShardStore, StoreError, StoreErrorKind,
+};
 pub use ends::{DurableEnds, EndsConfig, read_durable_ends};
 
 /// Which store a shard uses.

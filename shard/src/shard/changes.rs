@@ -100,6 +100,7 @@ impl Shard {
             | PartitionChange::Assign { .. }
             | PartitionChange::CloseSubscription { .. } => {}
         }
+        self.forget_superseded(partition);
         self.metrics.partitions.set(super::widen(self.partitions.len()));
         let _ = self.open(partition);
         let _ = applying;
@@ -271,6 +272,7 @@ impl Shard {
 
     /// Removes all that is stored of a partition. Nobody hears of the operations in flight.
     fn delete(&mut self, partition: TopicPartition, applying: Rc<Applying>) {
+        self.forget_superseded(partition);
         match self.partitions.remove(&partition) {
             Some(Slot::Open(mut open)) => {
                 open.fate.set(Fate::Deleted);

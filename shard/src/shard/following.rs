@@ -258,6 +258,7 @@ impl Shard {
                 match store.append(fetched.batches, true).await {
                     Ok(_) => {}
                     Err(AppendFault::Rejected { reason }) => return Ok(Done::NoRoom(reason)),
+                    Err(AppendFault::Superseded { reason }) => return Err(StoreError::superseded(reason)),
                     Err(AppendFault::Failed(error)) => return Err(error),
                 }
             }

@@ -12,8 +12,8 @@ use super::{Shard, pulling::wake_waiter};
 use crate::{
     event::{ShardEvent, StoreEvent},
     partition::{Partition, Slot, WaitingAck},
-    request::PartitionSubscription,
-    store::{AnyPartition, AppendFault, CursorsStored, MessageStore as _},
+    request::{PartitionSubscription, PartitionUnavailable, SubscriptionError},
+    store::{AnyPartition, AppendFault, CursorsStored, MessageStore as _, StoreErrorKind},
 };
 
 impl Shard {
@@ -69,14 +69,24 @@ impl Shard {
                 }
                 None => open.journal.on_stored(replace),
             },
+            StoreEvent::Cursors(Err(error)) | StoreEvent::Failed(error) if error.kind == StoreErrorKind::Superseded => {
+                self.on_superseded(partition, &error.reason);
+            }
             StoreEvent::Cursors(Err(error)) => {
                 tracing::error!(%partition, %error, "the partition's cursors can't be stored any more");
                 open.journal.on_failed(&error.reason);
-                if error.transient {
+                if error.is_transient() {
                     self.on_store_failed(partition, error);
                 }
             }
             StoreEvent::Start(start) => open.on_log_start(start),
+            StoreEvent::Superseded(reason) => {
+                self.on_superseded(partition, &reason);
+                if let Ok(open) = self.open(partition) {
+                    open.log.on_event(now, AppendEvent::Rejected { reason });
+                }
+                self.cache.remove(partition);
+            }
             StoreEvent::Failed(error) => self.on_store_failed(partition, error),
         }
     }
@@ -149,6 +159,7 @@ impl Shard {
         self.have_stored(open, async move |store| match store.append(batches, durable).await {
             Ok(reached) => StoreEvent::Log(AppendEvent::Appended { reached }),
             Err(AppendFault::Rejected { reason }) => StoreEvent::Log(AppendEvent::Rejected { reason }),
+            Err(AppendFault::Superseded { reason }) => StoreEvent::Superseded(reason),
             Err(AppendFault::Failed(error)) => StoreEvent::Failed(error),
         });
     }
@@ -201,7 +212,11 @@ impl Shard {
             },
             JournalEffect::Refuse { request, reason } => {
                 if let Some(ack) = open.journaled.remove(&request) {
-                    ack.refuse(reason);
+                    ack.refuse(if self.is_superseded(open.id) {
+                        PartitionUnavailable::NotHere(open.id).into()
+                    } else {
+                        SubscriptionError::StoreFailed { reason }
+                    });
                 }
             }
         }

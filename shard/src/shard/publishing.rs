@@ -20,14 +20,15 @@ use crate::{
 impl Shard {
     pub(super) fn on_request(&mut self, request: Request) {
         let partition = request.partition();
-        let is_releasing = partition.is_some_and(|partition| self.is_releasing(partition));
+        let is_leaving =
+            partition.is_some_and(|partition| self.is_releasing(partition) || self.is_superseded(partition));
         match (request, partition) {
             (Request::Publish { partition, batch, may_pass_on: true, reply }, _)
-                if is_releasing || !self.is_served(partition) =>
+                if is_leaving || !self.is_served(partition) =>
             {
                 self.pass_on(partition, batch, reply);
             }
-            (request, Some(partition)) if is_releasing => request.refuse(PartitionUnavailable::NotHere(partition)),
+            (request, Some(partition)) if is_leaving => request.refuse(PartitionUnavailable::NotHere(partition)),
             (request, Some(partition)) if self.is_cut_off() && self.partitions.contains_key(&partition) => {
                 request.refuse(PartitionUnavailable::NoOwner(partition));
             }
@@ -181,6 +182,7 @@ impl Shard {
         let waiting = take_publisher(open, request);
         self.metrics.publishes_refused.add(1);
         let error = match (fate, open.log.failure()) {
+            (Fate::NotStored, _) if self.is_superseded(open.id) => PartitionUnavailable::NotHere(open.id).into(),
             (Fate::Unknown, failure) => {
                 PublishError::StoreFailed { reason: failure.unwrap_or("the append failed").to_owned() }
             }

@@ -78,6 +78,31 @@ impl Shard {
         !self.releasing.is_empty() && self.releasing.contains(&partition)
     }
 
+    /// Another node has opened a partition in a newer epoch, before this one has heard that it is to let go of it. From now
+    /// on nothing of it is served here; the rest follows with the metadata.
+    pub(super) fn on_superseded(&mut self, partition: TopicPartition, reason: &str) {
+        let Ok(open) = self.open(partition) else { return };
+        tracing::info!(%partition, reason, "another node has taken the partition over");
+        if open.journal.closed().is_none() {
+            open.journal.on_failed(reason);
+        }
+        open.refuse_waiting(&PartitionUnavailable::NotHere(partition));
+        if !self.is_superseded(partition) {
+            self.superseded.push(partition);
+        }
+    }
+
+    /// Whether another node is known to have opened a partition in a newer epoch.
+    pub(super) fn is_superseded(&self, partition: TopicPartition) -> bool {
+        // As short as the other list.
+        !self.superseded.is_empty() && self.superseded.contains(&partition)
+    }
+
+    /// The partition has gone from here, or is this node's anew.
+    pub(super) fn forget_superseded(&mut self, partition: TopicPartition) {
+        self.superseded.retain(|&superseded| superseded != partition);
+    }
+
     /// Closes the partitions that have nothing under way any more, or have had it for too long.
     pub(super) fn advance_releases(&mut self) {
         let now = self.clock.monotonic();
@@ -102,6 +127,7 @@ impl Shard {
     /// A partition that was to be let go of is closed in the store: nothing of it is left here.
     pub(super) fn finish_release(&mut self, partition: TopicPartition) {
         self.releasing.retain(|&releasing| releasing != partition);
+        self.forget_superseded(partition);
         if let Some(Slot::Open(mut open)) = self.partitions.remove(&partition) {
             open.refuse_all(&PartitionUnavailable::NotHere(partition));
             self.dedup_bytes = self.dedup_bytes.saturating_sub(open.log.dedup().bytes());

@@ -17,7 +17,7 @@ use crate::{
     limits,
     partition::{Fate, Slot},
     request::PartitionUnavailable,
-    store::{AnyPartition, AnyStore, MessageStore as _, Opened, ShardStore as _, StoreError},
+    store::{AnyPartition, AnyStore, MessageStore as _, Opened, ShardStore as _, StoreError, StoreErrorKind},
 };
 
 impl Shard {
@@ -27,7 +27,8 @@ impl Shard {
         let opening = self.new_opening();
         // A partition that was deleted has no more events.
         let Ok(open) = self.open(partition) else { return };
-        let StoreError { reason, transient } = error;
+        let transient = error.is_transient();
+        let reason = error.reason;
         if transient {
             tracing::warn!(%partition, reason, "a partition takes no messages until its store is back");
         } else {
@@ -67,6 +68,7 @@ impl Shard {
                 open.reopen(store, found.extent, dedup);
                 tracing::info!(%partition, end = %found.extent.end, "a partition's store is back");
             }
+            Err(StoreError { reason, kind: StoreErrorKind::Superseded }) => self.on_superseded(partition, &reason),
             Err(StoreError { reason, .. }) => {
                 open.refuse_all(&PartitionUnavailable::Closed { partition, reason: reason.clone() });
                 let alarm_at = open.alarm_at;
@@ -105,7 +107,7 @@ pub(super) async fn open_when_there(
     let mut pause = limits::REOPEN_PAUSE_MIN;
     loop {
         match open_and_learn(store, &mut learner, epoch).await {
-            Err(StoreError { reason, transient: true }) => {
+            Err(StoreError { reason, kind: StoreErrorKind::Transient }) => {
                 if !delayed(reason) {
                     return None;
                 }

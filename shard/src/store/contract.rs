@@ -200,9 +200,19 @@ pub struct CursorsStored {
 pub struct StoreError {
     /// For people.
     pub reason: String,
-    /// Whether opening the partition again later may help: the store is elsewhere, and was away. It is not where a disk
-    /// has failed, whose word can't be trusted after that.
-    pub transient: bool,
+    /// What may help.
+    pub kind: StoreErrorKind,
+}
+
+/// How a store's error can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// Somebody has to do something about it, as where a disk has failed, whose word can't be trusted after that.
+    Lasting,
+    /// Opening the partition again later may help: the store is elsewhere, and was away.
+    Transient,
+    /// It does not: the partition is another node's by now, with a newer epoch. Nothing of what was asked is done.
+    Superseded,
 }
 
 /// Why batches were not appended.
@@ -211,6 +221,13 @@ pub enum AppendFault {
     /// None of them is in the log or ever will be; the next append may succeed, and begins at the same offset.
     #[error("{reason}")]
     Rejected {
+        /// For people.
+        reason: String,
+    },
+    /// The partition is another node's by now, with a newer epoch: none of them is in the log or ever will be, nor will
+    /// anything else of this opening.
+    #[error("{reason}")]
+    Superseded {
         /// For people.
         reason: String,
     },
@@ -240,11 +257,22 @@ pub enum ReadFault {
 impl StoreError {
     /// An error that somebody has to do something about.
     pub fn new(reason: impl std::fmt::Display) -> Self {
-        Self { reason: reason.to_string(), transient: false }
+        Self { reason: reason.to_string(), kind: StoreErrorKind::Lasting }
     }
 
     /// An error that may be gone by itself later.
     pub fn transient(reason: impl std::fmt::Display) -> Self {
-        Self { reason: reason.to_string(), transient: true }
+        Self { reason: reason.to_string(), kind: StoreErrorKind::Transient }
+    }
+
+    /// An error of who is not the partition's owner any more.
+    pub fn superseded(reason: impl std::fmt::Display) -> Self {
+        Self { reason: reason.to_string(), kind: StoreErrorKind::Superseded }
+    }
+
+    /// Whether opening the partition again later may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.kind == StoreErrorKind::Transient
     }
 }

@@ -6,14 +6,22 @@ use redis::{FromRedisValue, Value, cmd};
 use shard::{
     metrics::ShardMetrics,
     redis::{ClusterName, OnLoss, RedisConfig, RedisStore, RedisStoreConfig, RedisTimeouts, Topology},
-    store::EndsConfig,
+    store::{AppendFault, EndsConfig, MessageStore as _, ShardStore as _, StoreErrorKind},
 };
 use shard_core::{
-    format::record_batch::RecordBatch, layout::EndsOwner, log::Reached, model::TopicPartition, redis::PartitionKeys,
+    format::record_batch::RecordBatch,
+    layout::EndsOwner,
+    log::Reached,
+    model::{LeaderEpoch, TopicPartition},
+    redis::PartitionKeys,
 };
 use tempfile::TempDir;
 
-use crate::factory::{Factory, directory, partition};
+use crate::{
+    batches::Writer,
+    cursors::Cursors,
+    factory::{EPOCH, Factory, directory, on_executor, open, partition, read_all},
+};
 
 #[path = "../redis/server.rs"]
 #[expect(dead_code, reason = "the tests of the Redis store alone use more of it")]
@@ -97,4 +105,27 @@ impl Factory for RedisFactory {
     fn break_writes(&self, partition: TopicPartition) -> bool {
         self.server.command::<u64>(&["DEL", &self.log_key(partition)]) == 1
     }
+}
+
+/// F45, of a planned handover: what it can be sure of, another owner may do again at once.
+#[test]
+fn whoever_another_owner_has_overtaken_is_told_so() {
+    on_executor(RedisFactory::new(), async |factory| {
+        let (before, after) = (factory.start().await, factory.start().await);
+        let old = open(&before).await;
+        let mut writer = Writer::behind(&old.found);
+        writer.append(&old.store, 1, 100).await;
+        let new = after.open(partition(0), LeaderEpoch::new(EPOCH.get() + 1)).await.unwrap();
+
+        let cursors = old.store.append_cursors(Cursors::default().ack(1, 0)).await.unwrap_err();
+        assert_eq!(cursors.kind, StoreErrorKind::Superseded, "{cursors}");
+        let refused = old.store.append(vec![writer.next(1, 100)], true).await;
+        assert!(matches!(refused, Err(AppendFault::Superseded { .. })), "{refused:?}");
+        let opened = before.open(partition(0), EPOCH).await.map(|_| ()).unwrap_err();
+        assert_eq!(opened.kind, StoreErrorKind::Superseded, "{opened}");
+
+        writer.cut(new.found.extent.end);
+        writer.append(&new.store, 1, 100).await;
+        assert_eq!(read_all(&new.store, writer.range()).await, writer.batches);
+    });
 }

@@ -193,6 +193,12 @@ async fn read_cursors(
 
 impl From<OpenError> for StoreError {
     fn from(error: OpenError) -> Self {
-        if error.may_pass() { Self::transient(error) } else { Self::new(error) }
+        if matches!(error, OpenError::Refused(Refusal::Fenced { .. })) {
+            Self::superseded(error)
+        } else if error.may_pass() {
+            Self::transient(error)
+        } else {
+            Self::new(error)
+        }
     }
 }

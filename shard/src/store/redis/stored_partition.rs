@@ -92,10 +92,7 @@ impl MessageStore for StoredPartition {
                     Persistence::Buffered => Reached::RedisBuffered,
                 })
             }
-            // Another node owns the partition: that refusal is the last one with a certain outcome.
-            Err(error @ WriteError::Refused { refusal: Refusal::Fenced { .. }, outcome: Outcome::NotApplied }) => {
-                Err(AppendFault::Rejected { reason: error.to_string() })
-            }
+            Err(error) if inner.is_superseded(&error) => Err(AppendFault::Superseded { reason: error.to_string() }),
             Err(error) if writer.is_closed() => Err(AppendFault::Failed(StoreError::transient(error))),
             Err(error) => Err(AppendFault::Rejected { reason: error.to_string() }),
         }
@@ -161,7 +158,7 @@ impl MessageStore for StoredPartition {
             Ok(_) => {}
             // Readers were told; what Redis still has goes in a later round.
             Err(WriteError::Request(error)) => tracing::debug!(%error, "retention waits for Redis"),
-            Err(error) => return Err(StoreError::transient(error)),
+            Err(error) => return Err(inner.write_error(&error)),
         }
         inner.bytes.set(inner.bytes.get().saturating_sub(bytes));
         inner.note(writer.offsets());
@@ -185,7 +182,7 @@ impl MessageStore for StoredPartition {
     }
 
     async fn confirm(&self) -> Result<(), StoreError> {
-        self.inner.writer.lock().await.confirm().await.map_err(StoreError::transient)
+        self.inner.writer.lock().await.confirm().await.map_err(|error| self.inner.write_error(&error))
     }
 
     async fn close(&self) -> Result<(), StoreError> {
@@ -211,12 +208,25 @@ impl Inner {
         }
     }
 
+    /// Whether another node owns the partition: that refusal is the last one with a certain outcome. An opening of our own
+    /// can be in the way too, but has the same epoch.
+    fn is_superseded(&self, error: &WriteError) -> bool {
+        let WriteError::Refused { refusal: Refusal::Fenced { current }, outcome: Outcome::NotApplied } = error else {
+            return false;
+        };
+        *current > self.opening.epoch
+    }
+
+    fn write_error(&self, error: &WriteError) -> StoreError {
+        if self.is_superseded(error) { StoreError::superseded(error) } else { StoreError::transient(error) }
+    }
+
     fn on_cursors(
         &self,
         stored: Result<Persistence, WriteError>,
         size: JournalSize,
     ) -> Result<CursorsStored, StoreError> {
-        stored.map_err(StoreError::transient)?;
+        stored.map_err(|error| self.write_error(&error))?;
         self.journal.set(size);
         self.shared.metrics.journal_writes.add(1);
         Ok(CursorsStored { replace: size.is_large() })
