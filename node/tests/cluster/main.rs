@@ -54,6 +54,7 @@ mod publish_twice;
 mod push;
 mod recovery;
 mod redis;
+mod replicated;
 mod scheduled;
 mod startup;
 mod statistics;
