@@ -26,6 +26,7 @@ mod perform;
 mod read_ahead;
 mod reading;
 mod segment_reader;
+mod setting_aside;
 mod space;
 mod truncate;
 mod watch;
@@ -149,6 +150,15 @@ impl ShardStore for LogStore {
         }
         let topic = data_dir::topic_dir(data_dir, partition);
         if topic.exists() { sync_directory(&topic).await.map_err(StoreError::new) } else { Ok(()) }
+    }
+
+    async fn set_aside(&self, partition: TopicPartition) -> Result<Option<String>, StoreError> {
+        drop(self.shared.read_ahead.take(partition));
+        let aside = setting_aside::set_aside(&self.shared.config.ends.data_dir, partition).await?;
+        // Only now: without this a start takes a log that is damaged for one that ends early.
+        self.shared.ends.remove(partition);
+        self.shared.checkpoint().await?;
+        Ok(aside.map(|aside| aside.display().to_string()))
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
