@@ -7,6 +7,7 @@
 use std::{fs, io, path::Path, rc::Rc, sync::Arc, time::Duration};
 
 use shard_core::{
+    layout::partitions_dir,
     log::{LogExtent, SegmentLog, SegmentLogConfig},
     model::{LeaderEpoch, TopicPartition},
 };
@@ -81,7 +82,11 @@ impl LogStore {
     pub async fn start(mut config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
         // A relative path has parents that can't be opened, and none that the executor can open at all.
         config.ends.data_dir = std::path::absolute(&config.ends.data_dir).map_err(StoreError::new)?;
-        probe_device(&config.ends.data_dir, config.ends.shard).await.map_err(StoreError::new)?;
+        let data_dir = &config.ends.data_dir;
+        // Partitions may lie on another device than the rest.
+        for directory in [data_dir.clone(), partitions_dir(data_dir)] {
+            probe_device(&directory, config.ends.shard).await.map_err(StoreError::new)?;
+        }
         let ends = Ends::start(&config.ends).await?;
         let clock = Clock::start();
         let watch = Watch::new(clock);
