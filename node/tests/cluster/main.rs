@@ -31,6 +31,7 @@ mod described;
 mod encoded_batches;
 mod events;
 mod examples;
+mod failing_replicas;
 mod failing_system;
 mod failover;
 mod floods;

@@ -77,6 +77,8 @@ impl Shard {
                 open.journal.on_failed(&error.reason);
                 if error.is_transient() {
                     self.on_store_failed(partition, error);
+                } else {
+                    self.distrust_store(partition, &error);
                 }
             }
             StoreEvent::Start(start) => open.on_log_start(start),
