@@ -113,7 +113,8 @@ fn requests() -> Vec<PeerRequest> {
     let ids = ["a".to_owned(), "b".to_owned()].into_iter().collect::<BTreeSet<_>>();
     let redrive = RedriveQuery { letters: letters(), ids: None, topic: TopicId::new(1), partitions: 12 };
     vec![
-        PeerRequest::Publish { partition: PARTITION },
+        PeerRequest::Publish { partition: PARTITION, acks: None },
+        PeerRequest::Publish { partition: PARTITION, acks: Some(Acks::Leader) },
         PeerRequest::Read { partition: PARTITION, read: read(ReadFrom::Offset(offset(9))) },
         PeerRequest::Read { partition: PARTITION, read: read(ReadFrom::Timestamp(time(-1))) },
         PeerRequest::Status { partition: PARTITION },
