@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -43,19 +44,24 @@ class Processes:
 
     def __exit__(self, kind, *_):
         for _, process in reversed(self._running):
-            if process.poll() is None:
-                process.terminate()
+            self._signal(process, signal.SIGTERM)
         for _, process in reversed(self._running):
             try:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
-                process.kill()
+                self._signal(process, signal.SIGKILL)
                 process.wait()
         if kind is not None:
             for log, _ in self._running:
                 text = log.read_text(errors="replace")
                 print(f"--- {log.name}\n" + "\n".join(text.splitlines()[-15:]))
         self._directory.cleanup()
+
+    @staticmethod
+    def _signal(process, number):
+        """To the process, and to what it started: a tracer would die of it and leave its node behind."""
+        if process.poll() is None:
+            os.killpg(process.pid, number)
 
     def start(self, name, command, environment=None):
         log = self.path / f"{name}.log"
@@ -67,6 +73,7 @@ class Processes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.path,
+                start_new_session=True,
                 env=inherited | (environment or {}),
             )
         self._running.append((log, process))
@@ -115,13 +122,13 @@ class Processes:
         return port
 
     def certificates(self):
-        """A certificate for 127.0.0.1, its key and its issuer, by the paths of their files."""
+        """A certificate for this machine, its key and its issuer, by the paths of their files."""
         paths = {name: self.path / name for name in ("ca.key", "ca.crt", "node.key", "node.csr", "node.crt")}
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         steps = [
             ["req", "-x509", *new_key, "-keyout", paths["ca.key"], "-out", paths["ca.crt"], "-days", "30", "-subj", "/CN=check"],
             ["req", *new_key, "-keyout", paths["node.key"], "-out", paths["node.csr"], "-subj", "/CN=node",
-             "-addext", "subjectAltName=IP:127.0.0.1"],
+             "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"],
             ["x509", "-req", "-in", paths["node.csr"], "-CA", paths["ca.crt"], "-CAkey", paths["ca.key"], "-CAcreateserial",
              "-copy_extensions", "copy", "-days", "30", "-out", paths["node.crt"]],
         ]
