@@ -6,7 +6,8 @@
 FROM rust:1.95.0-slim-bookworm AS builder
 WORKDIR /source
 COPY . .
-ENV CARGO_INCREMENTAL=0
+# Panics name file and line without it, and it would be most of the image.
+ENV CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_DEBUG=false
 RUN cargo build --locked --release --package node --package cli --bins
 
 FROM debian:bookworm-slim

@@ -1,7 +1,9 @@
 """What must hold between the objects of a rendered overlay, which no schema knows: manifests.py FILE…"""
 
 import json
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -92,6 +94,27 @@ def check_confinement(objects):
                 yield f"{name}/{container['name']}: its root can be written to, or it has capabilities"
 
 
+def started(script, variables):
+    """The arguments and the number with which the script of a pod starts the node, which is one that only tells them."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "pubsub-node"
+        told.write_text('#!/bin/sh\necho "$PUBSUB_CLUSTER_NODE_ID $*"\n')
+        told.chmod(0o755)
+        environment = {"PATH": f"{folder}:/usr/bin:/bin"} | variables
+        return subprocess.run(["/bin/sh", "-euc", script], env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def check_numbers(objects):
+    """The first node founds the cluster, and a pod that is renumbered is another node."""
+    [template] = [template for name, template in pods(objects) if name == "pubsub"]
+    [script] = template["spec"]["containers"][0]["args"]
+    cases = [("1", "", "1 --cluster-init"), ("2", "", "2"), ("2", "1=11 2=12", "12"), ("1", "1=2", "2"), ("12", "2=13", "12")]
+    for ordinal, renumbered, wanted in cases:
+        told = started(script, {"PUBSUB_CLUSTER_NODE_ID": ordinal, "RENUMBERED": renumbered})
+        if told != wanted:
+            yield f"pod {ordinal} with RENUMBERED={renumbered!r} starts as {told!r}"
+
+
 def check(path):
     objects = [each for each in yaml.safe_load_all(path.read_text()) if each]
     there = {(each["kind"], each["metadata"]["name"]) for each in objects}
@@ -101,6 +124,7 @@ def check(path):
     yield from check_selectors(objects)
     yield from check_ports(objects)
     yield from check_confinement(objects)
+    yield from check_numbers(objects)
     profiles = [each["data"]["pubsub-node.json"] for each in objects if each["metadata"]["name"].startswith("seccomp-profile-")]
     if [json.loads(text) for text in profiles] != [json.loads((HERE / "deployments/seccomp/pubsub-node.json").read_text())]:
         yield "the seccomp profile is not the one of deployments/seccomp"
