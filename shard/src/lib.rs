@@ -29,7 +29,7 @@ pub use config::ShardConfig;
 pub use handle::ShardHandle;
 pub use mesh::MeshPlan;
 pub use placement::shard_of;
-pub use replication::{IsrProposal, ReplicationConfig};
+pub use replication::{IsrProposal, ReplicaFault, ReplicationConfig};
 pub use request::{
     AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, Durability, LeaseId, LeasedMessage, PartitionStatus,
     PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published, PullRequest, Pulled,

@@ -23,6 +23,7 @@ pub struct LatencyHistogram {
 pub struct ShardMetrics {
     pub partitions: Counter,
     pub partitions_closed: Counter,
+    pub replicas_distrusted: Counter,
     pub messages_appended: Counter,
     pub messages_repeated: Counter,
     pub bytes_appended: Counter,

@@ -42,6 +42,7 @@ macro_rules! gateway_numbers {
 const SHARD_NUMBERS: &[ShardNumber] = shard_numbers! {
     Gauge "shard_partitions" partitions "Partitions that the shard owns."
     Gauge "shard_partitions_closed" partitions_closed "Partitions that are closed because of damage or a failed disk."
+    Gauge "shard_replicas_distrusted" replicas_distrusted "Replicas that can't be counted on for damage or a failed disk, and are not made good yet."
     Counter "shard_messages_appended_total" messages_appended "Messages appended to the shard's partitions."
     Counter "shard_messages_repeated_total" messages_repeated "Messages published again that were recognised and not appended."
     Gauge "shard_dedup_bytes" dedup_bytes "Bytes taken to recognise messages that are published again."

@@ -7,7 +7,7 @@ mod search;
 mod subscription;
 mod unavailable;
 
-pub use publish::{Durability, PublishError, Published};
+pub use publish::{Durability, PublishError, Published, UndecidedAppend};
 pub use read::{PartitionStatus, ReadError, ReadFrom, ReadReply, ReadRequest};
 pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};
 pub use subscription::{

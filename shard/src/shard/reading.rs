@@ -2,7 +2,7 @@
 
 use shard_core::model::{Offset, OffsetRange, Timestamp, TopicPartition};
 
-use super::Shard;
+use super::{Shard, distrusting::note_damage};
 use crate::{
     partition::Slot,
     request::{PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest, Reply},
@@ -93,9 +93,10 @@ impl Shard {
             let _ = reply.send(Ok(ReadReply { from, batches, high_watermark }));
             return;
         }
-        let store = open.store.clone();
+        let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
         glommio::spawn_local(async move {
             let read = store.read(wanted, bytes_max).await.map_err(ReadError::from);
+            note_damage(&mailbox, partition, &read);
             let _ = reply.send(read.map(|batches| ReadReply { from, batches, high_watermark }));
         })
         .detach();
