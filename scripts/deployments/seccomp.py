@@ -44,7 +44,7 @@ class Work:
         self._running, self._binary, self._prefix = running, binary, prefix
         self._endpoint = Endpoint()
         certificate, key, self._ca_file = running.certificates()
-        links = free_ports(2)
+        links = free_ports(3)
         common = {"server.port": 0, "metrics.port": 0, "server.shards": 2, "storage.segment_bytes": 1 << 20,
                   "push.allow_http": "true", "push.allow_private_networks": "true", "audit.file_bytes_max": 4096}
         tls = {"tls.cert_file": certificate, "tls.key_file": key, "cluster.tls.cert_file": certificate, "tls.reload_interval_ms": 500,
@@ -71,7 +71,7 @@ class Work:
         clients = {name: self.client(name, process) for name, process in processes.items()}
         stored = {name: self._use(clients[name]) for name in ("log-1", "with-redis")}
         # Who has certificates reads them again.
-        for name in ("log-1", "log-2"):
+        for name in ("log-1", "log-2", "log-3"):
             self._signal(name, signal.SIGHUP)
         self._use_cluster(clients["log-1"], clients["log-2"])
         # One ends as it is told to, one at once; both come back with all that was acknowledged.
@@ -82,18 +82,19 @@ class Work:
         for name in ("log-1", "with-redis"):
             self._count(clients[name], stored[name])
             self._clean_up(clients[name])
+        # The last ones of a cluster have no majority to hand over to, and may use up the time of a stop (75); the log is on disk all the same.
         for name, process in processes.items():
-            self._stop(name, process, signal.SIGTERM)
+            self._stop(name, process, signal.SIGTERM, (0, 75))
         self._endpoint.close()
 
     def _signal(self, name, number):
         """To the node itself, which a tracer may have started."""
         os.kill(json.loads((self._running.path / f"{name}.ready").read_text())["pid"], number)
 
-    def _stop(self, name, process, how):
+    def _stop(self, name, process, how, codes=(0,)):
         self._signal(name, how)
         code = process.wait(timeout=60)
-        if code != 0 and how == signal.SIGTERM:
+        if code not in codes and how == signal.SIGTERM:
             fail(f"{name} ended with {code}")
 
     def _use(self, client):
