@@ -6,7 +6,7 @@ pub use shard_core::{
     delivery::{AckOutcome, Claim, ConsumerId, LeaseId, LeasedMessage},
     log::{Place, ProducerRefusal, Repeats},
     request::{
-        AckAction, CursorStatus, Durability, PartitionStatus, PartitionSubscription, PartitionUnavailable,
+        AckAction, CursorStatus, Durability, FollowerLag, PartitionStatus, PartitionSubscription, PartitionUnavailable,
         PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, SeekTo,
         SubscriptionError,
     },

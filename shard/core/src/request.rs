@@ -8,7 +8,7 @@ mod subscription;
 mod unavailable;
 
 pub use publish::{Durability, PublishError, Published, UndecidedAppend};
-pub use read::{PartitionStatus, ReadError, ReadFrom, ReadReply, ReadRequest};
+pub use read::{FollowerLag, PartitionStatus, ReadError, ReadFrom, ReadReply, ReadRequest};
 pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};
 pub use subscription::{
     AckAction, CursorStatus, PartitionSubscription, PullRequest, Pulled, SeekTo, SubscriptionError,

@@ -107,9 +107,10 @@ fn all_nodes_are_killed_at_once_and_everything_acknowledged_is_there() {
             })
         })
         .collect();
-    cluster
-        .nodes
-        .until("there is something to lose", |_| (0..PARTITIONS).all(|partition| cluster.ids(1, partition).len() > 50));
+    cluster.nodes.until("there is something to lose", |_| {
+        let committed = |partition| cluster.placed(1, partition)["high_watermark"].as_u64();
+        (0..PARTITIONS).all(|partition| committed(partition).is_some_and(|committed| committed > 60))
+    });
     // Each of them is killed before the first is started again.
     cluster.nodes.restart_together(&[1, 2, 3]);
     cluster.nodes.until("they are one broker again", TestNodes::is_whole);
