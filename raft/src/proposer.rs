@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use openraft::error::{ClientWriteError, RaftError};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, timeout, timeout_at},
@@ -117,7 +116,8 @@ impl Proposer {
     async fn write_here(&self, commands: Vec<Command>) -> Written {
         match timeout(limits::WRITE_WAIT, self.raft.client_write(CommandBatch(commands))).await {
             Ok(Ok(written)) => Written::Done(written.data),
-            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_)))) => Written::NotThere { leader: None },
+            // Also where Raft says that another node leads: it says so of an entry that it had taken and cut off again,
+            // and where five nodes vote another one may have that entry, lead one day, and have it agreed on.
             Ok(Err(error)) => Written::Unknown { reason: error.to_string() },
             Err(elapsed) => Written::Unknown { reason: elapsed.to_string() },
         }
@@ -131,21 +131,18 @@ impl Proposer {
                 Written::NotThere { leader }
             }
             Ok(Reply::Unready { .. }) | Err(CallError::Unreachable { .. }) => Written::NotThere { leader: None },
+            Ok(Reply::MayHold) => Written::Unknown { reason: "the leader lost its majority".to_owned() },
             Ok(_) => Written::Unknown { reason: "the leader answered another question".to_owned() },
             Err(error @ CallError::Lost { .. }) => Written::Unknown { reason: error.to_string() },
         }
     }
 
-    /// Answers who was refused at once, and hands the others on.
+    /// Hands on what to answer once this node knows the state by which it was decided: who is refused a name because it
+    /// is taken finds it here.
     async fn publish(&self, applied: Applied, replies: Vec<oneshot::Sender<Answer>>) {
         assert_eq!(applied.outcomes.len(), replies.len(), "each command has an outcome");
-        let mut answers = Vec::new();
-        for (outcome, reply) in applied.outcomes.into_iter().zip(replies) {
-            match outcome {
-                Ok(outcome) => answers.push((reply, Ok(outcome))),
-                Err(refusal) => answer(reply, Err(refusal.into())),
-            }
-        }
+        let outcomes = applied.outcomes.into_iter().map(|outcome| outcome.map_err(ProposeError::from));
+        let answers = replies.into_iter().zip(outcomes).collect();
         let publication = Publication::new(applied.version, limits::PUBLICATION_WAIT, answers);
         // The receiver outlives this task; if it is gone all the same, the proposers see that they are not answered.
         drop(self.publications.send(publication).await);
@@ -186,7 +183,8 @@ pub(crate) async fn answer_published(
             () = stopped(&mut stopping) => false,
         };
         for (reply, outcome) in answers {
-            answer(reply, if in_effect { outcome } else { Err(ProposeError::NotPublished { version }) });
+            let holds_unseen = outcome.is_ok() && !in_effect;
+            answer(reply, if holds_unseen { Err(ProposeError::NotPublished { version }) } else { outcome });
         }
     }
 }

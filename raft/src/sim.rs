@@ -1,5 +1,6 @@
 //! The cluster whole, on one thread: nodes with their controllers, the coordinator of groups on the leader, metadata that
-//! agree after a while, a store that every node reaches, publishers and consumers; and what goes wrong, by seed.
+//! agree after a while, a store that every node reaches, publishers, consumers and
+//! clients that change the metadata; and what goes wrong, by seed.
 //!
 //! The log of the metadata is a model: one order of commands, which each node sees a while later and keeps when it is
 //! killed. All that it decides about is real: how commands are applied, the controller, the groups and their coordinator.
@@ -10,8 +11,11 @@ mod clients;
 mod events;
 mod faults;
 mod healed;
+mod history;
 mod metadata;
+mod mutant;
 mod node;
+mod operators;
 pub(crate) mod queue;
 mod serve;
 mod store;
@@ -23,7 +27,8 @@ use std::{
     panic::catch_unwind,
 };
 
-use world::{Counts, Mutant, World};
+use mutant::Mutant;
+use world::{Counts, World};
 
 /// Seeds that are the same in each run of the tests, unless `PUBSUB_TEST_SEEDS` says how many.
 const FIXED_SEEDS: u64 = 600;
@@ -56,7 +61,7 @@ fn number_in(variable: &str) -> Option<u64> {
 
 /// F11.
 ///
-/// R1, R2, R9, R12, E8–E10, E14.
+/// R1, R2, R9, R12, E8–E10, E13, E14.
 #[test]
 fn whatever_happens_nothing_acknowledged_is_lost_and_the_cluster_heals() {
     if let Some(seed) = number_in(SEED_VARIABLE) {

@@ -6,7 +6,7 @@ use serde_yaml_ng::{Mapping, Value as Yaml};
 
 use super::{
     Config,
-    schema::{RESERVED, SETTINGS, Setting, variable_of},
+    schema::{RESERVED, Setting, settings, variable_of},
     validate,
     value::Raw,
 };
@@ -94,7 +94,7 @@ fn apply_mapping(config: &mut Config, origin: &str, prefix: &str, mapping: &Mapp
     for (name, value) in mapping {
         let name = name.as_str().unwrap_or("(not a name)");
         let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
-        let is_section = SETTINGS.iter().any(|setting| is_below(setting.key, &key));
+        let is_section = settings().any(|setting| is_below(setting.key, &key));
         match value {
             // A section with nothing below it, or only comments, says nothing.
             Yaml::Null if is_section => {}
@@ -112,14 +112,14 @@ fn apply_variable(config: &mut Config, variable: &str, value: &str) -> Result<()
     if !variable.starts_with("PUBSUB_") || TOOL_VARIABLES.contains(&variable) {
         return Ok(());
     }
-    let key = SETTINGS.iter().map(|setting| setting.key).chain(RESERVED.iter().copied());
+    let key = settings().map(|setting| setting.key).chain(RESERVED.iter().copied());
     if let Some(key) = key.into_iter().find(|key| variable_of(key) == variable) {
         return apply(config, &format!("environment variable {variable}"), key, &Raw::from_text(value));
     }
     if is_service_link(variable, value) {
         return Ok(());
     }
-    let variables: Vec<_> = SETTINGS.iter().map(Setting::variable).collect();
+    let variables: Vec<_> = settings().map(Setting::variable).collect();
     let nearest = nearest(variable, variables.iter().map(String::as_str));
     Err(ConfigError::Unknown { origin: "environment".to_owned(), key: variable.to_owned(), nearest })
 }
@@ -129,8 +129,8 @@ fn apply(config: &mut Config, origin: &str, key: &str, raw: &Raw) -> Result<(), 
     if RESERVED.contains(&key.as_str()) {
         return Err(ConfigError::NotSupported { origin, key });
     }
-    let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
-        let nearest = nearest(&key, SETTINGS.iter().map(|setting| setting.key));
+    let Some(setting) = settings().find(|setting| setting.key == key) else {
+        let nearest = nearest(&key, settings().map(|setting| setting.key));
         return Err(ConfigError::Unknown { origin, key, nearest });
     };
     (setting.set)(config, raw).map_err(|reason| ConfigError::Value { origin, key, reason })

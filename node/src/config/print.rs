@@ -3,7 +3,7 @@
 
 use serde_yaml_ng::{Mapping, Value as Yaml};
 
-use super::{Config, schema::SETTINGS};
+use super::{Config, schema::settings};
 
 /// Shows every setting with its effective value; of a secret only whether it is set.
 ///
@@ -11,7 +11,7 @@ use super::{Config, schema::SETTINGS};
 /// Only if the YAML library fails, which no value of a configuration makes it do.
 pub fn to_yaml(config: &Config) -> Result<String, serde_yaml_ng::Error> {
     let mut root = Mapping::new();
-    for setting in SETTINGS {
+    for setting in settings() {
         insert(&mut root, setting.key, (setting.get)(config));
     }
     serde_yaml_ng::to_string(&Yaml::Mapping(root))

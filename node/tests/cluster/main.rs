@@ -55,6 +55,7 @@ mod publish_twice;
 mod push;
 mod recovery;
 mod redis;
+mod replicated;
 mod scheduled;
 mod startup;
 mod statistics;

@@ -65,6 +65,8 @@ pub(crate) enum Reply {
     },
     Leave,
     Operate(Result<Operated, NoLead>),
+    /// Commands were taken, and it is not known what becomes of them.
+    MayHold,
 }
 
 /// What a node would stand for election with.

@@ -112,7 +112,7 @@ impl Seat {
                 self.pulse.invited();
                 Reply::TakeLead
             }
-            Question::Propose(commands) => Reply::Propose(self.write(commands).await),
+            Question::Propose(commands) => self.propose(commands).await,
             Question::Join(registration) => Reply::Join(self.join(registration).await),
             Question::Heartbeat(heartbeat) => Reply::Heartbeat(self.heartbeat(heartbeat)),
             Question::Groups(requests) => Reply::Groups(self.groups(requests).await),
@@ -132,7 +132,21 @@ impl Seat {
         Reply::Vote(answered)
     }
 
-    /// Writes commands as one log entry, if this node leads.
+    /// Writes what clients of another node want, if this node leads. Done twice it may do harm: a topic that was deleted
+    /// in between would be there again.
+    async fn propose(&self, commands: Vec<Command>) -> Reply {
+        if !self.leader.is_here() {
+            return Reply::Propose(Err(self.leader.elsewhere()));
+        }
+        match timeout(limits::WRITE_WAIT, self.raft.client_write(CommandBatch(commands))).await {
+            Ok(Ok(written)) => Reply::Propose(Ok(written.data)),
+            // Also where Raft says that another node leads: it says so of an entry that it had taken and cut off again,
+            // and where five nodes vote another one may have that entry, lead one day, and have it agreed on.
+            Ok(Err(_)) | Err(_) => Reply::MayHold,
+        }
+    }
+
+    /// Writes commands that do no harm twice as one log entry, if this node leads.
     pub(crate) async fn write(&self, commands: Vec<Command>) -> Result<Applied, NoLead> {
         if !self.leader.is_here() {
             return Err(self.leader.elsewhere());

@@ -1,7 +1,7 @@
 //! When proposers are answered.
 
 use super::*;
-use crate::metadata::Outcome;
+use crate::metadata::{Outcome, Refusal};
 
 struct Waiting {
     publications: mpsc::Sender<Publication>,
@@ -40,6 +40,23 @@ async fn a_proposer_whose_version_is_not_published_in_time_is_told_that_it_holds
     let (publication, answer) = publication(7, limits::PUBLICATION_WAIT);
     waiting.publications.send(publication).await.unwrap();
     assert_eq!(answer.await, Ok(Err(ProposeError::NotPublished { version: 7 })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_waits_for_its_version_too_and_stays_a_refusal_without_it() {
+    let waiting = answering();
+    let refused = Err(ProposeError::Refused(Refusal::TopicNotFound));
+    let (reply, mut answer) = oneshot::channel();
+    let publication = Publication::new(7, limits::PUBLICATION_WAIT, vec![(reply, refused.clone())]);
+    waiting.publications.send(publication).await.unwrap();
+    tokio::task::yield_now().await;
+    assert!(answer.try_recv().is_err());
+    waiting.published.send_replace(7);
+    assert_eq!(answer.await, Ok(refused.clone()));
+    let (reply, answer) = oneshot::channel();
+    let publication = Publication::new(8, limits::PUBLICATION_WAIT, vec![(reply, refused.clone())]);
+    waiting.publications.send(publication).await.unwrap();
+    assert_eq!(answer.await, Ok(refused));
 }
 
 #[tokio::test(start_paused = true)]

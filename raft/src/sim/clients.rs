@@ -108,7 +108,7 @@ impl Consumer {
 
 impl World {
     /// A node that answers clients, as a client finds one.
-    fn gateway(&mut self) -> Option<usize> {
+    pub(super) fn gateway(&mut self) -> Option<usize> {
         let place = self.random.index(self.nodes.len());
         let node = &self.nodes[place];
         (node.up && node.stands_until <= self.now).then_some(place)

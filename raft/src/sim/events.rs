@@ -2,6 +2,7 @@
 
 use shard_core::model::{PartitionIndex, SubscriptionId};
 
+use super::{history::ChangeId, operators::Written};
 use crate::{
     groups::request::{Answered, Wish},
     metadata::{Command, MemberId, NodeId},
@@ -32,6 +33,13 @@ pub(super) enum Waiter {
         subscription: SubscriptionId,
         number: u64,
     },
+    /// The node by which a client asked for a change, in this run, and the leader that took it.
+    Client {
+        leader: usize,
+        place: usize,
+        boot: u64,
+        change: ChangeId,
+    },
 }
 
 /// Something that happens. Nodes are named by their places.
@@ -57,6 +65,10 @@ pub(super) enum Event {
     Answer { ticket: Ticket, answer: Answered },
     /// A consumer is given messages.
     Delivered { consumer: usize, member: MemberId, partition: PartitionIndex, end: usize },
+    /// A client reads or changes the metadata.
+    Operate { operator: usize },
+    /// A node brings a change to the leader once more.
+    Bring { place: usize, boot: u64, change: ChangeId },
     /// Something goes wrong.
     Fault,
 }
@@ -89,6 +101,19 @@ pub(super) enum Message {
         waiter: Waiter,
         epoch: u64,
         end: u64,
+    },
+    /// For the leader: a client wants a change.
+    Write {
+        change: ChangeId,
+        command: Command,
+        by: usize,
+        boot: u64,
+    },
+    /// What a leader says of a change.
+    Written {
+        change: ChangeId,
+        boot: u64,
+        written: Written,
     },
     /// For the leader's coordinator.
     Wish {

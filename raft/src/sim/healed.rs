@@ -33,6 +33,8 @@ impl World {
             assert_eq!(stored.cursor, stored.messages.len(), "E8: {partition:?} is not consumed to its end");
         }
         self.counts.consumed = self.consumed();
+        assert_eq!(self.history.check(), Ok(()), "E13");
+        assert!(self.changes_healed > 0, "E14: no change of the metadata is answered");
     }
 
     fn check_served(&self, index: shard_core::model::PartitionIndex, partition: &Partition) {

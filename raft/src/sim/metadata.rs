@@ -9,7 +9,10 @@ use shard_core::model::{PartitionIndex, SubscriptionId};
 
 use super::{
     events::{Event, Message, Waiter},
-    world::{Mutant, World},
+    history::Judged,
+    mutant::Mutant,
+    operators::Written,
+    world::World,
 };
 use crate::metadata::{
     ClusterState, Command, MemberId, NodeId, Outcome, PartitionAssignment, Refusal, StoredState, invariants::Watch,
@@ -28,6 +31,8 @@ pub(super) struct Log {
     pub(super) term: u64,
     pub(super) leader: Option<usize>,
     leaderless_since: Option<u64>,
+    /// Entries of leaders that are none any more, which a later leader may have.
+    cut_off: Vec<(Vec<Command>, Waiter)>,
     watch: Watch,
     /// The runs of nodes that have said that they are there and know it.
     pub(super) announced: BTreeSet<(NodeId, u64)>,
@@ -43,6 +48,7 @@ impl Default for Log {
             term: 0,
             leader: None,
             leaderless_since: None,
+            cut_off: Vec::new(),
             watch: Watch::default(),
             announced: BTreeSet::new(),
             generations: BTreeMap::new(),
@@ -93,15 +99,41 @@ impl World {
 
     pub(super) fn commit(&mut self, term: u64, commands: Vec<Command>, waiter: Waiter) {
         let Some(leader) = self.log.leader.filter(|_| self.log.term == term) else {
-            return self.counts.lost_proposals += 1;
+            return self.cut_off(commands, waiter);
         };
         if !self.healing && self.random.once_in(20) {
             return self.counts.lost_proposals += 1;
         }
+        let (outcomes, end) = self.append(leader, commands, waiter);
+        self.answer(leader, waiter, &outcomes, end);
+    }
+
+    /// An entry of a leader that is none any more. It cuts it off its log; another node may have it all the same, and lead
+    /// one day, where five nodes vote.
+    fn cut_off(&mut self, commands: Vec<Command>, waiter: Waiter) {
+        self.counts.lost_proposals += 1;
+        if let Waiter::Client { leader, place, boot, change } = waiter
+            && self.nodes[leader].up
+        {
+            let gives_up = self.mutant == Some(Mutant::GivesUpWhatItTook);
+            let written = if gives_up { Written::NotTaken } else { Written::MayHold };
+            self.send_once(leader, place, Message::Written { change, boot, written });
+        }
+        if self.random.once_in(2) {
+            self.log.cut_off.push((commands, waiter));
+        }
+    }
+
+    /// The log has another entry.
+    fn append(&mut self, leader: usize, commands: Vec<Command>, waiter: Waiter) -> (Vec<Judged>, u64) {
         let mut state = ClusterState::clone(self.log.newest());
         let outcomes = apply_entry(&mut state, self.log.end() + 1, &commands, self.mutant);
         for (command, outcome) in commands.iter().zip(&outcomes) {
-            self.count(command, outcome);
+            if let Waiter::Client { change, .. } = waiter {
+                self.history.taken(change, self.log.end() + 1, outcome.clone());
+            } else {
+                self.count(command, outcome);
+            }
             if let (Command::JoinNode { node, .. }, Ok(Outcome::NodeJoined { epoch })) = (command, outcome)
                 && state.is_live(*node)
             {
@@ -116,16 +148,23 @@ impl World {
         self.log.entries.push(commands);
         self.log.states.push(Arc::new(state));
         self.trace(self.log.end());
-        let end = self.log.end();
+        let (term, end) = (self.log.term, self.log.end());
         for place in 0..self.nodes.len() {
             self.send(leader, place, Message::Leads { term, end });
         }
-        self.answer(leader, waiter, &outcomes, end);
+        (outcomes, end)
     }
 
-    fn answer(&mut self, leader: usize, waiter: Waiter, outcomes: &[Result<Outcome, Refusal>], end: u64) {
+    fn answer(&mut self, leader: usize, waiter: Waiter, outcomes: &[Judged], end: u64) {
         let place = match waiter {
             Waiter::Nobody => return,
+            Waiter::Client { place, boot, change, .. } => {
+                if let Some(judged) = outcomes.first().cloned() {
+                    let written = Written::Judged(end, judged);
+                    self.send_once(leader, place, Message::Written { change, boot, written });
+                }
+                return;
+            }
             Waiter::Joining { place, .. } | Waiter::Coordinator { place, .. } => place,
         };
         let epoch = match outcomes.first() {
@@ -174,12 +213,15 @@ impl World {
         node.disk.end = node.disk.end.max(end);
         node.state = Arc::new(state);
         self.observe(place);
+        self.answer_known(place);
     }
 
     /// A node makes its state again from its newest snapshot, or from nothing, and its log. R12.
     pub(super) fn replay(&mut self, place: usize) {
         let node = &mut self.nodes[place];
-        let end = node.disk.end;
+        let shows_snapshot = self.mutant == Some(Mutant::ShowsItsSnapshot);
+        let newest = node.disk.snapshot.as_ref().map_or(0, |(version, _)| *version);
+        let end = if shows_snapshot { newest } else { node.disk.end };
         let mut state = match &node.disk.snapshot {
             Some((_, bytes)) => ClusterState::try_from(postcard::from_bytes::<StoredState>(bytes).unwrap()).unwrap(),
             None => ClusterState::default(),
@@ -231,6 +273,12 @@ impl World {
                 self.nodes[place].follow(self.log.term);
             }
         }
+        for (commands, waiter) in std::mem::take(&mut self.log.cut_off) {
+            if self.random.once_in(2) {
+                self.counts.brought_in += 1;
+                drop(self.append(leader, commands, waiter));
+            }
+        }
         // A leader does nothing before it knows all that the last one had written.
         self.learn(leader, self.log.end());
         self.nodes[leader].lead(self.now, self.log.term);
@@ -259,12 +307,7 @@ impl World {
 }
 
 /// Applies an entry as every node does, and as the mutant has it.
-fn apply_entry(
-    state: &mut ClusterState,
-    index: u64,
-    commands: &[Command],
-    mutant: Option<Mutant>,
-) -> Vec<Result<Outcome, Refusal>> {
+fn apply_entry(state: &mut ClusterState, index: u64, commands: &[Command], mutant: Option<Mutant>) -> Vec<Judged> {
     state.advance_to(index);
     let mut outcomes = Vec::new();
     for command in commands {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use shard_core::model::{Monotonic, PartitionIndex};
 
-use super::events::Ticket;
+use super::{events::Ticket, operators::Proposals};
 use crate::{
     controller::Controller,
     groups::coordinator::Coordinator,
@@ -35,6 +35,8 @@ pub(super) struct SimNode {
     pub(super) followed_at: u64,
     pub(super) term: u64,
     pub(super) coordination: Option<Coordination>,
+    /// The changes that clients wait for.
+    pub(super) proposals: Proposals,
     /// The partitions that it serves, and in which epoch.
     pub(super) open: BTreeMap<PartitionIndex, u32>,
     pub(super) disk: Disk,
@@ -72,6 +74,7 @@ impl SimNode {
             followed_at: 0,
             term: 0,
             coordination: None,
+            proposals: BTreeMap::new(),
             open: BTreeMap::new(),
             disk: Disk::default(),
         }

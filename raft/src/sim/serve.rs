@@ -6,9 +6,10 @@ use super::{
     clients::PARTITIONS,
     events::{Event, Message, Ticket, Waiter},
     metadata::SUBSCRIPTION,
+    mutant::Mutant,
     node::monotonic,
     store::Fenced,
-    world::{Mutant, TICK_MS, World},
+    world::{TICK_MS, World},
 };
 use crate::{
     groups::{
@@ -34,6 +35,7 @@ impl World {
         self.queue.put(self.now + TICK_MS, Event::Tick { place, boot });
         self.say_alive(place);
         self.open_owned(place);
+        self.give_up_waiting(place);
         self.nodes[place].take_up(self.now);
         let state = std::sync::Arc::clone(&self.nodes[place].state);
         let commands = self.nodes[place].controller.decide(monotonic(self.now), &state);
@@ -137,6 +139,9 @@ impl World {
             }
             Message::Propose { commands, waiter } => self.propose(place, commands, waiter),
             Message::Proposed { waiter, epoch, end } => self.proposed(place, waiter, epoch, end),
+            Message::Write { change, command, by, boot } => self.write(place, (change, command), by, boot),
+            Message::Written { change, boot, written } if boot == node.boot => self.written(place, change, written),
+            Message::Written { .. } => {}
             Message::Wish { wish, ticket } => self.wish(place, wish, ticket),
             Message::Open { partition, leader_epoch, boot } if boot == node.boot => {
                 self.open(place, partition, leader_epoch);
@@ -173,7 +178,7 @@ impl World {
                     self.perform(place);
                 }
             }
-            Waiter::Nobody | Waiter::Joining { .. } | Waiter::Coordinator { .. } => {}
+            Waiter::Nobody | Waiter::Joining { .. } | Waiter::Coordinator { .. } | Waiter::Client { .. } => {}
         }
     }
 

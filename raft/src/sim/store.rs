@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::world::Mutant;
+use super::mutant::Mutant;
 use crate::metadata::MemberId;
 
 /// What is stored of one partition.

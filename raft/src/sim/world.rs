@@ -7,8 +7,11 @@ use shard_core::model::PartitionIndex;
 use super::{
     clients::Consumer,
     events::{Event, Message},
+    history::History,
     metadata::Log,
+    mutant::Mutant,
     node::SimNode,
+    operators::{OPERATORS, Operator},
     queue::Queue,
     store::Stored,
 };
@@ -23,25 +26,6 @@ const FAULTS_MS: u64 = 15_000;
 const HEAL_MS: u64 = 15_000;
 /// From then on nothing is published.
 pub(super) const QUIET_MS: u64 = FAULTS_MS + HEAL_MS - 3_000;
-
-/// A part that does not do what it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mutant {
-    /// The store does not look at the epoch of who writes.
-    NoEpochCheck,
-    /// The metadata let a run of a node in for what another run said.
-    NoNodeEpochCheck,
-    /// An owner does not look at the stated generation.
-    AcceptsStaleGeneration,
-    /// The metadata assign what is revoked before it was let go.
-    AssignsBeforeLetGo,
-    /// A node that starts again misses an entry of the log.
-    SkipsAnEntry,
-    /// Nobody takes partitions over.
-    NoTakeover,
-    /// A node stays with the epoch that it was answered, whatever was granted since.
-    KeepsFirstEpoch,
-}
 
 /// What a run has met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +49,14 @@ pub(super) struct Counts {
     pub(super) generations: u64,
     pub(super) consumed: u64,
     pub(super) not_let_in: u64,
+    pub(super) changes_done: u64,
+    pub(super) changes_refused: u64,
+    pub(super) changes_nowhere: u64,
+    pub(super) changes_unknown: u64,
+    pub(super) asked_again: u64,
+    /// Entries of a leader that is none any more, which a later one had and brought in.
+    pub(super) brought_in: u64,
+    pub(super) reads: u64,
     /// Of all events in their order.
     trace: u64,
 }
@@ -83,6 +75,10 @@ pub(super) struct World {
     pub(super) cuts: Vec<(usize, usize)>,
     pub(super) store: BTreeMap<PartitionIndex, Stored>,
     pub(super) consumers: Vec<Consumer>,
+    pub(super) operators: Vec<Operator>,
+    pub(super) history: History,
+    /// Changes that were answered after the faults.
+    pub(super) changes_healed: u64,
     pub(super) last_message: u64,
     pub(super) last_proposal: u64,
     pub(super) first_healing_message: u64,
@@ -91,20 +87,8 @@ pub(super) struct World {
     pub(super) counts: Counts,
 }
 
-impl Mutant {
-    pub(super) const ALL: [Self; 7] = [
-        Self::NoEpochCheck,
-        Self::NoNodeEpochCheck,
-        Self::AcceptsStaleGeneration,
-        Self::AssignsBeforeLetGo,
-        Self::SkipsAnEntry,
-        Self::NoTakeover,
-        Self::KeepsFirstEpoch,
-    ];
-}
-
 impl Counts {
-    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 19] {
+    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 26] {
         [
             ("elections", &mut self.elections, 300),
             ("nodes killed", &mut self.crashes, 300),
@@ -125,6 +109,13 @@ impl Counts {
             ("generations", &mut self.generations, 500),
             ("messages consumed", &mut self.consumed, 10_000),
             ("consumers not let in", &mut self.not_let_in, 100),
+            ("changes done", &mut self.changes_done, 5_000),
+            ("changes refused", &mut self.changes_refused, 500),
+            ("changes that nobody took", &mut self.changes_nowhere, 100),
+            ("changes of which it is not known", &mut self.changes_unknown, 300),
+            ("changes brought to the leader again", &mut self.asked_again, 500),
+            ("entries brought in by a later leader", &mut self.brought_in, 20),
+            ("reads of the metadata", &mut self.reads, 5_000),
         ]
     }
 
@@ -157,6 +148,9 @@ impl World {
             cuts: Vec::new(),
             store: BTreeMap::new(),
             consumers: (0..super::clients::CONSUMERS).map(Consumer::new).collect(),
+            operators: (0..OPERATORS).map(|_| Operator::default()).collect(),
+            history: History::default(),
+            changes_healed: 0,
             last_message: 0,
             last_proposal: 0,
             first_healing_message: u64::MAX,
@@ -178,6 +172,9 @@ impl World {
         }
         for consumer in 0..super::clients::CONSUMERS {
             self.queue.put(1_000 + self.random.below(500), Event::Consume { consumer });
+        }
+        for operator in 0..OPERATORS {
+            self.queue.put(1_000 + self.random.below(500), Event::Operate { operator });
         }
         self.queue.put(1, Event::Elect);
         self.queue.put(2_000, Event::Fault);
@@ -229,6 +226,15 @@ impl World {
             Event::Consume { consumer } => self.consume(consumer),
             Event::Answer { ticket, answer } => self.consumers[ticket.consumer].hear(ticket.number, answer),
             Event::Delivered { consumer, member, partition, end } => self.delivered(consumer, member, partition, end),
+            Event::Operate { operator } => self.operate(operator),
+            Event::Bring { place, boot, change } => {
+                let node = &self.nodes[place];
+                if node.stands_until > self.now {
+                    self.queue.put(node.stands_until, Event::Bring { place, boot, change });
+                } else if node.up && node.boot == boot {
+                    self.bring(place, change);
+                }
+            }
             Event::Fault => self.fault(),
         }
     }
@@ -260,6 +266,15 @@ impl World {
             if !self.healing && self.random.once_in(30) {
                 self.over_the_line(Event::Arrive { place: to, message: message.clone() });
             }
+            self.over_the_line(Event::Arrive { place: to, message });
+        }
+    }
+
+    /// As `send`, and never twice.
+    pub(super) fn send_once(&mut self, from: usize, to: usize, message: Message) {
+        if from == to {
+            self.queue.put(self.now, Event::Arrive { place: to, message });
+        } else if self.is_linked(from, to) {
             self.over_the_line(Event::Arrive { place: to, message });
         }
     }

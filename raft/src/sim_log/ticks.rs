@@ -135,6 +135,7 @@ impl World {
             Message::Publish { partition, publisher, attempt, by } => {
                 self.take_publish(place, partition, (publisher, attempt), by);
             }
+            Message::Decide { partition, attempt, undecided } => self.decide(place, partition, attempt, undecided),
             Message::Read { partition, from, by } => {
                 if let Some(end) = self.read(place, partition, from) {
                     self.over_the_line(place, by, Event::Consumed { partition, end });

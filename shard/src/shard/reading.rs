@@ -1,11 +1,14 @@
 //! Reads without a subscription: from the tail cache, from the store, or after a wait.
 
-use shard_core::model::{Offset, OffsetRange, Timestamp, TopicPartition};
+use shard_core::{
+    model::{Monotonic, Offset, OffsetRange, Timestamp, TopicPartition},
+    replication::Leader,
+};
 
 use super::{Shard, distrusting::note_damage};
 use crate::{
     partition::Slot,
-    request::{PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest, Reply},
+    request::{FollowerLag, PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest, Reply},
     store::MessageStore as _,
     waiters::WaitingRead,
 };
@@ -44,7 +47,7 @@ impl Shard {
 
     pub(super) fn status(&mut self, partition: TopicPartition) -> Result<PartitionStatus, PartitionUnavailable> {
         let shard = self.config.index;
-        let stuck = self.stuck();
+        let (stuck, now) = (self.stuck(), self.clock.monotonic());
         match self.partitions.get(&partition).ok_or(PartitionUnavailable::NotHere(partition))? {
             Slot::Open(open) => {
                 let readable = open.log.readable();
@@ -55,6 +58,7 @@ impl Shard {
                     high_watermark: readable.end,
                     end_offset: open.log.log_end(),
                     bytes: open.store.bytes(),
+                    followers: open.leading.as_ref().map(|leading| lags(&leading.leader, now)).unwrap_or_default(),
                     closed: open.log.failure().map(str::to_owned).or(stuck),
                 })
             }
@@ -162,6 +166,11 @@ fn closed_status(shard: usize, reason: &str) -> PartitionStatus {
         high_watermark: Offset::ZERO,
         end_offset: Offset::ZERO,
         bytes: 0,
+        followers: Vec::new(),
         closed: Some(reason.to_owned()),
     }
+}
+
+fn lags(leader: &Leader, now: Monotonic) -> Vec<FollowerLag> {
+    leader.lags(now).map(|(node, messages, behind)| FollowerLag { node, messages, behind }).collect()
 }
