@@ -279,13 +279,16 @@ impl Partition {
     /// Why it takes no messages, for those who are refused.
     pub(crate) fn refusal(&self, reason: &str) -> PartitionUnavailable {
         let (partition, reason) = (self.id, reason.to_owned());
-        // Where others keep it too, another one takes over.
-        let has_heirs = self.leading.as_ref().is_some_and(|leading| leading.leader.replicas().isr.len() > 1);
-        if self.reopening || has_heirs {
+        if self.reopening || self.has_heirs() {
             PartitionUnavailable::StoreAway { partition, reason }
         } else {
             PartitionUnavailable::Closed { partition, reason }
         }
+    }
+
+    /// Whether others are in sync, so that one of them takes over if something is wrong here.
+    pub(crate) fn has_heirs(&self) -> bool {
+        self.leading.as_ref().is_some_and(|leading| leading.leader.replicas().isr.len() > 1)
     }
 
     /// Whether everything accepted is safe and nothing is under way.
