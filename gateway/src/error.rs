@@ -177,7 +177,9 @@ pub(crate) fn of_publish(error: &PublishError) -> Failure {
         PublishError::Backpressure { .. } => of_code(Code::Overloaded, error.to_string()),
         PublishError::Rejected { .. } => of_code(Code::StoreUnavailable, error.to_string()),
         PublishError::Producer(refusal) => of_producer(refusal),
-        PublishError::Unknown { .. } | PublishError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
+        PublishError::Unknown { .. } | PublishError::Undecided(_) | PublishError::StoreFailed { .. } => {
+            of_code(Code::Timeout, error.to_string())
+        }
     }
 }
 
@@ -240,7 +242,9 @@ pub(crate) fn of_subscription(error: &SubscriptionError) -> Failure {
         SubscriptionError::Claim(ClaimRefused::Stale { .. }) => of_code(Code::StaleGeneration, error.to_string()),
         SubscriptionError::Claim(ClaimRefused::Displaced) => of_code(Code::ConsumerDisplaced, error.to_string()),
         SubscriptionError::Read(read) => of_read(read),
-        SubscriptionError::StoreFailed { .. } => of_code(Code::Timeout, error.to_string()),
+        SubscriptionError::StoreFailed { .. } | SubscriptionError::Undecided(_) => {
+            of_code(Code::Timeout, error.to_string())
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     config::{Config, Store},
-    limits,
+    faults, limits,
 };
 
 /// What the shards of this run of the node need, where messages lie with their owners, and what says what they find out.
@@ -18,14 +18,15 @@ pub(crate) fn begin(
     config: &Config,
     node: &MetadataNode,
     metadata: &MetadataHandle,
-) -> Option<(ReplicationConfig, JoinHandle<()>)> {
+) -> Option<(ReplicationConfig, [JoinHandle<()>; 2])> {
     if config.store == Store::Redis {
         return None;
     }
     let run = replication::NodeRun { node: config.cluster.node_id, epoch: node.epoch() };
     let (proposals, receiver) = flume::bounded(limits::ISR_PROPOSALS_MAX);
-    let replication = ReplicationConfig { run, proposals, lag_max: limits::REPLICA_LAG_MAX };
-    Some((replication, tokio::spawn(propose(receiver, metadata.clone()))))
+    let (faults, given_up) = faults::begin(NodeId::new(config.cluster.node_id), metadata);
+    let replication = ReplicationConfig { run, proposals, faults, lag_max: limits::REPLICA_LAG_MAX };
+    Some((replication, [tokio::spawn(propose(receiver, metadata.clone())), given_up]))
 }
 
 /// Proposes what the shards say, all that has come together, until they have ended.

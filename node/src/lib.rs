@@ -17,6 +17,7 @@ mod early;
 mod entry;
 mod executor;
 pub mod exit_code;
+mod faults;
 mod insync;
 mod jwt;
 mod limits;
@@ -223,7 +224,7 @@ impl Node {
         let cores = Cores::start(plan, &cpus).await?;
         let (routes, link) = among.map(|among| among.open(cores.peer_ports())).unzip();
         let mut link: Vec<_> = link.unwrap_or_default();
-        link.extend(insync);
+        link.extend(insync.into_iter().flatten());
 
         let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());

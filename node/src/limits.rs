@@ -165,5 +165,9 @@ pub(crate) const COUNTS_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const REPLICA_LAG_MAX: Duration = Duration::from_secs(8);
 /// The most changes of who is in sync that wait to be proposed.
 pub(crate) const ISR_PROPOSALS_MAX: usize = 65_536;
+/// The most replicas that can't be counted on of which the control thread does not know yet.
+pub(crate) const REPLICA_FAULTS_MAX: usize = 65_536;
+/// How long it is until the metadata are asked again to go without a replica.
+pub(crate) const REPLICA_FAULT_PAUSE: Duration = Duration::from_millis(500);
 /// The most of them that are proposed together.
 pub(crate) const ISR_CHANGES_PER_COMMAND_MAX: usize = 150;

@@ -201,6 +201,12 @@ pub(crate) const MEMBERSHIP_TICK: Duration = Duration::from_millis(200);
 pub(crate) const MEMBERSHIP_WAIT: Duration = Duration::from_secs(10);
 /// A learner that has all but so many entries may become a voter.
 pub(crate) const PROMOTE_LAG_MAX: u64 = 100;
+/// How often it is looked whether a sign of life is due.
+pub(crate) const SIGN_LOOK: Duration = Duration::from_millis(50);
+/// After so long without a leader a node gives signs whenever it looks.
+pub(crate) const SIGN_URGENT_AFTER: Duration = Duration::from_millis(700);
+/// After so long it does not expect one soon.
+pub(crate) const SIGN_URGENT_UNTIL: Duration = Duration::from_secs(5);
 /// How often a node gives a sign of life.
 pub(crate) const SIGN_INTERVAL: Duration = Duration::from_millis(250);
 /// How many times' signs are remembered that may still be answered.

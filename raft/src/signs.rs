@@ -95,10 +95,10 @@ impl Contact {
 impl Signs {
     /// Runs until the node stops.
     pub(crate) async fn run(self, mut stopping: watch::Receiver<bool>) {
-        let mut ticks = interval(limits::SIGN_INTERVAL);
+        let mut ticks = interval(limits::SIGN_LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut answers: JoinSet<Option<Answer>> = JoinSet::new();
-        let mut rounds = Rounds::default();
+        let (mut rounds, mut given) = (Rounds::default(), None);
         loop {
             tokio::select! {
                 biased;
@@ -108,7 +108,12 @@ impl Signs {
                         self.take(answer, &mut rounds);
                     }
                 }
-                _ = ticks.tick() => self.give(&mut answers, &mut rounds),
+                now = ticks.tick() => {
+                    if given.is_none_or(|given| is_due(now - given, self.contact.silence())) {
+                        given = Some(now);
+                        self.give(&mut answers, &mut rounds);
+                    }
+                }
             }
         }
     }
@@ -167,6 +172,12 @@ impl Signs {
             self.contact.renew(answer.asked);
         }
     }
+}
+
+/// Whether signs are given again, so long after the last ones. Who has not heard of a leader for a while asks more often: one
+/// that was just elected should be known before this node has to stop serving.
+fn is_due(since_last: Duration, silence: Duration) -> bool {
+    since_last >= limits::SIGN_INTERVAL || (limits::SIGN_URGENT_AFTER..limits::SIGN_URGENT_UNTIL).contains(&silence)
 }
 
 /// From when on a leader's word counts, once this node knows all that the leader knew when it answered.
@@ -231,6 +242,21 @@ mod tests {
             rounds.begin(at(round), 5);
         }
         assert!(!rounds.follow(at(2)), "it is forgotten");
+    }
+
+    #[test]
+    fn who_misses_the_leader_asks_more_often_for_a_while() {
+        for (since_last, silence, due) in [
+            (50, 100, false),
+            (250, 100, true),
+            (50, 699, false),
+            (50, 700, true),
+            (50, 4_999, true),
+            (50, 5_000, false),
+        ] {
+            assert_eq!(is_due(at(since_last), at(silence)), due, "{since_last} {silence}");
+        }
+        assert!(is_due(at(250), at(60_000)), "and never stops asking");
     }
 
     #[tokio::test(start_paused = true)]

@@ -173,6 +173,11 @@ pub struct DeadLetterTarget {
 }
 
 impl PartitionChange {
+    /// Whether it opens a partition that other nodes keep too.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self, Self::Open { replicas: Some(_), .. } | Self::Follow { .. })
+    }
+
     /// Whether a partition is to be opened for it.
     pub(crate) const fn opens(&self) -> bool {
         matches!(self, Self::Open { .. } | Self::Follow { .. })

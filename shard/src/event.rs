@@ -73,6 +73,14 @@ pub(crate) enum ShardEvent {
     FollowedStart { partition: TopicPartition, start: Option<Offset> },
     /// What the leader of an epoch proposed came to an end, for the partition epoch that it started from.
     ProposalEnded { place: (TopicPartition, LeaderEpoch), proposed: (u32, ProposalEnd) },
+    /// Nobody counts on a replica of this node any more; or it is not known, and is to be said again.
+    GivenUp { partition: TopicPartition, is_given_up: bool },
+    /// A read has found damage.
+    DamageFound { partition: TopicPartition, reason: String },
+    /// A partition was closed that had only been opened to see whether it is whole.
+    LetGo { partition: TopicPartition },
+    /// A damaged partition was put aside and opened anew, or could not be.
+    Mended { partition: TopicPartition, mended: Box<Result<OpenedLog, StoreError>> },
     /// It is time to look at followers, and at who waits for what they are sent.
     ReplicationDue,
     /// The node stops.

@@ -1,12 +1,12 @@
 //! A gateway's way to partitions, whichever core of whichever node they are on.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Instant};
 
 use futures_channel::oneshot;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    model::{Offset, SubscriptionId, TopicPartition},
+    model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     peer_wire::{PeerRequest, Repeat},
     replication::{FetchError, FetchReply, FetchRequest},
 };
@@ -22,7 +22,7 @@ use crate::{
     request::{
         AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, LeaseId, PartitionStatus, PartitionSubscription,
         PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadReply, ReadRequest, Reply,
-        Request, SeekTo, SubscriptionError,
+        Request, SeekTo, SubscriptionError, UndecidedAppend,
     },
     routes::Owner,
     search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery, Search},
@@ -84,9 +84,20 @@ impl ShardHandle {
     /// # Errors
     /// Says whether the batch may be there all the same.
     pub async fn publish(&self, partition: TopicPartition, batch: UnassignedBatch) -> Result<Published, PublishError> {
-        match &self.forward {
-            Some(forward) if forward.owner(partition) != Owner::Us => self.publish_elsewhere(partition, batch).await,
-            forward => self.publish_here(partition, batch, forward.is_some()).await,
+        let Some(forward) = &self.forward else { return self.publish_here(partition, batch, false).await };
+        if forward.owner(partition) != Owner::Us {
+            return self.publish_elsewhere(partition, batch).await;
+        }
+        match self.publish_here(partition, batch.clone(), true).await {
+            // It may be a moment until this node knows that others have not taken the partition.
+            Err(PublishError::Unavailable(PartitionUnavailable::NoOwner(_))) => {
+                self.publish_elsewhere(partition, batch).await
+            }
+            Err(PublishError::Undecided(undecided)) => match self.decide(partition, undecided).await? {
+                Some(published) => Ok(published),
+                None => self.publish_elsewhere(partition, batch).await,
+            },
+            decided => decided,
         }
     }
 
@@ -273,14 +284,59 @@ impl ShardHandle {
         let request = PeerRequest::Publish { partition };
         let repeat = Repeat::of(&request, batch.producer().is_some());
         let bytes = batch.into_bytes();
-        let question = Question { request, tail: Some(bytes.clone()), repeat };
         let here = async || {
             // It was whole when it came.
             let batch = UnassignedBatch::from_peer(bytes.clone());
             let batch = batch.map_err(|error| PublishError::Rejected { reason: error.to_string() })?;
             self.publish_here(partition, batch, false).await
         };
-        Box::pin(forward.ask(partition, question, here)).await
+        let began = Instant::now();
+        loop {
+            let (request, tail) = (PeerRequest::Publish { partition }, Some(bytes.clone()));
+            let question = Question { request, tail, repeat, may_be_done: false };
+            match Box::pin(forward.ask(partition, question, &here)).await {
+                Err(PublishError::Undecided(undecided)) => {
+                    if let Some(published) = self.decide(partition, undecided).await? {
+                        return Ok(published);
+                    }
+                    if began.elapsed() > shard_core::limits::PEER_PATIENCE {
+                        return Err(PartitionUnavailable::NoOwner(partition).into());
+                    }
+                }
+                decided => return decided,
+            }
+        }
+    }
+
+    /// Asks whoever leads the partition now what became of a batch; nothing if it is not there and never will be. The log of a
+    /// leader in office is the one that counts, and two logs that hold a batch of one epoch at one offset hold the same up to
+    /// there.
+    async fn decide(
+        &self,
+        partition: TopicPartition,
+        undecided: UndecidedAppend,
+    ) -> Result<Option<Published>, PublishError> {
+        match self.holds(partition, undecided.epoch, undecided.end).await {
+            Ok(is_held) => Ok(is_held.then(|| undecided.committed())),
+            Err(error) => {
+                tracing::debug!(%partition, %error, "it can't be learned what became of a batch");
+                Err(PublishError::Undecided(undecided))
+            }
+        }
+    }
+
+    /// Whether the log of a partition holds what a leader of `epoch` stored below `end`.
+    ///
+    /// # Errors
+    /// Nobody who knows can be asked.
+    pub(crate) async fn holds(
+        &self,
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        end: Offset,
+    ) -> Result<bool, PartitionUnavailable> {
+        let request = || PeerRequest::Holds { partition, epoch, end };
+        self.ask(partition, request, |reply| Request::Holds { partition, epoch, end, reply }).await
     }
 
     async fn publish_here(
@@ -322,16 +378,19 @@ impl ShardHandle {
         Result<T, E>: Outcome,
     {
         let Some(forward) = &self.forward else { return self.ask_here(partition, here).await };
+        let mut may_be_done = false;
         if forward.owner(partition) == Owner::Us {
             let answer = self.ask_here(partition, &here).await;
             // A partition that has just gone is asked for where it went.
-            if !answer.as_ref().is_err_and(|error| error.may_pass(true)) {
-                return answer;
+            match &answer {
+                Err(error) if error.is_undecided() => may_be_done = true,
+                Err(error) if error.may_pass(true) => {}
+                Ok(_) | Err(_) => return answer,
             }
         }
         let request = elsewhere();
         let repeat = Repeat::of(&request, false);
-        let question = Question { request, tail: None, repeat };
+        let question = Question { request, tail: None, repeat, may_be_done };
         Box::pin(forward.ask(partition, question, async || self.ask_here(partition, &here).await)).await
     }
 

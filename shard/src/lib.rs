@@ -29,11 +29,11 @@ pub use config::ShardConfig;
 pub use handle::ShardHandle;
 pub use mesh::MeshPlan;
 pub use placement::shard_of;
-pub use replication::{IsrProposal, ReplicationConfig};
+pub use replication::{IsrProposal, ReplicaFault, ReplicationConfig};
 pub use request::{
-    AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, Durability, LeaseId, LeasedMessage, PartitionStatus,
-    PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published, PullRequest, Pulled,
-    ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo, SubscriptionError,
+    AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, Durability, FollowerLag, LeaseId, LeasedMessage,
+    PartitionStatus, PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published,
+    PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo, SubscriptionError,
 };
 pub use routes::{NodeRoute, PartitionRoute, RouteTable, Routes};
 pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};

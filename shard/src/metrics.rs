@@ -23,6 +23,9 @@ pub struct LatencyHistogram {
 pub struct ShardMetrics {
     pub partitions: Counter,
     pub partitions_closed: Counter,
+    pub replicas_distrusted: Counter,
+    pub replica_lag_messages: Counter,
+    pub replica_lag_micros: Counter,
     pub messages_appended: Counter,
     pub messages_repeated: Counter,
     pub bytes_appended: Counter,

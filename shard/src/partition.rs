@@ -279,7 +279,9 @@ impl Partition {
     /// Why it takes no messages, for those who are refused.
     pub(crate) fn refusal(&self, reason: &str) -> PartitionUnavailable {
         let (partition, reason) = (self.id, reason.to_owned());
-        if self.reopening {
+        // Where others keep it too, another one takes over.
+        let has_heirs = self.leading.as_ref().is_some_and(|leading| leading.leader.replicas().isr.len() > 1);
+        if self.reopening || has_heirs {
             PartitionUnavailable::StoreAway { partition, reason }
         } else {
             PartitionUnavailable::Closed { partition, reason }

@@ -1,18 +1,19 @@
 //! What a gateway asks of a partition, and what it is told: the requests that may cross from core to core.
 
 use futures_channel::oneshot;
+pub(crate) use shard_core::request::UndecidedAppend;
 pub use shard_core::{
     delivery::{AckOutcome, Claim, ConsumerId, LeaseId, LeasedMessage},
     log::{Place, ProducerRefusal, Repeats},
     request::{
-        AckAction, CursorStatus, Durability, PartitionStatus, PartitionSubscription, PartitionUnavailable,
+        AckAction, CursorStatus, Durability, FollowerLag, PartitionStatus, PartitionSubscription, PartitionUnavailable,
         PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, SeekTo,
         SubscriptionError,
     },
 };
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    model::{Offset, SubscriptionId, TopicPartition},
+    model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     replication::{FetchError, FetchReply, FetchRequest},
 };
 
@@ -78,6 +79,13 @@ pub(crate) enum Request {
     Search {
         partition: TopicPartition,
         search: Search,
+    },
+    /// Whether the log holds what an earlier leader had stored and not committed.
+    Holds {
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        end: Offset,
+        reply: Reply<bool, PartitionUnavailable>,
     },
     /// A core of another node follows partitions that are led on this core.
     Fetch {

@@ -1,6 +1,11 @@
 //! The loop of one core: an event in, what the cores decide out.
 
-use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+};
 
 use futures_channel::oneshot;
 use futures_lite::future::yield_now;
@@ -22,7 +27,7 @@ use crate::{
     metrics::ShardMetrics,
     partition::{Partition, Slot},
     peer::{Forward, Links, PeerServer},
-    replication::{Fetchers, Sessions},
+    replication::{Distrusted, Fetchers, Sessions},
     request::PartitionUnavailable,
     store::AnyStore,
     tail_cache::TailCache,
@@ -31,6 +36,7 @@ use crate::{
 mod acking;
 mod changes;
 mod dead_letters;
+mod distrusting;
 mod feeding;
 mod fetching;
 mod following;
@@ -79,6 +85,8 @@ pub struct Shard {
     /// What is fetched from other nodes, and what they fetch from here.
     fetchers: Fetchers,
     sessions: Sessions,
+    /// What is kept by others too, and can't be counted on here.
+    distrusted: BTreeMap<TopicPartition, Distrusted>,
     /// When leaders last looked for followers that are behind.
     followers_seen: Monotonic,
     /// By which routes it is decided from where partitions are fetched.
@@ -166,6 +174,7 @@ impl Shard {
             superseded: Vec::new(),
             fetchers: Fetchers::new(u64::try_from(Clock::wall().as_millis()).unwrap_or_default() << 20),
             sessions: Sessions::default(),
+            distrusted: BTreeMap::new(),
             followers_seen: Monotonic::default(),
             sources_of: 0,
             confirming: Rc::new(Cell::new(0)),
@@ -238,7 +247,12 @@ impl Shard {
                 self.look_at_sources();
                 self.answer_due_fetches();
                 self.look_at_followers();
+                self.say_distrusted();
             }
+            ShardEvent::GivenUp { partition, is_given_up } => self.on_given_up(partition, is_given_up),
+            ShardEvent::DamageFound { partition, reason } => self.on_damage_found(partition, reason),
+            ShardEvent::LetGo { partition } => self.on_let_go(partition),
+            ShardEvent::Mended { partition, mended } => self.on_mended(partition, *mended),
             ShardEvent::Stop { done } => self.begin_stop(done),
         }
     }

@@ -110,6 +110,8 @@ pub struct PartitionLayout {
     /// Rises by one each time an operator gives up what was acknowledged (`unclean-elect`): offsets before and after may
     /// name different messages.
     pub incarnation: u32,
+    /// How far the replicas that follow the owner are behind it.
+    pub followers: Vec<FollowerLag>,
     /// The first offset that can still be read.
     pub start_offset: u64,
     /// Consumers see the offsets below it.
@@ -120,6 +122,18 @@ pub struct PartitionLayout {
     pub bytes: u64,
     /// Whether it is served.
     pub state: PartitionState,
+}
+
+/// How far a replica is behind the owner, by what it has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FollowerLag {
+    /// The number of its node.
+    pub node: u64,
+    /// Messages that the owner has on its disk and this replica is not known to have.
+    pub lag_messages: u64,
+    /// For how long it has been behind, in milliseconds; 0 if it is not.
+    pub lag_ms: u64,
 }
 
 /// The shard that serves a partition.

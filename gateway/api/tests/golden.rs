@@ -75,6 +75,7 @@ fn topics() {
     check::<Page<TopicSummary>>(r#"{"items":[],"next_page_token":"orders"}"#);
     let layout = r#"[{"partition":0,"owner":{"node":1,"shard":0},"leader_epoch":1,"replicas":[1],"isr":[1],"elr":[2],
         "incarnation":0,
+        "followers":[{"node":2,"lag_messages":3,"lag_ms":40}],
         "start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,"state":"open"}]"#;
     check::<Topic>(&format!(r#"{{"name":"orders",{TOPIC_CONFIG},"layout":{layout}}}"#));
 }

@@ -60,6 +60,7 @@ fn partition_layout(index: u32, partition: &Partition, status: Option<&Partition
         isr: numbers(&partition.isr),
         elr: numbers(&partition.elr),
         incarnation: partition.incarnation,
+        followers: status.map(followers).unwrap_or_default(),
         start_offset: offset(|status| status.start_offset.get()),
         high_watermark: offset(|status| status.high_watermark.get()),
         end_offset: offset(|status| status.end_offset.get()),
@@ -72,8 +73,20 @@ fn partition_layout(index: u32, partition: &Partition, status: Option<&Partition
     }
 }
 
+fn followers(status: &PartitionStatus) -> Vec<api::FollowerLag> {
+    let followers = status.followers.iter().map(|lag| api::FollowerLag {
+        node: lag.node,
+        lag_messages: lag.messages,
+        lag_ms: u64::try_from(lag.behind.as_millis()).unwrap_or(u64::MAX),
+    });
+    followers.collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use shard::FollowerLag;
     use shard_core::model::{LeaderEpoch, Offset};
 
     use super::*;
@@ -100,11 +113,13 @@ mod tests {
             high_watermark: Offset::new(4),
             end_offset: Offset::new(5),
             bytes: 6,
+            followers: vec![FollowerLag { node: 8, messages: 2, behind: Duration::from_millis(1_500) }],
             closed: None,
         };
         let layout = partition_layout(0, &partition(), Some(&status));
         assert_eq!(layout.owner, Some(Owner { node: 7, shard: 1 }));
         assert_eq!((layout.start_offset, layout.high_watermark, layout.end_offset, layout.bytes), (3, 4, 5, 6));
+        assert_eq!(layout.followers, [api::FollowerLag { node: 8, lag_messages: 2, lag_ms: 1_500 }]);
         assert_eq!(layout.state, PartitionState::Open);
         status.closed = Some("damage".to_owned());
         assert_eq!(partition_layout(0, &partition(), Some(&status)).state, PartitionState::Closed);

@@ -116,6 +116,7 @@ mod tests {
             high_watermark: Offset::new(20),
             end_offset: Offset::new(22),
             bytes: 0,
+            followers: Vec::new(),
             closed: None,
         }
     }

@@ -275,7 +275,7 @@ impl State {
         let layout = |(partition, messages): (usize, &Vec<Vec<u8>>)| {
             json!({
                 "partition": partition, "owner": { "node": 1, "shard": 0 }, "leader_epoch": 1, "replicas": [1], "isr": [1],
-                "elr": [], "incarnation": 0,
+                "elr": [], "incarnation": 0, "followers": [],
                 "start_offset": 0, "high_watermark": messages.len(), "end_offset": messages.len(), "bytes": 0, "state": "open",
             })
         };

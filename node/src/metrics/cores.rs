@@ -42,6 +42,7 @@ macro_rules! gateway_numbers {
 const SHARD_NUMBERS: &[ShardNumber] = shard_numbers! {
     Gauge "shard_partitions" partitions "Partitions that the shard owns."
     Gauge "shard_partitions_closed" partitions_closed "Partitions that are closed because of damage or a failed disk."
+    Gauge "shard_replicas_distrusted" replicas_distrusted "Replicas that can't be counted on for damage or a failed disk, and are not made good yet."
     Counter "shard_messages_appended_total" messages_appended "Messages appended to the shard's partitions."
     Counter "shard_messages_repeated_total" messages_repeated "Messages published again that were recognised and not appended."
     Gauge "shard_dedup_bytes" dedup_bytes "Bytes taken to recognise messages that are published again."
@@ -59,6 +60,7 @@ const SHARD_NUMBERS: &[ShardNumber] = shard_numbers! {
     Counter "store_cursor_journal_writes_total" journal_writes "Writes of cursor journals; each makes many acks durable."
     Counter "messages_dead_lettered_total" dead_letters "Messages that were written to a dead-letter topic and acked by that."
     Counter "store_losses_total" losses "Times that acknowledged messages were found to be gone from Redis, and a log went on behind them."
+    Gauge "replica_fetch_lag_messages" replica_lag_messages "Messages by which the replica that is furthest behind lacks what its owner has, of all partitions that this node owns."
     Gauge "shard_queue_depth" queue_depth "Events that wait for the shard's loop."
     Counter "shard_requests_forwarded_total" requests_forwarded "Requests sent to another core's shard."
     Counter "peer_requests_total" peer_requests "Requests sent to partitions on other nodes."
@@ -96,6 +98,11 @@ pub(super) fn collect(cores: &[CoreMetrics]) -> Vec<MetricFamily> {
         "pubsub_store_oldest_io_seconds",
         "How long the oldest operation on the disk has been under way.",
         by_shard(cores).map(|(labels, core)| (labels, core.shard.oldest_io_micros.get())).collect(),
+    ));
+    families.push(ages(
+        "pubsub_replica_fetch_lag_seconds",
+        "For how long the replica that has been behind longest has been so, of all partitions that this node owns.",
+        by_shard(cores).map(|(labels, core)| (labels, core.shard.replica_lag_micros.get())).collect(),
     ));
     families.push(connections(cores));
     families.extend([requests(cores), errors(cores)]);

@@ -1,6 +1,8 @@
 //! The broker under test: nodes and their store, each process on a host of its own.
 
 mod administering;
+mod disks;
+mod failing;
 mod process;
 mod store;
 
@@ -9,7 +11,7 @@ use std::path::PathBuf;
 use gateway_api::client::Endpoint;
 use tempfile::TempDir;
 
-use self::{process::Process, store::Store};
+use self::{disks::Disks, process::Process, store::Store};
 use crate::{
     history::Installed,
     network::{Network, STORE, address},
@@ -19,6 +21,8 @@ use crate::{
 const HTTP_PORT: u16 = 8081;
 /// Small, so that a log has several.
 const SEGMENT_BYTES: u64 = 8 << 20;
+/// Small too, as the disks are.
+const RESERVE_BYTES: u64 = 8 << 20;
 /// Where nodes talk to each other.
 const LINK_PORT: u16 = 7081;
 /// What the nodes know each other by.
@@ -42,24 +46,38 @@ pub(crate) struct Broker {
     directory: TempDir,
     next_id: u64,
     is_founded: bool,
+    /// How often something of a disk was lost.
+    damages: usize,
 }
 
 struct Node {
     id: u64,
     process: Option<Process>,
+    /// If its messages are on its own.
+    disks: Option<Disks>,
+    /// Whether it comes back as another node on the disks of a former one.
+    rejoins: bool,
 }
 
 impl Broker {
     /// Starts the nodes, and the store if they share one.
-    pub(crate) fn start_all(network: Network, size: u32, storage: Storage) -> Self {
+    ///
+    /// # Errors
+    /// What this machine lacks for it.
+    pub(crate) fn start_all(network: Network, size: u32, storage: Storage) -> Result<Self, String> {
         let directory = tempfile::Builder::new().prefix("chaos-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let store = (storage == Storage::Shared).then(|| Store::new(&network.store, directory.path()));
-        let nodes = (1..=size).map(|place| Node { id: place.into(), process: None }).collect();
-        let mut broker = Self { nodes, store, network, directory, next_id: u64::from(size) + 1, is_founded: false };
+        let mut nodes = Vec::new();
+        for place in 1..=size {
+            let disks = (storage == Storage::Disks).then(Disks::new).transpose()?;
+            nodes.push(Node { id: place.into(), process: None, disks, rejoins: false });
+        }
+        let next_id = u64::from(size) + 1;
+        let mut broker = Self { nodes, store, network, directory, next_id, is_founded: false, damages: 0 };
         (1..=size).for_each(|place| broker.start(place));
         // Who starts on an empty disk from now on joins what is there.
         broker.is_founded = true;
-        broker
+        Ok(broker)
     }
 
     pub(crate) fn size(&self) -> u32 {
@@ -78,6 +96,9 @@ impl Broker {
             return;
         }
         std::fs::create_dir_all(&home).unwrap();
+        if let Some(disks) = &mut self.node(place).disks {
+            disks.mount(&home);
+        }
         let mut command = self.network.node(place).command(env!("CARGO_BIN_EXE_pubsub-node"));
         command.env_clear().current_dir(&home);
         for setting in self.settings(place, id) {
@@ -85,6 +106,9 @@ impl Broker {
         }
         if self.size() > 1 && place == 1 && !self.is_founded {
             command.arg("--cluster-init");
+        }
+        if self.node(place).rejoins {
+            command.arg("--rejoin");
         }
         let log = self.directory.path().join(format!("node-{place}.log"));
         self.node(place).process = Some(Process::start(command, &log));
@@ -181,7 +205,11 @@ impl Broker {
         match self.store {
             Some(_) => settings.extend(["store=redis".to_owned(), format!("redis.host={}", address(STORE))]),
             // A new segment every now and then, as there would be.
-            None => settings.extend(["store=log".to_owned(), format!("storage.segment_bytes={SEGMENT_BYTES}")]),
+            None => settings.extend([
+                "store=log".to_owned(),
+                format!("storage.segment_bytes={SEGMENT_BYTES}"),
+                format!("storage.reserve_bytes={RESERVE_BYTES}"),
+            ]),
         }
         if self.size() > 1 {
             let seeds: Vec<_> = (1..=self.size()).map(|place| format!("{}:{LINK_PORT}", address(place))).collect();
@@ -190,6 +218,11 @@ impl Broker {
             settings.push(format!("cluster.secret={SECRET}"));
         }
         settings
+    }
+
+    const fn next_damage(&mut self) -> usize {
+        self.damages += 1;
+        self.damages - 1
     }
 
     fn node(&mut self, place: u32) -> &mut Node {

@@ -15,4 +15,19 @@ mod network;
 mod random;
 mod recorder;
 mod runs;
+#[path = "../cluster/volatile_disk.rs"]
+#[expect(dead_code, reason = "other tests have other filesystems too")]
+mod volatile_disk;
 mod workload;
+
+/// What the disks that can be cut are made with.
+mod harness {
+    pub(crate) use crate::network::run;
+
+    /// A directory that goes with the test.
+    pub(crate) fn data_directory() -> tempfile::TempDir {
+        tempfile::Builder::new().prefix("disk-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    }
+}
+
+use harness as filesystem;

@@ -7,7 +7,7 @@ mod rules;
 
 use std::process::Command;
 
-pub(crate) use namespace::Namespace;
+pub(crate) use namespace::{Namespace, run};
 pub(crate) use rules::{Cut, Rules};
 
 /// The bridge's host, where clients are; the node of place N has the number N.

@@ -57,7 +57,13 @@ fn run(setup: &Setup) {
         "again: PUBSUB_TEST_SEED={seed} PUBSUB_TEST_CHAOS_SECONDS={seconds} cargo test -p node --test chaos {test}"
     );
     let hub = network.hub.clone();
-    let mut broker = Broker::start_all(network, setup.nodes, setup.storage);
+    let mut broker = match Broker::start_all(network, setup.nodes, setup.storage) {
+        Ok(broker) => broker,
+        Err(reason) => {
+            eprintln!("SKIPPED: disks that can be cut need root, python3 and loop devices: {reason}");
+            return;
+        }
+    };
     let recorder = Recorder::new(describe(seed, setup));
     let site = Arc::new(Site::new(recorder, (Broker::endpoints(setup.nodes), hub), setup.storage));
     workload::prepare(&site);

@@ -67,6 +67,14 @@ impl Connection {
         self.answer()
     }
 
+    /// Sends a JSON body and reads the answer; `None` if the connection ends first.
+    pub(crate) fn try_post(&mut self, path: &str, body: &Value) -> Option<Answer> {
+        let (address, body) = (&self.address, body.to_string());
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len());
+        self.stream.write_all(&[head, body].concat().into_bytes()).ok()?;
+        self.answer()
+    }
+
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();

@@ -76,6 +76,11 @@ impl TestNodes {
         Self::start_on(count, (None, Box::new(|_| ())), settings)
     }
 
+    /// The same with something in each node's directory.
+    pub(crate) fn start_on_disks_prepared(count: u64, settings: &[(&str, &str)], prepare: Prepare) -> Self {
+        Self::start_on(count, (None, prepare), settings)
+    }
+
     fn start_on(count: u64, (redis, prepare): (Option<RedisServer>, Prepare), settings: &[(&str, &str)]) -> Self {
         let places: BTreeMap<u64, Place> = (1..=SEEDS.max(count)).map(|number| (number, Place::new())).collect();
         let seeds: Vec<_> = (1..=SEEDS).map(|number| places[&number].nodes.address()).collect();

@@ -12,6 +12,9 @@ mod removal;
 mod replicas;
 mod traffic;
 
+pub(crate) use page::done;
+pub(crate) use traffic::Traffic;
+
 /// A topic with so many partitions.
 fn create_topic(cluster: &TestNodes, through: u64, name: &str, partitions: u32) {
     create_topic_of(cluster, through, name, &json!({ "partitions": partitions }));

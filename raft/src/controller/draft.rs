@@ -109,7 +109,7 @@ impl<'a> Draft<'a> {
 /// How many nodes a change names, which is what makes some longer than others.
 fn named_nodes(to: &PartitionTarget) -> usize {
     match to {
-        PartitionTarget::Owner(_) | PartitionTarget::Unclean(_) => 1,
+        PartitionTarget::Owner(_) | PartitionTarget::Unclean(_) | PartitionTarget::Without(_) => 1,
         PartitionTarget::Replicas { replicas, isr, elr, .. } => replicas.len() + isr.len() + elr.len() + 1,
         PartitionTarget::InSync { isr, joining } => isr.len() + 2 * joining.len(),
     }

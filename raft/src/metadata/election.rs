@@ -20,6 +20,11 @@ impl Partition {
         if in_sync.is_empty() { live(&self.elr) } else { in_sync }
     }
 
+    /// Whether a node is relied on to hold all that was acknowledged.
+    pub(super) fn is_counted_on(&self, node: NodeId) -> bool {
+        self.isr.contains(&node) || self.elr.contains(&node)
+    }
+
     /// Another node owns it, in a new epoch. One of the ELR is alone in sync, and those that were in sync stay eligible.
     pub(super) fn elect(&mut self, owner: NodeId, min_insync: u16) {
         if !self.isr.contains(&owner) {
@@ -80,20 +85,20 @@ impl Partition {
     /// A node has less than it had promised, and those of the ELR are in sync if nobody else is: they hold all that was
     /// acknowledged. Nobody is if there are none. Whether anything changed.
     pub(super) fn lose(&mut self, node: NodeId, min_insync: u16) -> bool {
-        let is_counted_on = self.isr.contains(&node) || self.elr.contains(&node);
-        if is_counted_on {
-            self.isr.retain(|member| *member != node);
-            self.elr.retain(|member| *member != node);
-            if self.isr.is_empty() {
-                self.isr.append(&mut self.elr);
-            }
-            self.sets_changed(min_insync);
-        }
+        let is_counted_on = self.forget_holder(node, min_insync);
         let was_owner = self.owner == Some(node);
         if was_owner {
             self.disown();
         }
         is_counted_on || was_owner
+    }
+
+    /// A node is counted on no more. Whoever takes it over from that node owns it before, and holds all that was acknowledged.
+    pub(super) fn go_without(&mut self, node: NodeId, heir: Option<NodeId>, min_insync: u16) {
+        if let Some(heir) = heir {
+            self.elect(heir, min_insync);
+        }
+        self.forget_holder(node, min_insync);
     }
 
     /// Its owner starts again, and is another one to those that followed it.
@@ -133,6 +138,20 @@ impl Partition {
     pub(super) fn disown(&mut self) {
         self.owner = None;
         self.next_epoch();
+    }
+
+    /// A node is in neither set any more; those of the ELR are in sync if nobody else is. Whether it was in one.
+    fn forget_holder(&mut self, node: NodeId, min_insync: u16) -> bool {
+        let is_counted_on = self.is_counted_on(node);
+        if is_counted_on {
+            self.isr.retain(|member| *member != node);
+            self.elr.retain(|member| *member != node);
+            if self.isr.is_empty() {
+                self.isr.append(&mut self.elr);
+            }
+            self.sets_changed(min_insync);
+        }
+        is_counted_on
     }
 
     fn next_epoch(&mut self) {

@@ -50,6 +50,10 @@ pub enum PartitionTarget {
     /// A node that may lack what was acknowledged owns it with what it has: an operator gives up the rest, as no node lives
     /// that holds it. Only where messages lie with their owner.
     Unclean(NodeId),
+    /// A node is not counted on to have it any more, as its disk has failed or has lost something: it is neither in sync nor
+    /// eligible, and if it owned it, another one that lives and holds all that was acknowledged owns it, in a new epoch. Only
+    /// where messages lie with their owner, and only if somebody else holds all that.
+    Without(NodeId),
 }
 
 /// A run of a node.
@@ -101,6 +105,8 @@ pub enum TransitionRefusal {
     NotReplica { node: NodeId },
     #[error("node {node} lives and holds all that was acknowledged")]
     StillHeld { node: NodeId },
+    #[error("nobody but node {node} could take it over and holds all that was acknowledged")]
+    NobodyElse { node: NodeId },
 }
 
 /// A partition whose messages were given up.

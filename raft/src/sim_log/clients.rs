@@ -15,7 +15,8 @@ use shard_core::{
 };
 
 use super::{
-    events::{Answer, Event, Message},
+    events::{Answer, Event, Message, Undecided},
+    mutant::Mutant,
     world::World,
 };
 
@@ -175,8 +176,53 @@ impl World {
                 this.is_unknown |= *fate == Fate::Unknown;
                 self.try_again(publisher);
             }
+            Answer::Undecided(undecided) if is_awaited => {
+                let partition = this.partition;
+                self.ask_who_leads(partition, attempt, undecided.clone());
+            }
             // It has given up on that one.
-            Answer::Acknowledged(_) | Answer::Refused(_) => {}
+            Answer::Acknowledged(_) | Answer::Refused(_) | Answer::Undecided(_) => {}
+        }
+    }
+
+    /// A publisher hears that another leader decides.
+    pub(super) fn leave_undecided(&mut self, place: usize, request: RequestId, undecided: Undecided) {
+        self.counts.undecided += 1;
+        self.answer_publisher(place, request, Answer::Undecided(undecided));
+    }
+
+    /// Asks whoever is taken for the leader; who is not answers so, and it is asked again.
+    fn ask_who_leads(&mut self, partition: usize, attempt: u64, undecided: Undecided) {
+        let by = self.random.index(self.nodes.len());
+        let owner = self.known(by, partition).and_then(|known| known.owner).map(|owner| self.place_of(owner));
+        if let Some(owner) = owner.filter(|_| self.nodes[by].up) {
+            self.send(by, owner, Message::Decide { partition, attempt, undecided });
+        }
+    }
+
+    /// A leader is asked what became of something that an earlier one had stored.
+    pub(super) fn decide(&mut self, place: usize, partition: usize, attempt: u64, undecided: Undecided) {
+        let Some(&(_, message)) = self.clients.attempts.get(&attempt) else { return };
+        let request = RequestId::new(attempt);
+        let is_hasty = self.mutant == Some(Mutant::DecidesBeforeOffice);
+        let held = self.leading(place, partition).and_then(|leading| {
+            if is_hasty {
+                Some(leading.core.end() >= undecided.end)
+            } else {
+                leading.core.holds(undecided.epoch, undecided.end)
+            }
+        });
+        match held {
+            Some(true) => {
+                self.counts.decided += 1;
+                self.note_acknowledged_at(partition, message, &undecided.placed);
+                self.answer_publisher(place, request, Answer::Acknowledged(undecided.placed));
+            }
+            Some(false) => {
+                self.counts.undone += 1;
+                self.answer_publisher(place, request, Answer::Refused(Fate::NotStored));
+            }
+            None => self.answer_publisher(place, request, Answer::Undecided(undecided)),
         }
     }
 
@@ -205,6 +251,11 @@ impl World {
 
     pub(super) fn acknowledge(&mut self, place: usize, partition: usize, request: RequestId, placed: Placed) {
         let Some(&(_, message)) = self.clients.attempts.get(&request.get()) else { return };
+        self.note_acknowledged_at(partition, message, &placed);
+        self.answer_publisher(place, request, Answer::Acknowledged(placed));
+    }
+
+    fn note_acknowledged_at(&mut self, partition: usize, message: u64, placed: &Placed) {
         let offset = placed.repeats.place(placed.base_offset, 0).offset;
         self.note_acknowledged(partition, message, offset);
         self.counts.acknowledged += 1;
@@ -213,7 +264,6 @@ impl World {
         if message >= self.clients.first_healing_message {
             self.clients.healed.insert(partition);
         }
-        self.answer_publisher(place, request, Answer::Acknowledged(placed));
     }
 
     pub(super) fn answer_publisher(&mut self, place: usize, request: RequestId, answer: Answer) {

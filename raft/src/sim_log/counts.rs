@@ -27,6 +27,9 @@ pub(super) struct Counts {
     pub(super) repeated: u64,
     pub(super) not_enough: u64,
     pub(super) unknown: u64,
+    pub(super) undecided: u64,
+    pub(super) decided: u64,
+    pub(super) undone: u64,
     pub(super) consumed: u64,
     /// Of all events in their order.
     pub(super) trace: u64,
@@ -34,7 +37,7 @@ pub(super) struct Counts {
 
 impl Counts {
     /// Each with how often it is to happen in a hundred runs.
-    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 25] {
+    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 28] {
         [
             ("nodes killed", &mut self.crashes, 300),
             ("power cuts", &mut self.power_cuts, 20),
@@ -60,6 +63,9 @@ impl Counts {
             ("publishes repeated", &mut self.repeated, 50),
             ("publishes with too few in sync", &mut self.not_enough, 50),
             ("publishes with unknown end", &mut self.unknown, 200),
+            ("publishes left undecided", &mut self.undecided, 20),
+            ("publishes that the next leader had", &mut self.decided, 5),
+            ("publishes that the next leader had not", &mut self.undone, 5),
             ("reads", &mut self.consumed, 2_000),
         ]
     }

@@ -89,6 +89,16 @@ pub(super) enum Done {
 pub(super) enum Answer {
     Acknowledged(Placed),
     Refused(Fate),
+    /// Whoever leads next is to be asked.
+    Undecided(Undecided),
+}
+
+/// Something that a leader had stored, and not committed when another one took its place.
+#[derive(Clone, Debug)]
+pub(super) struct Undecided {
+    pub(super) epoch: LeaderEpoch,
+    pub(super) end: Offset,
+    pub(super) placed: Placed,
 }
 
 /// Who hears what became of commands.
@@ -158,6 +168,12 @@ pub(super) enum Message {
         publisher: usize,
         attempt: u64,
         by: usize,
+    },
+    /// What became of an attempt that an earlier leader left undecided?
+    Decide {
+        partition: usize,
+        attempt: u64,
+        undecided: Undecided,
     },
     Read {
         partition: usize,

@@ -12,7 +12,7 @@ use shard_core::{
 };
 
 use super::{
-    events::{Done, Message, Waiter},
+    events::{Done, Message, Undecided, Waiter},
     mutant::Mutant,
     node::monotonic,
     replica::Role,
@@ -133,6 +133,10 @@ impl World {
             }
             AppendEffect::Acknowledge { request, placed, .. } => self.acknowledge(place, partition, request, placed),
             AppendEffect::Refuse { request, fate } => self.refuse(place, request, fate),
+            AppendEffect::Undecided { request, placed, end, .. } => {
+                let epoch = LeaderEpoch::new(self.nodes[place].replicas[partition].epoch);
+                self.leave_undecided(place, request, Undecided { epoch, end, placed });
+            }
             AppendEffect::Sync | AppendEffect::HighWatermark(_) => {}
         }
     }

@@ -21,10 +21,12 @@ pub(super) enum Mutant {
     CutsAtDamage,
     /// m9: A node that starts again and was not in sync, as far as it knows, deletes what it has.
     DeletesOnSuspicion,
+    /// A leader says what became of what an earlier one had stored before it is in office, and by the offset alone.
+    DecidesBeforeOffice,
 }
 
 impl Mutant {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::AcksBeforeSync,
         Self::PromisesBeforeSync,
         Self::CutsToHighWatermark,
@@ -34,5 +36,6 @@ impl Mutant {
         Self::ReusesOffsets,
         Self::CutsAtDamage,
         Self::DeletesOnSuspicion,
+        Self::DecidesBeforeOffice,
     ];
 }

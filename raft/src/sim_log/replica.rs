@@ -86,7 +86,8 @@ impl World {
             }
             Role::Opening { .. } | Role::Failed if !is_new => {}
             Role::Closed | Role::Opening { .. } | Role::Leads(_) | Role::Follows(_) | Role::Failed => {
-                replica.epoch = epoch;
+                self.give_up_appends(place, partition);
+                self.nodes[place].replicas[partition].epoch = epoch;
                 self.reopen(place, partition, leads);
             }
         }

@@ -92,8 +92,8 @@ impl World {
                 continue;
             }
             let state = &self.nodes[place].state;
-            let heir = known.isr.iter().copied().find(|node| *node != id && state.is_live(*node));
-            let to = PartitionTarget::Owner(heir.unwrap_or(id));
+            let is_alone = known.eligible(|node| node != id && state.is_live(node)).is_empty();
+            let to = if is_alone { PartitionTarget::Owner(id) } else { PartitionTarget::Without(id) };
             let change = (known.leader_epoch, known.partition_epoch, to);
             self.propose_change(place, partition, change, Waiter::Nobody);
         }
@@ -135,6 +135,7 @@ impl World {
             Message::Publish { partition, publisher, attempt, by } => {
                 self.take_publish(place, partition, (publisher, attempt), by);
             }
+            Message::Decide { partition, attempt, undecided } => self.decide(place, partition, attempt, undecided),
             Message::Read { partition, from, by } => {
                 if let Some(end) = self.read(place, partition, from) {
                     self.over_the_line(place, by, Event::Consumed { partition, end });

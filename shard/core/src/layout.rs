@@ -37,6 +37,12 @@ pub fn partition_dir(data_dir: &Path, partition: TopicPartition) -> PathBuf {
     topic_dir(data_dir, partition).join(partition.partition.to_string())
 }
 
+/// Where what was found damaged of a partition is put, the first time and later ones, beside the partition.
+#[must_use]
+pub fn damaged_dir(data_dir: &Path, partition: TopicPartition, number: u32) -> PathBuf {
+    topic_dir(data_dir, partition).join(format!("{}.damaged-{number}", partition.partition))
+}
+
 /// The directory of a partition's topic.
 #[must_use]
 pub fn topic_dir(data_dir: &Path, partition: TopicPartition) -> PathBuf {
@@ -126,6 +132,11 @@ mod tests {
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(topic_id(&name(topic_dir(Path::new("data"), partition))), Some(partition.topic));
         assert_eq!(partition_index(&name(directory.clone())), Some(partition.partition));
+        let aside = damaged_dir(Path::new("data"), partition, 2);
+        assert_eq!(
+            (aside.as_path(), partition_index(&name(aside.clone()))),
+            (Path::new("data/partitions/7/3.damaged-2"), None)
+        );
         assert_eq!(segment_base(&name(segment_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
         assert_eq!(index_base(&name(index_path(&directory, Offset::new(42)))), Some(Offset::new(42)));
         assert_eq!(journal_generation(&name(journal_path(&directory, 9))), Some(9));

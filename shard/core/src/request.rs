@@ -7,8 +7,8 @@ mod search;
 mod subscription;
 mod unavailable;
 
-pub use publish::{Durability, PublishError, Published};
-pub use read::{PartitionStatus, ReadError, ReadFrom, ReadReply, ReadRequest};
+pub use publish::{Durability, PublishError, Published, UndecidedAppend};
+pub use read::{FollowerLag, PartitionStatus, ReadError, ReadFrom, ReadReply, ReadRequest};
 pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};
 pub use subscription::{
     AckAction, CursorStatus, PartitionSubscription, PullRequest, Pulled, SeekTo, SubscriptionError,

@@ -44,6 +44,8 @@ pub(crate) struct Question {
     /// The batch of a publish.
     pub(crate) tail: Option<Bytes>,
     pub(crate) repeat: Repeat,
+    /// Whether an earlier attempt may have done it.
+    pub(crate) may_be_done: bool,
 }
 
 /// How one attempt ended without an answer that counts.
@@ -84,13 +86,16 @@ impl Forward {
     {
         let (repeat, began) = (question.repeat, Instant::now());
         let (mut attempts, mut lost_at) = (Attempts::new(repeat, patience(&question.request)), 0);
+        if question.may_be_done && attempts.on_failed(Failed::Lost, Duration::ZERO) == Verdict::GiveUpUnknown {
+            return Err(E::unknown(lost_at, "another node leads the partition now".to_owned()));
+        }
         let ask = encode(question);
         loop {
             let table = self.routes().load();
             let (version, owner) = (table.version, table.owner(partition));
             drop(table);
             let attempted = match owner {
-                Owner::Us => here().await.map_err(|error| not_done(0, error)),
+                Owner::Us => here().await.map_err(|error| refused(0, error)),
                 Owner::Node(node) => self.ask_node(node, partition, (&ask, repeat)).await,
                 Owner::Nobody => Err(not_done(0, PartitionUnavailable::NoOwner(partition).into())),
                 Owner::Unknown => return Err(PartitionUnavailable::NotHere(partition).into()),
@@ -128,7 +133,7 @@ impl Forward {
         let version = self.routes().load().version;
         if let Owner::Node(node) = group.owner {
             let request = PeerRequest::AwaitDeliverable { subscription, partitions: group.partitions };
-            let ask = encode(Question { request, tail: None, repeat: Repeat::Harmless });
+            let ask = encode(Question { request, tail: None, repeat: Repeat::Harmless, may_be_done: false });
             match self.ask_node(node, first, (&ask, Repeat::Harmless)).await {
                 Ok(()) => return Ok(()),
                 Err(Attempt { error, .. }) if !Error::may_pass(&error, false) => return Err(error),
@@ -186,7 +191,12 @@ impl Forward {
     /// # Errors
     /// For people: it came to nothing, and is to be begun anew.
     pub(crate) async fn fetch(&self, (node, core): (u64, u16), fetch: FetchRequest) -> Result<FetchReply, String> {
-        let ask = encode(Question { request: PeerRequest::Fetch(fetch), tail: None, repeat: Repeat::Harmless });
+        let ask = encode(Question {
+            request: PeerRequest::Fetch(fetch),
+            tail: None,
+            repeat: Repeat::Harmless,
+            may_be_done: false,
+        });
         let answered = match self.links.to(node, core).await {
             Ok(asking) => asking.ask(ask).await,
             Err(error) => Err(error),
@@ -261,7 +271,7 @@ impl Forward {
         let reply = PeerReply::decode(&frame.head, frame.tail).map_err(|error| lost(error.to_string()))?;
         let outcome = Result::<T, E>::of_reply(reply);
         let outcome = outcome.ok_or_else(|| lost("its reply is to another request".to_owned()))?;
-        outcome.map_err(|error| not_done(node, error))
+        outcome.map_err(|error| refused(node, error))
     }
 
     fn core_of(&self, node: u64, partition: TopicPartition) -> Option<u16> {
@@ -279,6 +289,12 @@ fn encode(question: Question) -> Ask {
     let head = request.encode().unwrap_or_default();
     let within = limits::PEER_ANSWER_TIMEOUT + wait.unwrap_or_default();
     Ask { head, tail: question.tail, waits: wait.is_some(), within, leases_of }
+}
+
+/// An attempt that was answered by an error.
+fn refused<E: Error>(node: u64, error: E) -> Attempt<E> {
+    let failed = if error.is_undecided() { Failed::Lost } else { Failed::NotDone };
+    Attempt { failed, error, node }
 }
 
 const fn not_done<E>(node: u64, error: E) -> Attempt<E> {

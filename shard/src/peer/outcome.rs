@@ -23,8 +23,14 @@ pub(crate) trait Outcome: Sized {
 
 /// Why a request came to nothing.
 pub(crate) trait Error: From<PartitionUnavailable> {
-    /// Whether nothing was done, and another owner, or a later time, may do it. A node that stops does not wait for itself.
+    /// Whether nothing was done, and another owner, or a later time, may do it. A node that stops does not wait for itself;
+    /// one that hears of no majority may hear of one soon.
     fn may_pass(&self, is_ours: bool) -> bool;
+
+    /// Whether it may have been done, and whoever owns the partition now is the one to ask.
+    fn is_undecided(&self) -> bool {
+        false
+    }
 
     /// That it is not known whether it was done.
     fn unknown(node: u64, reason: String) -> Self;
@@ -32,7 +38,7 @@ pub(crate) trait Error: From<PartitionUnavailable> {
 
 impl Error for PartitionUnavailable {
     fn may_pass(&self, is_ours: bool) -> bool {
-        if is_ours { matches!(self, Self::NotHere(_)) } else { Self::may_pass(self) }
+        if is_ours { matches!(self, Self::NotHere(_) | Self::NoOwner(_)) } else { Self::may_pass(self) }
     }
 
     /// What is answered so does nothing that could be known.
@@ -66,8 +72,12 @@ impl Error for SubscriptionError {
         match self {
             Self::Unavailable(unavailable) => Error::may_pass(unavailable, is_ours),
             Self::NotHere(_) => true,
-            Self::Claim(_) | Self::Read(_) | Self::StoreFailed { .. } => false,
+            Self::Claim(_) | Self::Read(_) | Self::StoreFailed { .. } | Self::Undecided(_) => false,
         }
+    }
+
+    fn is_undecided(&self) -> bool {
+        matches!(self, Self::Undecided(_))
     }
 
     fn unknown(node: u64, reason: String) -> Self {
@@ -116,6 +126,7 @@ outcomes! {
     PeerReply::Letters(outcome) => outcome: Result<Letters, SubscriptionError>;
     PeerReply::Redrive(outcome) => outcome: Result<Redriven, SubscriptionError>;
     PeerReply::Scheduled(outcome) => outcome: Result<Scheduled, SubscriptionError>;
+    PeerReply::Holds(outcome) => outcome: Result<bool, PartitionUnavailable>;
     PeerReply::Cancel(outcome) => outcome: Result<Cancelled, SubscriptionError>;
 }
 

@@ -315,7 +315,8 @@ pub(super) fn wait_of(request: &PeerRequest) -> Option<Duration> {
         | PeerRequest::Letters(_)
         | PeerRequest::Redrive(_)
         | PeerRequest::Scheduled(_)
-        | PeerRequest::Cancel(_) => None,
+        | PeerRequest::Cancel(_)
+        | PeerRequest::Holds { .. } => None,
     }
 }
 
@@ -353,5 +354,6 @@ async fn perform(here: &ShardHandle, request: PeerRequest, batch: Option<Unassig
         PeerRequest::Scheduled(query) => PeerReply::Scheduled(here.scheduled(query).await),
         PeerRequest::Cancel(query) => PeerReply::Cancel(here.cancel_scheduled(query).await),
         PeerRequest::Fetch(fetch) => PeerReply::Fetch(here.fetch(fetch).await),
+        PeerRequest::Holds { partition, epoch, end } => PeerReply::Holds(here.holds(partition, epoch, end).await),
     }
 }

@@ -8,6 +8,8 @@ use shard_core::{
     replication::{NodeRun, ProposalEnd},
 };
 
+use super::ReplicaFault;
+
 /// How a shard takes part in keeping partitions on several nodes.
 #[derive(Clone, Debug)]
 pub struct ReplicationConfig {
@@ -15,6 +17,8 @@ pub struct ReplicationConfig {
     pub run: NodeRun,
     /// Where leaders say who is in sync.
     pub proposals: flume::Sender<IsrProposal>,
+    /// Where shards say which replicas of theirs can't be counted on.
+    pub faults: flume::Sender<ReplicaFault>,
     /// A follower that has not come up with the log for so long is no longer in sync.
     pub lag_max: Duration,
 }

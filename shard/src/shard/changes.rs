@@ -17,13 +17,14 @@ use shard_core::{
     model::{LeaderEpoch, Offset, RequestId, SubscriptionId, TopicPartition},
 };
 
-use super::{Shard, following::Followed, learning::dedup_config};
+use super::{Shard, learning::dedup_config};
 use crate::{
     clock::Clock,
     command::{PartitionChange, PartitionSettings, SubscriptionSettings},
     event::{Applying, OpenedLog, ShardEvent},
     marks::Marks,
     partition::{Closing, Fate, Partition, Slot, Subscribed, WaitingAck},
+    replication::Followed,
     request::{PartitionSubscription, PartitionUnavailable, SeekTo},
     store::{AnyPartition, Opened, ShardStore as _, StoreError},
     subscriptions::Subscriptions,
@@ -41,7 +42,10 @@ impl Shard {
             }
             PartitionChange::SetReplicas { partition, replicas } => self.on_replicas(partition, replicas),
             PartitionChange::Configure { partition, settings } => self.configure(partition, &settings),
-            PartitionChange::Release { partition } => self.release(partition, applying),
+            PartitionChange::Release { partition } => {
+                self.follow_later(partition, None);
+                self.release(partition, applying);
+            }
             PartitionChange::Delete { partition } => self.delete(partition, applying),
             PartitionChange::OpenSubscription { partition, settings } => {
                 self.open_subscription(partition, settings, applying);
@@ -64,10 +68,10 @@ impl Shard {
         let partition = change.partition();
         let mut opened = match opened {
             Ok(opened) => opened,
-            Err(StoreError { reason, .. }) => {
-                self.close(partition, reason);
-                if let PartitionChange::Follow { leader, .. } = change {
-                    self.leave(partition, *leader);
+            Err(error) => {
+                match followed(change) {
+                    None if !change.is_shared() => self.close(partition, error.reason),
+                    follow => self.on_not_opened(partition, error, follow),
                 }
                 self.metrics.partitions.set(super::widen(self.partitions.len()));
                 return;
@@ -81,15 +85,19 @@ impl Shard {
                 opened.dedup.shrink(self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes));
                 self.dedup_bytes += opened.dedup.bytes();
                 let (epoch, settings) = (*epoch, *settings);
+                self.trust_again(partition);
                 if let Some(set) = replicas {
                     self.begin_to_lead(partition, (epoch, settings, set.clone()), opened);
                 } else {
                     self.begin_to_own(partition, (epoch, settings), opened);
                 }
             }
-            PartitionChange::Follow { epoch, leader, incarnation, settings, .. } => {
-                let followed = Followed { epoch: *epoch, leader: *leader, incarnation: *incarnation };
-                self.begin_to_follow(partition, (followed, *settings), opened);
+            PartitionChange::Follow { .. } => {
+                if let Some(follow) = followed(change)
+                    && !self.has_to_mend(partition, follow, &opened)
+                {
+                    self.begin_to_follow(partition, follow, opened);
+                }
             }
             PartitionChange::FollowAnother { .. }
             | PartitionChange::SetReplicas { .. }
@@ -273,6 +281,7 @@ impl Shard {
     /// Removes all that is stored of a partition. Nobody hears of the operations in flight.
     fn delete(&mut self, partition: TopicPartition, applying: Rc<Applying>) {
         self.forget_superseded(partition);
+        self.trust_again(partition);
         match self.partitions.remove(&partition) {
             Some(Slot::Open(mut open)) => {
                 open.fate.set(Fate::Deleted);
@@ -332,6 +341,14 @@ impl Partition {
             self.journal.release_when_durable(request);
         }
     }
+}
+
+/// Whom a change has this node follow, and how the log is kept.
+const fn followed(change: &PartitionChange) -> Option<(Followed, PartitionSettings)> {
+    if let PartitionChange::Follow { epoch, leader, incarnation, settings, .. } = change {
+        return Some((Followed { epoch: *epoch, leader: *leader, incarnation: *incarnation }, *settings));
+    }
+    None
 }
 
 pub(super) const fn retention(settings: &PartitionSettings) -> Retention {

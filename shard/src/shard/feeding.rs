@@ -12,12 +12,12 @@ use shard_core::{
     },
 };
 
-use super::Shard;
+use super::{Shard, distrusting::note_damage};
 use crate::{
     limits,
     partition::Slot,
     replication::{Parked, PeerKey},
-    request::Reply,
+    request::{ReadError, Reply},
     store::{AnyPartition, MessageStore as _},
 };
 
@@ -125,6 +125,7 @@ impl Shard {
             // Whoever asked may have gone: it asks again, and says where it is.
             return drop(reply.send(Ok(FetchReply { parts }.within(BATCH_BYTES_MAX))));
         }
+        let mailbox = self.mailbox.clone();
         glommio::spawn_local(async move {
             for ToRead { place, store, wanted } in reads {
                 let read = store.read(wanted, limits::FETCH_PART_BYTES).await;
@@ -139,6 +140,7 @@ impl Shard {
                     }
                     Err(error) => {
                         tracing::error!(partition = %part.partition, %error, "a follower can't be sent what it needs");
+                        note_damage(&mailbox, part.partition, &Err::<(), _>(ReadError::from(error)));
                         part.answer = FetchAnswer::Refused(FetchRefusal::Unreadable);
                         part.cursors = None;
                     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use shard_core::{
-    model::{LeaderEpoch, OffsetRange, TopicPartition},
+    model::{OffsetRange, TopicPartition},
     replication::{FetchPart, Fetched, Follower, FollowerEffect, FollowerStart},
 };
 
@@ -15,18 +15,9 @@ use crate::{
     limits,
     partition::Slot,
     placement::shard_of,
-    replication::{Done, Following, PeerKey, Work},
+    replication::{Done, Followed, Following, PeerKey, Work},
     store::{AnyPartition, AppendFault, MessageStore as _, StoreError},
 };
-
-/// Whom a partition follows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Followed {
-    pub(super) epoch: LeaderEpoch,
-    pub(super) leader: Option<u64>,
-    /// How often what was committed has been given up.
-    pub(super) incarnation: u32,
-}
 
 impl Shard {
     /// A partition was opened, to be followed here.
@@ -75,6 +66,7 @@ impl Shard {
             following.leader = leader;
         }
         if let Some(Slot::Closed(_)) = self.partitions.get(&partition) {
+            self.follow_another_later(partition, followed);
             return self.leave(partition, leader);
         }
         self.fetch_from_leader(partition);

@@ -1,5 +1,7 @@
 //! Partitions that this core leads: taking office, what the other replicas have, who is in sync.
 
+use std::time::Duration;
+
 use futures_channel::oneshot;
 use shard_core::{
     log::{Acks, AppendConfig, Appender, FlushPolicy},
@@ -111,7 +113,7 @@ impl Shard {
             return;
         }
         self.followers_seen = now;
-        let mut moved = Vec::new();
+        let (mut moved, mut lag_messages, mut lag) = (Vec::new(), 0, Duration::ZERO);
         for (&partition, slot) in &mut self.partitions {
             let leader = match slot {
                 Slot::Open(open) => open.leading.as_deref_mut().map(|leading| &mut leading.leader),
@@ -120,11 +122,17 @@ impl Shard {
             };
             let Some(leader) = leader else { continue };
             leader.on_tick(now);
+            for (_, messages, behind) in leader.lags(now) {
+                lag_messages = lag_messages.max(messages);
+                lag = lag.max(behind);
+            }
             // Most have nothing to do, and there may be thousands.
             if leader.has_effects() {
                 moved.push(partition);
             }
         }
+        self.metrics.replica_lag_messages.set(lag_messages);
+        self.metrics.replica_lag_micros.set(u64::try_from(lag.as_micros()).unwrap_or(u64::MAX));
         for partition in moved {
             let _ = self.leading(partition);
             self.take_office(partition);

@@ -5,7 +5,7 @@ use shard_core::{
     model::{Offset, OffsetRange, SubscriptionId},
 };
 
-use super::Shard;
+use super::{Shard, distrusting::note_damage};
 use crate::{
     event::ShardEvent,
     limits,
@@ -82,6 +82,7 @@ impl Shard {
         glommio::spawn_local(async move {
             let wanted = OffsetRange::new(from, high_watermark);
             let read = store.read(wanted, limits::SCAN_BYTES).await.map_err(ReadError::from);
+            note_damage(&mailbox, cursor.partition, &read);
             mailbox.push(ShardEvent::LookedAt { cursor, read });
         })
         .detach();

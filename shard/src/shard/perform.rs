@@ -77,6 +77,8 @@ impl Shard {
                 open.journal.on_failed(&error.reason);
                 if error.is_transient() {
                     self.on_store_failed(partition, error);
+                } else {
+                    self.distrust_store(partition, &error);
                 }
             }
             StoreEvent::Start(start) => open.on_log_start(start),
@@ -148,6 +150,9 @@ impl Shard {
                 self.acknowledge_publish(open, request, (placed, timestamp, reached));
             }
             AppendEffect::Refuse { request, fate } => self.refuse_publish(open, request, fate),
+            AppendEffect::Undecided { request, placed, timestamp, end } => {
+                self.leave_undecided(open, request, (placed, timestamp, end));
+            }
             AppendEffect::HighWatermark(_) => {}
         }
     }
@@ -214,6 +219,9 @@ impl Shard {
                 if let Some(ack) = open.journaled.remove(&request) {
                     ack.refuse(if self.is_superseded(open.id) {
                         PartitionUnavailable::NotHere(open.id).into()
+                    } else if open.releasing.is_some() && open.leading.is_some() {
+                        // Others may have it: that is for whoever leads next to say.
+                        SubscriptionError::Undecided(open.id)
                     } else {
                         SubscriptionError::StoreFailed { reason }
                     });

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use shard_core::{
     format::record_batch::UnassignedBatch,
     log::{AppendError, Fate, Placed, ProducerRefusal, Reached},
-    model::{RequestId, Timestamp, TopicPartition},
+    model::{LeaderEpoch, Offset, RequestId, Timestamp, TopicPartition},
 };
 
 use super::Shard;
@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     limits,
     partition::{Partition, Slot, WaitingPublish},
-    request::{Durability, PartitionUnavailable, PublishError, Published, Reply, Request},
+    request::{Durability, PartitionUnavailable, PublishError, Published, Reply, Request, UndecidedAppend},
     store::{AnyPartition, MessageStore as _},
 };
 
@@ -53,6 +53,7 @@ impl Shard {
             }
             Request::ReleaseConsumer { cursor, consumer } => self.release_consumer(cursor, consumer),
             Request::Search { partition, search } => self.search(partition, search),
+            Request::Holds { partition, epoch, end, reply } => drop(reply.send(self.holds(partition, epoch, end))),
             Request::Fetch { fetch, reply } => self.on_fetch(&fetch, reply),
         }
     }
@@ -175,6 +176,31 @@ impl Shard {
         };
         // A publisher that has gone does not hear of it.
         let _ = waiting.reply.send(Ok(Published { base_offset, repeats, timestamp, durability }));
+    }
+
+    /// Whether what an earlier leader stored up to `end` is in the log, and so committed.
+    fn holds(
+        &mut self,
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        end: Offset,
+    ) -> Result<bool, PartitionUnavailable> {
+        let held = self.open(partition)?.leading.as_ref().and_then(|leading| leading.leader.holds(epoch, end));
+        held.ok_or(PartitionUnavailable::NotHere(partition))
+    }
+
+    /// Tells a publisher whom to ask what became of its batch.
+    pub(super) fn leave_undecided(
+        &self,
+        open: &mut Partition,
+        request: RequestId,
+        (placed, timestamp, end): (Placed, Timestamp, Offset),
+    ) {
+        let waiting = take_publisher(open, request);
+        self.metrics.publishes_refused.add(1);
+        let (epoch, Placed { base_offset, repeats }) = (open.log.epoch(), placed);
+        let undecided = UndecidedAppend { epoch, base_offset, end, repeats, timestamp };
+        let _ = waiting.reply.send(Err(PublishError::Undecided(undecided)));
     }
 
     /// Tells a publisher that its batch is not there, or may not be.

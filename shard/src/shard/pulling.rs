@@ -10,6 +10,7 @@ use shard_core::{
 
 use super::{
     Shard,
+    distrusting::note_damage,
     looking_ahead::{LookedAt, look_ahead},
 };
 use crate::{
@@ -78,6 +79,7 @@ impl Shard {
                 let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
                 glommio::spawn_local(async move {
                     let read = store.read(wanted, pull.bytes_max).await.map_err(ReadError::from);
+                    note_damage(&mailbox, cursor.partition, &read);
                     mailbox.push(ShardEvent::PullRead { cursor, pull, read, reply });
                 })
                 .detach();

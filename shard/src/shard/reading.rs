@@ -1,11 +1,14 @@
 //! Reads without a subscription: from the tail cache, from the store, or after a wait.
 
-use shard_core::model::{Offset, OffsetRange, Timestamp, TopicPartition};
+use shard_core::{
+    model::{Monotonic, Offset, OffsetRange, Timestamp, TopicPartition},
+    replication::Leader,
+};
 
-use super::Shard;
+use super::{Shard, distrusting::note_damage};
 use crate::{
     partition::Slot,
-    request::{PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest, Reply},
+    request::{FollowerLag, PartitionStatus, PartitionUnavailable, ReadError, ReadFrom, ReadReply, ReadRequest, Reply},
     store::MessageStore as _,
     waiters::WaitingRead,
 };
@@ -44,7 +47,7 @@ impl Shard {
 
     pub(super) fn status(&mut self, partition: TopicPartition) -> Result<PartitionStatus, PartitionUnavailable> {
         let shard = self.config.index;
-        let stuck = self.stuck();
+        let (stuck, now) = (self.stuck(), self.clock.monotonic());
         match self.partitions.get(&partition).ok_or(PartitionUnavailable::NotHere(partition))? {
             Slot::Open(open) => {
                 let readable = open.log.readable();
@@ -55,6 +58,7 @@ impl Shard {
                     high_watermark: readable.end,
                     end_offset: open.log.log_end(),
                     bytes: open.store.bytes(),
+                    followers: open.leading.as_ref().map(|leading| lags(&leading.leader, now)).unwrap_or_default(),
                     closed: open.log.failure().map(str::to_owned).or(stuck),
                 })
             }
@@ -93,9 +97,10 @@ impl Shard {
             let _ = reply.send(Ok(ReadReply { from, batches, high_watermark }));
             return;
         }
-        let store = open.store.clone();
+        let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
         glommio::spawn_local(async move {
             let read = store.read(wanted, bytes_max).await.map_err(ReadError::from);
+            note_damage(&mailbox, partition, &read);
             let _ = reply.send(read.map(|batches| ReadReply { from, batches, high_watermark }));
         })
         .detach();
@@ -161,6 +166,11 @@ fn closed_status(shard: usize, reason: &str) -> PartitionStatus {
         high_watermark: Offset::ZERO,
         end_offset: Offset::ZERO,
         bytes: 0,
+        followers: Vec::new(),
         closed: Some(reason.to_owned()),
     }
+}
+
+fn lags(leader: &Leader, now: Monotonic) -> Vec<FollowerLag> {
+    leader.lags(now).map(|(node, messages, behind)| FollowerLag { node, messages, behind }).collect()
 }

@@ -149,6 +149,7 @@ impl Request {
             Self::Publish { partition, .. }
             | Self::Read { partition, .. }
             | Self::Status { partition, .. }
+            | Self::Holds { partition, .. }
             | Self::Search { partition, .. } => Some(*partition),
             Self::Pull { cursor, .. }
             | Self::Acknowledge { cursor, .. }
@@ -173,6 +174,7 @@ impl Request {
             Self::AckUpTo { reply, .. } | Self::Seek { reply, .. } => drop(reply.send(Err(error.into()))),
             Self::CursorStatus { reply, .. } => drop(reply.send(Err(error.into()))),
             Self::AwaitDeliverable { reply, .. } => drop(reply.send(Err(error))),
+            Self::Holds { reply, .. } => drop(reply.send(Err(error))),
             Self::Search { search, .. } => search.refuse(error.into()),
             Self::Fetch { reply, .. } => drop(reply.send(Err(FetchError::Stopping))),
             Self::ReleaseConsumer { .. } => {}

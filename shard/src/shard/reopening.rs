@@ -27,10 +27,12 @@ impl Shard {
         let opening = self.new_opening();
         // A partition that was deleted has no more events.
         let Ok(open) = self.open(partition) else { return };
-        let transient = error.is_transient();
+        let (transient, failed) = (error.is_transient(), error.clone());
         let reason = error.reason;
         if transient {
             tracing::warn!(%partition, reason, "a partition takes no messages until its store is back");
+        } else if open.leading.is_some() {
+            tracing::error!(%partition, reason, "a partition takes no more messages here");
         } else {
             tracing::error!(%partition, reason, "a partition takes no more messages until the node is restarted");
         }
@@ -55,6 +57,7 @@ impl Shard {
         }
         // It may hold batches that are not in the log.
         self.cache.remove(partition);
+        self.distrust_store(partition, &failed);
     }
 
     /// A partition's store was opened again, or can't be.

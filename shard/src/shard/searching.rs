@@ -8,7 +8,7 @@ use shard_core::{
     model::{Offset, OffsetRange, TopicPartition},
 };
 
-use super::Shard;
+use super::{Shard, distrusting::note_damage};
 use crate::{
     clock::Clock,
     event::ShardEvent,
@@ -58,6 +58,7 @@ impl Shard {
         let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
         glommio::spawn_local(async move {
             let read = store.read(wanted, limits::SEARCH_BYTES).await.map_err(ReadError::from);
+            note_damage(&mailbox, partition, &read);
             mailbox.push(ShardEvent::Searched { partition, search, read });
         })
         .detach();

@@ -144,7 +144,8 @@ async fn open(
     (change, opened)
 }
 
-async fn open_to_follow(
+/// Opens a partition that is to be followed, and learns of which epochs its batches are.
+pub(super) async fn open_to_follow(
     store: &AnyStore,
     partition: TopicPartition,
     epoch: LeaderEpoch,

@@ -78,6 +78,10 @@ impl ShardStore for AnyStore {
         ask!(self, store => store.delete(partition).await)
     }
 
+    async fn set_aside(&self, partition: TopicPartition) -> Result<Option<String>, StoreError> {
+        ask!(self, store => store.set_aside(partition).await)
+    }
+
     async fn checkpoint(&self) -> Result<(), StoreError> {
         ask!(self, store => store.checkpoint().await)
     }

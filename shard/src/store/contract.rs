@@ -39,6 +39,16 @@ pub trait ShardStore {
     /// Some of it may still be there. As the partition's id is never used again, it is only a waste of space.
     async fn delete(&self, partition: TopicPartition) -> Result<(), StoreError>;
 
+    /// Puts what is stored of a partition that is not open out of the way, so that it is opened as a new one; what is kept of
+    /// it, and where, is said for people. A store that keeps nothing on this node's disk has nothing to put away.
+    ///
+    /// # Errors
+    /// It may be there as before, or not.
+    async fn set_aside(&self, partition: TopicPartition) -> Result<Option<String>, StoreError> {
+        let _ = partition;
+        Ok(None)
+    }
+
     /// Writes down what an `open` after a crash should know, if the store needs that and if it changed; to be called
     /// every second or so, and at the end. Costs nothing when nothing changed.
     ///
@@ -213,6 +223,8 @@ pub enum StoreErrorKind {
     Transient,
     /// It does not: the partition is another node's by now, with a newer epoch. Nothing of what was asked is done.
     Superseded,
+    /// It does not, and the disk answers: what is stored is not all of what was, or not as it was written.
+    Damaged,
 }
 
 /// Why batches were not appended.
@@ -258,6 +270,11 @@ impl StoreError {
     /// An error that somebody has to do something about.
     pub fn new(reason: impl std::fmt::Display) -> Self {
         Self { reason: reason.to_string(), kind: StoreErrorKind::Lasting }
+    }
+
+    /// An error of what is not as it was stored.
+    pub fn damaged(reason: impl std::fmt::Display) -> Self {
+        Self { reason: reason.to_string(), kind: StoreErrorKind::Damaged }
     }
 
     /// An error that may be gone by itself later.

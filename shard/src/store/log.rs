@@ -7,6 +7,7 @@
 use std::{fs, io, path::Path, rc::Rc, sync::Arc, time::Duration};
 
 use shard_core::{
+    layout::partitions_dir,
     log::{LogExtent, SegmentLog, SegmentLogConfig},
     model::{LeaderEpoch, TopicPartition},
 };
@@ -26,6 +27,7 @@ mod perform;
 mod read_ahead;
 mod reading;
 mod segment_reader;
+mod setting_aside;
 mod space;
 mod truncate;
 mod watch;
@@ -80,7 +82,11 @@ impl LogStore {
     pub async fn start(mut config: LogStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
         // A relative path has parents that can't be opened, and none that the executor can open at all.
         config.ends.data_dir = std::path::absolute(&config.ends.data_dir).map_err(StoreError::new)?;
-        probe_device(&config.ends.data_dir, config.ends.shard).await.map_err(StoreError::new)?;
+        let data_dir = &config.ends.data_dir;
+        // Partitions may lie on another device than the rest.
+        for directory in [data_dir.clone(), partitions_dir(data_dir)] {
+            probe_device(&directory, config.ends.shard).await.map_err(StoreError::new)?;
+        }
         let ends = Ends::start(&config.ends).await?;
         let clock = Clock::start();
         let watch = Watch::new(clock);
@@ -149,6 +155,15 @@ impl ShardStore for LogStore {
         }
         let topic = data_dir::topic_dir(data_dir, partition);
         if topic.exists() { sync_directory(&topic).await.map_err(StoreError::new) } else { Ok(()) }
+    }
+
+    async fn set_aside(&self, partition: TopicPartition) -> Result<Option<String>, StoreError> {
+        drop(self.shared.read_ahead.take(partition));
+        let aside = setting_aside::set_aside(&self.shared.config.ends.data_dir, partition).await?;
+        // Only now: without this a start takes a log that is damaged for one that ends early.
+        self.shared.ends.remove(partition);
+        self.shared.checkpoint().await?;
+        Ok(aside.map(|aside| aside.display().to_string()))
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {

@@ -62,6 +62,7 @@ impl Render for Described {
             "REPLICAS",
             "ISR",
             "ELR",
+            "LAG",
             "LOG",
             "STATE",
         ];
@@ -83,6 +84,7 @@ fn add_partition(mut table: Table, partition: &PartitionLayout) -> Table {
         numbers(&partition.replicas),
         numbers(&partition.isr),
         or_dash((!partition.elr.is_empty()).then(|| numbers(&partition.elr))),
+        or_dash(partition.followers.iter().map(|follower| follower.lag_messages).max().map(|lag| lag.to_string())),
         partition.incarnation.to_string(),
         api_word(&partition.state),
     ]);
@@ -98,6 +100,7 @@ mod tests {
         "retention_bytes":null,"compression":"none","flush":"always","acks":"quorum","min_insync":1,
         "dedup_window_ms":120000,"max_message_bytes":1048576,"layout":[{"partition":0,"owner":{"node":1,"shard":0},
         "leader_epoch":1,"replicas":[1],"isr":[1],"elr":[],"incarnation":0,
+        "followers":[{"node":2,"lag_messages":0,"lag_ms":0},{"node":3,"lag_messages":7,"lag_ms":40}],
         "start_offset":0,"high_watermark":9,"end_offset":9,"bytes":4096,
         "state":"open"}]}"#;
 
@@ -114,7 +117,10 @@ mod tests {
         assert!(table.starts_with("Name                orders\nPartitions          1\n"), "{table}");
         assert!(table.contains("Retention           7d\n"), "{table}");
         let last = table.lines().last().unwrap();
-        assert_eq!(last.split_whitespace().collect::<Vec<_>>().join(" "), "0 node 1 core 0 1 0 9 9 4096 1 1 - 0 open");
+        assert_eq!(
+            last.split_whitespace().collect::<Vec<_>>().join(" "),
+            "0 node 1 core 0 1 0 9 9 4096 1 1 - 7 0 open"
+        );
     }
 
     #[test]

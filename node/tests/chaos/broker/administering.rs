@@ -7,7 +7,7 @@ use std::{
 
 use gateway_api::client::{Client, ClientError};
 
-use super::Broker;
+use super::{Broker, disks::Disks};
 use crate::history::Installed;
 
 /// How long a node may take to be ready, to be emptied, or to count as gone.
@@ -38,16 +38,31 @@ impl Broker {
         })
     }
 
-    /// Kills a node and takes its disk; it is another one from then on, and the former one is none any more.
+    /// Kills a node and takes its disks; it is another one from then on, and the former one is none any more.
     pub(crate) fn wipe(&mut self, place: u32) -> Result<(), Installed> {
+        self.await_whole()?;
         self.kill(place)?;
         std::fs::remove_dir_all(self.home(place)).unwrap();
+        self.node(place).disks = Some(Disks::new().map_err(Installed::Unknown)?);
+        self.replace(place)
+    }
+
+    /// Kills a node that comes back as another one, and finds what the former one had kept.
+    pub(crate) fn rejoin(&mut self, place: u32) -> Result<(), Installed> {
+        self.await_whole()?;
+        self.kill(place)?;
+        self.node(place).rejoins = true;
+        self.replace(place)
+    }
+
+    /// A node that does not run is another one from now on, and its former self is removed with all its replicas.
+    fn replace(&mut self, place: u32) -> Result<(), Installed> {
         let (former, id) = (self.node(place).id, self.next_id);
         self.next_id += 1;
         self.node(place).id = id;
         let others: Vec<u32> = (1..=self.size()).filter(|other| *other != place).collect();
         self.insist(&format!("node {former} was not removed"), &others, async |client| {
-            client.remove_node(former, false).await.map(|_| true)
+            client.remove_node(former, true).await.map(|_| true)
         })
     }
 
@@ -64,7 +79,7 @@ impl Broker {
     }
 
     /// Asks these nodes, one after the other, until it is so.
-    fn insist(
+    pub(super) fn insist(
         &self,
         failure: &str,
         places: &[u32],

@@ -18,8 +18,20 @@ pub(crate) enum Fault {
     Restart(u32),
     /// It gives up its partitions, ends, and is started again.
     Drain(u32),
-    /// It loses its disk, and comes back as another node.
+    /// It loses its disks, and comes back as another node.
     Wipe(u32),
+    /// It comes back as another node, on the disks that it had.
+    Rejoin(u32),
+    /// Something that it has promised to keep is gone when it is started again.
+    Damage(u32),
+    /// It and its disks lose their power.
+    PowerCut(u32),
+    /// All of them do, at once.
+    PowerCutAll,
+    /// The disk with its partitions fails; it is started again with another one that has what was promised.
+    DiskFails(u32),
+    /// The disk with its partitions is full.
+    DiskFull(u32),
     /// One after the other is asked to end and started again.
     RollingRestart,
     /// `kill -9` of all of them; they are started again in the end.
@@ -64,7 +76,18 @@ impl Fault {
                 kinds.extend([Self::StoreCut(1), Self::StorePause, Self::StoreKill]);
                 kinds.extend((nodes > 1).then(|| Self::Apart(vec![1])));
             }
-            Storage::Disks => kinds.extend([Self::KillAll, Self::Bridge(1), Self::Drain(1)]),
+            Storage::Disks => kinds.extend([
+                Self::KillAll,
+                Self::Bridge(1),
+                Self::Drain(1),
+                Self::Wipe(1),
+                Self::Rejoin(1),
+                Self::Damage(1),
+                Self::PowerCut(1),
+                Self::PowerCutAll,
+                Self::DiskFails(1),
+                Self::DiskFull(1),
+            ]),
         }
         kinds
     }
@@ -80,13 +103,20 @@ impl Fault {
             Self::Restart(_) => Self::Restart(places[0]),
             Self::Drain(_) => Self::Drain(places[0]),
             Self::Wipe(_) => Self::Wipe(places[0]),
+            Self::Rejoin(_) => Self::Rejoin(places[0]),
+            Self::Damage(_) => Self::Damage(places[0]),
+            Self::PowerCut(_) => Self::PowerCut(places[0]),
+            Self::DiskFails(_) => Self::DiskFails(places[0]),
+            Self::DiskFull(_) => Self::DiskFull(places[0]),
             Self::Loss(_) => Self::Loss(places[0]),
             Self::StoreCut(_) => Self::StoreCut(places[0]),
             Self::Bridge(_) => Self::Bridge(places[0]),
             Self::Minority(_) => Self::Minority(minority()),
             Self::Apart(_) => Self::Apart(minority()),
             Self::OneWay(..) => Self::OneWay(places[0], places[1]),
-            Self::RollingRestart | Self::KillAll | Self::StorePause | Self::StoreKill => self.clone(),
+            Self::RollingRestart | Self::KillAll | Self::PowerCutAll | Self::StorePause | Self::StoreKill => {
+                self.clone()
+            }
         }
     }
 
@@ -98,6 +128,12 @@ impl Fault {
             Self::Restart(_) => "restart",
             Self::Drain(_) => "drain",
             Self::Wipe(_) => "wipe",
+            Self::Rejoin(_) => "rejoin",
+            Self::Damage(_) => "damage",
+            Self::PowerCut(_) => "power cut",
+            Self::PowerCutAll => "power cut all",
+            Self::DiskFails(_) => "disk fails",
+            Self::DiskFull(_) => "disk full",
             Self::RollingRestart => "rolling restart",
             Self::KillAll => "kill all",
             Self::Bridge(_) => "bridge",
@@ -116,12 +152,19 @@ impl Fault {
         match self {
             Self::Minority(places) | Self::Apart(places) => format!("{} {places:?}", self.kind()),
             Self::OneWay(from, to) => format!("{} {from} to {to}", self.kind()),
-            Self::RollingRestart | Self::KillAll | Self::StorePause | Self::StoreKill => self.kind().to_owned(),
+            Self::RollingRestart | Self::KillAll | Self::PowerCutAll | Self::StorePause | Self::StoreKill => {
+                self.kind().to_owned()
+            }
             Self::Kill(place)
             | Self::Pause(place)
             | Self::Restart(place)
             | Self::Drain(place)
             | Self::Wipe(place)
+            | Self::Rejoin(place)
+            | Self::Damage(place)
+            | Self::PowerCut(place)
+            | Self::DiskFails(place)
+            | Self::DiskFull(place)
             | Self::Loss(place)
             | Self::Bridge(place)
             | Self::StoreCut(place) => format!("{} {place}", self.kind()),
@@ -134,19 +177,29 @@ impl Fault {
         match (self.about(), other.about()) {
             (About::Store, About::Store) => false,
             (About::Network | About::Store, _) | (_, About::Network | About::Store) => true,
-            (About::Node(one), About::Node(two)) => {
-                one != two && !matches!(self, Self::Wipe(_)) && !matches!(other, Self::Wipe(_))
-            }
+            (About::Node(one), About::Node(two)) => one != two && !self.loses_promised() && !other.loses_promised(),
             (About::AllNodes, _) | (_, About::AllNodes) => false,
         }
     }
 
+    /// Whether a node has less than it had promised: then the others are to have what it had.
+    const fn loses_promised(&self) -> bool {
+        matches!(self, Self::Wipe(_) | Self::Rejoin(_) | Self::Damage(_))
+    }
+
     fn about(&self) -> About {
         match self {
-            Self::Kill(place) | Self::Pause(place) | Self::Restart(place) | Self::Drain(place) | Self::Wipe(place) => {
-                About::Node(*place)
-            }
-            Self::RollingRestart | Self::KillAll => About::AllNodes,
+            Self::Kill(place)
+            | Self::Pause(place)
+            | Self::Restart(place)
+            | Self::Drain(place)
+            | Self::Wipe(place)
+            | Self::Rejoin(place)
+            | Self::Damage(place)
+            | Self::PowerCut(place)
+            | Self::DiskFails(place)
+            | Self::DiskFull(place) => About::Node(*place),
+            Self::RollingRestart | Self::KillAll | Self::PowerCutAll => About::AllNodes,
             Self::StorePause | Self::StoreKill => About::Store,
             Self::Minority(_)
             | Self::Apart(_)
@@ -168,6 +221,12 @@ impl Fault {
             | Self::Restart(_)
             | Self::Drain(_)
             | Self::Wipe(_)
+            | Self::Rejoin(_)
+            | Self::Damage(_)
+            | Self::PowerCut(_)
+            | Self::PowerCutAll
+            | Self::DiskFails(_)
+            | Self::DiskFull(_)
             | Self::RollingRestart
             | Self::KillAll
             | Self::Apart(_)
@@ -185,6 +244,12 @@ impl Fault {
             Self::Restart(place) => broker.terminate(*place),
             Self::Drain(place) => broker.drain(*place),
             Self::Wipe(place) => broker.wipe(*place),
+            Self::Rejoin(place) => broker.rejoin(*place),
+            Self::Damage(place) => broker.damage(*place),
+            Self::PowerCut(place) => broker.cut_power(*place),
+            Self::PowerCutAll => broker.cut_all_power(),
+            Self::DiskFails(place) => broker.fail_disk(*place),
+            Self::DiskFull(place) => broker.fill_disk(*place),
             Self::RollingRestart => broker.restart_each(),
             Self::KillAll => broker.kill_all(),
             Self::StorePause => broker.store().pause(),
@@ -202,11 +267,18 @@ impl Fault {
     /// Heals it; says what could not be.
     pub(super) fn end(&self, broker: &mut Broker) -> Result<(), Installed> {
         match self {
-            Self::Kill(place) | Self::Restart(place) | Self::Wipe(place) => broker.start(*place),
+            Self::Kill(place)
+            | Self::Restart(place)
+            | Self::Wipe(place)
+            | Self::Rejoin(place)
+            | Self::Damage(place)
+            | Self::PowerCut(place) => broker.start(*place),
+            Self::DiskFails(place) => broker.mend_disk(*place),
+            Self::DiskFull(place) => broker.empty_disk(*place),
             Self::Drain(place) => return broker.start_drained(*place),
             Self::Pause(place) => broker.resume(*place),
             Self::RollingRestart => {}
-            Self::KillAll => broker.start_rest(),
+            Self::KillAll | Self::PowerCutAll => broker.start_rest(),
             Self::StorePause => broker.store().resume(),
             Self::StoreKill => broker.store().start(),
             Self::Minority(_)
@@ -246,6 +318,12 @@ impl Fault {
             | Self::Restart(_)
             | Self::Drain(_)
             | Self::Wipe(_)
+            | Self::Rejoin(_)
+            | Self::Damage(_)
+            | Self::PowerCut(_)
+            | Self::PowerCutAll
+            | Self::DiskFails(_)
+            | Self::DiskFull(_)
             | Self::RollingRestart
             | Self::KillAll
             | Self::StorePause

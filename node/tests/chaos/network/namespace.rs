@@ -70,7 +70,7 @@ impl Namespace {
 }
 
 /// Runs a command to its end; what it complained of if it failed.
-pub(super) fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());

@@ -18,7 +18,7 @@ fn cli(cluster: &TestNodes, through: u64, words: &[&str]) -> Output {
 }
 
 /// What a command prints, which has to succeed.
-pub(super) fn done(cluster: &TestNodes, through: u64, words: &[&str]) -> String {
+pub(crate) fn done(cluster: &TestNodes, through: u64, words: &[&str]) -> String {
     let output = cli(cluster, through, words);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{words:?}: {}\n{out}\n{err}", output.status);

@@ -15,7 +15,7 @@ use crate::{harness::DEADLINE, http::Connection};
 const PACE: Duration = Duration::from_millis(5);
 
 /// A publisher at one node and a consumer at another.
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     publisher: JoinHandle<BTreeSet<String>>,
     consumer: JoinHandle<BTreeSet<String>>,
     stop: Sender<()>,
@@ -23,7 +23,7 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Publishes to a topic, each message until it is acknowledged, and consumes by a subscription that has to be there.
-    pub(super) fn start((publish_at, consume_at): (String, String), topic: &str, subscription: &str) -> Self {
+    pub(crate) fn start((publish_at, consume_at): (String, String), topic: &str, subscription: &str) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
         let (all, total) = mpsc::channel::<usize>();
         let path = format!("/v1/topics/{topic}/messages");
@@ -57,7 +57,7 @@ impl Traffic {
     }
 
     /// Ends it: all that was acknowledged has come to the consumer; returns how many messages that were.
-    pub(super) fn finish(self) -> usize {
+    pub(crate) fn finish(self) -> usize {
         self.stop.send(()).unwrap();
         let acknowledged = self.publisher.join().unwrap();
         let seen = self.consumer.join().unwrap();

@@ -75,6 +75,13 @@ impl Cluster {
         &self.state.topic("t").unwrap().partitions[0]
     }
 
+    /// Has the partition be as no command here makes it at once.
+    pub(super) fn partition_mut(&mut self, change: impl FnOnce(&mut Partition)) {
+        let mut topic = crate::metadata::Topic::clone(self.state.topic("t").unwrap());
+        change(&mut topic.partitions[0]);
+        self.state.put_topic(std::sync::Arc::new(topic));
+    }
+
     /// The partition's ISR and ELR, by their numbers.
     pub(super) fn sets(&self) -> (Vec<u64>, Vec<u64>) {
         let numbers = |nodes: &[NodeId]| nodes.iter().map(|node| node.get()).collect();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use shard_core::model::TopicId;
 
-use crate::metadata::{ClusterState, LostPartition, NodeId, Outcome, Refusal, Topic};
+use crate::metadata::{ClusterState, LostPartition, NodeId, Outcome, Partition, Refusal, Topic, TransitionRefusal};
 
 impl ClusterState {
     /// A node says what it has lost. What it does not keep, and what is not there any more, changes nothing.
@@ -30,6 +30,37 @@ impl ClusterState {
             }
         }
         Ok(Outcome::ReplicasLost { changed: count })
+    }
+
+    /// A node says that it can't be counted on for a partition. It stays what it is if nobody else could be.
+    pub(super) fn go_without(
+        &self,
+        partition: &mut Partition,
+        node: NodeId,
+        min_insync: u16,
+    ) -> Result<(), TransitionRefusal> {
+        if self.shared_store() == Some(true) {
+            return Err(TransitionRefusal::SharedStore);
+        }
+        if !partition.replicas.contains(&node) {
+            return Err(TransitionRefusal::NotReplica { node });
+        }
+        if partition.owner == Some(node) {
+            let heirs = partition.eligible(|heir| heir != node && self.is_live(heir));
+            let stays = |heir: &&NodeId| self.nodes.get(heir).is_some_and(|heir| !heir.draining);
+            let heir = heirs.iter().find(stays).or(heirs.first()).ok_or(TransitionRefusal::NobodyElse { node })?;
+            partition.go_without(node, Some(*heir), min_insync);
+            return Ok(());
+        }
+        if !partition.is_counted_on(node) {
+            return Err(TransitionRefusal::Unchanged);
+        }
+        // Whoever comes back with all of it may own it then.
+        if partition.isr.iter().chain(&partition.elr).all(|holder| *holder == node) {
+            return Err(TransitionRefusal::NobodyElse { node });
+        }
+        partition.go_without(node, None, min_insync);
+        Ok(())
     }
 }
 

@@ -73,6 +73,7 @@ impl ClusterState {
             }
             PartitionTarget::InSync { isr, joining } => self.set_isr(partition, (isr, joining), min_insync)?,
             PartitionTarget::Unclean(owner) => self.elect_unclean(partition, *owner, min_insync)?,
+            PartitionTarget::Without(node) => self.go_without(partition, *node, min_insync)?,
         }
         *is_changed = true;
         Ok(())

@@ -34,6 +34,7 @@ pub(crate) fn one_of_each_about_nodes() -> Vec<Command> {
                 transition(1, sets),
                 transition(2, in_sync),
                 transition(3, PartitionTarget::Unclean(node)),
+                transition(4, PartitionTarget::Without(node)),
             ],
         },
         Command::Upgrade { level: 1 },
@@ -115,6 +116,7 @@ fn transition() -> impl Strategy<Value = PartitionTransition> {
             PartitionTarget::InSync { isr, joining }
         }),
         1 => node().prop_map(PartitionTarget::Unclean),
+        2 => node().prop_map(PartitionTarget::Without),
     ];
     (1..4_u64, 0..4_u32, 1..4_u32, 0..4_u32, to).prop_map(|(topic, partition, leader_epoch, partition_epoch, to)| {
         PartitionTransition {

@@ -8,6 +8,8 @@ fn the_minority_acknowledges_nothing() {
     let mut world = World::calm(Shape { nodes: 5, replication_factor: 5, min_insync: 3, partitions: 1 }, 0);
     let leader = world.owner().unwrap();
     assert_eq!(leader, 0);
+    let shared = world.publish_to(0);
+    assert!(world.is_acknowledged(shared));
     world.is_cut_off(0, &[2, 3, 4]);
     world.is_cut_off(1, &[2, 3, 4]);
     let there: Vec<u64> = (0..4).map(|_| world.publish_to(0)).collect();

@@ -36,6 +36,17 @@ pub enum AppendEffect {
         /// What is known of the batch.
         fate: Fate,
     },
+    /// Another one leads now, and decides by what its log holds whether the append is done: tell who waits where to look.
+    Undecided {
+        /// The append.
+        request: RequestId,
+        /// Where it is here.
+        placed: Placed,
+        /// When it was taken.
+        timestamp: Timestamp,
+        /// The offset behind its last record.
+        end: Offset,
+    },
     /// Consumers now see what lies below.
     HighWatermark(Offset),
 }

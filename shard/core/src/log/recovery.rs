@@ -100,6 +100,8 @@ pub struct DamagedLog {
     pub position: u64,
     /// The first offset that can't be read.
     pub offset: Offset,
+    /// Whether it may be whole, and only of a version that this software does not know.
+    pub is_unknown: bool,
     /// For people.
     pub reason: String,
 }
@@ -154,7 +156,8 @@ impl LogRecovery {
     pub fn begin(&mut self, base: Offset, is_last: bool, first_block: &[u8]) -> Result<RecoveryStep, DamagedLog> {
         self.in_last = is_last;
         self.resumed = None;
-        let at_start = |reason: String| DamagedLog { segment: base, position: 0, offset: base, reason };
+        let at_start =
+            |reason: String| DamagedLog { segment: base, position: 0, offset: base, is_unknown: false, reason };
         if let Some(next) = self.next.filter(|&next| next != base) {
             return Err(at_start(format!("the log before it ends at offset {next}")));
         }
@@ -165,7 +168,7 @@ impl LogRecovery {
         let header = match SegmentHeader::decode(first_block) {
             Ok(header) => header,
             Err(error @ (SegmentHeaderError::Version { .. } | SegmentHeaderError::BlockBytes { .. })) => {
-                return Err(at_start(error.to_string()));
+                return Err(DamagedLog { is_unknown: true, ..at_start(error.to_string()) });
             }
             // Older segments go only once the next is there: one that stands alone was finished, but for the very first.
             Err(error) if is_last && base >= self.known.durable_end() && self.next.unwrap_or_default() == base => {
@@ -197,7 +200,8 @@ impl LogRecovery {
             if bytes.iter().all(|&byte| byte == 0) {
                 return Ok(RecoveryStep::Discard);
             }
-            return Err(DamagedLog { segment, position: 0, offset: segment, reason: error.to_string() });
+            let reason = error.to_string();
+            return Err(DamagedLog { segment, position: 0, offset: segment, is_unknown: false, reason });
         }
         let step = self.walk(position, bytes, at_end);
         match (self.resumed, &step) {
@@ -218,7 +222,7 @@ impl LogRecovery {
         if log_end < self.known.durable_end() {
             let reason = format!("the log ends at offset {log_end}, it was durable up to {}", self.known.durable_end());
             let segment = self.segments.last().map_or(Offset::ZERO, |last| last.base);
-            return Err(DamagedLog { segment, position: 0, offset: log_end, reason });
+            return Err(DamagedLog { segment, position: 0, offset: log_end, is_unknown: false, reason });
         }
         let log_start = self.segments.first().map_or(log_end, |first| first.base);
         Ok(RecoveredLog { segments: self.segments, log_start, log_end, cut: self.cut })
@@ -247,7 +251,7 @@ impl LogRecovery {
                 Scanned::Blank { position } => return self.end_segment(position, None),
                 Scanned::Damage { position, error } => {
                     if let BatchError::Version { .. } | BatchError::Attributes { .. } = error {
-                        return Err(self.damage(position, error.to_string()));
+                        return Err(DamagedLog { is_unknown: true, ..self.damage(position, error.to_string()) });
                     }
                     return self.end_segment(position, Some(error.to_string()));
                 }
@@ -288,7 +292,7 @@ impl LogRecovery {
 
     fn damage(&self, position: u64, reason: String) -> DamagedLog {
         let segment = self.segments.last().map_or(Offset::ZERO, |last| last.base);
-        DamagedLog { segment, position, offset: self.next.unwrap_or_default(), reason }
+        DamagedLog { segment, position, offset: self.next.unwrap_or_default(), is_unknown: false, reason }
     }
 }
 

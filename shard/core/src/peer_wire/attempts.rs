@@ -99,7 +99,8 @@ pub const fn patience(request: &PeerRequest) -> Duration {
         | PeerRequest::Redrive(_)
         | PeerRequest::Scheduled(_)
         | PeerRequest::Fetch(_)
-        | PeerRequest::Cancel(_) => limits::PEER_PATIENCE,
+        | PeerRequest::Cancel(_)
+        | PeerRequest::Holds { .. } => limits::PEER_PATIENCE,
     }
 }
 
@@ -121,6 +122,7 @@ impl Repeat {
             | PeerRequest::ReleaseConsumer { .. }
             | PeerRequest::Letters(_)
             | PeerRequest::Scheduled(_)
+            | PeerRequest::Holds { .. }
             // It is asked in another way, and begun anew by whoever asks.
             | PeerRequest::Fetch(_) => Self::Harmless,
         }
@@ -145,7 +147,7 @@ impl SubscriptionError {
         match self {
             Self::Unavailable(unavailable) => unavailable.may_pass(),
             Self::NotHere(_) => true,
-            Self::Claim(_) | Self::Read(_) | Self::StoreFailed { .. } => false,
+            Self::Claim(_) | Self::Read(_) | Self::StoreFailed { .. } | Self::Undecided(_) => false,
         }
     }
 }

@@ -31,6 +31,7 @@ pub enum PeerReply {
     Scheduled(Result<Scheduled, SubscriptionError>),
     Cancel(Result<Cancelled, SubscriptionError>),
     Fetch(Result<FetchReply, FetchError>),
+    Holds(Result<bool, PartitionUnavailable>),
     /// The request was not understood, or not taken; nothing was done.
     Refused(PartitionUnavailable),
 }

@@ -8,7 +8,7 @@ use super::PeerWireError;
 use crate::{
     delivery::{Claim, ConsumerId, LeaseId},
     limits,
-    model::{Offset, SubscriptionId, TopicPartition},
+    model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     replication::FetchRequest,
     request::{
         AckAction, CancelQuery, LetterQuery, PartitionSubscription, PullRequest, ReadRequest, RedriveQuery,
@@ -35,6 +35,7 @@ pub enum PeerRequest {
     Scheduled(ScheduledQuery),
     Cancel(CancelQuery),
     Fetch(FetchRequest),
+    Holds { partition: TopicPartition, epoch: LeaderEpoch, end: Offset },
 }
 
 impl PeerRequest {
@@ -84,7 +85,8 @@ impl PeerRequest {
             | Self::AwaitDeliverable { .. }
             | Self::ReleaseConsumer { .. }
             | Self::Cancel(_)
-            | Self::Fetch(_) => {}
+            | Self::Fetch(_)
+            | Self::Holds { .. } => {}
         }
         self
     }
@@ -93,7 +95,10 @@ impl PeerRequest {
     #[must_use]
     pub fn partition(&self) -> Option<TopicPartition> {
         match self {
-            Self::Publish { partition } | Self::Read { partition, .. } | Self::Status { partition } => Some(*partition),
+            Self::Publish { partition }
+            | Self::Read { partition, .. }
+            | Self::Status { partition }
+            | Self::Holds { partition, .. } => Some(*partition),
             Self::Pull { cursor, .. }
             | Self::Acknowledge { cursor, .. }
             | Self::AckUpTo { cursor, .. }

@@ -21,9 +21,10 @@ use crate::{
         FetchRequest, NodeRun,
     },
     request::{
-        AckAction, CancelQuery, Cancelled, CursorStatus, Durability, LetterQuery, Letters, PartitionStatus,
-        PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom,
-        ReadReply, ReadRequest, RedriveQuery, Redriven, Scheduled, ScheduledQuery, SeekTo, SubscriptionError,
+        AckAction, CancelQuery, Cancelled, CursorStatus, Durability, FollowerLag, LetterQuery, Letters,
+        PartitionStatus, PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled,
+        ReadError, ReadFrom, ReadReply, ReadRequest, RedriveQuery, Redriven, Scheduled, ScheduledQuery, SeekTo,
+        SubscriptionError,
     },
 };
 
@@ -206,6 +207,7 @@ fn replies() -> Vec<PeerReply> {
         high_watermark: offset(4),
         end_offset: offset(5),
         bytes: 6,
+        followers: vec![FollowerLag { node: 2, messages: 3, behind: Duration::from_millis(4) }],
         closed,
     };
     let leased = LeasedMessage { offset: offset(7), lease: LeaseId { sequence: 8, tag: 9 }, delivery_attempt: 1 };

@@ -286,6 +286,31 @@ impl Leader {
         &self.set
     }
 
+    /// Whether the log holds what a leader of an earlier epoch stored below `end`. If it does, that is committed, as everything
+    /// is that a leader in office began with; if not, no log will ever hold it again. `None` if this one can't say, or not yet.
+    #[must_use]
+    pub fn holds(&self, epoch: LeaderEpoch, end: Offset) -> Option<bool> {
+        if epoch >= self.epoch || !self.is_in_office() {
+            return None;
+        }
+        let is_held = match self.lineage.end_of(epoch, self.end) {
+            Some(here) => here.epoch == epoch && here.end >= end,
+            None if self.log_start < end => false,
+            None => return None,
+        };
+        (is_held || self.is_followed_by_all()).then_some(is_held)
+    }
+
+    /// Whether nobody can be elected who has not followed this log: what differs from it is gone. With too few in sync,
+    /// somebody who was in sync before may be.
+    fn is_followed_by_all(&self) -> bool {
+        let follows = |node: &u64| {
+            let progress = self.followers.get(node);
+            progress.is_some_and(|progress| progress.end.is_some() && !progress.has_left)
+        };
+        self.set.is_sufficient() && self.set.isr.iter().all(|node| *node == self.node || follows(node))
+    }
+
     /// Where a follower's log ends, and up to which change it has the cursors; nothing if it does not follow.
     #[must_use]
     pub fn follower(&self, node: u64) -> Option<(Offset, u64)> {

@@ -3,7 +3,7 @@
 use super::PartitionUnavailable;
 use crate::{
     log::{Place, ProducerRefusal, Repeats},
-    model::{Offset, Timestamp},
+    model::{LeaderEpoch, Offset, Timestamp},
 };
 
 /// How durable a message was when its publisher was answered.
@@ -55,9 +55,36 @@ pub enum PublishError {
     /// It is not known whether the batch is stored: the node that owns the partition went while it had it.
     #[error("node {node}, which owns the partition, was lost before it answered: {reason}")]
     Unknown { node: u64, reason: String },
+    /// It is not known yet whether the batch is stored: whoever leads the partition next decides, and can be asked.
+    #[error("another node leads the partition before the batch was committed")]
+    Undecided(UndecidedAppend),
     /// It is not known whether the batch will be there after a restart.
     #[error("the store failed while the batch was written: {reason}")]
     StoreFailed { reason: String },
+}
+
+/// A batch that a leader had stored, and not committed when another one took its place.
+#[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct UndecidedAppend {
+    /// In which epoch it was stored.
+    pub epoch: LeaderEpoch,
+    /// The offset of its first record.
+    pub base_offset: Offset,
+    /// The offset behind its last record.
+    pub end: Offset,
+    /// Which of its records an earlier try had stored.
+    pub repeats: Repeats,
+    /// When it was taken.
+    pub timestamp: Timestamp,
+}
+
+impl UndecidedAppend {
+    /// What it is once the log of a leader in office holds it.
+    #[must_use]
+    pub fn committed(self) -> Published {
+        let Self { base_offset, repeats, timestamp, .. } = self;
+        Published { base_offset, repeats, timestamp, durability: Durability::Quorum }
+    }
 }
 
 impl Published {

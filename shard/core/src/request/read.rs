@@ -81,6 +81,19 @@ pub struct PartitionStatus {
     pub end_offset: Offset,
     /// Bytes in the store.
     pub bytes: u64,
+    /// How far those are behind that follow it.
+    pub followers: Vec<FollowerLag>,
     /// Why it is closed, if it is.
     pub closed: Option<String>,
+}
+
+/// How far a follower is behind its leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct FollowerLag {
+    /// The number of its node.
+    pub node: u64,
+    /// Messages that the leader has on its disk and this one is not known to have.
+    pub messages: u64,
+    /// For how long it has been behind.
+    pub behind: Duration,
 }

@@ -79,6 +79,9 @@ pub enum SubscriptionError {
     Read(#[from] ReadError),
     #[error("the cursor could not be stored: {reason}")]
     StoreFailed { reason: String },
+    /// It may have been done: whoever leads the partition next knows, and can be asked again.
+    #[error("another node leads partition {0} before the change was committed")]
+    Undecided(TopicPartition),
 }
 
 /// Where a subscription is set to.

@@ -270,6 +270,7 @@ impl World {
                 AppendEffect::Refuse { request, .. } => {
                     self.expected.remove(&request.get()).unwrap();
                 }
+                AppendEffect::Undecided { .. } => panic!("there are no other replicas"),
                 AppendEffect::Sync | AppendEffect::HighWatermark(_) => {}
             }
         }

@@ -97,10 +97,11 @@ impl BlockFile {
 
 /// Opens a file with something in it, before any other: glommio finds out by a read of the first file it opens whether
 /// the device can be polled, and takes the empty answer of an empty file for a yes.
-pub(super) async fn probe_device(data_dir: &Path, shard: usize) -> Result<(), FileError> {
-    let path = data_dir.join(format!("io-probe.{shard}"));
-    let written = path.clone();
+pub(super) async fn probe_device(directory: &Path, shard: usize) -> Result<(), FileError> {
+    let path = directory.join(format!("io-probe.{shard}"));
+    let (directory, written) = (directory.to_owned(), path.clone());
     off_the_shard(move || {
+        std::fs::create_dir_all(&directory).map_err(|error| FileError::of_io("making", &directory, error))?;
         std::fs::write(&written, [0; 4096]).map_err(|error| FileError::of_io("writing", &written, error))
     })
     .await?;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use shard_core::{
-    delivery::{JournalFile, RecoveredJournal, recover},
-    format::offset_index::INDEX_BYTES_MAX,
-    log::{Cut, KnownLog, LogRecovery, RecoveredLog, RecoveryStep},
+    delivery::{JournalError, JournalFile, RecoveredJournal, recover},
+    format::{cursor_journal::HeaderError, offset_index::INDEX_BYTES_MAX},
+    log::{Cut, DamagedLog, KnownLog, LogRecovery, RecoveredLog, RecoveryStep},
     model::{Offset, TopicPartition},
 };
 
@@ -58,7 +58,7 @@ pub(super) async fn recover_log(
             sync_directory(directory).await.map_err(StoreError::new)?;
         }
     }
-    let recovered = recovery.finish().map_err(StoreError::new)?;
+    let recovered = recovery.finish().map_err(damaged)?;
     if let Some(cut) = &recovered.cut {
         if let Some(torn) = &cut.torn {
             tracing::warn!(%partition, segment = %cut.segment, position = cut.position, torn, "a torn tail is cut off");
@@ -155,7 +155,7 @@ async fn recover_segment(
 ) -> Result<RecoveryStep, StoreError> {
     let block = usize::try_from(BLOCK).map_err(StoreError::new)?;
     let first = file.read(0, block).await.map_err(StoreError::new)?;
-    let mut step = recovery.begin(base, following.is_empty(), &first).map_err(StoreError::new)?;
+    let mut step = recovery.begin(base, following.is_empty(), &first).map_err(damaged)?;
     if let Some(sooner) = recovery.use_index(&index.bytes, index.segment_bytes, following) {
         step = sooner;
     }
@@ -166,9 +166,14 @@ async fn recover_segment(
         let bytes = file.read(aligned, length).await.map_err(StoreError::new)?;
         let at_end = bytes.len() < length;
         let piece = bytes.get(skip..).map_or_else(Bytes::new, |_| bytes.slice(skip..));
-        step = recovery.feed(position, piece, at_end).map_err(StoreError::new)?;
+        step = recovery.feed(position, piece, at_end).map_err(damaged)?;
     }
     Ok(step)
+}
+
+/// What another version has written is whole all the same: nothing is to be made in its place.
+fn damaged(error: DamagedLog) -> StoreError {
+    if error.is_unknown { StoreError::new(error) } else { StoreError::damaged(error) }
 }
 
 /// Zeroes what follows the last whole batch in its block and cuts the file behind it, so that nothing stale is ever
@@ -206,7 +211,15 @@ async fn recover_journal(directory: &Path, partition: TopicPartition) -> Result<
     }
     let files: Vec<_> =
         contents.iter().map(|(generation, bytes)| JournalFile { generation: *generation, bytes }).collect();
-    let journal = recover(partition, &files).map_err(StoreError::new)?;
+    let journal = recover(partition, &files).map_err(|error| match error {
+        JournalError::Header { error: HeaderError::Version { .. } | HeaderError::BlockBytes { .. }, .. } => {
+            StoreError::new(error)
+        }
+        JournalError::Header { .. }
+        | JournalError::Group { .. }
+        | JournalError::Sequence { .. }
+        | JournalError::Entry { .. } => StoreError::damaged(error),
+    })?;
     for &generation in &journal.obsolete {
         remove_file(data_dir::journal_path(directory, generation)).await.map_err(StoreError::new)?;
     }

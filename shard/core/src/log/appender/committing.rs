@@ -1,6 +1,6 @@
 //! Appends to a replicated log: stored here, they wait until the other replicas in sync have stored them too.
 
-use super::{AppendEffect, Appender, Fate, Offset, Reached, VecDeque, Waiting};
+use super::{AppendEffect, Appender, Offset, Reached, VecDeque, Waiting};
 use crate::log::config::Acks;
 
 /// Appends that are stored here and not committed.
@@ -57,8 +57,7 @@ impl Appender {
     /// Another one leads: what is stored here and not committed may be in its log, or not.
     pub fn give_up_uncommitted(&mut self) {
         let waiting = self.uncommitted.iter_mut().flat_map(|uncommitted| uncommitted.waiting.drain(..));
-        let refused = waiting.map(|waiting| AppendEffect::Refuse { request: waiting.request, fate: Fate::Unknown });
-        self.effects.extend(refused);
+        self.effects.extend(waiting.map(Waiting::leave_undecided));
     }
 
     /// Whether publishers hear of what they publish before it is committed.
@@ -94,7 +93,7 @@ impl Appender {
                         self.effects.push_back(stored.acknowledge(Reached::Replicas));
                     } else if self.stopping {
                         // Nobody commits it any more.
-                        self.effects.push_back(AppendEffect::Refuse { request: stored.request, fate: Fate::Unknown });
+                        self.effects.push_back(stored.leave_undecided());
                     } else {
                         waiting.push_back(stored);
                     }

@@ -61,4 +61,9 @@ impl Waiting {
         let Self { request, placed, timestamp, .. } = self;
         AppendEffect::Acknowledge { request, placed, timestamp, reached }
     }
+
+    pub(super) fn leave_undecided(self) -> AppendEffect {
+        let Self { request, placed, timestamp, end } = self;
+        AppendEffect::Undecided { request, placed, timestamp, end }
+    }
 }

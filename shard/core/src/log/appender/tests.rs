@@ -323,10 +323,18 @@ fn who_need_not_wait_for_the_others_hears_at_once_but_nobody_sees_it() {
 }
 
 #[test]
-fn what_was_not_committed_is_not_known_once_another_one_leads() {
+fn what_was_not_committed_is_left_to_who_leads_next() {
     let (mut log, _) = uncommitted(Acks::Quorum);
+    append(&mut log, 1, 100).unwrap();
+    effects(&mut log);
     log.give_up_uncommitted();
-    assert_eq!(refusals(&effects(&mut log)), [(0, Fate::Unknown)]);
+    let undecided = |effects: &[AppendEffect]| match effects {
+        [AppendEffect::Undecided { request, placed, end, .. }] => (request.get(), placed.base_offset.get(), end.get()),
+        _ => panic!("{effects:?}"),
+    };
+    assert_eq!(undecided(&effects(&mut log)), (0, 0, 1));
+    log.begin_shutdown();
+    assert_eq!(undecided(&appended(&mut log)), (1, 1, 2), "what was on its way to the store is stored, and no more");
     assert!(log.is_idle());
 }
 

@@ -75,6 +75,38 @@ fn what_all_in_sync_have_is_committed() {
     assert_eq!(committed(&mut leader), 25);
 }
 
+/// What an earlier leader stored and did not commit.
+#[test]
+fn a_leader_says_what_its_log_holds_once_that_can_not_change() {
+    let holds = |leader: &Leader, epoch, end| leader.holds(LeaderEpoch::new(epoch), offset(end));
+    let mut leader = leader(&[1, 2, 3]);
+    follow(&mut leader, 2, 20, 4);
+    assert_eq!([holds(&leader, 4, 20), holds(&leader, 4, 21)], [None, None], "it is not in office");
+    follow(&mut leader, 3, 20, 4);
+    let of_epochs = [(4, 20), (4, 21), (2, 10), (2, 11), (3, 11)].map(|(epoch, end)| holds(&leader, epoch, end));
+    assert_eq!(of_epochs, [Some(true), Some(false), Some(true), Some(false), Some(false)]);
+    assert_eq!([holds(&leader, EPOCH, 20), holds(&leader, 9, 20)], [None, None], "of its own epoch it is not over");
+    leader.on_log_start(offset(15));
+    assert_eq!([holds(&leader, 2, 10), holds(&leader, 2, 16)], [None, Some(false)], "it is gone, whatever it was");
+}
+
+/// It is in office at once, as there is nothing to commit; but another may still hold more, and be elected.
+#[test]
+fn a_leader_of_nothing_denies_nothing_before_all_follow_it() {
+    let config = LeaderConfig { node: US, epoch: LeaderEpoch::new(EPOCH), set: set(&[1, 2, 3], 1), lag_max: LAG_MAX };
+    let mut leader = Leader::new(at(0), config, Lineage::new(), (offset(0), offset(0)));
+    let denied = |leader: &Leader| leader.holds(LeaderEpoch::new(4), offset(1));
+    let nothing = FetchPosition { leader_epoch: LeaderEpoch::new(EPOCH), end: offset(0), last_epoch: None, cursors: 1 };
+    assert!(leader.is_in_office());
+    assert_eq!(leader.on_fetch(at(1), run(2), nothing), Ok(FetchVerdict::Follows));
+    assert_eq!(leader.on_fetch(at(1), run(3), position(1, 4)), Ok(FetchVerdict::Behind(offset(0))));
+    assert_eq!(denied(&leader), None);
+    assert_eq!(leader.on_fetch(at(2), run(3), nothing), Ok(FetchVerdict::Follows));
+    assert_eq!(denied(&leader), Some(false));
+    leader.on_replicas(at(3), set(&[1], 2));
+    assert_eq!(denied(&leader), None, "who has left may be elected as long as too few are in sync");
+}
+
 #[test]
 fn its_own_disk_counts_too() {
     let mut leader = leader(&[1, 2]);

@@ -72,6 +72,7 @@ impl World {
                 let handed_over = self.handed_over.remove(&base);
                 assert!(fate == Fate::Unknown || !handed_over, "nobody knows what became of it");
             }
+            AppendEffect::Undecided { .. } => panic!("there are no other replicas"),
             AppendEffect::HighWatermark(offset) => {
                 assert!(offset.get() >= self.high_watermark, "the high watermark never falls");
                 assert!(offset.get() <= self.acked, "consumers see what was acknowledged");
