@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::{AppendError, Fate, Placed, ProducerRefusal, Reached},
+    log::{Acks, AppendError, Fate, Placed, ProducerRefusal, Reached},
     model::{LeaderEpoch, Offset, RequestId, Timestamp, TopicPartition},
 };
 

@@ -14,7 +14,7 @@ use crate::{
         record_batch::{BatchBuilder, Codec, RecordBatch},
     },
     limits,
-    log::{Place, ProducerRefusal, Repeats},
+    log::{Acks, Place, ProducerRefusal, Repeats},
     model::{LeaderEpoch, Offset, OffsetRange, PartitionIndex, SubscriptionId, Timestamp, TopicId, TopicPartition},
     replication::{
         CursorUpdate, EpochEnd, FetchAnswer, FetchError, FetchPart, FetchPosition, FetchRefusal, FetchReply,
