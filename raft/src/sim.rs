@@ -11,7 +11,7 @@ mod clients;
 mod events;
 mod faults;
 mod healed;
-mod history;
+pub(crate) mod history;
 mod metadata;
 mod mutant;
 mod node;

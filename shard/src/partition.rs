@@ -12,7 +12,7 @@ use shard_core::{
     delivery::{Dispatcher, JournalWriter},
     format::record_batch::{BatchError, RecordBatch, UnassignedBatch},
     limits::DEDUP_BYTES_MAX,
-    log::{AppendError, Appender, Dedup, LogExtent, Retention},
+    log::{Acks, AppendError, Appender, Dedup, LogExtent, Retention},
     model::{Monotonic, Offset, RequestId, SubscriptionId, Timestamp, TopicPartition},
 };
 
@@ -237,12 +237,12 @@ impl Partition {
     pub(crate) fn append(
         &mut self,
         now: Timestamp,
-        (request, batch): (RequestId, UnassignedBatch),
+        (request, batch, acks): (RequestId, UnassignedBatch, Option<Acks>),
         spare: usize,
     ) -> Result<Grown, AppendError> {
         let (bytes_before, early_before) = (self.log.dedup().bytes(), self.log.dedup().forgotten_early());
         self.log.set_dedup_bytes_max((bytes_before + spare).min(DEDUP_BYTES_MAX));
-        self.log.append(now, request, batch)?;
+        self.log.append_for(now, (request, acks), batch)?;
         let (bytes_after, early_after) = (self.log.dedup().bytes(), self.log.dedup().forgotten_early());
         Ok(Grown { bytes_before, bytes_after, forgotten_early: early_after - early_before })
     }

@@ -1,5 +1,7 @@
 //! Several nodes in one process, over a network that tests cut.
 
+mod history;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},

@@ -9,21 +9,21 @@ use std::collections::BTreeMap;
 use crate::metadata::{NodeId, Outcome, Refusal};
 
 /// What the log made of a change.
-pub(super) type Judged = Result<Outcome, Refusal>;
+pub(crate) type Judged = Result<Outcome, Refusal>;
 
 /// Names a change, by when it was asked for.
-pub(super) type ChangeId = usize;
+pub(crate) type ChangeId = usize;
 
 /// All that clients did and saw.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(crate) struct History {
     changes: Vec<Asked>,
     moments: Vec<Moment>,
 }
 
 /// What a client was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// It holds, or was refused.
     Judged(Judged),
     /// Nobody has taken it, nor ever will.
@@ -34,7 +34,7 @@ pub(super) enum Answer {
 
 /// Something that must not be in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(crate) enum Flaw {
     /// It was answered, and is not in the log.
     Missing { change: ChangeId },
     /// It is in the log more than once.
@@ -67,7 +67,7 @@ enum Moment {
 
 impl History {
     /// A client asks a node for a change.
-    pub(super) fn asked(&mut self, through: NodeId) -> ChangeId {
+    pub(crate) fn asked(&mut self, through: NodeId) -> ChangeId {
         let change = self.changes.len();
         self.changes.push(Asked { through, entries: Vec::new(), answer: None });
         self.moments.push(Moment::Asked(change));
@@ -75,12 +75,12 @@ impl History {
     }
 
     /// An entry of the log has a change.
-    pub(super) fn taken(&mut self, change: ChangeId, entry: u64, judged: Judged) {
+    pub(crate) fn taken(&mut self, change: ChangeId, entry: u64, judged: Judged) {
         self.changes[change].entries.push((entry, judged));
     }
 
     /// A client is answered, or gives up.
-    pub(super) fn answered(&mut self, change: ChangeId, answer: Answer) {
+    pub(crate) fn answered(&mut self, change: ChangeId, answer: Answer) {
         let asked = &mut self.changes[change];
         assert_eq!(asked.answer, None, "a client hears one answer");
         asked.answer = Some(answer);
@@ -88,12 +88,12 @@ impl History {
     }
 
     /// A node shows a client the state of a version.
-    pub(super) fn read(&mut self, node: NodeId, version: u64) {
+    pub(crate) fn read(&mut self, node: NodeId, version: u64) {
         self.moments.push(Moment::Read { node, version });
     }
 
     /// The first thing that must not be.
-    pub(super) fn check(&self) -> Result<(), Flaw> {
+    pub(crate) fn check(&self) -> Result<(), Flaw> {
         for (change, asked) in self.changes.iter().enumerate() {
             asked.check(change)?;
         }
