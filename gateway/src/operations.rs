@@ -72,7 +72,7 @@ pub(crate) use batch_json::{ReadBounds, ReadEnd, append_read, for_each_read};
 pub(crate) use batch_read::{BatchesEnd, whole_batches};
 pub(crate) use consumers::check_consumer_id;
 pub(crate) use deliverable::await_deliverable;
-pub(crate) use publish::{PublishReport, publish, target};
+pub(crate) use publish::{PublishReport, acks, publish, target};
 pub(crate) use pull_batches::pull_batches;
 pub(crate) use pull_page::{PullBounds, PullPage};
 pub(crate) use resources::{cursors, find_pullable, find_subscription, find_topic, partitions};

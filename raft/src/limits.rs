@@ -176,7 +176,7 @@ pub(crate) const LEASE_MS: u64 = 1_000;
 /// After how much silence a follower stands for election, at the earliest.
 pub(crate) const PATIENCE_MS_MIN: u64 = 1_050;
 /// After how much silence a follower stands for election, at the latest.
-pub(crate) const PATIENCE_MS_MAX: u64 = 1_600;
+pub(crate) const PATIENCE_MS_MAX: u64 = 1_350;
 /// How often a node looks whether it must stand for election.
 pub(crate) const ELECTION_TICK: Duration = Duration::from_millis(50);
 /// How long a voter may take to say whether it would vote.

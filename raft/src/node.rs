@@ -315,6 +315,7 @@ fn start_peer_tasks(
         applied: seat.applied.clone(),
         controller: seat.controller.clone(),
         contact: seat.contact.clone(),
+        was_let_in: AtomicBool::new(false),
         removed,
     };
     let controller = ControllerDriver {

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -46,6 +46,8 @@ pub(crate) struct Signs {
     pub(crate) applied: watch::Receiver<Arc<ClusterState>>,
     pub(crate) controller: ControllerPort,
     pub(crate) contact: Contact,
+    /// Whether this run has had an epoch.
+    pub(crate) was_let_in: AtomicBool,
     /// Set once another node has said that the cluster has removed this one.
     pub(crate) removed: watch::Sender<bool>,
 }
@@ -131,10 +133,17 @@ impl Signs {
         adopted.ok().map(|_| granted)
     }
 
+    fn is_leaving(&self) -> bool {
+        self.was_let_in.load(Ordering::Relaxed)
+    }
+
     /// Tells every voter; a sign that was not answered until the next but one is given up.
     fn give(&self, answers: &mut JoinSet<Option<Answer>>, rounds: &mut Rounds) {
         let state = Arc::clone(&self.applied.borrow());
-        let Some(epoch) = self.current_epoch(&state) else { return };
+        // A leader that leaves asks on who follows it: until another leads, the others go by its word. Of epoch 0 there is no
+        // node: these are no signs of life.
+        let Some(epoch) = self.current_epoch(&state).or_else(|| self.is_leaving().then_some(0)) else { return };
+        self.was_let_in.store(true, Ordering::Relaxed);
         let version = state.version();
         let heartbeat = Heartbeat { node: self.node, epoch, version };
         self.controller.heard(heartbeat);

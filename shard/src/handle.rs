@@ -6,6 +6,7 @@ use futures_channel::oneshot;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use shard_core::{
     format::record_batch::UnassignedBatch,
+    log::Acks,
     model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     peer_wire::{PeerRequest, Repeat},
     replication::{FetchError, FetchReply, FetchRequest},
@@ -84,18 +85,31 @@ impl ShardHandle {
     /// # Errors
     /// Says whether the batch may be there all the same.
     pub async fn publish(&self, partition: TopicPartition, batch: UnassignedBatch) -> Result<Published, PublishError> {
-        let Some(forward) = &self.forward else { return self.publish_here(partition, batch, false).await };
+        self.publish_for(partition, batch, None).await
+    }
+
+    /// The same for a publisher that says itself when it wants to hear of it, where the partition is replicated.
+    ///
+    /// # Errors
+    /// Those of [`Self::publish`].
+    pub async fn publish_for(
+        &self,
+        partition: TopicPartition,
+        batch: UnassignedBatch,
+        acks: Option<Acks>,
+    ) -> Result<Published, PublishError> {
+        let Some(forward) = &self.forward else { return self.publish_here(partition, (batch, acks), false).await };
         if forward.owner(partition) != Owner::Us {
-            return self.publish_elsewhere(partition, batch).await;
+            return self.publish_elsewhere(partition, (batch, acks)).await;
         }
-        match self.publish_here(partition, batch.clone(), true).await {
+        match self.publish_here(partition, (batch.clone(), acks), true).await {
             // It may be a moment until this node knows that others have not taken the partition.
             Err(PublishError::Unavailable(PartitionUnavailable::NoOwner(_))) => {
-                self.publish_elsewhere(partition, batch).await
+                self.publish_elsewhere(partition, (batch, acks)).await
             }
             Err(PublishError::Undecided(undecided)) => match self.decide(partition, undecided).await? {
                 Some(published) => Ok(published),
-                None => self.publish_elsewhere(partition, batch).await,
+                None => self.publish_elsewhere(partition, (batch, acks)).await,
             },
             decided => decided,
         }
@@ -278,21 +292,21 @@ impl ShardHandle {
     pub(crate) async fn publish_elsewhere(
         &self,
         partition: TopicPartition,
-        batch: UnassignedBatch,
+        (batch, acks): (UnassignedBatch, Option<Acks>),
     ) -> Result<Published, PublishError> {
         let Some(forward) = &self.forward else { return Err(PartitionUnavailable::NotHere(partition).into()) };
-        let request = PeerRequest::Publish { partition };
+        let request = PeerRequest::Publish { partition, acks };
         let repeat = Repeat::of(&request, batch.producer().is_some());
         let bytes = batch.into_bytes();
         let here = async || {
             // It was whole when it came.
             let batch = UnassignedBatch::from_peer(bytes.clone());
             let batch = batch.map_err(|error| PublishError::Rejected { reason: error.to_string() })?;
-            self.publish_here(partition, batch, false).await
+            self.publish_here(partition, (batch, acks), false).await
         };
         let began = Instant::now();
         loop {
-            let (request, tail) = (PeerRequest::Publish { partition }, Some(bytes.clone()));
+            let (request, tail) = (PeerRequest::Publish { partition, acks }, Some(bytes.clone()));
             let question = Question { request, tail, repeat, may_be_done: false };
             match Box::pin(forward.ask(partition, question, &here)).await {
                 Err(PublishError::Undecided(undecided)) => {
@@ -342,11 +356,11 @@ impl ShardHandle {
     async fn publish_here(
         &self,
         partition: TopicPartition,
-        batch: UnassignedBatch,
+        (batch, acks): (UnassignedBatch, Option<Acks>),
         may_pass_on: bool,
     ) -> Result<Published, PublishError> {
         let (reply, answer) = oneshot::channel();
-        self.send(partition, Request::Publish { partition, batch, may_pass_on, reply })?;
+        self.send(partition, Request::Publish { partition, batch, acks, may_pass_on, reply })?;
         answer.await.unwrap_or_else(|_| Err(PublishError::StoreFailed { reason: "the node stopped first".into() }))
     }
 

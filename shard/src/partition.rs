@@ -12,7 +12,7 @@ use shard_core::{
     delivery::{Dispatcher, JournalWriter},
     format::record_batch::{BatchError, RecordBatch, UnassignedBatch},
     limits::DEDUP_BYTES_MAX,
-    log::{AppendError, Appender, Dedup, LogExtent, Retention},
+    log::{Acks, AppendError, Appender, Dedup, LogExtent, Retention},
     model::{Monotonic, Offset, RequestId, SubscriptionId, Timestamp, TopicPartition},
 };
 
@@ -237,12 +237,12 @@ impl Partition {
     pub(crate) fn append(
         &mut self,
         now: Timestamp,
-        (request, batch): (RequestId, UnassignedBatch),
+        (request, batch, acks): (RequestId, UnassignedBatch, Option<Acks>),
         spare: usize,
     ) -> Result<Grown, AppendError> {
         let (bytes_before, early_before) = (self.log.dedup().bytes(), self.log.dedup().forgotten_early());
         self.log.set_dedup_bytes_max((bytes_before + spare).min(DEDUP_BYTES_MAX));
-        self.log.append(now, request, batch)?;
+        self.log.append_for(now, (request, acks), batch)?;
         let (bytes_after, early_after) = (self.log.dedup().bytes(), self.log.dedup().forgotten_early());
         Ok(Grown { bytes_before, bytes_after, forgotten_early: early_after - early_before })
     }
@@ -279,13 +279,16 @@ impl Partition {
     /// Why it takes no messages, for those who are refused.
     pub(crate) fn refusal(&self, reason: &str) -> PartitionUnavailable {
         let (partition, reason) = (self.id, reason.to_owned());
-        // Where others keep it too, another one takes over.
-        let has_heirs = self.leading.as_ref().is_some_and(|leading| leading.leader.replicas().isr.len() > 1);
-        if self.reopening || has_heirs {
+        if self.reopening || self.has_heirs() {
             PartitionUnavailable::StoreAway { partition, reason }
         } else {
             PartitionUnavailable::Closed { partition, reason }
         }
+    }
+
+    /// Whether others are in sync, so that one of them takes over if something is wrong here.
+    pub(crate) fn has_heirs(&self) -> bool {
+        self.leading.as_ref().is_some_and(|leading| leading.leader.replicas().isr.len() > 1)
     }
 
     /// Whether everything accepted is safe and nothing is under way.

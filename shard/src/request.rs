@@ -13,6 +13,7 @@ pub use shard_core::{
 };
 use shard_core::{
     format::record_batch::UnassignedBatch,
+    log::Acks,
     model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     replication::{FetchError, FetchReply, FetchRequest},
 };
@@ -28,6 +29,8 @@ pub(crate) enum Request {
     Publish {
         partition: TopicPartition,
         batch: UnassignedBatch,
+        /// When its publisher wants to hear of it; as the partition says if nothing is said.
+        acks: Option<Acks>,
         /// It may go to another node if the partition has gone there.
         may_pass_on: bool,
         reply: Reply<Published, PublishError>,

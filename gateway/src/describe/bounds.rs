@@ -83,6 +83,8 @@ pub(super) fn fields(schema: &str) -> Vec<(&'static str, Value)> {
             ("filter", json!({ "maxLength": raft::limits::FILTER_BYTES_MAX })),
             ("session_timeout_ms", within(raft::limits::SESSION_TIMEOUT_MS_MIN, raft::limits::SESSION_TIMEOUT_MS_MAX)),
         ],
+        // Known, and refused by this version.
+        "Publish" | "PublishBatch" => vec![("acks", json!({ "not": { "const": "memory" } }))],
         "PushSettings" => vec![
             ("url", json!({ "format": "uri", "maxLength": raft::limits::PUSH_BYTES_MAX })),
             ("secret", json!({ "minLength": 1, "maxLength": limits::PUSH_SECRET_BYTES_MAX, "writeOnly": true })),

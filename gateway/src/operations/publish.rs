@@ -1,16 +1,17 @@
 //! Stores a planned call: each batch at its partition, all at once, and what became of each.
 
 use futures_util::future::join_all;
-use gateway_api::{Code, Problem, publish::Retry};
+use gateway_api::{Code, Problem, publish::Retry, topics as api};
 use raft::metadata::{Compression, Topic};
 use shard::{PublishError, Published};
-use shard_core::{format::record_batch::Codec, model::TopicPartition};
+use shard_core::{format::record_batch::Codec, log::Acks, model::TopicPartition};
 
 use super::{deadline, publish_results};
 use crate::{
     context::Context,
     core_state,
     error::{self, Failure},
+    http::request::Request,
     limits,
     publish_decode::{PlannedBatch, PlannedMessage, PublishPlan, PublishTarget},
 };
@@ -49,11 +50,34 @@ pub(crate) fn target<'r>(context: &Context, topic: &Topic, retry: Retry<'r>) -> 
     }
 }
 
+/// When a publisher wants to hear of what it publishes, as it says itself.
+pub(crate) fn acks(asked: Option<api::Acks>) -> Result<Option<Acks>, Failure> {
+    match asked {
+        None => Ok(None),
+        Some(api::Acks::Quorum) => Ok(Some(Acks::Quorum)),
+        Some(api::Acks::Leader) => Ok(Some(Acks::Leader)),
+        Some(api::Acks::Memory) => Err(error::unsupported("acks")),
+    }
+}
+
+/// The same by a parameter of a request.
+pub(super) fn acks_of(request: &Request) -> Result<Option<Acks>, Failure> {
+    let asked = match request.query("acks") {
+        None => None,
+        Some("quorum") => Some(api::Acks::Quorum),
+        Some("leader") => Some(api::Acks::Leader),
+        Some("memory") => Some(api::Acks::Memory),
+        Some(other) => return Err(error::invalid("acks", format!("`{other}` is not quorum or leader"))),
+    };
+    acks(asked)
+}
+
 /// Stores the batches of a plan. Dropping it takes nothing back.
 pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishPlan) -> PublishReport {
     let batches = std::mem::take(&mut plan.batches);
     context.core.note_published(batches.iter().map(|planned| planned.batch.len()).sum());
-    let mut stores = batches.into_iter().map(|planned| store(context, topic, planned));
+    let acks = plan.acks;
+    let mut stores = batches.into_iter().map(|planned| store(context, topic, (planned, acks)));
     let first = stores.next();
     let outcomes = match (first, stores.len()) {
         // Most calls have one batch, which needs no set of futures.
@@ -69,9 +93,9 @@ pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishP
     PublishReport { plan, outcomes }
 }
 
-async fn store(context: &Context, topic: &Topic, planned: PlannedBatch) -> BatchOutcome {
+async fn store(context: &Context, topic: &Topic, (planned, acks): (PlannedBatch, Option<Acks>)) -> BatchOutcome {
     let partition = TopicPartition::new(topic.id, planned.partition);
-    let publish = context.shards.publish(partition, planned.batch);
+    let publish = context.shards.publish_for(partition, planned.batch, acks);
     let stored = match deadline::within(limits::PUBLISH_TIMEOUT, publish).await {
         Some(stored) => stored.map_err(|error| failure(&error)),
         None => Err(error::of_code(Code::Timeout, "the store gave no answer in time")),

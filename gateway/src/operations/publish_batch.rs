@@ -26,7 +26,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let started = Instant::now();
     let media_type = call.request.content_type().map(media_type).unwrap_or_default();
     let is_encoded = media_type == BATCH_TYPE;
-    query::check_names(call.request, if is_encoded { &["partition"] } else { &[] })?;
+    query::check_names(call.request, if is_encoded { &["partition", "acks"] } else { &["acks"] })?;
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
     let retry = retry::of_request(call.request, &topic.config)?;
@@ -47,7 +47,8 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     } else {
         context.core.with_message_ids(|ids| decode_request(call.request.body(), &target, ids))
     };
-    let plan = plan.map_err(error::of_publish_refused)?;
+    let mut plan = plan.map_err(error::of_publish_refused)?;
+    plan.acks = publish::acks_of(call.request)?;
     let count = plan.messages().len();
     quota::publish(context, call.caller, plan.messages().len())?;
     let report = publish::publish(context, topic, plan).await;

@@ -17,6 +17,7 @@ use std::{
 
 use gateway_api::{Code, limits::BATCH_MESSAGES_MAX, publish::Retry};
 use raft::metadata::Topic;
+use shard_core::log::Acks;
 
 use self::{
     line_plan::{LineFault, plan_lines},
@@ -24,7 +25,7 @@ use self::{
 };
 use super::{
     find_topic,
-    publish::{PublishReport, publish, target},
+    publish::{PublishReport, acks_of, publish, target},
     query, retry,
 };
 use crate::{
@@ -62,7 +63,8 @@ pub(crate) fn takes_body(head: &Request) -> bool {
 }
 
 pub(super) fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
-    query::check_names(call.request, &[])?;
+    query::check_names(call.request, &["acks"])?;
+    let acks = acks_of(call.request)?;
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
     if retry::of_request(call.request, &topic.config)? != Retry::Unguarded {
@@ -71,7 +73,7 @@ pub(super) fn handle(context: &Context, call: Call<'_>) -> Result<Response, Fail
     }
     let hold = quota::connect(context, call.caller)?;
     let opener = Opener { guard: Guard::new(call.caller.clone()), from: call.client.address, hold };
-    let stream = LineStream::new(context, call.request.id(), topic, opener);
+    let stream = LineStream::new(context, call.request.id(), topic, (opener, acks));
     let response = Response::streaming(LINES_TYPE, stream);
     // Proxies that collect answers before they hand them on are told not to.
     Ok(response.with_header("cache-control", "no-store").with_header("x-accel-buffering", "no"))
@@ -82,6 +84,7 @@ struct LineStream {
     context: Rc<Context>,
     request: RequestId,
     opener: Opener,
+    acks: Option<Acks>,
     /// As it was when the stream began; each group goes to the topic as it then is.
     topic: Arc<Topic>,
     line_bytes_max: usize,
@@ -111,7 +114,7 @@ struct Publishing {
 }
 
 impl LineStream {
-    fn new(context: &Context, request: RequestId, topic: &Arc<Topic>, opener: Opener) -> Self {
+    fn new(context: &Context, request: RequestId, topic: &Arc<Topic>, (opener, acks): (Opener, Option<Acks>)) -> Self {
         let message_bytes_max = usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX);
         let line_bytes_max = message_bytes_max.saturating_mul(PUBLISH_LINE_ESCAPES) + PUBLISH_LINE_REST_BYTES;
         Self {
@@ -119,6 +122,7 @@ impl LineStream {
             context: Rc::new(context.clone()),
             request,
             opener,
+            acks,
             topic: Arc::clone(topic),
             lines: LineSplitter::new(),
             input: InputState::Open,
@@ -140,8 +144,9 @@ impl LineStream {
         self.opener.look(&self.context, self.request, (Verb::Publish, self.topic.name.as_str()))?;
         let topic = self.current_topic()?;
         let target = target(&self.context, &topic, Retry::Unguarded);
-        let (plan, fault) =
+        let (mut plan, fault) =
             self.context.core.with_message_ids(|ids| plan_lines(group, self.line_bytes_max, &target, ids));
+        plan.acks = self.acks;
         if !plan.messages().is_empty() {
             let caller = self.opener.guard.caller();
             let hold = quota::begin(&self.context, caller, group.bytes())?;

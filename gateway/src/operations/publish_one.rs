@@ -15,7 +15,7 @@ use crate::{
     quota,
 };
 
-const PARAMETERS: &[&str] = &["key", "priority", "ttl_ms", "delay_ms", "id", "partition"];
+const PARAMETERS: &[&str] = &["key", "priority", "ttl_ms", "delay_ms", "id", "partition", "acks"];
 const ATTRIBUTE_PREFIX: &str = "pubsub-attr-";
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
@@ -28,7 +28,8 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let retry = retry::of_request(call.request, &topic.config)?;
     let target = publish::target(context, topic, retry);
     let plan = context.core.with_message_ids(|ids| plan_one(&message, &target, ids));
-    let plan = plan.map_err(error::of_publish_refused)?;
+    let mut plan = plan.map_err(error::of_publish_refused)?;
+    plan.acks = publish::acks_of(call.request)?;
     quota::publish(context, call.caller, plan.messages().len())?;
     let report = publish::publish(context, topic, plan).await;
     if let Some(problem) = report.failure() {

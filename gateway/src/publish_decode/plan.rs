@@ -12,6 +12,7 @@ use shard_core::{
         record_batch::{BatchBuilder, Producer, UnassignedBatch},
     },
     limits::PRIORITY_DEFAULT,
+    log::Acks,
     model::{PartitionIndex, Timestamp},
 };
 
@@ -35,6 +36,8 @@ const ONE_PARTITION: &str = "a producer's call goes to one partition: state it, 
 pub struct PublishPlan {
     /// One batch for each partition that gets messages.
     pub batches: Vec<PlannedBatch>,
+    /// When its publisher wants to hear of it; as the topic says if nothing is said.
+    pub acks: Option<Acks>,
     messages: Vec<PlannedMessage>,
     /// The ids that publishers gave, one behind the other.
     given_ids: String,
@@ -192,7 +195,7 @@ impl<'c> PlanBuilder<'c> {
             })?;
             batches.push(PlannedBatch { partition, batch });
         }
-        Ok(PublishPlan { batches, messages: self.messages, given_ids: self.given_ids })
+        Ok(PublishPlan { batches, acks: None, messages: self.messages, given_ids: self.given_ids })
     }
 
     /// The id of the next message: its own, or what the call's key makes of its place, or a new one.

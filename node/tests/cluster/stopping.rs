@@ -24,6 +24,13 @@ fn sigterm_and_sigint_end_an_idle_node_with_0() {
 }
 
 #[test]
+fn sighup_does_not_end_a_node_that_has_no_certificates() {
+    let mut node = TestNode::start();
+    node.signal(Signal::HUP);
+    assert_eq!(node.terminate().code(), Some(0));
+}
+
+#[test]
 fn idle_connections_don_t_hold_up_a_stop() {
     let mut node = TestNode::start();
     let mut idle = Connection::open(node.address());

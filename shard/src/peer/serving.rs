@@ -323,8 +323,8 @@ pub(super) fn wait_of(request: &PeerRequest) -> Option<Duration> {
 /// Asks the core that has the partition.
 async fn perform(here: &ShardHandle, request: PeerRequest, batch: Option<UnassignedBatch>) -> PeerReply {
     match request {
-        PeerRequest::Publish { partition } => PeerReply::Publish(match batch {
-            Some(batch) => here.publish(partition, batch).await,
+        PeerRequest::Publish { partition, acks } => PeerReply::Publish(match batch {
+            Some(batch) => here.publish_for(partition, batch, acks).await,
             None => Err(PublishError::Unavailable(PartitionUnavailable::Stopping)),
         }),
         PeerRequest::Read { partition, read } => PeerReply::Read(here.read(partition, read).await),

@@ -14,8 +14,8 @@ use crate::{
     mailbox::Mailbox,
     partition::Slot,
     replication::{Cause, Distrusted, Followed, ReplicaFault, Stage},
-    request::ReadError,
-    store::{AnyStore, MessageStore as _, ShardStore as _, StoreError, StoreErrorKind},
+    request::{PartitionUnavailable, ReadError},
+    store::{AnyStore, MessageStore as _, ReadFault, ShardStore as _, StoreError, StoreErrorKind},
 };
 
 impl Shard {
@@ -221,10 +221,22 @@ impl Shard {
     }
 }
 
-/// Has the shard hear of a read that found damage.
-pub(super) fn note_damage<T>(mailbox: &Mailbox<ShardEvent>, partition: TopicPartition, read: &Result<T, ReadError>) {
-    if let Err(ReadError::Corrupt { reason, .. }) = read {
-        mailbox.push(ShardEvent::DamageFound { partition, reason: reason.clone() });
+/// Has the shard hear of a read that found damage. Who reads is to ask again if another node that has it takes over.
+pub(super) fn note_damage<T>(
+    mailbox: &Mailbox<ShardEvent>,
+    (partition, has_heirs): (TopicPartition, bool),
+    read: Result<T, ReadFault>,
+) -> Result<T, ReadError> {
+    match read {
+        Err(ReadFault::Damaged { offset, reason }) => {
+            mailbox.push(ShardEvent::DamageFound { partition, reason: reason.clone() });
+            if has_heirs {
+                let reason = format!("another replica takes over, as this one is damaged at offset {offset}: {reason}");
+                return Err(PartitionUnavailable::StoreAway { partition, reason }.into());
+            }
+            Err(ReadError::Corrupt { offset, reason })
+        }
+        read => read.map_err(ReadError::from),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     limits,
     partition::Slot,
     replication::{Parked, PeerKey},
-    request::{ReadError, Reply},
+    request::Reply,
     store::{AnyPartition, MessageStore as _},
 };
 
@@ -140,7 +140,7 @@ impl Shard {
                     }
                     Err(error) => {
                         tracing::error!(partition = %part.partition, %error, "a follower can't be sent what it needs");
-                        note_damage(&mailbox, part.partition, &Err::<(), _>(ReadError::from(error)));
+                        let _ = note_damage(&mailbox, (part.partition, true), Err::<(), _>(error));
                         part.answer = FetchAnswer::Refused(FetchRefusal::Unreadable);
                         part.cursors = None;
                     }

@@ -79,10 +79,10 @@ impl Shard {
         subscribed.looking = true;
         self.looks += 1;
         let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
+        let place = (cursor.partition, open.has_heirs());
         glommio::spawn_local(async move {
             let wanted = OffsetRange::new(from, high_watermark);
-            let read = store.read(wanted, limits::SCAN_BYTES).await.map_err(ReadError::from);
-            note_damage(&mailbox, cursor.partition, &read);
+            let read = note_damage(&mailbox, place, store.read(wanted, limits::SCAN_BYTES).await);
             mailbox.push(ShardEvent::LookedAt { cursor, read });
         })
         .detach();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::{AppendError, Fate, Placed, ProducerRefusal, Reached},
+    log::{Acks, AppendError, Fate, Placed, ProducerRefusal, Reached},
     model::{LeaderEpoch, Offset, RequestId, Timestamp, TopicPartition},
 };
 
@@ -23,10 +23,10 @@ impl Shard {
         let is_leaving =
             partition.is_some_and(|partition| self.is_releasing(partition) || self.is_superseded(partition));
         match (request, partition) {
-            (Request::Publish { partition, batch, may_pass_on: true, reply }, _)
+            (Request::Publish { partition, batch, acks, may_pass_on: true, reply }, _)
                 if is_leaving || !self.is_served(partition) =>
             {
-                self.pass_on(partition, batch, reply);
+                self.pass_on(partition, (batch, acks), reply);
             }
             (request, Some(partition)) if is_leaving => request.refuse(PartitionUnavailable::NotHere(partition)),
             (request, Some(partition)) if self.is_cut_off() && self.partitions.contains_key(&partition) => {
@@ -38,7 +38,9 @@ impl Shard {
 
     fn serve(&mut self, request: Request) {
         match request {
-            Request::Publish { partition, batch, may_pass_on: _, reply } => self.publish(partition, batch, reply),
+            Request::Publish { partition, batch, acks, may_pass_on: _, reply } => {
+                self.publish(partition, (batch, acks), reply);
+            }
             Request::Read { partition, read, reply } => self.read(partition, &read, reply),
             Request::Status { partition, reply } => {
                 let _ = reply.send(self.status(partition));
@@ -72,7 +74,12 @@ impl Shard {
         self.config.peers.as_ref().is_some_and(|peers| peers.routes.is_cut_off())
     }
 
-    fn publish(&mut self, partition: TopicPartition, batch: UnassignedBatch, reply: Reply<Published, PublishError>) {
+    fn publish(
+        &mut self,
+        partition: TopicPartition,
+        (batch, acks): (UnassignedBatch, Option<Acks>),
+        reply: Reply<Published, PublishError>,
+    ) {
         // What is let in waits as long as the disk does.
         if let Some(reason) = self.stuck() {
             self.metrics.publishes_refused.add(1);
@@ -84,13 +91,13 @@ impl Shard {
         let spare = self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes);
         let place = self.open(partition).and_then(|open| {
             // Whoever does not wait for the others need not care how many there are.
-            if !open.log.acks_at_once() {
+            if !open.log.acks_at_once(acks) {
                 open.check_replicas()?;
             }
             Ok(open)
         });
         let refused = match place {
-            Ok(open) => match open.append(Clock::wall(), (request, batch), spare) {
+            Ok(open) => match open.append(Clock::wall(), (request, batch, acks), spare) {
                 Ok(grown) => {
                     open.publishes.push_back(WaitingPublish { request, started, messages, reply });
                     self.metrics.bytes_appended.add(bytes);
@@ -142,11 +149,16 @@ impl Shard {
     }
 
     /// The partition was here when its publisher looked: the batch follows it.
-    fn pass_on(&self, partition: TopicPartition, batch: UnassignedBatch, reply: Reply<Published, PublishError>) {
+    fn pass_on(
+        &self,
+        partition: TopicPartition,
+        (batch, acks): (UnassignedBatch, Option<Acks>),
+        reply: Reply<Published, PublishError>,
+    ) {
         let handle = self.handle.clone();
         glommio::spawn_local(async move {
             // A publisher that has gone does not hear of it.
-            let _ = reply.send(handle.publish_elsewhere(partition, batch).await);
+            let _ = reply.send(handle.publish_elsewhere(partition, (batch, acks)).await);
         })
         .detach();
     }

@@ -77,9 +77,9 @@ impl Shard {
             }
             Ok(Pull::Stored(wanted)) => {
                 let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
+                let place = (cursor.partition, open.has_heirs());
                 glommio::spawn_local(async move {
-                    let read = store.read(wanted, pull.bytes_max).await.map_err(ReadError::from);
-                    note_damage(&mailbox, cursor.partition, &read);
+                    let read = note_damage(&mailbox, place, store.read(wanted, pull.bytes_max).await);
                     mailbox.push(ShardEvent::PullRead { cursor, pull, read, reply });
                 })
                 .detach();

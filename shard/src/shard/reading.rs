@@ -98,9 +98,9 @@ impl Shard {
             return;
         }
         let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
+        let place = (partition, open.has_heirs());
         glommio::spawn_local(async move {
-            let read = store.read(wanted, bytes_max).await.map_err(ReadError::from);
-            note_damage(&mailbox, partition, &read);
+            let read = note_damage(&mailbox, place, store.read(wanted, bytes_max).await);
             let _ = reply.send(read.map(|batches| ReadReply { from, batches, high_watermark }));
         })
         .detach();

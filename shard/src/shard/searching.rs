@@ -56,9 +56,9 @@ impl Shard {
             return self.on_searched(partition, search, Ok(batches));
         }
         let (store, mailbox) = (open.store.clone(), self.mailbox.clone());
+        let place = (partition, open.has_heirs());
         glommio::spawn_local(async move {
-            let read = store.read(wanted, limits::SEARCH_BYTES).await.map_err(ReadError::from);
-            note_damage(&mailbox, partition, &read);
+            let read = note_damage(&mailbox, place, store.read(wanted, limits::SEARCH_BYTES).await);
             mailbox.push(ShardEvent::Searched { partition, search, read });
         })
         .detach();

@@ -12,6 +12,7 @@ use super::client_frame::{ClientFrame, ClientFrameError};
 use super::server_frame::ServerFrame;
 use super::tagged::{self, TaggedFrame};
 use crate::cow_str::CowStr;
+use crate::topics::Acks;
 
 /// The bytes before the header.
 const LENGTH_BYTES: usize = 4;
@@ -39,6 +40,9 @@ pub struct PublishBatch<'a> {
     /// To which partition; the node's choice if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<u32>,
+    /// When it is answered where several nodes keep the topic; as the topic says if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acks: Option<Acks>,
 }
 
 /// The header of a frame from a node.

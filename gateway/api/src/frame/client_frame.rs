@@ -9,6 +9,7 @@ use crate::cow_str::CowStr;
 use crate::cursor::{CursorError, CursorToken};
 use crate::object;
 use crate::publish::PublishMessage;
+use crate::topics::Acks;
 
 /// A frame from a client. `reference` is `ref` in JSON: the answer carries it.
 #[derive(Clone, Debug, Serialize)]
@@ -62,6 +63,9 @@ pub struct Publish<'a> {
     /// Makes it safe to send the frame again; excludes a producer.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<CowStr<'a>>,
+    /// When it is answered where several nodes keep the topic; as the topic says if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acks: Option<Acks>,
     /// The producer that numbers the messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer_id: Option<u64>,

@@ -60,7 +60,7 @@ pub(super) fn batch() -> Operation {
     let stream = Content { media_type: LINES, schema: text, examples: Vec::new() };
     let partition = Parameter::query("partition", number(0, u32::MAX.into()), "The partition of an encoded batch.");
     Operation::new(Tag::Publishing, "Publish messages", description)
-        .parameters([partition])
+        .parameters([partition, acks()])
         .parameters(retry())
         .body([Content::json(Schemas::request::<PublishRequest<'static>>, examples), batch, stream])
         .answer(Answer::json(200, "What became of each message.", Schemas::answer::<PublishResponse>))
@@ -74,6 +74,7 @@ pub(super) fn one() -> Operation {
     let content = |media_type, examples| Content { media_type, schema: anything, examples };
     Operation::new(Tag::Publishing, "Publish one message", description)
         .parameters(message())
+        .parameters([acks()])
         .parameters(retry())
         .optional_body([
             content("text/plain", vec![("text", json!("one cake"))]),
@@ -163,6 +164,16 @@ fn anything(_: &mut Schemas) -> Value {
 /// Text that is not one JSON value.
 fn text(_: &mut Schemas) -> Value {
     json!({ "type": "string" })
+}
+
+/// When a publish is answered.
+fn acks() -> Parameter {
+    Parameter::query(
+        "acks",
+        json!({ "enum": ["quorum", "leader"] }),
+        "When it is answered where several nodes keep the topic: once enough replicas in sync have it on disk, or once the \
+            owner has. As the topic says if nothing is said.",
+    )
 }
 
 /// What makes a call safe to send again.

@@ -9,7 +9,7 @@ use super::{Session, requests::refused};
 use crate::{
     auth::policy::Verb,
     error::{self, Failure},
-    operations::{find_topic, target},
+    operations::{acks, find_topic, target},
     publish_decode::plan_encoded,
 };
 
@@ -45,7 +45,9 @@ impl Session {
         let topic = Arc::clone(find_topic(&state, &publish.topic)?);
         let target = target(&self.context, &topic, Retry::Unguarded);
         let remembers = topic.config.dedup_window_ms > 0;
-        let plan = plan_encoded(batch, &target, (publish.partition, remembers)).map_err(error::of_publish_refused)?;
+        let plan = plan_encoded(batch, &target, (publish.partition, remembers));
+        let mut plan = plan.map_err(error::of_publish_refused)?;
+        plan.acks = acks(publish.acks)?;
         self.store(topic, plan, (publish.reference, held))
     }
 }

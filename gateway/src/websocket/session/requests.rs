@@ -16,8 +16,8 @@ use crate::{
     byte_budget::Reservation,
     error::{self, Failure},
     operations::{
-        acknowledge, check_consumer_id, extend, find_pullable, find_subscription, find_topic, nack, publish, retry,
-        target,
+        acknowledge, acks, check_consumer_id, extend, find_pullable, find_subscription, find_topic, nack, publish,
+        retry, target,
     },
     publish_decode::{PublishPlan, plan_messages},
     quota::{self, usage::Hold},
@@ -104,7 +104,8 @@ impl Session {
         let topic = Arc::clone(find_topic(&state, &frame.topic)?);
         let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?);
         let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
-        let plan = plan.map_err(error::of_publish_refused)?;
+        let mut plan = plan.map_err(error::of_publish_refused)?;
+        plan.acks = acks(frame.acks)?;
         self.store(topic, plan, (frame.reference, held))
     }
 

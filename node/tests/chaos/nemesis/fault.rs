@@ -174,6 +174,10 @@ impl Fault {
     /// Whether both can be there at a time: they are about other processes, or about the network, and leave enough nodes
     /// their memory.
     pub(super) fn goes_with(&self, other: &Self) -> bool {
+        // It begins when all replicas are in sync, which they never are while lines are cut.
+        if self.loses_promised() && matches!(other.about(), About::Network) {
+            return false;
+        }
         match (self.about(), other.about()) {
             (About::Store, About::Store) => false,
             (About::Network | About::Store, _) | (_, About::Network | About::Store) => true,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Cluster, named};
+use crate::websocket::{Frame, RawWebSocket};
 
 fn one_partition(nodes: u64) -> Cluster {
     Cluster::start(nodes, &json!({ "partitions": 1, "replication_factor": 3, "min_insync": 2 }))
@@ -104,9 +105,20 @@ fn who_need_not_wait_for_others_is_told_what_that_means() {
     cluster.nodes.until("the owner is alone", |_| cluster.isr(owner, 0) == [owner]);
     let answer = cluster.publish(owner, 0, "quick");
     assert_eq!((answer.status, &answer.json()["results"][0]["durability"]), (200, &json!("leader")));
+    // A publisher that wants more says so, and one that wants less.
+    let strict = cluster.ask(owner, "POST", "/v1/topics/orders/publish?acks=quorum", &Value::Null);
+    assert_eq!((strict.status, &strict.json()["code"]), (503, &json!("not_enough_replicas")));
+    cluster.done(1, "PATCH", "/v1/topics/orders", &json!({ "acks": "quorum" }));
+    cluster.nodes.until("the topic is stricter", |_| cluster.publish(owner, 0, "never").status == 503);
+    let mut socket = RawWebSocket::open(&cluster.nodes.address(owner), Some("pubsub.v1.json"));
+    socket.send_text(
+        r#"{"op":"publish","ref":1,"topic":"orders","acks":"leader","messages":[{"id":"by frame","text":""}]}"#,
+    );
+    let Frame::Text(published) = socket.next() else { panic!("no answer") };
+    assert!(published.contains(r#""durability":"leader""#), "{published}");
     assert_eq!(cluster.ids(owner, 0), Vec::<String>::new(), "nobody sees what only one node has");
     for &follower in &followers {
         cluster.nodes.resume(follower);
     }
-    cluster.nodes.until("it is committed", |_| cluster.ids(owner, 0) == ["quick"]);
+    cluster.nodes.until("it is committed", |_| cluster.ids(owner, 0) == ["quick", "by frame"]);
 }

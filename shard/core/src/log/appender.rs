@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    config::{AppendConfig, FlushPolicy},
+    config::{Acks, AppendConfig, FlushPolicy},
     dedup::{Admission, AppendPoint, Dedup, ProducerRefusal, Repeats},
     effect::{AppendEffect, AppendEvent, Fate, Placed, Reached},
 };
@@ -146,6 +146,19 @@ impl Appender {
         request: RequestId,
         batch: UnassignedBatch,
     ) -> Result<Offset, AppendError> {
+        self.append_for(now, (request, None), batch)
+    }
+
+    /// The same of a publisher that says itself when it wants to hear of it. Means nothing to a log that is not replicated.
+    ///
+    /// # Errors
+    /// Those of [`Self::append`].
+    pub fn append_for(
+        &mut self,
+        now: Timestamp,
+        (request, acks): (RequestId, Option<Acks>),
+        batch: UnassignedBatch,
+    ) -> Result<Offset, AppendError> {
         if let Some(reason) = &self.failed {
             return Err(AppendError::Failed { reason: reason.clone() });
         }
@@ -176,7 +189,7 @@ impl Appender {
             Repeats::All => base_offset.plus(messages),
             Repeats::Some(places) => places.iter().map(|place| place.offset.next()).max().unwrap_or(self.log_end),
         };
-        let waiting = Waiting { request, placed: Placed { base_offset, repeats }, timestamp: self.newest, end };
+        let waiting = Waiting { request, placed: Placed { base_offset, repeats }, timestamp: self.newest, end, acks };
         self.pending.push_back(Pending { waiting, batch });
         Ok(base_offset)
     }

@@ -18,7 +18,7 @@ pub enum FlushPolicy {
 }
 
 /// When the publisher to a replicated partition hears that its messages are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum Acks {
     /// When they are committed: on the disk of every replica in sync, of enough of them.
     #[default]

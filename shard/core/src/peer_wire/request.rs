@@ -8,6 +8,7 @@ use super::PeerWireError;
 use crate::{
     delivery::{Claim, ConsumerId, LeaseId},
     limits,
+    log::Acks,
     model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     replication::FetchRequest,
     request::{
@@ -20,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 #[expect(missing_docs, reason = "each is the method of the same name that gateways ask with")]
 pub enum PeerRequest {
-    Publish { partition: TopicPartition },
+    Publish { partition: TopicPartition, acks: Option<Acks> },
     Read { partition: TopicPartition, read: ReadRequest },
     Status { partition: TopicPartition },
     Pull { cursor: PartitionSubscription, pull: PullRequest },
@@ -95,7 +96,7 @@ impl PeerRequest {
     #[must_use]
     pub fn partition(&self) -> Option<TopicPartition> {
         match self {
-            Self::Publish { partition }
+            Self::Publish { partition, .. }
             | Self::Read { partition, .. }
             | Self::Status { partition }
             | Self::Holds { partition, .. } => Some(*partition),

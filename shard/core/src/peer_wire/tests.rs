@@ -14,7 +14,7 @@ use crate::{
         record_batch::{BatchBuilder, Codec, RecordBatch},
     },
     limits,
-    log::{Place, ProducerRefusal, Repeats},
+    log::{Acks, Place, ProducerRefusal, Repeats},
     model::{LeaderEpoch, Offset, OffsetRange, PartitionIndex, SubscriptionId, Timestamp, TopicId, TopicPartition},
     replication::{
         CursorUpdate, EpochEnd, FetchAnswer, FetchError, FetchPart, FetchPosition, FetchRefusal, FetchReply,
@@ -113,7 +113,8 @@ fn requests() -> Vec<PeerRequest> {
     let ids = ["a".to_owned(), "b".to_owned()].into_iter().collect::<BTreeSet<_>>();
     let redrive = RedriveQuery { letters: letters(), ids: None, topic: TopicId::new(1), partitions: 12 };
     vec![
-        PeerRequest::Publish { partition: PARTITION },
+        PeerRequest::Publish { partition: PARTITION, acks: None },
+        PeerRequest::Publish { partition: PARTITION, acks: Some(Acks::Leader) },
         PeerRequest::Read { partition: PARTITION, read: read(ReadFrom::Offset(offset(9))) },
         PeerRequest::Read { partition: PARTITION, read: read(ReadFrom::Timestamp(time(-1))) },
         PeerRequest::Status { partition: PARTITION },

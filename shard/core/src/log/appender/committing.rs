@@ -60,10 +60,10 @@ impl Appender {
         self.effects.extend(waiting.map(Waiting::leave_undecided));
     }
 
-    /// Whether publishers hear of what they publish before it is committed.
+    /// Whether a publisher that wants to hear then, if it says, hears of what it publishes before it is committed.
     #[must_use]
-    pub fn acks_at_once(&self) -> bool {
-        self.uncommitted.as_ref().is_none_or(|uncommitted| uncommitted.acks == Acks::Leader)
+    pub fn acks_at_once(&self, acks: Option<Acks>) -> bool {
+        self.uncommitted.as_ref().is_none_or(|uncommitted| acks.unwrap_or(uncommitted.acks) == Acks::Leader)
     }
 
     /// So many bytes, up to `end`, are stored here and wait for the others.
@@ -85,21 +85,21 @@ impl Appender {
 
     /// Appends of which everything is stored here are done, unless others have to store it too.
     pub(super) fn on_stored(&mut self, stored: Vec<Waiting>) {
-        match &mut self.uncommitted {
-            Some(Uncommitted { acks: Acks::Quorum, waiting, .. }) => {
-                for stored in stored {
-                    // In order: what comes later is answered later, also where it repeats what is committed.
-                    if stored.end <= self.high_watermark && waiting.is_empty() {
-                        self.effects.push_back(stored.acknowledge(Reached::Replicas));
-                    } else if self.stopping {
-                        // Nobody commits it any more.
-                        self.effects.push_back(stored.leave_undecided());
-                    } else {
-                        waiting.push_back(stored);
-                    }
-                }
+        let Some(uncommitted) = &mut self.uncommitted else { return self.acknowledge(stored) };
+        let mut at_once = Vec::new();
+        for stored in stored {
+            if stored.acks.unwrap_or(uncommitted.acks) == Acks::Leader {
+                at_once.push(stored);
+            } else if stored.end <= self.high_watermark && uncommitted.waiting.is_empty() {
+                // In order: what comes later is answered later, also where it repeats what is committed.
+                self.effects.push_back(stored.acknowledge(Reached::Replicas));
+            } else if self.stopping {
+                // Nobody commits it any more.
+                self.effects.push_back(stored.leave_undecided());
+            } else {
+                uncommitted.waiting.push_back(stored);
             }
-            Some(Uncommitted { acks: Acks::Leader, .. }) | None => self.acknowledge(stored),
         }
+        self.acknowledge(at_once);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{AppendEffect, Offset, Placed, Reached, RecordBatch, RequestId, Timestamp, limits, widen};
+use super::{Acks, AppendEffect, Offset, Placed, Reached, RecordBatch, RequestId, Timestamp, limits, widen};
 
 /// An append that was accepted and is not answered.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Waiting {
     pub(super) placed: Placed,
     pub(super) timestamp: Timestamp,
     pub(super) end: Offset,
+    /// When it is answered where others keep the log too; as the partition says if nothing is said.
+    pub(super) acks: Option<Acks>,
 }
 
 impl Flight {
@@ -63,7 +65,7 @@ impl Waiting {
     }
 
     pub(super) fn leave_undecided(self) -> AppendEffect {
-        let Self { request, placed, timestamp, end } = self;
+        let Self { request, placed, timestamp, end, .. } = self;
         AppendEffect::Undecided { request, placed, timestamp, end }
     }
 }

@@ -323,6 +323,25 @@ fn who_need_not_wait_for_the_others_hears_at_once_but_nobody_sees_it() {
 }
 
 #[test]
+fn a_publisher_says_itself_when_it_wants_to_hear() {
+    for (of_topic, asked, hears) in [
+        (Acks::Quorum, Some(Acks::Leader), true),
+        (Acks::Leader, Some(Acks::Quorum), false),
+        (Acks::Leader, None, true),
+        (Acks::Quorum, None, false),
+    ] {
+        let (mut log, _) = uncommitted(of_topic);
+        assert_eq!(log.acks_at_once(asked), hears);
+        log.append_for(Timestamp::from_millis(1), (RequestId::new(1), asked), unassigned(100)).unwrap();
+        effects(&mut log);
+        let done = acknowledged(&appended(&mut log));
+        assert_eq!(done.contains(&1), hears, "{of_topic:?} {asked:?}");
+        log.on_committed(Offset::new(2));
+        assert_eq!(acknowledged(&effects(&mut log)).contains(&1), !hears, "once");
+    }
+}
+
+#[test]
 fn what_was_not_committed_is_left_to_who_leads_next() {
     let (mut log, _) = uncommitted(Acks::Quorum);
     append(&mut log, 1, 100).unwrap();
