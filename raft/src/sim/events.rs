@@ -105,7 +105,7 @@ pub(super) enum Message {
     /// For the leader: a client wants a change.
     Write {
         change: ChangeId,
-        command: Command,
+        command: Box<Command>,
         by: usize,
         boot: u64,
     },

@@ -121,21 +121,21 @@ impl World {
             return self.written(place, change, Written::NotTaken);
         };
         proposal.silent_until = Some(self.now + WRITE_WAIT_MS);
-        let command = proposal.command.clone();
+        let command = Box::new(proposal.command.clone());
         self.send_once(place, leader, Message::Write { change, command, by: place, boot });
     }
 
     /// A leader is asked for a change.
-    pub(super) fn write(&mut self, place: usize, (change, command): (ChangeId, Command), by: usize, boot: u64) {
+    pub(super) fn write(&mut self, place: usize, (change, command): (ChangeId, Box<Command>), by: usize, boot: u64) {
         if self.nodes[place].acts(self.now).is_none() {
             return self.send_once(place, by, Message::Written { change, boot, written: Written::NotTaken });
         }
         if self.mutant == Some(Mutant::AnswersBeforeCommit) {
             let mut state = crate::metadata::ClusterState::clone(&self.nodes[place].state);
-            let written = Written::Judged(state.version(), state.apply(command.clone()));
+            let written = Written::Judged(state.version(), state.apply(Command::clone(&command)));
             self.send_once(place, by, Message::Written { change, boot, written });
         }
-        self.propose(place, vec![command], Waiter::Client { leader: place, place: by, boot, change });
+        self.propose(place, vec![*command], Waiter::Client { leader: place, place: by, boot, change });
     }
 
     /// A node hears what became of a change.

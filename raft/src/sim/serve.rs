@@ -141,12 +141,11 @@ impl World {
             Message::Proposed { waiter, epoch, end } => self.proposed(place, waiter, epoch, end),
             Message::Write { change, command, by, boot } => self.write(place, (change, command), by, boot),
             Message::Written { change, boot, written } if boot == node.boot => self.written(place, change, written),
-            Message::Written { .. } => {}
             Message::Wish { wish, ticket } => self.wish(place, wish, ticket),
             Message::Open { partition, leader_epoch, boot } if boot == node.boot => {
                 self.open(place, partition, leader_epoch);
             }
-            Message::Open { .. } => {}
+            Message::Open { .. } | Message::Written { .. } => {}
             Message::Store { partition, id } => self.store_message(place, partition, id),
             Message::Read { consumer, partition, member, generation } => {
                 if let (Some(_), Some(stored)) =

@@ -5,15 +5,13 @@ use super::*;
 const ONE: NodeId = NodeId::new(1);
 const TWO: NodeId = NodeId::new(2);
 
-fn done() -> Judged {
-    Ok(Outcome::NodeRegistered)
-}
+const DONE: Judged = Ok(Outcome::NodeRegistered);
 
 /// A change that is asked for, taken by an entry and answered, with nothing in between.
 fn change(history: &mut History, through: NodeId, entry: u64) -> ChangeId {
     let change = history.asked(through);
-    history.taken(change, entry, done());
-    history.answered(change, Answer::Judged(done()));
+    history.taken(change, entry, DONE);
+    history.answered(change, Answer::Judged(DONE));
     change
 }
 
@@ -21,10 +19,10 @@ fn change(history: &mut History, through: NodeId, entry: u64) -> ChangeId {
 fn what_overlaps_may_take_effect_in_any_order() {
     let mut history = History::default();
     let (first, second) = (history.asked(ONE), history.asked(TWO));
-    history.taken(second, 1, done());
+    history.taken(second, 1, DONE);
     history.taken(first, 2, Err(Refusal::TopicNotFound));
     history.answered(first, Answer::Judged(Err(Refusal::TopicNotFound)));
-    history.answered(second, Answer::Judged(done()));
+    history.answered(second, Answer::Judged(DONE));
     assert_eq!(history.check(), Ok(()));
 }
 
@@ -35,9 +33,9 @@ fn a_change_whose_end_is_not_known_may_hold_at_any_time_or_never() {
     history.answered(late, Answer::Unknown);
     history.answered(never, Answer::Unknown);
     change(&mut history, TWO, 1);
-    history.taken(late, 2, done());
+    history.taken(late, 2, DONE);
     let unanswered = history.asked(TWO);
-    history.taken(unanswered, 3, done());
+    history.taken(unanswered, 3, DONE);
     assert_eq!(history.check(), Ok(()));
 }
 
@@ -45,17 +43,17 @@ fn a_change_whose_end_is_not_known_may_hold_at_any_time_or_never() {
 fn what_was_answered_is_in_the_log() {
     let mut history = History::default();
     let change = history.asked(ONE);
-    history.answered(change, Answer::Judged(done()));
+    history.answered(change, Answer::Judged(DONE));
     assert_eq!(history.check(), Err(Flaw::Missing { change }));
 }
 
 #[test]
 fn whatever_was_answered_nothing_is_in_the_log_twice() {
-    for answer in [Some(Answer::Judged(done())), Some(Answer::Unknown), None] {
+    for answer in [Some(Answer::Judged(DONE)), Some(Answer::Unknown), None] {
         let mut history = History::default();
         let change = history.asked(ONE);
-        history.taken(change, 1, done());
-        history.taken(change, 2, done());
+        history.taken(change, 1, DONE);
+        history.taken(change, 2, DONE);
         if let Some(answer) = answer {
             history.answered(change, answer);
         }
@@ -69,7 +67,7 @@ fn what_nobody_took_is_not_in_the_log() {
     let change = history.asked(ONE);
     history.answered(change, Answer::Nowhere);
     assert_eq!(history.check(), Ok(()));
-    history.taken(change, 1, done());
+    history.taken(change, 1, DONE);
     assert_eq!(history.check(), Err(Flaw::NotNowhere { change }));
 }
 
@@ -78,7 +76,7 @@ fn the_outcome_that_was_answered_is_that_of_the_log() {
     let mut history = History::default();
     let change = history.asked(ONE);
     history.taken(change, 1, Err(Refusal::TopicNotFound));
-    history.answered(change, Answer::Judged(done()));
+    history.answered(change, Answer::Judged(DONE));
     assert_eq!(history.check(), Err(Flaw::OtherOutcome { change }));
 }
 
