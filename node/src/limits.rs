@@ -60,7 +60,11 @@ pub(crate) const REGISTERED_BUFFER_BYTES: usize = 1 << 20;
 pub(crate) const RING_DEPTH: usize = 512;
 
 /// How long a node may take to stop before it exits without having finished.
-pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const _: () = assert!(
+    raft::limits::LEAVE_TIME_MAX.as_secs() + gateway::limits::SHUTDOWN_GRACE.as_secs() + 5 <= STOP_TIMEOUT.as_secs(),
+    "who waits for others in vain has time to end well",
+);
 
 /// Requests of the control thread to one core that it has not taken; beyond it pushing waits.
 pub(crate) const PUSH_REQUESTS_MAX: usize = 1_024;

@@ -221,6 +221,8 @@ pub(crate) const COORDINATOR_LOOK: Duration = Duration::from_millis(100);
 pub(crate) const GROUP_ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// How many commands of the controller share a log entry.
 pub(crate) const CONTROLLER_ENTRY_COMMANDS_MAX: usize = 3;
+/// How long a node that stops may wait for the others in all.
+pub const LEAVE_TIME_MAX: Duration = Duration::from_secs(LEAVE_WAIT.as_secs() + HANDOVER_WAIT.as_secs());
 /// How long a node that stops waits for the others to know.
 pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(2);
 /// How long a leader that stops waits for another to take over.
