@@ -172,8 +172,12 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
     waited.await.unwrap_or_else(|_| panic!("it did not come to this: {what}"));
 }
 
+/// Nobody while that changes: then a majority of those before is needed too, and of two that is both.
 fn voters(running: &Running) -> Vec<u64> {
-    running.node.raft.metrics().borrow().membership_config.voter_ids().collect()
+    let metrics = running.node.raft.metrics();
+    let metrics = metrics.borrow();
+    let is_settled = metrics.membership_config.membership().get_joint_config().len() == 1;
+    if is_settled { metrics.membership_config.voter_ids().collect() } else { Vec::new() }
 }
 
 fn create_topic(name: &str) -> Command {

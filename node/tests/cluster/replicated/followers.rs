@@ -112,7 +112,7 @@ fn who_need_not_wait_for_others_is_told_what_that_means() {
     cluster.nodes.until("the topic is stricter", |_| cluster.publish(owner, 0, "never").status == 503);
     let mut socket = RawWebSocket::open(&cluster.nodes.address(owner), Some("pubsub.v1.json"));
     socket.send_text(
-        r#"{"op":"publish","ref":1,"topic":"orders","acks":"leader","messages":[{"id":"by frame","text":""}]}"#,
+        r#"{"op":"publish","ref":1,"topic":"orders","acks":"leader","messages":[{"id":"by-frame","text":""}]}"#,
     );
     let Frame::Text(published) = socket.next() else { panic!("no answer") };
     assert!(published.contains(r#""durability":"leader""#), "{published}");
@@ -120,5 +120,5 @@ fn who_need_not_wait_for_others_is_told_what_that_means() {
     for &follower in &followers {
         cluster.nodes.resume(follower);
     }
-    cluster.nodes.until("it is committed", |_| cluster.ids(owner, 0) == ["quick", "by frame"]);
+    cluster.nodes.until("it is committed", |_| cluster.ids(owner, 0) == ["quick", "by-frame"]);
 }
