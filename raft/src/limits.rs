@@ -174,9 +174,9 @@ pub(crate) const HEARTBEAT_MS: u64 = 200;
 /// For so long after it heard of a leader a node votes for nobody else.
 pub(crate) const LEASE_MS: u64 = 1_000;
 /// After how much silence a follower stands for election, at the earliest.
-pub(crate) const PATIENCE_MS_MIN: u64 = 1_050;
+pub(crate) const PATIENCE_MS_MIN: u64 = 1_150;
 /// After how much silence a follower stands for election, at the latest.
-pub(crate) const PATIENCE_MS_MAX: u64 = 1_350;
+pub(crate) const PATIENCE_MS_MAX: u64 = 1_400;
 /// How often a node looks whether it must stand for election.
 pub(crate) const ELECTION_TICK: Duration = Duration::from_millis(50);
 /// How long a voter may take to say whether it would vote.
@@ -237,6 +237,11 @@ pub(crate) const DESCRIBE_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const OPERATION_PUBLICATION_WAIT: Duration = Duration::from_secs(2);
 
 const _: () = assert!(LEASE_MS < PATIENCE_MS_MIN, "a node stands only when others may vote");
+const _: () = assert!(
+    Duration::from_millis(LEASE_MS).as_millis() + 2 * ELECTION_TICK.as_millis()
+        <= Duration::from_millis(PATIENCE_MS_MIN).as_millis(),
+    "one that is to take over stands before the others"
+);
 const _: () = assert!(2 * HANDOVER_WAIT.as_secs() < OPERATION_WAIT.as_secs(), "who asks hears how a handover ended");
 const _: () = assert!(3 * HEARTBEAT_MS < LEASE_MS, "a lost heartbeat or two do not end a lease");
 const _: () = assert!(BATCH_BYTES_MAX + (4 << 10) <= STORED_VALUE_BYTES_MAX, "a full batch fits a stored value");
