@@ -2,6 +2,7 @@
 
 use super::{
     events::{Event, Message, Waiter},
+    replica::Role,
     world::World,
 };
 use crate::metadata::Command;
@@ -133,7 +134,11 @@ impl World {
         let Some(agreed) = self.agreed_partition(partition) else { return };
         let others: Vec<_> = agreed.isr.iter().chain(&agreed.elr).copied().filter(|node| *node != id).collect();
         let others = self.places(&others);
-        let damaged = others.iter().filter(|place| self.nodes[**place].disks[partition].is_damaged()).count();
+        let is_lost = |place: &&usize| {
+            let node = &self.nodes[**place];
+            node.disks[partition].is_damaged() || matches!(node.replicas[partition].role, Role::Failed)
+        };
+        let damaged = others.iter().filter(is_lost).count();
         let is_too_much = damaged == others.len() || damaged + 1 >= usize::from(self.shape.min_insync);
         let disk = &self.nodes[place].disks[partition];
         let has_any = !disk.batches().is_empty() && !disk.is_damaged();

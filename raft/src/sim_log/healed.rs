@@ -41,7 +41,7 @@ impl World {
             let Command::ChangePartitions { changes } = command else { return false };
             changes.iter().any(|change| {
                 let is_here = usize::try_from(change.partition) == Ok(partition);
-                is_here && matches!(change.to, PartitionTarget::InSync { .. })
+                is_here && matches!(change.to, PartitionTarget::InSync { .. } | PartitionTarget::Without(_))
             })
         };
         self.queue.events().any(|event| {
