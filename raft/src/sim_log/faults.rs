@@ -126,6 +126,14 @@ impl World {
         self.propose(leader, vec![command], Waiter::Nobody);
     }
 
+    /// Whether another replica of the partition is damaged, or its disk has failed it.
+    pub(super) fn is_lost_elsewhere(&self, place: usize, partition: usize) -> bool {
+        let mut others = self.nodes.iter().enumerate().filter(|(other, _)| *other != place);
+        others.any(|(_, node)| {
+            node.disks[partition].is_damaged() || matches!(node.replicas[partition].role, Role::Failed)
+        })
+    }
+
     /// Something of the log of a node that is down can't be read any more: of fewer replicas at a time than have to be in
     /// sync, or nobody could know any more what was acknowledged.
     fn damage(&mut self, place: usize) {

@@ -117,7 +117,8 @@ impl World {
             AppendEffect::Append { batches, durable } => {
                 assert!(durable, "every append is synced");
                 let is_full = self.nodes[place].full_until > self.now;
-                let fails = !self.healing && self.random.once_in(300);
+                // With a copy that is lost elsewhere it would be one more than the promise bears.
+                let fails = !self.healing && self.random.once_in(300) && !self.is_lost_elsewhere(place, partition);
                 if is_full {
                     return self.on_disk(place, partition, Done::Rejected);
                 }
