@@ -128,10 +128,12 @@ impl World {
 
     /// Whether another replica of the partition is damaged, or its disk has failed it.
     pub(super) fn is_lost_elsewhere(&self, place: usize, partition: usize) -> bool {
-        let mut others = self.nodes.iter().enumerate().filter(|(other, _)| *other != place);
-        others.any(|(_, node)| {
-            node.disks[partition].is_damaged() || matches!(node.replicas[partition].role, Role::Failed)
-        })
+        (0..self.nodes.len()).any(|other| other != place && self.is_lost(other, partition))
+    }
+
+    fn is_lost(&self, place: usize, partition: usize) -> bool {
+        let node = &self.nodes[place];
+        node.disks[partition].is_damaged() || matches!(node.replicas[partition].role, Role::Failed)
     }
 
     /// Something of the log of a node that is down can't be read any more: of fewer replicas at a time than have to be in
@@ -142,11 +144,7 @@ impl World {
         let Some(agreed) = self.agreed_partition(partition) else { return };
         let others: Vec<_> = agreed.isr.iter().chain(&agreed.elr).copied().filter(|node| *node != id).collect();
         let others = self.places(&others);
-        let is_lost = |place: &&usize| {
-            let node = &self.nodes[**place];
-            node.disks[partition].is_damaged() || matches!(node.replicas[partition].role, Role::Failed)
-        };
-        let damaged = others.iter().filter(is_lost).count();
+        let damaged = others.iter().filter(|place| self.is_lost(**place, partition)).count();
         let is_too_much = damaged == others.len() || damaged + 1 >= usize::from(self.shape.min_insync);
         let disk = &self.nodes[place].disks[partition];
         let has_any = !disk.batches().is_empty() && !disk.is_damaged();
