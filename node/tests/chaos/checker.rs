@@ -9,6 +9,7 @@ mod epochs;
 mod gaps;
 mod guard;
 mod identity;
+mod insync;
 mod key_order;
 mod liveness;
 mod minority;

@@ -23,22 +23,22 @@ struct Setup {
 /// F45, F46: those and kill -9, alone and together.
 #[test]
 fn one_node_and_its_store_under_faults_keep_what_they_promise() {
-    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 0, redeliveries: 5 };
+    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 0, insync_changes: 0, redeliveries: 5 };
     run(&Setup { nodes: 1, storage: Storage::Shared, seconds: 20, minimum });
 }
 
 /// Three nodes and the store that they share.
 #[test]
 fn three_nodes_under_faults_keep_what_they_promise() {
-    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, redeliveries: 5 };
+    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, insync_changes: 0, redeliveries: 5 };
     run(&Setup { nodes: 3, storage: Storage::Shared, seconds: 180, minimum });
 }
 
 /// Three nodes, each of which keeps every partition on its own disk.
 #[test]
 fn three_nodes_replicated() {
-    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, redeliveries: 5 };
-    run(&Setup { nodes: 3, storage: Storage::Disks, seconds: 120, minimum });
+    let minimum = Minimum { acked: 300, faults: 4, owner_changes: 2, insync_changes: 10, redeliveries: 5 };
+    run(&Setup { nodes: 3, storage: Storage::Disks, seconds: 300, minimum });
 }
 
 fn run(setup: &Setup) {

@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gateway_api::client::{Client, ClientError};
+use gateway_api::{
+    client::{Client, ClientError},
+    topics::TopicSettings,
+};
 
 use super::{Broker, disks::Disks};
-use crate::history::Installed;
+use crate::{history::Installed, workload::TOPIC};
 
 /// How long a node may take to be ready, to be emptied, or to count as gone.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -63,6 +66,26 @@ impl Broker {
         let others: Vec<u32> = (1..=self.size()).filter(|other| *other != place).collect();
         self.insist(&format!("node {former} was not removed"), &others, async |client| {
             client.remove_node(former, true).await.map(|_| true)
+        })
+    }
+
+    /// Has each partition on one node less, as long as two are left.
+    pub(crate) fn narrow(&self) -> Result<(), Installed> {
+        self.await_whole()?;
+        self.replicate(self.size() - 1)
+    }
+
+    /// Has each partition on all nodes again.
+    pub(crate) fn widen(&self) -> Result<(), Installed> {
+        self.replicate(self.size())
+    }
+
+    fn replicate(&self, factor: u32) -> Result<(), Installed> {
+        let factor = u16::try_from(factor).unwrap();
+        let patch = TopicSettings { replication_factor: Some(factor), ..TopicSettings::default() };
+        let places: Vec<u32> = (1..=self.size()).collect();
+        self.insist(&format!("{TOPIC} did not get {factor} replicas"), &places, async |client| {
+            client.update_topic(TOPIC, &patch, None).await.map(|_| true)
         })
     }
 

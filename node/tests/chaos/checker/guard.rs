@@ -1,6 +1,6 @@
 //! A run in which too little happened shows nothing, and counts as failed.
 
-use super::{epochs, redeliveries};
+use super::{epochs, insync, redeliveries};
 use crate::history::History;
 
 pub(super) fn check(history: &History) -> Vec<String> {
@@ -9,6 +9,7 @@ pub(super) fn check(history: &History) -> Vec<String> {
         ("publishes acknowledged", history.published().count(), minimum.acked),
         ("faults installed", history.installed().count(), minimum.faults),
         ("changes of owner", epochs::owner_changes(history), minimum.owner_changes),
+        ("changes of who is in sync", insync::changes(history), minimum.insync_changes),
         ("redeliveries", redeliveries::count(history), minimum.redeliveries),
     ];
     let too_few = counts.into_iter().filter(|(_, count, minimum)| count < minimum);
@@ -18,7 +19,8 @@ pub(super) fn check(history: &History) -> Vec<String> {
 /// What happened, in one line.
 pub(super) fn summary(history: &History) -> String {
     format!(
-        "{} operations: {} publishes acknowledged of {}, {} deliveries ({} again), {} faults installed, {} owner changes",
+        "{} operations: {} publishes acknowledged of {}, {} deliveries ({} again), {} faults installed, \
+         {} owner changes, {} changes of who is in sync",
         history.operations.len(),
         history.published().count(),
         history.publishes().count(),
@@ -26,6 +28,7 @@ pub(super) fn summary(history: &History) -> String {
         redeliveries::count(history),
         history.installed().count(),
         epochs::owner_changes(history),
+        insync::changes(history),
     )
 }
 
@@ -43,6 +46,7 @@ mod tests {
             (Minimum { acked: 5, ..Minimum::default() }, "only 4 publishes acknowledged, of at least 5"),
             (Minimum { faults: 2, ..Minimum::default() }, "only 1 faults installed"),
             (Minimum { owner_changes: 2, ..Minimum::default() }, "only 1 changes of owner"),
+            (Minimum { insync_changes: 1, ..Minimum::default() }, "only 0 changes of who is in sync"),
             (Minimum { redeliveries: 1, ..Minimum::default() }, "only 0 redeliveries"),
         ] {
             story.history.run.minimum = minimum;

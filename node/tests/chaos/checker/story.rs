@@ -75,7 +75,7 @@ impl Story {
             window: 1,
             ack_deadline_ms: 1_000,
             heal_within_ms: 1_000,
-            minimum: Minimum { acked: 4, faults: 1, owner_changes: 1, redeliveries: 0 },
+            minimum: Minimum { acked: 4, faults: 1, owner_changes: 1, insync_changes: 0, redeliveries: 0 },
         };
         Self { history: History { run, operations: Vec::new() }, now: 0, logs: BTreeMap::new() }
     }
@@ -148,7 +148,7 @@ impl Story {
     /// Somebody is told who owns a partition.
     pub(crate) fn layout(&mut self, partition: u32, owner: u64, epoch: u64, high_watermark: u64) {
         let high_watermark = Some(high_watermark);
-        self.then(What::Layout(Layout { partition, owner, epoch, high_watermark }));
+        self.then(What::Layout(Layout { partition, owner, epoch, high_watermark, isr: Vec::new() }));
     }
 
     /// Somebody is told how far a subscription is.

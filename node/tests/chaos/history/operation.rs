@@ -37,6 +37,8 @@ pub(crate) struct Minimum {
     pub acked: usize,
     pub faults: usize,
     pub owner_changes: usize,
+    #[serde(default)]
+    pub insync_changes: usize,
     pub redeliveries: usize,
 }
 
@@ -190,13 +192,16 @@ pub(crate) struct Cursor {
 }
 
 /// Who was said to own a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Layout {
     pub partition: u32,
     pub owner: u64,
     pub epoch: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_watermark: Option<u64>,
+    /// The nodes in sync, if the partition is replicated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub isr: Vec<u64>,
 }
 
 /// A dead letter that was there at the end, and the message that it was.

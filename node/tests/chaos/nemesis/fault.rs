@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     DiskFull(u32),
     /// One after the other is asked to end and started again.
     RollingRestart,
+    /// One replica less of each partition is wanted, and all of them again in the end.
+    Narrow,
     /// `kill -9` of all of them; they are started again in the end.
     KillAll,
     /// These nodes are cut off from the others, and from the store.
@@ -87,6 +89,7 @@ impl Fault {
                 Self::PowerCutAll,
                 Self::DiskFails(1),
                 Self::DiskFull(1),
+                Self::Narrow,
             ]),
         }
         kinds
@@ -114,9 +117,12 @@ impl Fault {
             Self::Minority(_) => Self::Minority(minority()),
             Self::Apart(_) => Self::Apart(minority()),
             Self::OneWay(..) => Self::OneWay(places[0], places[1]),
-            Self::RollingRestart | Self::KillAll | Self::PowerCutAll | Self::StorePause | Self::StoreKill => {
-                self.clone()
-            }
+            Self::RollingRestart
+            | Self::Narrow
+            | Self::KillAll
+            | Self::PowerCutAll
+            | Self::StorePause
+            | Self::StoreKill => self.clone(),
         }
     }
 
@@ -135,6 +141,7 @@ impl Fault {
             Self::DiskFails(_) => "disk fails",
             Self::DiskFull(_) => "disk full",
             Self::RollingRestart => "rolling restart",
+            Self::Narrow => "narrow",
             Self::KillAll => "kill all",
             Self::Bridge(_) => "bridge",
             Self::Minority(_) => "minority",
@@ -152,9 +159,12 @@ impl Fault {
         match self {
             Self::Minority(places) | Self::Apart(places) => format!("{} {places:?}", self.kind()),
             Self::OneWay(from, to) => format!("{} {from} to {to}", self.kind()),
-            Self::RollingRestart | Self::KillAll | Self::PowerCutAll | Self::StorePause | Self::StoreKill => {
-                self.kind().to_owned()
-            }
+            Self::RollingRestart
+            | Self::Narrow
+            | Self::KillAll
+            | Self::PowerCutAll
+            | Self::StorePause
+            | Self::StoreKill => self.kind().to_owned(),
             Self::Kill(place)
             | Self::Pause(place)
             | Self::Restart(place)
@@ -203,7 +213,7 @@ impl Fault {
             | Self::PowerCut(place)
             | Self::DiskFails(place)
             | Self::DiskFull(place) => About::Node(*place),
-            Self::RollingRestart | Self::KillAll | Self::PowerCutAll => About::AllNodes,
+            Self::RollingRestart | Self::Narrow | Self::KillAll | Self::PowerCutAll => About::AllNodes,
             Self::StorePause | Self::StoreKill => About::Store,
             Self::Minority(_)
             | Self::Apart(_)
@@ -232,6 +242,7 @@ impl Fault {
             | Self::DiskFails(_)
             | Self::DiskFull(_)
             | Self::RollingRestart
+            | Self::Narrow
             | Self::KillAll
             | Self::Apart(_)
             | Self::Bridge(_)
@@ -255,6 +266,7 @@ impl Fault {
             Self::DiskFails(place) => broker.fail_disk(*place),
             Self::DiskFull(place) => broker.fill_disk(*place),
             Self::RollingRestart => broker.restart_each(),
+            Self::Narrow => broker.narrow(),
             Self::KillAll => broker.kill_all(),
             Self::StorePause => broker.store().pause(),
             Self::StoreKill => broker.store().kill(),
@@ -280,6 +292,7 @@ impl Fault {
             Self::DiskFails(place) => broker.mend_disk(*place),
             Self::DiskFull(place) => broker.empty_disk(*place),
             Self::Drain(place) => return broker.start_drained(*place),
+            Self::Narrow => return broker.widen(),
             Self::Pause(place) => broker.resume(*place),
             Self::RollingRestart => {}
             Self::KillAll | Self::PowerCutAll => broker.start_rest(),
@@ -329,6 +342,7 @@ impl Fault {
             | Self::DiskFails(_)
             | Self::DiskFull(_)
             | Self::RollingRestart
+            | Self::Narrow
             | Self::KillAll
             | Self::StorePause
             | Self::StoreKill => Vec::new(),
