@@ -30,12 +30,16 @@ pub(super) fn check(directory: &Path) -> Result<(), PreflightError> {
     let outcome = write_block(&probe);
     // Left behind it would only be written over at the next start.
     drop(std::fs::remove_file(&probe));
-    outcome.map_err(|error| {
-        if error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(libc::EOPNOTSUPP) {
+    outcome.or_else(|error| {
+        // Then a write is possible once there is room; until then a node serves what it has.
+        if error.kind() == io::ErrorKind::StorageFull {
+            return Ok(());
+        }
+        Err(if error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(libc::EOPNOTSUPP) {
             PreflightError::DirectIo { path, filesystem: "a filesystem", reason: error.to_string() }
         } else {
             PreflightError::DataDirectory { path, operation: "a direct write", error }
-        }
+        })
     })
 }
 

@@ -68,7 +68,7 @@ fn run(setup: &Setup) {
     let site = Arc::new(Site::new(recorder, (Broker::endpoints(setup.nodes), hub), setup.storage));
     workload::prepare(&site);
     let clients = Clients::start(&site);
-    nemesis::run(&site, &mut broker, &steps);
+    nemesis::run(&site, &mut broker, (&steps, seconds * 1_000));
     workload::settle(&site, clients);
     broker.ended().into_iter().for_each(|ended| site.recorder.complain(ended));
 

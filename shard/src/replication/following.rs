@@ -55,8 +55,8 @@ pub(crate) enum Work {
 pub(crate) enum Done {
     /// What was fetched is on the disk; the store may ask for a snapshot of the cursors next.
     Stored { wants_snapshot: bool },
-    /// There was no room for what was fetched.
-    NoRoom(String),
+    /// There was no room for what was fetched, or only for the messages, which are stored.
+    NoRoom { reason: String, stored: bool },
     /// The log was cut.
     Cut(Offset),
     /// The log begins anew.

@@ -251,6 +251,6 @@ const fn cause(error: &StoreError) -> Option<Cause> {
     match error.kind {
         StoreErrorKind::Lasting => Some(Cause::Failed),
         StoreErrorKind::Damaged => Some(Cause::Damaged),
-        StoreErrorKind::Transient | StoreErrorKind::Superseded => None,
+        StoreErrorKind::Transient | StoreErrorKind::NoRoom | StoreErrorKind::Superseded => None,
     }
 }

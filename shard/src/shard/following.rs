@@ -16,7 +16,7 @@ use crate::{
     partition::Slot,
     placement::shard_of,
     replication::{Done, Followed, Following, PeerKey, Work},
-    store::{AnyPartition, AppendFault, MessageStore as _, StoreError},
+    store::{AnyPartition, AppendFault, MessageStore as _, StoreError, StoreErrorKind},
 };
 
 impl Shard {
@@ -172,9 +172,14 @@ impl Shard {
                     following.follower.want_snapshot();
                 }
             }
-            Ok(Done::NoRoom(reason)) => {
+            Ok(Done::NoRoom { reason, stored }) => {
                 tracing::warn!(%partition, reason, "a follower has no room for what it is sent");
-                following.follower.on_not_stored();
+                if stored {
+                    following.follower.on_stored();
+                    following.follower.want_snapshot();
+                } else {
+                    following.follower.on_not_stored();
+                }
                 if let Some(fetcher) = fetcher {
                     fetcher.rest(partition, now.plus(limits::NO_ROOM_PAUSE));
                 }
@@ -249,17 +254,25 @@ impl Shard {
             if !fetched.batches.is_empty() {
                 match store.append(fetched.batches, true).await {
                     Ok(_) => {}
-                    Err(AppendFault::Rejected { reason }) => return Ok(Done::NoRoom(reason)),
+                    Err(AppendFault::Rejected { reason }) => {
+                        return Ok(Done::NoRoom { reason, stored: false });
+                    }
                     Err(AppendFault::Superseded { reason }) => return Err(StoreError::superseded(reason)),
                     Err(AppendFault::Failed(error)) => return Err(error),
                 }
             }
             let stored = match cursors {
-                Some((true, entries)) => store.replace_cursors(entries).await?,
-                Some((false, entries)) => store.append_cursors(entries).await?,
+                Some((true, entries)) => store.replace_cursors(entries).await,
+                Some((false, entries)) => store.append_cursors(entries).await,
                 None => return Ok(Done::Stored { wants_snapshot: false }),
             };
-            Ok(Done::Stored { wants_snapshot: stored.replace })
+            match stored {
+                Ok(stored) => Ok(Done::Stored { wants_snapshot: stored.replace }),
+                Err(error) if error.kind == StoreErrorKind::NoRoom => {
+                    Ok(Done::NoRoom { reason: error.reason, stored: true })
+                }
+                Err(error) => Err(error),
+            }
         });
     }
 

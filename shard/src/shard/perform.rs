@@ -72,6 +72,10 @@ impl Shard {
             StoreEvent::Cursors(Err(error)) | StoreEvent::Failed(error) if error.kind == StoreErrorKind::Superseded => {
                 self.on_superseded(partition, &error.reason);
             }
+            StoreEvent::Cursors(Err(error)) if error.kind == StoreErrorKind::NoRoom => {
+                tracing::warn!(%partition, %error, "cursors are not stored until the disk has room");
+                open.journal.on_no_room(&error.reason);
+            }
             StoreEvent::Cursors(Err(error)) => {
                 tracing::error!(%partition, %error, "the partition's cursors can't be stored any more");
                 open.journal.on_failed(&error.reason);

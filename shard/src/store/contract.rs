@@ -145,7 +145,8 @@ pub trait MessageStore: Clone {
     /// this store makes anything when it returns.
     ///
     /// # Errors
-    /// It is not known whether they are stored. No cursors are stored any more until the partition was opened again.
+    /// It is not known whether they are stored. No cursors are stored any more until the partition was opened again; where
+    /// there was no room for them, `replace_cursors` may be tried again, and nothing else.
     async fn append_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError>;
 
     /// Stores these entries in the place of all that are stored: after a crash either the old ones are there or these.
@@ -223,6 +224,8 @@ pub enum StoreErrorKind {
     Transient,
     /// It does not: the partition is another node's by now, with a newer epoch. Nothing of what was asked is done.
     Superseded,
+    /// There is no room for it on the disk: the same may succeed once there is.
+    NoRoom,
     /// It does not, and the disk answers: what is stored is not all of what was, or not as it was written.
     Damaged,
 }
@@ -280,6 +283,11 @@ impl StoreError {
     /// An error that may be gone by itself later.
     pub fn transient(reason: impl std::fmt::Display) -> Self {
         Self { reason: reason.to_string(), kind: StoreErrorKind::Transient }
+    }
+
+    /// An error of who finds the disk full.
+    pub fn no_room(reason: impl std::fmt::Display) -> Self {
+        Self { reason: reason.to_string(), kind: StoreErrorKind::NoRoom }
     }
 
     /// An error of who is not the partition's owner any more.

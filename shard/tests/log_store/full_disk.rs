@@ -7,10 +7,13 @@ use std::{
     process::Command,
 };
 
-use shard::store::{AppendFault, MessageStore as _, ShardStore as _};
+use shard::store::{AppendFault, MessageStore as _, ShardStore as _, StoreErrorKind};
 use shard_core::{
-    format::record_batch::RecordBatch,
-    model::{LeaderEpoch, Offset, OffsetRange},
+    format::{
+        cursor_journal::{CursorChange, encode_entry},
+        record_batch::RecordBatch,
+    },
+    model::{LeaderEpoch, Offset, OffsetRange, SubscriptionId},
 };
 use tempfile::TempDir;
 
@@ -128,4 +131,62 @@ fn an_append_that_finds_no_room_is_refused_and_the_partition_goes_on_once_there_
         let opened = rig.start(0, 1).await.open(here, LeaderEpoch::new(1)).await.unwrap();
         assert_eq!(opened.found.extent.end, Offset::new(8));
     });
+}
+
+#[test]
+fn cursors_that_find_no_room_are_refused_and_stored_as_a_whole_once_there_is_some() {
+    let disk = match Disk::mount() {
+        Ok(disk) => disk,
+        Err(reason) => {
+            eprintln!("SKIPPED: a disk to fill needs root and a loop device: {reason}");
+            return;
+        }
+    };
+    on_executor(async move || {
+        let rig = Rig::with_reserve(&disk.mount, RESERVE_BYTES);
+        let here = partition(0);
+        let store = rig.start(0, 1).await;
+        let opened = store.open(here, LeaderEpoch::new(1)).await.unwrap();
+        opened.store.append_cursors(begun(0)).await.unwrap();
+        let ballast = disk.fill();
+        let mut full = None;
+        for offset in 1..10_000 {
+            if let Err(error) = opened.store.append_cursors(acked(offset)).await {
+                full = Some(error.kind);
+                break;
+            }
+        }
+        assert_eq!(full, Some(StoreErrorKind::NoRoom), "blocks set aside for the journal run out");
+        let refused = opened.store.replace_cursors(begun(10_000)).await.unwrap_err();
+        assert_eq!(refused.kind, StoreErrorKind::NoRoom);
+
+        fs::remove_file(ballast).unwrap();
+        File::open(&disk.mount).unwrap().sync_all().unwrap();
+        let early = opened.store.append_cursors(acked(1)).await.unwrap_err();
+        assert_eq!(early.kind, StoreErrorKind::NoRoom, "what came last may be there or not");
+        opened.store.replace_cursors(begun(20_000)).await.unwrap();
+        opened.store.append_cursors(acked(20_001)).await.unwrap();
+        let again = rig.start(0, 1).await.open(here, LeaderEpoch::new(1)).await.unwrap();
+        let acked = &again.found.cursors[&SubscriptionId::new(1)];
+        assert!(
+            acked.cursor().is_acked(Offset::new(20_001)) && !acked.cursor().is_acked(Offset::new(10_000)),
+            "{acked:?}"
+        );
+    });
+}
+
+/// All that there is of a subscription of which one message is acked, as entries of a journal.
+fn begun(offset: u64) -> Vec<u8> {
+    let mut entries = Vec::new();
+    encode_entry(SubscriptionId::new(1), &CursorChange::Opened { start: Offset::ZERO }, &mut entries);
+    entries.extend(acked(offset));
+    entries
+}
+
+/// That one more is acked.
+fn acked(offset: u64) -> Vec<u8> {
+    let range = OffsetRange::new(Offset::new(offset), Offset::new(offset + 1));
+    let mut entries = Vec::new();
+    encode_entry(SubscriptionId::new(1), &CursorChange::Acked(range), &mut entries);
+    entries
 }

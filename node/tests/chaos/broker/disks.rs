@@ -99,6 +99,8 @@ impl Disks {
                 fs::remove_file(path).unwrap();
             }
         }
+        // A power cut would bring it back.
+        File::open(self.partitions.mount()).unwrap().sync_all().unwrap();
     }
 
     fn ballast(&mut self) -> PathBuf {

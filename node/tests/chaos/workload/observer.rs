@@ -60,8 +60,7 @@ async fn layout(dial: &mut Dial) -> Result<(), ClientError> {
         let Some(owner) = layout.owner else { continue };
         // What is not served now has no end that anybody could say.
         let high_watermark = (layout.state == PartitionState::Open).then_some(layout.high_watermark);
-        let (partition, owner, epoch, isr) =
-            (layout.partition, owner.node, layout.leader_epoch.into(), layout.isr);
+        let (partition, owner, epoch, isr) = (layout.partition, owner.node, layout.leader_epoch.into(), layout.isr);
         let layout = Layout { partition, owner, epoch, high_watermark, isr };
         dial.site.recorder.record(start, dial.who(), What::Layout(layout));
     }

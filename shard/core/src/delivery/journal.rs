@@ -27,6 +27,8 @@ pub use replay::CursorReplay;
 pub struct JournalWriter {
     /// The store asks for a snapshot.
     replace: bool,
+    /// The store had no room for the last write, which may be there or not: a snapshot comes next, when somebody waits for it.
+    refused: bool,
     phase: Phase,
     /// Changes that no write has taken yet, encoded.
     pending: Vec<u8>,
@@ -84,6 +86,7 @@ impl JournalWriter {
     pub const fn open(replace: bool) -> Self {
         Self {
             replace,
+            refused: false,
             phase: Phase::Idle,
             pending: Vec::new(),
             waiting: VecDeque::new(),
@@ -111,7 +114,9 @@ impl JournalWriter {
                 let reason = reason.clone();
                 self.answers.push_back(JournalEffect::Refuse { request, reason });
             }
-            _ if !self.pending.is_empty() => self.waiting.push_back(request),
+            _ if !self.pending.is_empty() || (self.refused && self.phase == Phase::Idle) => {
+                self.waiting.push_back(request)
+            }
             Phase::Storing => self.covered.push_back(request),
             Phase::Idle | Phase::AwaitingSnapshot => self.answers.push_back(JournalEffect::Release { request }),
         }
@@ -141,8 +146,22 @@ impl JournalWriter {
     pub fn on_stored(&mut self, replace: bool) {
         assert!(self.phase == Phase::Storing, "no cursors are on their way to the store");
         self.replace = replace;
+        self.refused = false;
         self.phase = Phase::Idle;
         self.answers.extend(self.covered.drain(..).map(|request| JournalEffect::Release { request }));
+    }
+
+    /// There was no room for what was in flight: those who wait for it are refused. What it held goes with the next write,
+    /// as soon as anybody changes anything.
+    ///
+    /// # Panics
+    /// If nothing was in flight.
+    pub fn on_no_room(&mut self, reason: &str) {
+        assert!(self.phase == Phase::Storing, "no cursors are on their way to the store");
+        self.refused = true;
+        self.phase = Phase::Idle;
+        let covered = self.covered.drain(..);
+        self.answers.extend(covered.map(|request| JournalEffect::Refuse { request, reason: reason.to_owned() }));
     }
 
     /// A write failed: the journal closes, and everyone who waits is refused.
@@ -164,7 +183,10 @@ impl JournalWriter {
         if self.phase != Phase::Idle {
             return None;
         }
-        if self.replace {
+        if self.refused && self.pending.is_empty() && self.waiting.is_empty() {
+            return None;
+        }
+        if self.replace || self.refused {
             self.phase = Phase::AwaitingSnapshot;
             return Some(JournalEffect::TakeSnapshot);
         }

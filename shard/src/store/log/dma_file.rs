@@ -95,18 +95,26 @@ impl BlockFile {
     }
 }
 
+/// How long the file is that is opened first.
+const PROBE_BYTES: u64 = 4096;
+
 /// Opens a file with something in it, before any other: glommio finds out by a read of the first file it opens whether
-/// the device can be polled, and takes the empty answer of an empty file for a yes.
+/// the device can be polled, and takes the empty answer of an empty file for a yes. It stays there: on a disk that is full
+/// another one could not be made, and a node has to start there all the same.
 pub(super) async fn probe_device(directory: &Path, shard: usize) -> Result<(), FileError> {
     let path = directory.join(format!("io-probe.{shard}"));
     let (directory, written) = (directory.to_owned(), path.clone());
     off_the_shard(move || {
         std::fs::create_dir_all(&directory).map_err(|error| FileError::of_io("making", &directory, error))?;
-        std::fs::write(&written, [0; 4096]).map_err(|error| FileError::of_io("writing", &written, error))
+        if std::fs::metadata(&written).is_ok_and(|found| found.len() >= PROBE_BYTES) {
+            return Ok(());
+        }
+        std::fs::write(&written, [0; PROBE_BYTES as usize])
+            .map_err(|error| FileError::of_io("writing", &written, error))
     })
     .await?;
-    BlockFile::open(path.clone(), Access::Read).await?.close().await;
-    remove_file(path).await
+    BlockFile::open(path, Access::Read).await?.close().await;
+    Ok(())
 }
 
 /// Makes the names in a directory durable: files made, renamed and removed.

@@ -18,11 +18,13 @@ pub(super) struct Journal {
     files: JournalFiles,
     file: Option<BlockFile>,
     failed: Option<StoreError>,
+    /// There was no room for what came last, which may be there or not: a snapshot is to take the place of all.
+    wants_snapshot: bool,
 }
 
 impl Journal {
     pub(super) const fn new(files: JournalFiles) -> Self {
-        Self { files, file: None, failed: None }
+        Self { files, file: None, failed: None, wants_snapshot: false }
     }
 
     pub(super) const fn replace_file(&mut self, next: Option<BlockFile>) -> Option<BlockFile> {
@@ -35,8 +37,21 @@ impl Journal {
 }
 
 impl Inner {
+    pub(super) async fn append_to_journal(&self, entries: &[u8]) -> Result<CursorsStored, StoreError> {
+        if self.journal.borrow().wants_snapshot {
+            return Err(StoreError::no_room(
+                "cursors are stored as a whole next, as there was no room for the last change",
+            ));
+        }
+        self.store_cursors(|files| files.append(entries)).await
+    }
+
+    pub(super) async fn replace_journal(&self, entries: &[u8]) -> Result<CursorsStored, StoreError> {
+        self.store_cursors(|files| files.replace(entries)).await
+    }
+
     /// Writes what `plan` makes of the journal's layout.
-    pub(super) async fn store_cursors(
+    async fn store_cursors(
         &self,
         plan: impl FnOnce(&mut JournalFiles) -> JournalWrite,
     ) -> Result<CursorsStored, StoreError> {
@@ -48,13 +63,22 @@ impl Inner {
             plan(&mut journal.files)
         };
         self.shared.metrics.journal_writes.add(1);
-        if let Err(error) = self.write_journal(write).await {
-            let error = StoreError::new(error);
-            self.journal.borrow_mut().failed = Some(error.clone());
-            return Err(error);
+        let written = self.write_journal(write).await;
+        if let Err(error) = written {
+            let mut journal = self.journal.borrow_mut();
+            if !error.is_no_space() {
+                let error = StoreError::new(error);
+                journal.failed = Some(error.clone());
+                return Err(error);
+            }
+            journal.files.on_not_written();
+            journal.wants_snapshot = true;
+            self.shared.space.on_no_room(&error);
+            return Err(StoreError::no_room(error));
         }
         let (obsolete, replace) = {
             let mut journal = self.journal.borrow_mut();
+            journal.wants_snapshot = false;
             (journal.files.on_written(), journal.files.is_large())
         };
         if let Some(generation) = obsolete {

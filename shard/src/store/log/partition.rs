@@ -132,11 +132,11 @@ impl MessageStore for LogPartition {
     }
 
     async fn append_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
-        self.inner.store_cursors(|files| files.append(&entries)).await
+        self.inner.append_to_journal(&entries).await
     }
 
     async fn replace_cursors(&self, entries: Vec<u8>) -> Result<CursorsStored, StoreError> {
-        self.inner.store_cursors(|files| files.replace(&entries)).await
+        self.inner.replace_journal(&entries).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -109,6 +109,14 @@ impl JournalFiles {
         }
     }
 
+    /// The write in flight came to nothing, or to something that is not to be counted on: the next one takes its place.
+    ///
+    /// # Panics
+    /// If none was in flight.
+    pub fn on_not_written(&mut self) {
+        self.in_flight.take().expect("a journal write is in flight");
+    }
+
     /// Whether a snapshot would be worth it.
     #[must_use]
     pub const fn is_large(&self) -> bool {

@@ -271,6 +271,30 @@ fn a_failed_write_closes_the_journal_and_refuses_who_waits() {
 }
 
 #[test]
+fn what_found_no_room_is_stored_as_a_whole_when_somebody_waits_for_it() {
+    let mut rig = Rig::opened();
+    rig.ack(0);
+    rig.ask(1);
+    let write = rig.poll().unwrap();
+    rig.ask(2);
+    rig.layout.on_not_written();
+    rig.writer.on_no_room("full");
+    assert_eq!((rig.poll(), &rig.refused[..], &rig.released[..]), (None, &[1, 2][..], &[][..]), "nobody waits");
+    assert!(rig.writer.is_idle() && rig.writer.closed().is_none());
+    // The ack holds in memory, and this one changes nothing: it is told so only when the ack is on the disk.
+    rig.ask(3);
+    let snapshot = rig.poll().unwrap();
+    assert_ne!(snapshot, write);
+    assert!(matches!(snapshot, JournalWrite::Create { .. }), "{snapshot:?}");
+    rig.store(snapshot);
+    rig.on_written();
+    rig.settle();
+    assert_eq!(rig.released, [3]);
+    rig.ack(1);
+    assert!(matches!(rig.poll(), Some(JournalWrite::Write { .. })));
+}
+
+#[test]
 fn what_waits_is_bounded() {
     let mut rig = Rig::opened();
     rig.ack(1);
