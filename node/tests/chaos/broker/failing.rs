@@ -112,7 +112,8 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 
 /// The directories of all partitions, without those that were put aside.
 fn partitions(directory: &Path) -> Vec<PathBuf> {
-    let mut all: Vec<_> = entries(directory).iter().flat_map(|topic| entries(topic)).collect();
+    let topics = entries(directory).into_iter().filter(|path| path.is_dir());
+    let mut all: Vec<_> = topics.flat_map(|topic| entries(&topic)).collect();
     all.retain(|path| path.extension().is_none());
     all
 }
