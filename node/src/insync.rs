@@ -15,7 +15,7 @@ use crate::{
 
 /// What the shards of this run of the node need, where messages lie with their owners, and what says what they find out.
 pub(crate) fn begin(
-    config: &Config,
+    (config, shard_count): (&Config, usize),
     node: &MetadataNode,
     metadata: &MetadataHandle,
 ) -> Option<(ReplicationConfig, [JoinHandle<()>; 2])> {
@@ -25,7 +25,8 @@ pub(crate) fn begin(
     let run = replication::NodeRun { node: config.cluster.node_id, epoch: node.epoch() };
     let (proposals, receiver) = flume::bounded(limits::ISR_PROPOSALS_MAX);
     let (faults, given_up) = faults::begin(NodeId::new(config.cluster.node_id), metadata);
-    let replication = ReplicationConfig { run, proposals, faults, lag_max: limits::REPLICA_LAG_MAX };
+    let catch_up_rate = config.cluster.catch_up_rate_of_core(shard_count);
+    let replication = ReplicationConfig { run, proposals, faults, lag_max: limits::REPLICA_LAG_MAX, catch_up_rate };
     Some((replication, [tokio::spawn(propose(receiver, metadata.clone())), given_up]))
 }
 

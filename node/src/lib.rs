@@ -198,7 +198,7 @@ impl Node {
         let mut shard = shard_config(config, shard_count, &metadata_handle.state())?;
         shard.peers = among.as_ref().map(Among::peers);
         let (replication, insync) =
-            among.as_ref().and_then(|_| insync::begin(config, &metadata, &metadata_handle)).unzip();
+            among.as_ref().and_then(|_| insync::begin((config, shard_count), &metadata, &metadata_handle)).unzip();
         shard.replication = replication;
         // Here rather than on a core, where it would hold up others.
         gateway::describe::prepare();

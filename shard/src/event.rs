@@ -65,6 +65,8 @@ pub(crate) enum ShardEvent {
     RetentionDone,
     /// A partition was closed in the store.
     Closed { partition: TopicPartition },
+    /// More may be sent to followers that are not in sync.
+    CatchUpDue,
     /// A fetch from another node has ended.
     Fetched { source: PeerKey, session: u64, fetched: Result<FetchReply, String> },
     /// The store has done something for one opening of a partition that is followed.

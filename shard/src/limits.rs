@@ -126,6 +126,8 @@ pub(crate) const FETCH_PARTS_MAX: usize = 1_024;
 pub(crate) const FETCH_BYTES: usize = 4 << 20;
 /// The bytes of batches that it sends of one partition, but for a single larger batch.
 pub(crate) const FETCH_PART_BYTES: usize = 1 << 20;
+/// The same for a follower that is not in sync: whoever is in sync waits until it is stored.
+pub(crate) const CATCH_UP_PART_BYTES: usize = 256 << 10;
 /// How often fetches are looked at that wait, on either side.
 pub(crate) const REPLICATION_INTERVAL: Duration = Duration::from_millis(100);
 /// How often leaders look for followers that are behind.

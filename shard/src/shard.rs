@@ -34,6 +34,7 @@ use crate::{
 };
 
 mod acking;
+mod catching_up;
 mod changes;
 mod dead_letters;
 mod distrusting;
@@ -54,6 +55,8 @@ mod reopening;
 mod scheduled;
 mod searching;
 mod tasks;
+
+use catching_up::CatchUp;
 
 /// One core's partitions and the loop that serves them.
 #[derive(Debug)]
@@ -85,6 +88,7 @@ pub struct Shard {
     /// What is fetched from other nodes, and what they fetch from here.
     fetchers: Fetchers,
     sessions: Sessions,
+    catch_up: CatchUp,
     /// What is kept by others too, and can't be counted on here.
     distrusted: BTreeMap<TopicPartition, Distrusted>,
     /// When leaders last looked for followers that are behind.
@@ -174,6 +178,7 @@ impl Shard {
             superseded: Vec::new(),
             fetchers: Fetchers::new(u64::try_from(Clock::wall().as_millis()).unwrap_or_default() << 20),
             sessions: Sessions::default(),
+            catch_up: CatchUp::new(config.replication.as_ref().and_then(|replication| replication.catch_up_rate)),
             distrusted: BTreeMap::new(),
             followers_seen: Monotonic::default(),
             sources_of: 0,
@@ -239,6 +244,7 @@ impl Shard {
             }
             ShardEvent::RetentionDone => self.retaining = false,
             ShardEvent::Closed { partition } => self.on_closed(partition),
+            ShardEvent::CatchUpDue => self.on_catch_up_due(),
             ShardEvent::Fetched { source, session, fetched } => self.on_fetched(source, session, fetched),
             ShardEvent::Followed { place, source, done } => self.on_followed(place, source, done),
             ShardEvent::FollowedStart { partition, start } => self.on_followed_start(partition, start),

@@ -1,6 +1,6 @@
 //! The section `cluster`: this node among others.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, num::NonZeroU64};
 
 use shard_core::redis::ServerAddress;
 
@@ -27,6 +27,8 @@ pub struct ClusterSection {
     pub tls: LinkTlsSection,
     /// What this node shares with some of the others, as a power supply.
     pub rack: String,
+    /// How many bytes a second the node sends replicas that are not in sync; 0 for as many as it can.
+    pub catch_up_rate: u64,
 }
 
 impl Default for ClusterSection {
@@ -41,6 +43,7 @@ impl Default for ClusterSection {
             secret: Secret::default(),
             tls: LinkTlsSection::default(),
             rack: String::new(),
+            catch_up_rate: 64 << 20,
         }
     }
 }
@@ -56,6 +59,13 @@ impl ClusterSection {
     #[must_use]
     pub fn rack(&self) -> Option<String> {
         (!self.rack.is_empty()).then(|| self.rack.clone())
+    }
+
+    /// How many bytes a second each of so many cores sends replicas that are not in sync; none for as many as it can.
+    #[must_use]
+    pub fn catch_up_rate_of_core(&self, cores: usize) -> Option<NonZeroU64> {
+        let cores = NonZeroU64::new(u64::try_from(cores).unwrap_or(u64::MAX))?;
+        NonZeroU64::new(self.catch_up_rate).map(|rate| NonZeroU64::new(rate.get() / cores).unwrap_or(NonZeroU64::MIN))
     }
 
     /// Says which rule the section breaks, if any.

@@ -8,6 +8,7 @@
 //!
 //! Nothing here depends on a clock for what is safe: time only decides when a follower is to be left behind.
 
+mod catch_up;
 mod cursors;
 mod fetch;
 mod follower;
@@ -17,6 +18,7 @@ mod lineage_search;
 mod replica_set;
 mod session;
 
+pub use catch_up::CatchUpBudget;
 pub use cursors::{CursorFeed, CursorNews};
 pub use fetch::{
     CursorUpdate, FetchAnswer, FetchError, FetchPart, FetchPosition, FetchRefusal, FetchReply, FetchRequest,

@@ -107,6 +107,19 @@ impl Sessions {
         self.woken.push(key);
     }
 
+    /// A fetch goes on waiting: all that there is to send is held.
+    pub(crate) fn park_again(&mut self, key: PeerKey, parked: Parked) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.parked = Some(parked);
+        }
+    }
+
+    /// What was held may be sent.
+    pub(crate) fn release_held(&mut self) {
+        let Self { peers, woken, .. } = self;
+        woken.extend(peers.iter_mut().filter_map(|(&key, peer)| peer.session.release_held().then_some(key)));
+    }
+
     /// There is more of a partition to send.
     pub(crate) fn on_data(&mut self, partition: TopicPartition) {
         let Self { peers, followers, woken } = self;

@@ -1,6 +1,6 @@
 //! What a leader wants the metadata to say; the control thread proposes it.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 use futures_channel::oneshot;
 use shard_core::{
@@ -21,6 +21,8 @@ pub struct ReplicationConfig {
     pub faults: flume::Sender<ReplicaFault>,
     /// A follower that has not come up with the log for so long is no longer in sync.
     pub lag_max: Duration,
+    /// How many bytes a second this core sends replicas that are not in sync; none for as many as it can.
+    pub catch_up_rate: Option<NonZeroU64>,
 }
 
 /// A leader has found who is in sync. If it is made so, the shard hears of it as of any change of the metadata.

@@ -27,6 +27,7 @@ struct ToRead {
     place: usize,
     store: AnyPartition,
     wanted: OffsetRange,
+    bytes_max: usize,
 }
 
 impl Shard {
@@ -102,17 +103,30 @@ impl Shard {
     }
 
     fn answer_fetch(&mut self, key: PeerKey, parked: Parked) {
-        let Parked { reply, mut parts, .. } = parked;
-        let (mut bytes_left, mut reads) = (limits::FETCH_BYTES, Vec::new());
+        let Parked { reply, until, mut parts } = parked;
+        let (mut bytes_left, mut reads, mut is_held) = (limits::FETCH_BYTES, Vec::new(), false);
+        let now = self.clock.monotonic();
         while parts.len() < limits::FETCH_PARTS_MAX && bytes_left > 0 {
             let Some(partition) = self.sessions.get_mut(key).and_then(|peer| peer.session.take_ready()) else { break };
-            let bytes_max = bytes_left.min(limits::FETCH_PART_BYTES);
+            let catches_up = self.catches_up(key.node, partition);
+            if catches_up && self.hold(now, (key, partition)) {
+                is_held = true;
+                continue;
+            }
+            let part_max = if catches_up { limits::CATCH_UP_PART_BYTES } else { limits::FETCH_PART_BYTES };
+            let bytes_max = bytes_left.min(part_max);
             let Some((part, to_read)) = self.part(key.node, partition, bytes_max) else { continue };
             let known: usize = part.batches.iter().map(|batch| batch.bytes().len()).sum();
             let taken = if to_read.is_some() { bytes_max } else { known };
             bytes_left = bytes_left.saturating_sub(taken);
-            reads.extend(to_read.map(|(store, wanted)| ToRead { place: parts.len(), store, wanted }));
+            if catches_up {
+                self.catch_up.budget.charge(now, taken);
+            }
+            reads.extend(to_read.map(|(store, wanted)| ToRead { place: parts.len(), store, wanted, bytes_max }));
             parts.push(part);
+        }
+        if is_held && parts.is_empty() && now < until {
+            return self.sessions.park_again(key, Parked { reply, until, parts });
         }
         while parts.len() < limits::FETCH_PARTS_MAX {
             let Some(partition) = self.sessions.get_mut(key).and_then(|peer| peer.session.take_news()) else { break };
@@ -127,8 +141,8 @@ impl Shard {
         }
         let mailbox = self.mailbox.clone();
         glommio::spawn_local(async move {
-            for ToRead { place, store, wanted } in reads {
-                let read = store.read(wanted, limits::FETCH_PART_BYTES).await;
+            for ToRead { place, store, wanted, bytes_max } in reads {
+                let read = store.read(wanted, bytes_max).await;
                 let Some(part) = parts.get_mut(place) else { continue };
                 match read {
                     Ok(batches) => {

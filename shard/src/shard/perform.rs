@@ -162,6 +162,7 @@ impl Shard {
     }
 
     fn append(&mut self, open: &Partition, batches: Vec<RecordBatch>, durable: bool) {
+        self.note_lacking(open, &batches);
         for batch in &batches {
             self.cache.insert(open.id, batch.clone());
         }

@@ -73,4 +73,11 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, raw| assign(&mut config.cluster.rack, raw),
         get: |config| config.cluster.rack.show(),
     },
+    Setting {
+        key: "cluster.catch_up_rate",
+        purpose: "how many bytes a second this node sends replicas that are not in sync, all together, so that publishers keep the \
+                  rest of its disk and network; 0: as many as it can",
+        set: |config, raw| assign_within(&mut config.cluster.catch_up_rate, raw, 0..=1 << 40),
+        get: |config| config.cluster.catch_up_rate.show(),
+    },
 ];

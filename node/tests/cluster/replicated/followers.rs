@@ -1,5 +1,7 @@
 //! Those who follow die, hang, are away for long: nothing waits for them, and nothing is acknowledged with too few.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{Cluster, named};
@@ -121,4 +123,32 @@ fn who_need_not_wait_for_others_is_told_what_that_means() {
         cluster.nodes.resume(follower);
     }
     cluster.nodes.until("it is committed", |_| cluster.ids(owner, 0) == ["quick", "by-frame"]);
+}
+
+#[test]
+fn a_node_that_was_away_is_sent_what_it_lacks_no_faster_than_it_may_be() {
+    const RATE: u64 = 2 << 20;
+    let topic = json!({ "partitions": 1, "replication_factor": 3, "min_insync": 2 });
+    let mut cluster = Cluster::start_with(3, &topic, &[("cluster.catch_up_rate", &RATE.to_string())]);
+    let (owner, followers) = roles(&cluster);
+    let away = followers[0];
+    cluster.published(owner, 0, "before");
+    cluster.nodes.kill(away);
+    let text = "x".repeat(500_000);
+    let count = 16_u64;
+    for id in named("m", count) {
+        let body = json!({ "messages": [{ "id": id, "text": text, "partition": 0 }] });
+        cluster
+            .nodes
+            .until("it is taken", |_| cluster.ask(owner, "POST", "/v1/topics/orders/messages", &body).status == 200);
+    }
+    cluster.nodes.until("it is not in sync", |_| !cluster.isr(owner, 0).contains(&away));
+    let started = Instant::now();
+    cluster.nodes.restart(away);
+    cluster.await_in_sync(owner, 3);
+    // No machine is too slow for this: it can only take longer.
+    let least = Duration::from_millis((count - 2) * 500_000 * 1_000 / RATE);
+    assert!(started.elapsed() > least, "{:?}, of {least:?} at least", started.elapsed());
+    cluster.move_to(owner, 0, away);
+    assert_eq!(cluster.ids(away, 0).len(), usize::try_from(count).unwrap() + 1);
 }

@@ -115,7 +115,7 @@ impl JournalWriter {
                 self.answers.push_back(JournalEffect::Refuse { request, reason });
             }
             _ if !self.pending.is_empty() || (self.refused && self.phase == Phase::Idle) => {
-                self.waiting.push_back(request)
+                self.waiting.push_back(request);
             }
             Phase::Storing => self.covered.push_back(request),
             Phase::Idle | Phase::AwaitingSnapshot => self.answers.push_back(JournalEffect::Release { request }),

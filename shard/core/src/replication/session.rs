@@ -17,6 +17,8 @@ pub struct FetchSession {
     partitions: BTreeMap<TopicPartition, bool>,
     /// Those for which there is something, which is worth an answer.
     ready: BTreeSet<TopicPartition>,
+    /// Those for which there is something that is sent later: they are not to catch up too fast.
+    held: BTreeSet<TopicPartition>,
     /// Those for which there is news that may wait for the next answer.
     news: BTreeSet<TopicPartition>,
 }
@@ -30,7 +32,15 @@ impl FetchSession {
     /// A run of a node begins a session, which it has numbered.
     #[must_use]
     pub const fn new(run: NodeRun, id: u64) -> Self {
-        Self { run, id, newest: 0, partitions: BTreeMap::new(), ready: BTreeSet::new(), news: BTreeSet::new() }
+        Self {
+            run,
+            id,
+            newest: 0,
+            partitions: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            held: BTreeSet::new(),
+            news: BTreeSet::new(),
+        }
     }
 
     /// A fetch of a session comes; they are numbered from 1 on.
@@ -49,6 +59,7 @@ impl FetchSession {
     pub fn follows(&mut self, partition: TopicPartition, ready: bool) {
         self.partitions.insert(partition, false);
         self.ready.remove(&partition);
+        self.held.remove(&partition);
         if ready {
             self.ready.insert(partition);
         }
@@ -58,14 +69,15 @@ impl FetchSession {
     pub fn forget(&mut self, partition: TopicPartition) {
         self.partitions.remove(&partition);
         self.ready.remove(&partition);
+        self.held.remove(&partition);
         self.news.remove(&partition);
     }
 
     /// There are new batches or cursors of a partition. Whether that is worth an answer.
     pub fn on_data(&mut self, partition: TopicPartition) -> bool {
         match self.partitions.get(&partition) {
-            Some(false) => self.ready.insert(partition),
-            Some(true) | None => false,
+            Some(false) if !self.held.contains(&partition) => self.ready.insert(partition),
+            Some(_) | None => false,
         }
     }
 
@@ -82,12 +94,25 @@ impl FetchSession {
         !self.ready.is_empty()
     }
 
-    /// The next partition for which there is something. It has to be sent, or else given back by `follows`.
+    /// The next partition for which there is something. It has to be sent, or else given back by `follows` or `hold`.
     pub fn take_ready(&mut self) -> Option<TopicPartition> {
         let partition = self.ready.pop_first()?;
         self.news.remove(&partition);
         self.partitions.insert(partition, true);
         Some(partition)
+    }
+
+    /// A partition that was taken is not sent before `release_held`.
+    pub fn hold(&mut self, partition: TopicPartition) {
+        self.partitions.insert(partition, false);
+        self.held.insert(partition);
+    }
+
+    /// What was held may be sent. Whether there is any.
+    pub fn release_held(&mut self) -> bool {
+        let is_any = !self.held.is_empty();
+        self.ready.append(&mut self.held);
+        is_any
     }
 
     /// The next partition of which there is only news.
@@ -140,6 +165,24 @@ mod tests {
         assert!(!session.on_data(partition(0)) && !session.is_ready(), "it is on its way");
         session.follows(partition(0), true);
         assert_eq!(session.take_ready(), Some(partition(0)));
+    }
+
+    #[test]
+    fn what_is_held_is_ready_once_it_is_released() {
+        let mut session = FetchSession::new(RUN, 5);
+        session.follows(partition(0), true);
+        session.follows(partition(1), true);
+        assert_eq!(session.take_ready(), Some(partition(0)));
+        session.hold(partition(0));
+        assert!(!session.on_data(partition(0)), "more of it waits too");
+        assert_eq!(session.take_ready(), Some(partition(1)));
+        assert_eq!((session.take_ready(), session.is_ready()), (None, false));
+        assert!(session.release_held() && session.is_ready());
+        assert!(!session.release_held());
+        assert_eq!(session.take_ready(), Some(partition(0)));
+        session.hold(partition(0));
+        session.forget(partition(0));
+        assert!(!session.release_held(), "it is not fetched any more");
     }
 
     #[test]

@@ -95,8 +95,8 @@ impl BlockFile {
     }
 }
 
-/// How long the file is that is opened first.
-const PROBE_BYTES: u64 = 4096;
+/// What is in the file that is opened first.
+const PROBE: [u8; 4096] = [0; 4096];
 
 /// Opens a file with something in it, before any other: glommio finds out by a read of the first file it opens whether
 /// the device can be polled, and takes the empty answer of an empty file for a yes. It stays there: on a disk that is full
@@ -106,11 +106,10 @@ pub(super) async fn probe_device(directory: &Path, shard: usize) -> Result<(), F
     let (directory, written) = (directory.to_owned(), path.clone());
     off_the_shard(move || {
         std::fs::create_dir_all(&directory).map_err(|error| FileError::of_io("making", &directory, error))?;
-        if std::fs::metadata(&written).is_ok_and(|found| found.len() >= PROBE_BYTES) {
+        if std::fs::metadata(&written).is_ok_and(|found| found.len() > 0) {
             return Ok(());
         }
-        std::fs::write(&written, [0; PROBE_BYTES as usize])
-            .map_err(|error| FileError::of_io("writing", &written, error))
+        std::fs::write(&written, PROBE).map_err(|error| FileError::of_io("writing", &written, error))
     })
     .await?;
     BlockFile::open(path, Access::Read).await?.close().await;
