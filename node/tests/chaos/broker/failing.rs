@@ -39,9 +39,13 @@ impl Broker {
         Ok(())
     }
 
-    /// The disk with a node's partitions fails, and the node goes on.
+    /// The disk with a node's partitions fails, and the node goes on: it is one that serves, since none starts on such a disk.
     pub(crate) fn fail_disk(&mut self, place: u32) -> Result<(), Installed> {
         self.running(place)?;
+        let ready = self.insist(&format!("node {place} was not ready"), &[place], async |client| {
+            client.readyz().await.map(|_| true)
+        });
+        ready.map_err(|unknown| Installed::Skipped(format!("{unknown:?}")))?;
         self.disks(place).fail_partitions();
         Ok(())
     }
