@@ -34,6 +34,8 @@ pub(crate) enum CliError {
     /// What exactly is in the output.
     #[error("{} is not whole: {detail}", directory.display())]
     Damaged { directory: PathBuf, detail: String },
+    #[error("{replicas} replicas of topic `{topic}` are not as their owners have them")]
+    Differs { topic: String, replicas: usize },
     #[error("cannot show this as {format}: {detail}")]
     Render { format: &'static str, detail: String },
 }
@@ -60,7 +62,7 @@ impl CliError {
             Self::Usage { .. } | Self::Input { .. } => ExitKind::Usage,
             Self::NotThere { .. } => ExitKind::NotFound,
             Self::InUse { .. } | Self::Stalled { .. } => ExitKind::Unavailable,
-            Self::Damaged { .. } => ExitKind::Damaged,
+            Self::Damaged { .. } | Self::Differs { .. } => ExitKind::Damaged,
             Self::Partly { code, .. } => ExitKind::of_status(code.status()),
             Self::Call { source, .. } => of_client_error(source),
         }

@@ -179,7 +179,8 @@ const fn is_audited(route: Route) -> bool {
         | Route::DrainNode
         | Route::MovePartition
         | Route::ElectUnclean => true,
-        Route::PublishBatch
+        Route::VerifyPartition
+        | Route::PublishBatch
         | Route::PublishOne
         | Route::ReadPartition
         | Route::Events

@@ -61,6 +61,7 @@ pub(crate) mod retry;
 mod seek;
 mod subscription_config;
 mod topic_config;
+mod verify;
 mod walk;
 mod whoami;
 
@@ -184,6 +185,7 @@ async fn dispatch(context: &Context, call: Call<'_>) -> Result<Response, Failure
         Route::DrainNode => Box::pin(cluster::drain(context, call)).await,
         Route::MovePartition => Box::pin(cluster::move_partition(context, call)).await,
         Route::ElectUnclean => Box::pin(cluster::elect_unclean(context, call)).await,
+        Route::VerifyPartition => Box::pin(verify::handle(context, call)).await,
         Route::Whoami => whoami::handle(call),
         Route::CreateTicket => create_ticket::handle(context, call),
         Route::ListTopics => list_topics::handle(context, call),

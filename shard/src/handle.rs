@@ -21,9 +21,9 @@ use crate::{
     peer::{Error, Forward, Outcome, Question},
     placement::shard_of,
     request::{
-        AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, LeaseId, PartitionStatus, PartitionSubscription,
-        PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadReply, ReadRequest, Reply,
-        Request, SeekTo, SubscriptionError, UndecidedAppend,
+        AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, DigestQuery, LeaseId, LogDigest, PartitionStatus,
+        PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError,
+        ReadReply, ReadRequest, Reply, Request, SeekTo, SubscriptionError, UndecidedAppend,
     },
     routes::Owner,
     search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery, Search},
@@ -351,6 +351,34 @@ impl ShardHandle {
     ) -> Result<bool, PartitionUnavailable> {
         let request = || PeerRequest::Holds { partition, epoch, end };
         self.ask(partition, request, |reply| Request::Holds { partition, epoch, end, reply }).await
+    }
+
+    /// What the owner of a partition holds of a stretch of its log.
+    ///
+    /// # Errors
+    /// It can't be asked now.
+    pub async fn digest(&self, query: DigestQuery) -> Result<LogDigest, PartitionUnavailable> {
+        let request = || PeerRequest::Digest(query);
+        self.ask(query.partition, request, |reply| Request::Digest { query, reply }).await
+    }
+
+    /// What this node holds of it, whoever leads.
+    ///
+    /// # Errors
+    /// It does not keep the partition, or can't read it now.
+    pub async fn digest_here(&self, query: DigestQuery) -> Result<LogDigest, PartitionUnavailable> {
+        self.ask_here(query.partition, |reply| Request::Digest { query, reply }).await
+    }
+
+    /// What another node holds of it, whoever leads.
+    ///
+    /// # Errors
+    /// It can't be asked, or does not keep the partition, or can't read it now.
+    pub async fn digest_at(&self, node: u64, query: DigestQuery) -> Result<LogDigest, PartitionUnavailable> {
+        match &self.forward {
+            Some(forward) => forward.digest(node, query).await,
+            None => Err(PartitionUnavailable::NotHere(query.partition)),
+        }
     }
 
     async fn publish_here(

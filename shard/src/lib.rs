@@ -31,9 +31,10 @@ pub use mesh::MeshPlan;
 pub use placement::shard_of;
 pub use replication::{IsrProposal, ReplicaFault, ReplicationConfig};
 pub use request::{
-    AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, Durability, FollowerLag, LeaseId, LeasedMessage,
-    PartitionStatus, PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal, PublishError, Published,
-    PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo, SubscriptionError,
+    AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, DigestQuery, Durability, FollowerLag, LeaseId,
+    LeasedMessage, LogDigest, PartitionStatus, PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal,
+    PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo,
+    SubscriptionError,
 };
 pub use routes::{NodeRoute, PartitionRoute, RouteTable, Routes};
 pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};

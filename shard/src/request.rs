@@ -6,9 +6,9 @@ pub use shard_core::{
     delivery::{AckOutcome, Claim, ConsumerId, LeaseId, LeasedMessage},
     log::{Place, ProducerRefusal, Repeats},
     request::{
-        AckAction, CursorStatus, Durability, FollowerLag, PartitionStatus, PartitionSubscription, PartitionUnavailable,
-        PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, SeekTo,
-        SubscriptionError,
+        AckAction, CursorStatus, DigestQuery, Durability, FollowerLag, LogDigest, PartitionStatus,
+        PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom,
+        ReadReply, ReadRequest, SeekTo, SubscriptionError,
     },
 };
 use shard_core::{
@@ -89,6 +89,11 @@ pub(crate) enum Request {
         epoch: LeaderEpoch,
         end: Offset,
         reply: Reply<bool, PartitionUnavailable>,
+    },
+    /// What a replica here, whoever leads, holds of a stretch of the log.
+    Digest {
+        query: DigestQuery,
+        reply: Reply<LogDigest, PartitionUnavailable>,
     },
     /// A core of another node follows partitions that are led on this core.
     Fetch {

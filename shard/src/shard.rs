@@ -37,6 +37,7 @@ mod acking;
 mod catching_up;
 mod changes;
 mod dead_letters;
+mod digesting;
 mod distrusting;
 mod feeding;
 mod fetching;

@@ -3,6 +3,7 @@
 mod render;
 mod scheduled;
 mod settings;
+mod verify;
 
 use clap::Subcommand;
 use gateway_api::client::Client;
@@ -10,6 +11,7 @@ use gateway_api::client::Client;
 use self::render::Described;
 use self::scheduled::{CancelArgs, ScheduledArgs};
 use self::settings::SettingsArgs;
+use self::verify::VerifyArgs;
 use crate::error::{CliError, Doing as _};
 use crate::output::Output;
 use crate::pages;
@@ -44,6 +46,8 @@ pub(crate) enum TopicsCommand {
         #[arg(long, value_name = "ETAG")]
         if_match: Option<String>,
     },
+    /// Compare what the nodes that keep a topic's partitions hold, while they serve
+    Verify(VerifyArgs),
     /// List the messages of a topic that wait for their time
     Scheduled(ScheduledArgs),
     /// Have a message not be delivered that waits for its time
@@ -83,6 +87,7 @@ pub(crate) async fn run(command: TopicsCommand, client: &Client, output: &mut Ou
             let updated = updated.doing(|| format!("update topic `{topic}`"))?;
             output.result(&Described { value: updated.value, etag: updated.etag })
         }
+        TopicsCommand::Verify(args) => verify::run(&args, client, output).await,
         TopicsCommand::Scheduled(args) => scheduled::list(&args, client, output).await,
         TopicsCommand::CancelScheduled(args) => scheduled::cancel(&args, client, output).await,
         TopicsCommand::Delete { topic, if_match } => {

@@ -29,6 +29,7 @@ pub mod scheduled;
 mod schema;
 pub mod subscriptions;
 pub mod topics;
+pub mod verify;
 
 pub use crate::consume::DeliveredMessage;
 pub use crate::cow_str::CowStr;

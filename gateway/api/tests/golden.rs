@@ -11,6 +11,7 @@ use gateway_api::publish::{PublishRequest, PublishResponse, Published};
 use gateway_api::push::Push;
 use gateway_api::subscriptions::{SeekRequest, SeekResponse, Subscription, SubscriptionSettings, SubscriptionSummary};
 use gateway_api::topics::{Topic, TopicSettings, TopicSummary};
+use gateway_api::verify::{Verified, VerifyRequest};
 use gateway_api::{Page, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -215,5 +216,10 @@ fn cluster() {
     check::<MovedPartition>(r#"{"topic":"orders","partition":0,"node":2,"leader_epoch":4,"pending":false}"#);
     check::<UncleanElectRequest>(r#"{"node":2,"accept_loss":true}"#);
     check::<UncleanElected>(r#"{"topic":"orders","partition":0,"node":2,"leader_epoch":4,"incarnation":1}"#);
+    check::<VerifyRequest>(r#"{"from_offset":7}"#);
+    check::<Verified>(
+        r#"{"topic":"orders","partition":0,"from_offset":7,"next_offset":90,"high_watermark":90,"bytes":8000,"replicas":[
+        {"node":1,"state":"same"},{"node":2,"state":"differs","detail":"other bytes"}]}"#,
+    );
     check::<RemovedNode>(r#"{"node":2,"lost_partitions":1,"lost":[{"topic":"orders","partition":0}]}"#);
 }

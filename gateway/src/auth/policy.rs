@@ -143,7 +143,8 @@ pub const fn rule(route: Route) -> Rule {
         | Route::DeleteNode
         | Route::DrainNode
         | Route::MovePartition
-        | Route::ElectUnclean => ADMINISTER,
+        | Route::ElectUnclean
+        | Route::VerifyPartition => ADMINISTER,
     }
 }
 

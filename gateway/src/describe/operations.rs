@@ -65,6 +65,7 @@ pub(super) fn describe(route: Route) -> Operation {
         Route::DrainNode => cluster::drain(),
         Route::MovePartition => cluster::move_partition(),
         Route::ElectUnclean => cluster::elect_unclean(),
+        Route::VerifyPartition => cluster::verify(),
         Route::Whoami => access::whoami(),
         Route::CreateTicket => access::create_ticket(),
         Route::WebSocket => node::websocket(),

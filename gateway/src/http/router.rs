@@ -51,6 +51,7 @@ pub enum Route {
     DrainNode,
     MovePartition,
     ElectUnclean,
+    VerifyPartition,
     Whoami,
     CreateTicket,
     WebSocket,
@@ -147,6 +148,7 @@ impl Route {
             Self::DrainNode => "drain_node",
             Self::MovePartition => "move_partition",
             Self::ElectUnclean => "elect_unclean",
+            Self::VerifyPartition => "verify_partition",
             Self::Whoami => "whoami",
             Self::CreateTicket => "create_ticket",
             Self::WebSocket => "websocket",
@@ -305,6 +307,10 @@ const TABLE: &[Line] = &[
     Line {
         pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("unclean-elect")],
         routes: &[(Method::Post, Route::ElectUnclean)],
+    },
+    Line {
+        pattern: &[Text("v1"), Text("topics"), Name, Text("partitions"), Item, Text("verify")],
+        routes: &[(Method::Post, Route::VerifyPartition)],
     },
     Line { pattern: &[Text("v1"), Text("whoami")], routes: &[(Method::Get, Route::Whoami)] },
     Line { pattern: &[Text("v1"), Text("tickets")], routes: &[(Method::Post, Route::CreateTicket)] },

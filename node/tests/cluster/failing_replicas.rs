@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{FileExt as _, symlink},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     failover::{owner, texts_of, with_topic_of},
     http::Connection,
     nodes::TestNodes,
+    operate::cli,
     volatile_disk::{EXT4, VolatileDisk},
 };
 
@@ -80,12 +81,24 @@ fn damage(directory: &Path) {
     change(directory, |bytes| bytes.iter().rposition(|byte| *byte != 0).unwrap() - 8);
 }
 
-/// Changes a byte in a partition's newest segment.
-fn change(directory: &Path, place: impl Fn(&[u8]) -> usize) {
+/// A partition's newest segment.
+fn newest_of(directory: &Path) -> PathBuf {
     let mut segments: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
     segments.sort();
-    let newest = segments.last().unwrap();
+    segments.pop().unwrap()
+}
+
+/// That segment, and where in it the last message is.
+fn place_in(directory: &Path) -> (PathBuf, u64) {
+    let newest = newest_of(directory);
+    let place = fs::read(&newest).unwrap().iter().rposition(|byte| *byte != 0).unwrap() - 8;
+    (newest, u64::try_from(place).unwrap())
+}
+
+/// Changes a byte in a partition's newest segment.
+fn change(directory: &Path, place: impl Fn(&[u8]) -> usize) {
+    let newest = &newest_of(directory);
     let mut bytes = fs::read(newest).unwrap();
     let place = place(&bytes);
     bytes[place] ^= 0xff;
@@ -111,6 +124,44 @@ fn texts(nodes: &TestNodes, through: u64, partition: u64) -> Vec<String> {
     let path = format!("/v1/topics/orders/partitions/{partition}/messages?offset=0&limit=1");
     nodes.until("the partition is served", |nodes| nodes.get(through, &path)["messages"].is_array());
     texts_of(nodes, through, partition)
+}
+
+/// Nobody reads what followers have but they themselves, when they are asked to.
+#[test]
+fn replicas_are_compared_while_they_serve_and_a_damaged_one_is_made_good() {
+    let nodes = start(TestNodes::start_on_disks(3, &[("storage.tail_cache_bytes", "0")]));
+    let all: Vec<_> = (0..PARTITIONS).map(|number| publish_some(&nodes, 1, number, "before")).collect();
+    let states = |nodes: &TestNodes| -> Vec<String> {
+        let compared = compare(nodes);
+        let partitions = compared["partitions"].as_array().cloned().unwrap_or_default();
+        let replicas = partitions.iter().flat_map(|partition| partition["replicas"].as_array().unwrap().clone());
+        replicas.map(|replica| replica["state"].as_str().unwrap().to_owned()).collect()
+    };
+    nodes.until("all are the same", |nodes| states(nodes) == ["same"; 9]);
+
+    let follower = (1..=3).find(|&node| owner(&nodes, 1, 0) != Some(node)).unwrap();
+    let (newest, place) = place_in(&partition_of(&nodes, follower, 0));
+    let mut byte = [0];
+    let file = fs::File::options().read(true).write(true).open(newest).unwrap();
+    file.read_exact_at(&mut byte, place).unwrap();
+    file.write_all_at(&[byte[0] ^ 0xff], place).unwrap();
+    file.sync_all().unwrap();
+    let found = states(&nodes);
+    assert_eq!(found.iter().filter(|state| *state == "damaged").count(), 1, "{found:?}");
+    assert!(!found.contains(&"differs".to_owned()), "{found:?}");
+
+    nodes.until("it is made good", |nodes| states(nodes) == ["same"; 9]);
+    await_whole(&nodes, 1);
+    assert_eq!(read_from(&nodes, follower, 0), all[0]);
+}
+
+/// What `topics verify` prints, whether or not it finds anything.
+fn compare(nodes: &TestNodes) -> Value {
+    let ended = cli(nodes, 1, &["topics", "verify", "orders", "-o", "json"]);
+    let compared: Value = serde_json::from_slice(&ended.stdout).unwrap_or_default();
+    let is_damaged = compared.to_string().contains(r#""damaged""#);
+    assert_eq!(ended.status.code() == Some(9), is_damaged, "{ended:?}");
+    compared
 }
 
 /// F24: others have what the disk was given.

@@ -12,7 +12,7 @@ mod removal;
 mod replicas;
 mod traffic;
 
-pub(crate) use page::done;
+pub(crate) use page::{cli, done};
 pub(crate) use traffic::Traffic;
 
 /// A topic with so many partitions.

@@ -122,6 +122,8 @@ pub const LINK_HANDSHAKE_BYTES_MAX: usize = 4 << 10;
 pub const LINK_READ_BYTES: usize = 64 << 10;
 /// The longest name of a cluster, in bytes.
 pub const LINK_CLUSTER_BYTES_MAX: usize = 64;
+/// The bytes of batches after which the owner ends a stretch that replicas are compared by.
+pub const DIGEST_BYTES: u64 = 8 << 20;
 /// The most bytes of batches that one answer of another node holds, but for a larger batch.
 pub const PEER_ANSWER_BYTES_MAX: usize = 4 << 20;
 /// The most messages that one pull leases on another node.

@@ -25,7 +25,9 @@ use super::{
 use crate::{
     limits,
     placement::shard_of,
-    request::{ConsumerId, PartitionSubscription, PartitionUnavailable, Pulled, SubscriptionError},
+    request::{
+        ConsumerId, DigestQuery, LogDigest, PartitionSubscription, PartitionUnavailable, Pulled, SubscriptionError,
+    },
     routes::{Owner, Routes},
 };
 
@@ -207,6 +209,13 @@ impl Forward {
             Ok(_) => Err("its reply is to another request".to_owned()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Asks a node what it holds of a partition, whoever leads; once.
+    pub(crate) async fn digest(&self, node: u64, query: DigestQuery) -> Result<LogDigest, PartitionUnavailable> {
+        let request = PeerRequest::Digest(query);
+        let ask = encode(Question { request, tail: None, repeat: Repeat::Harmless, may_be_done: false });
+        self.ask_node(node, query.partition, (&ask, Repeat::Harmless)).await.map_err(|attempt| attempt.error)
     }
 
     /// Partitions by whom they are asked of: this node, or one core of another.

@@ -4,8 +4,8 @@ use shard_core::peer_wire::PeerReply;
 
 use crate::{
     request::{
-        AckOutcome, CursorStatus, PartitionStatus, PartitionUnavailable, PublishError, Published, Pulled, ReadError,
-        ReadReply, SubscriptionError,
+        AckOutcome, CursorStatus, LogDigest, PartitionStatus, PartitionUnavailable, PublishError, Published, Pulled,
+        ReadError, ReadReply, SubscriptionError,
     },
     search::{Cancelled, Letters, Redriven, Scheduled},
 };
@@ -126,6 +126,7 @@ outcomes! {
     PeerReply::Letters(outcome) => outcome: Result<Letters, SubscriptionError>;
     PeerReply::Redrive(outcome) => outcome: Result<Redriven, SubscriptionError>;
     PeerReply::Scheduled(outcome) => outcome: Result<Scheduled, SubscriptionError>;
+    PeerReply::Digest(outcome) => outcome: Result<LogDigest, PartitionUnavailable>;
     PeerReply::Holds(outcome) => outcome: Result<bool, PartitionUnavailable>;
     PeerReply::Cancel(outcome) => outcome: Result<Cancelled, SubscriptionError>;
 }

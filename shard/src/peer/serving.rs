@@ -316,7 +316,8 @@ pub(super) fn wait_of(request: &PeerRequest) -> Option<Duration> {
         | PeerRequest::Redrive(_)
         | PeerRequest::Scheduled(_)
         | PeerRequest::Cancel(_)
-        | PeerRequest::Holds { .. } => None,
+        | PeerRequest::Holds { .. }
+        | PeerRequest::Digest(_) => None,
     }
 }
 
@@ -354,6 +355,7 @@ async fn perform(here: &ShardHandle, request: PeerRequest, batch: Option<Unassig
         PeerRequest::Scheduled(query) => PeerReply::Scheduled(here.scheduled(query).await),
         PeerRequest::Cancel(query) => PeerReply::Cancel(here.cancel_scheduled(query).await),
         PeerRequest::Fetch(fetch) => PeerReply::Fetch(here.fetch(fetch).await),
+        PeerRequest::Digest(query) => PeerReply::Digest(here.digest_here(query).await),
         PeerRequest::Holds { partition, epoch, end } => PeerReply::Holds(here.holds(partition, epoch, end).await),
     }
 }

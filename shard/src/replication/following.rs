@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use shard_core::{
-    log::Retention,
     model::{Offset, TopicPartition},
     replication::{Follower, FollowerEffect},
 };
 
 use super::PeerKey;
-use crate::{event::Applying, store::AnyPartition};
+use crate::{command::PartitionSettings, event::Applying, store::AnyPartition};
 
 /// What a follower has.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub(crate) struct Following {
     pub(crate) id: TopicPartition,
     pub(crate) store: AnyPartition,
     pub(crate) follower: Follower,
-    pub(crate) retention: Retention,
+    pub(crate) settings: PartitionSettings,
     /// The node that leads; none while there is none.
     pub(crate) leader: Option<u64>,
     /// How often what was committed has been given up.

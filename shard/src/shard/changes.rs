@@ -131,7 +131,7 @@ impl Shard {
 
     fn configure(&mut self, partition: TopicPartition, settings: &PartitionSettings) {
         if let Some(Slot::Following(following)) = self.partitions.get_mut(&partition) {
-            following.retention = retention(settings);
+            following.settings = *settings;
             return;
         }
         let config = self.append_config(settings);

@@ -15,7 +15,7 @@ use crate::{
     partition::Slot,
     replication::{Cause, Distrusted, Followed, ReplicaFault, Stage},
     request::{PartitionUnavailable, ReadError},
-    store::{AnyStore, MessageStore as _, ReadFault, ShardStore as _, StoreError, StoreErrorKind},
+    store::{AnyPartition, AnyStore, MessageStore as _, ReadFault, ShardStore as _, StoreError, StoreErrorKind},
 };
 
 impl Shard {
@@ -49,7 +49,33 @@ impl Shard {
     pub(super) fn on_damage_found(&mut self, partition: TopicPartition, reason: String) {
         if self.leading(partition).is_some() {
             self.distrust(partition, Cause::Damaged, reason);
+        } else {
+            self.on_followed_damage(partition, reason);
         }
+    }
+
+    /// A replica that follows is damaged. Its files are let go of first.
+    pub(super) fn distrust_followed(
+        &mut self,
+        partition: TopicPartition,
+        reason: String,
+        (follow, store): ((Followed, PartitionSettings), AnyPartition),
+    ) {
+        self.distrust(partition, Cause::Damaged, reason);
+        if let Some(distrusted) = self.distrusted.get_mut(&partition) {
+            distrusted.is_closing = true;
+            distrusted.follow = Some(follow);
+        }
+        self.let_go(partition, store);
+    }
+
+    fn let_go(&self, partition: TopicPartition, store: AnyPartition) {
+        let mailbox = self.mailbox.clone();
+        glommio::spawn_local(async move {
+            let _ = store.close().await;
+            mailbox.push(ShardEvent::LetGo { partition });
+        })
+        .detach();
     }
 
     /// A partition could not be opened.
@@ -85,13 +111,7 @@ impl Shard {
         let Some(distrusted) = self.distrusted.get_mut(&partition) else { return false };
         distrusted.is_closing = true;
         let (reason, leader) = (distrusted.reason.clone(), follow.0.leader);
-        let store = opened.opened.store.clone();
-        let mailbox = self.mailbox.clone();
-        glommio::spawn_local(async move {
-            let _ = store.close().await;
-            mailbox.push(ShardEvent::LetGo { partition });
-        })
-        .detach();
+        self.let_go(partition, opened.opened.store.clone());
         self.close(partition, reason);
         self.leave(partition, leader);
         self.distrusted_follows(partition, Some(follow));

@@ -39,7 +39,7 @@ impl Shard {
             id,
             store: opened.store,
             follower: Follower::new(FollowerStart { epoch, log, lineage }),
-            retention: super::changes::retention(&settings),
+            settings,
             leader,
             incarnation,
             source: None,
@@ -232,6 +232,22 @@ impl Shard {
             mailbox.push(ShardEvent::Closed { partition });
         })
         .detach();
+    }
+
+    /// A read has found damage in a replica that follows: it is put aside, and fetched again.
+    pub(super) fn on_followed_damage(&mut self, partition: TopicPartition, reason: String) {
+        let Some(Slot::Following(following)) = self.partitions.get(&partition) else { return };
+        if following.closing {
+            return;
+        }
+        let (epoch, leader, incarnation) = (following.follower.epoch(), following.leader, following.incarnation);
+        let follow = (Followed { epoch, leader, incarnation }, following.settings);
+        let store = following.store.clone();
+        if let Some(source) = following.source {
+            self.fetchers.leave(source, partition);
+        }
+        self.close(partition, reason.clone());
+        self.distrust_followed(partition, reason, (follow, store));
     }
 
     /// A partition can't be followed any more, until somebody has looked.

@@ -7,7 +7,7 @@ use shard_core::{
     model::TopicPartition,
 };
 
-use super::{Shard, tasks};
+use super::{Shard, changes::retention, tasks};
 use crate::{
     clock::Clock,
     event::ShardEvent,
@@ -75,7 +75,7 @@ impl Shard {
                 continue;
             }
             following.retaining = true;
-            let keep = Retention { below: Some(following.follower.high_watermark()), ..following.retention };
+            let keep = Retention { below: Some(following.follower.high_watermark()), ..retention(&following.settings) };
             let (partition, store, mailbox) = (following.id, following.store.clone(), self.mailbox.clone());
             glommio::spawn_local(async move {
                 let start = store.retain(now, keep).await.ok();

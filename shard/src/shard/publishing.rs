@@ -56,6 +56,7 @@ impl Shard {
             Request::ReleaseConsumer { cursor, consumer } => self.release_consumer(cursor, consumer),
             Request::Search { partition, search } => self.search(partition, search),
             Request::Holds { partition, epoch, end, reply } => drop(reply.send(self.holds(partition, epoch, end))),
+            Request::Digest { query, reply } => self.digest(query, reply),
             Request::Fetch { fetch, reply } => self.on_fetch(&fetch, reply),
         }
     }

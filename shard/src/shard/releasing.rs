@@ -158,6 +158,7 @@ impl Request {
             | Self::CursorStatus { cursor, .. }
             | Self::ReleaseConsumer { cursor, .. } => Some(cursor.partition),
             Self::AwaitDeliverable { partitions, .. } => partitions.first().copied(),
+            Self::Digest { query, .. } => Some(query.partition),
             Self::Fetch { .. } => None,
         }
     }
@@ -175,6 +176,7 @@ impl Request {
             Self::CursorStatus { reply, .. } => drop(reply.send(Err(error.into()))),
             Self::AwaitDeliverable { reply, .. } => drop(reply.send(Err(error))),
             Self::Holds { reply, .. } => drop(reply.send(Err(error))),
+            Self::Digest { reply, .. } => drop(reply.send(Err(error))),
             Self::Search { search, .. } => search.refuse(error.into()),
             Self::Fetch { reply, .. } => drop(reply.send(Err(FetchError::Stopping))),
             Self::ReleaseConsumer { .. } => {}

@@ -10,6 +10,7 @@ use crate::cluster::{
     Cluster, ClusterNode, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode, UncleanElectRequest,
     UncleanElected,
 };
+use crate::verify::{Verified, VerifyRequest};
 
 impl Client {
     /// The cluster and its nodes.
@@ -79,6 +80,21 @@ impl Client {
         let target = Target::new("/v1/topics").segment(topic).segment("partitions");
         let target = target.segment(partition).segment("unclean-elect");
         self.post(target, &UncleanElectRequest { node, accept_loss: true }, Duration::ZERO).await?.json()
+    }
+
+    /// Has the nodes that keep a partition compare a stretch of it, from an offset on or from its start.
+    ///
+    /// # Errors
+    /// Its owner can't be asked.
+    pub async fn verify_partition(
+        &self,
+        topic: &str,
+        partition: u32,
+        from_offset: Option<u64>,
+    ) -> Result<Verified, ClientError> {
+        let target = Target::new("/v1/topics").segment(topic).segment("partitions");
+        let target = target.segment(partition).segment("verify");
+        self.post(target, &VerifyRequest { from_offset }, Duration::ZERO).await?.json()
     }
 
     /// Has another node lead the metadata.

@@ -6,6 +6,7 @@ use gateway_api::{
         Cluster, ClusterNode, DrainRequest, LeaderRequest, MoveRequest, MovedPartition, RemovedNode,
         UncleanElectRequest, UncleanElected,
     },
+    verify::{Verified, VerifyRequest},
 };
 use serde_json::json;
 
@@ -98,4 +99,15 @@ pub(super) fn elect_unclean() -> Operation {
         .body([Content::json(Schemas::request::<UncleanElectRequest>, [("of-a-node", body)])])
         .answer(Answer::json(200, "The node owns it.", Schemas::answer::<UncleanElected>))
         .problems(&[BODY, CHANGE, NODE, REFUSED, &codes])
+}
+
+pub(super) fn verify() -> Operation {
+    let description = "Has each node that keeps a partition read a stretch of its log from its disk, some 8 MiB, and compares \
+        checksums; what is committed alone. Ask again from `next_offset` until that is the high watermark. A replica that \
+        finds itself damaged is set aside and fetched again from the others.";
+    let codes = [Code::TopicNotFound, Code::PartitionNotFound, Code::PartitionUnavailable];
+    Operation::new(Tag::Cluster, "Compare replicas", description)
+        .body([Content::json(Schemas::request::<VerifyRequest>, [("from-the-start", json!({}))])])
+        .answer(Answer::json(200, "How they compare.", Schemas::answer::<Verified>))
+        .problems(&[BODY, &codes])
 }

@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) const PARTITIONS: u32 = 12;
 
-fn cli(cluster: &TestNodes, through: u64, words: &[&str]) -> Output {
+pub(crate) fn cli(cluster: &TestNodes, through: u64, words: &[&str]) -> Output {
     let server = format!("http://{}", cluster.address(through));
     tool_command("pubsub-cli").args(["--server", &server]).args(words).output().unwrap()
 }

@@ -89,7 +89,9 @@ pub const fn patience(request: &PeerRequest) -> Duration {
         PeerRequest::Pull { .. } | PeerRequest::AwaitDeliverable { .. } | PeerRequest::ReleaseConsumer { .. } => {
             Duration::ZERO
         }
-        PeerRequest::Status { .. } | PeerRequest::CursorStatus { .. } => limits::PEER_LOOK_PATIENCE,
+        PeerRequest::Status { .. } | PeerRequest::CursorStatus { .. } | PeerRequest::Digest(_) => {
+            limits::PEER_LOOK_PATIENCE
+        }
         PeerRequest::Publish { .. }
         | PeerRequest::Read { .. }
         | PeerRequest::Acknowledge { .. }
@@ -123,6 +125,7 @@ impl Repeat {
             | PeerRequest::Letters(_)
             | PeerRequest::Scheduled(_)
             | PeerRequest::Holds { .. }
+            | PeerRequest::Digest(_)
             // It is asked in another way, and begun anew by whoever asks.
             | PeerRequest::Fetch(_) => Self::Harmless,
         }

@@ -8,8 +8,8 @@ use crate::{
     format::record_batch::RecordBatch,
     replication::{FetchError, FetchReply},
     request::{
-        Cancelled, CursorStatus, Letters, PartitionStatus, PartitionUnavailable, PublishError, Published, Pulled,
-        ReadError, ReadReply, Redriven, Scheduled, SubscriptionError,
+        Cancelled, CursorStatus, Letters, LogDigest, PartitionStatus, PartitionUnavailable, PublishError, Published,
+        Pulled, ReadError, ReadReply, Redriven, Scheduled, SubscriptionError,
     },
 };
 
@@ -32,6 +32,7 @@ pub enum PeerReply {
     Cancel(Result<Cancelled, SubscriptionError>),
     Fetch(Result<FetchReply, FetchError>),
     Holds(Result<bool, PartitionUnavailable>),
+    Digest(Result<LogDigest, PartitionUnavailable>),
     /// The request was not understood, or not taken; nothing was done.
     Refused(PartitionUnavailable),
 }

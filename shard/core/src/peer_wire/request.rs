@@ -12,8 +12,8 @@ use crate::{
     model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     replication::FetchRequest,
     request::{
-        AckAction, CancelQuery, LetterQuery, PartitionSubscription, PullRequest, ReadRequest, RedriveQuery,
-        ScheduledQuery, SeekTo,
+        AckAction, CancelQuery, DigestQuery, LetterQuery, PartitionSubscription, PullRequest, ReadRequest,
+        RedriveQuery, ScheduledQuery, SeekTo,
     },
 };
 
@@ -37,6 +37,7 @@ pub enum PeerRequest {
     Cancel(CancelQuery),
     Fetch(FetchRequest),
     Holds { partition: TopicPartition, epoch: LeaderEpoch, end: Offset },
+    Digest(DigestQuery),
 }
 
 impl PeerRequest {
@@ -87,7 +88,8 @@ impl PeerRequest {
             | Self::ReleaseConsumer { .. }
             | Self::Cancel(_)
             | Self::Fetch(_)
-            | Self::Holds { .. } => {}
+            | Self::Holds { .. }
+            | Self::Digest(_) => {}
         }
         self
     }
@@ -111,6 +113,7 @@ impl PeerRequest {
             Self::Redrive(query) => Some(query.letters.place.partition),
             Self::Scheduled(query) => Some(query.partition),
             Self::Cancel(query) => Some(query.partition),
+            Self::Digest(query) => Some(query.partition),
             Self::Fetch(fetch) => fetch.positions.first().map(|&(partition, _)| partition),
         }
     }
