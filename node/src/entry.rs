@@ -74,7 +74,7 @@ impl Entry {
             tracing::warn!("the cluster does not count on this node yet; it serves all the same");
         }
         let routes = RouteBoard::new(&handle.state(), cluster.node_id, metadata.epoch());
-        let looking = tokio::spawn(routes::watch_contact(metadata.contact(), routes.routes()));
+        let looking = tokio::spawn(routes::watch_contact((metadata.contact(), handle.clone()), routes.routes()));
         let among = Among { routes, lanes, tasks: vec![serving, looking], secret, tls };
         Ok(Self { handle, updates, metadata, among: Some(among) })
     }

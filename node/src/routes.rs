@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use raft::{
-    Contact,
+    Contact, MetadataHandle,
     metadata::{ClusterState, NodeId, Topic},
 };
 use shard::{NodeRoute, PartitionRoute, RouteTable, Routes};
@@ -55,13 +55,18 @@ impl RouteBoard {
 }
 
 /// Tells the shards how long nobody else is given what this node has, until the task is aborted.
-pub(crate) async fn watch_contact(contact: Contact, routes: Routes) {
+///
+/// A node that was cut off may own less than its shards have been told: it serves again only once they know all that the
+/// cluster had decided when it was heard of again.
+pub(crate) async fn watch_contact((contact, metadata): (Contact, MetadataHandle), routes: Routes) {
     let mut looks = interval(limits::CONTACT_LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut was_cut_off = false;
     loop {
         looks.tick().await;
-        if let Some(left) = limits::CONTACT_SILENCE_MAX.checked_sub(contact.silence()) {
+        let silence = contact.silence();
+        let is_told = !(was_cut_off || routes.is_cut_off()) || metadata.state().version() >= contact.version();
+        if is_told && let Some(left) = limits::CONTACT_SILENCE_MAX.checked_sub(silence) {
             routes.serve_for(left);
         }
         let is_cut_off = routes.is_cut_off();

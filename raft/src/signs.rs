@@ -34,6 +34,8 @@ pub struct Contact {
     started: Instant,
     /// Milliseconds after the start; 0 is never.
     last: Arc<AtomicU64>,
+    /// The version of the metadata that this node knew then.
+    version: Arc<AtomicU64>,
 }
 
 /// The task that gives the signs.
@@ -76,7 +78,7 @@ struct Rounds(VecDeque<Round>);
 
 impl Contact {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), last: Arc::default() }
+        Self { started: Instant::now(), last: Arc::default(), version: Arc::default() }
     }
 
     /// How long ago this node was part of the cluster that decides: it led a majority, or a leader that did answered.
@@ -85,11 +87,19 @@ impl Contact {
         self.now().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 
+    /// The version of the metadata that this node knew when it last was: all that the cluster had decided by then. Whoever
+    /// was silent before must not go on with what it had before all of it is in effect here.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::SeqCst)
+    }
+
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
-    fn renew(&self, at: Duration) {
+    fn renew(&self, at: Duration, version: u64) {
+        self.version.fetch_max(version, Ordering::SeqCst);
         self.last.fetch_max(u64::try_from(at.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
@@ -152,7 +162,7 @@ impl Signs {
         let metrics = metrics.borrow();
         let voters = metrics.membership_config.voter_ids().count();
         if quorum_follows(&metrics) && rounds.begin(asked, voters) {
-            self.contact.renew(asked);
+            self.contact.renew(asked, self.applied.borrow().version());
         }
         for (voter, address) in other_voters(&metrics) {
             let peers = self.peers.clone();
@@ -174,11 +184,11 @@ impl Signs {
             self.removed.send_replace(true);
         }
         if let Some(contact) = answer.contact {
-            self.contact.renew(contact);
+            self.contact.renew(contact, self.applied.borrow().version());
         }
         // Its own metrics may be from before the process stood still: what the others say now is not.
         if answer.follows && rounds.follow(answer.asked) && quorum_follows(&self.raft.metrics().borrow()) {
-            self.contact.renew(answer.asked);
+            self.contact.renew(answer.asked, self.applied.borrow().version());
         }
     }
 }
@@ -285,8 +295,8 @@ mod tests {
         let contact = Contact::new();
         tokio::time::advance(at(500)).await;
         assert_eq!(contact.silence(), at(500));
-        contact.renew(at(400));
-        contact.renew(at(300));
-        assert_eq!(contact.silence(), at(100));
+        contact.renew(at(400), 7);
+        contact.renew(at(300), 5);
+        assert_eq!((contact.silence(), contact.version()), (at(100), 7));
     }
 }

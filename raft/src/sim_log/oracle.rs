@@ -13,6 +13,8 @@ pub(super) struct Oracle {
     committed: Vec<RecordBatch>,
     /// Where each message is.
     pub(super) ids: BTreeMap<u64, Offset>,
+    /// Where it was before retention let go of it, and it was published again.
+    former: BTreeSet<(u64, Offset)>,
     /// Who leads in which epoch: the place, and the opening.
     leaders: BTreeMap<u32, (usize, u64)>,
     /// How far consumers have seen, by epoch.
@@ -42,6 +44,7 @@ impl Oracle {
         let number = number_of(batch);
         if let Some(earlier) = self.ids.insert(number, batch.offsets().start) {
             assert!(earlier < log_start, "E7: message {number} is at {earlier} and at {}", batch.offsets().start);
+            self.former.insert((number, earlier));
         }
         self.committed.push(batch.clone());
     }
@@ -142,8 +145,14 @@ impl World {
 
     /// A publisher is told that its message is there. E1, R6: enough disks have it.
     pub(super) fn note_acknowledged(&mut self, partition: usize, number: u64, offset: Offset) {
-        let known = self.oracles[partition].ids.get(&number);
-        assert_eq!(known, Some(&offset), "E1: message {number} is acknowledged");
+        let oracle = &self.oracles[partition];
+        let known = oracle.ids.get(&number);
+        // A former leader that knows of no other may still tell where it was.
+        let was_there = oracle.former.contains(&(number, offset));
+        assert!(
+            known == Some(&offset) || was_there,
+            "E1: message {number} is acknowledged at {offset}, is at {known:?}"
+        );
         let Some(agreed) = self.agreed_partition(partition) else { return };
         let replicas = self.places(&agreed.replicas.clone());
         // Who had it when it said so may have lost it since.

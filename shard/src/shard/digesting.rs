@@ -66,7 +66,7 @@ async fn read_digest(
     let (mut damage, mut away) = (None, None);
     while from >= readable.start && digester.to() < end && (to.is_some() || digester.bytes() < DIGEST_BYTES) {
         let before = digester.to();
-        match store.read(OffsetRange::new(before, end), limits::FETCH_PART_BYTES).await {
+        match store.read_stored(OffsetRange::new(before, end), limits::FETCH_PART_BYTES).await {
             Ok(batches) => digester.take(&batches, end),
             Err(ReadFault::Damaged { offset, reason }) => damage = Some(format!("offset {offset}: {reason}")),
             Err(ReadFault::Expired { .. } | ReadFault::PastEnd { .. }) => {}

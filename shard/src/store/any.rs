@@ -115,6 +115,10 @@ impl MessageStore for AnyPartition {
         ask!(self, partition => partition.read(wanted, bytes_max).await)
     }
 
+    async fn read_stored(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
+        ask!(self, partition => partition.read_stored(wanted, bytes_max).await)
+    }
+
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
         ask!(self, partition => partition.find_time(at, end).await)
     }

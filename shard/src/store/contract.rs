@@ -94,6 +94,14 @@ pub trait MessageStore: Clone {
     /// See [`ReadFault`]. What is whole before a damage is given; a read that begins at the damage is the one to fail.
     async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault>;
 
+    /// The same of what is stored now, not of what an earlier read kept in memory.
+    ///
+    /// # Errors
+    /// As for `read`.
+    async fn read_stored(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
+        self.read(wanted, bytes_max).await
+    }
+
     /// The offset of the first batch below `end` that holds a record taken at `at` or later; `end` if there is none.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use shard_core::{
     model::{Offset, OffsetRange, Timestamp, TopicPartition},
 };
 
-use super::{Shared, dma_file::BlockFile, files::FileKind, journal::Journal};
+use super::{Shared, dma_file::BlockFile, files::FileKind, journal::Journal, reading::batches_of};
 use crate::store::{AppendFault, CursorsStored, MessageStore, ReadFault, StoreError};
 
 /// How far a look for a time reads at once; the index narrows it to less.
@@ -94,6 +94,10 @@ impl MessageStore for LogPartition {
 
     async fn read(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
         self.inner.read(wanted, bytes_max).await
+    }
+
+    async fn read_stored(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<RecordBatch>, ReadFault> {
+        self.inner.find(wanted, bytes_max).await.map(batches_of)
     }
 
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {

@@ -128,7 +128,7 @@ impl Inner {
     }
 }
 
-fn batches_of(found: Vec<Placed>) -> Vec<RecordBatch> {
+pub(super) fn batches_of(found: Vec<Placed>) -> Vec<RecordBatch> {
     found.into_iter().map(|placed| placed.batch).collect()
 }
 
