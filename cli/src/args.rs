@@ -27,9 +27,12 @@ use crate::values;
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
 
+/// What `--version` says behind the name.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PUBSUB_COMMIT"), ")");
+
 /// Administers PubSubRing, publishes and consumes.
 #[derive(Debug, Parser)]
-#[command(name = "pubsub-cli", version, styles = STYLES, after_help = exit_code::TABLE, max_term_width = 110)]
+#[command(name = "pubsub-cli", version = VERSION, styles = STYLES, after_help = exit_code::TABLE, max_term_width = 110)]
 pub(crate) struct Args {
     /// What every command takes.
     #[command(flatten)]

@@ -21,7 +21,7 @@ use gateway_api::client::{Endpoint, TlsError, TlsOptions};
 ///
 /// Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 messages were lost or out of order.
 #[derive(Debug, Parser)]
-#[command(name = "pubsub-loadtest", version)]
+#[command(name = "pubsub-loadtest", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PUBSUB_COMMIT"), ")"))]
 pub struct Args {
     /// What to measure.
     #[command(subcommand)]
