@@ -12,6 +12,7 @@ use crate::commands::cluster::ClusterCommand;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::groups::GroupsCommand;
 use crate::commands::keys::KeysCommand;
+use crate::commands::man_pages::ManPagesArgs;
 use crate::commands::principals::PrincipalsCommand;
 use crate::commands::publish::PublishArgs;
 use crate::commands::pull::PullArgs;
@@ -120,6 +121,8 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
+    /// Write the manual pages of all commands
+    ManPages(ManPagesArgs),
 }
 
 impl GlobalArgs {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::manual::{CompletionsCommand, ManPagesCommand};
 use crate::server::{BearerKey, Server};
 use crate::template::PayloadEncoding;
 use crate::workload::{
@@ -43,6 +44,10 @@ pub enum Command {
     FanOut(FanOutCommand),
     /// Measure this tool itself, against the least that a server can do.
     Ceiling(CeilingCommand),
+    /// Print the completions for a shell.
+    Completions(CompletionsCommand),
+    /// Write the manual pages of all commands.
+    ManPages(ManPagesCommand),
 }
 
 /// `publish`.
@@ -502,6 +507,7 @@ mod tests {
                 Command::Read(command) => command.workload(),
                 Command::FanOut(command) => command.workload(),
                 Command::Ceiling(command) => command.workload(),
+                Command::Completions(_) | Command::ManPages(_) => panic!("{line} measures nothing"),
             };
             assert_eq!(workload.check(), Ok(()), "{line}");
         }
