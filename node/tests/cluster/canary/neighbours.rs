@@ -48,7 +48,7 @@ fn no_secret_for_others_is_in_any_output_and_none_in_a_log_for_people() {
         status
     };
     let grants = json!({ "grants": [{ "topic_prefix": "*", "actions": ["publish", "manage"] }] });
-    assert_eq!(ask(&admin, "PUT /v1/principals/canary", &grants), 200);
+    assert_eq!(ask(&admin, "PUT /v1/principals/canary", &grants), 201);
     assert_eq!(ask(&token, "PUT /v1/topics/orders", &json!({ "partitions": 1 })), 201);
     assert_eq!(ask(&token, "POST /v1/topics/orders/messages", &json!({ "messages": [{ "text": PAYLOAD }] })), 200);
     assert_eq!(ask(&token, "GET /v1/subscriptions", &Value::Null), 200);
