@@ -9,7 +9,7 @@ use crate::{config::Sources, health_check::Question, version};
 
 /// A durable publish-subscribe broker over HTTP and WebSocket.
 ///
-/// Settings come from a file, then from PUBSUB_… variables, then from flags; docs/configuration.md lists them.
+/// Settings come from a file, then from variables that begin with PUBSUB_, then from flags; docs/configuration.md lists them.
 #[derive(Debug, Parser)]
 #[command(name = "pubsub-node", version = version::VERSION)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]

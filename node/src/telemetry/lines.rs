@@ -74,9 +74,9 @@ impl Throttle {
 
 fn tell(left_out: Vec<(Place, u64)>) {
     for (Place(metadata), lines) in left_out {
-        let (level, target) = (metadata.level().as_str(), metadata.target());
+        let place_level = metadata.level().as_str();
         let place = format_args!("{}:{}", metadata.file().unwrap_or_default(), metadata.line().unwrap_or_default());
-        tracing::warn!(lines, level, target, %place, "lines of one place were left out");
+        tracing::warn!(lines, place_level, %place, "lines of one place were left out");
     }
 }
 

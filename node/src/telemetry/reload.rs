@@ -56,7 +56,7 @@ impl LogKeeper {
         // A file may be on a filesystem that stands still; the control thread may not.
         let Ok(settings) = spawn_blocking(move || read(&sources, &level_file)).await else { return };
         // Whoever asked is told, whether it is now that less is logged or was before.
-        let tell = |settings: &LogConfig| tracing::info!(level = settings.level, "the log has new settings");
+        let tell = |settings: &LogConfig| tracing::info!(filter = settings.level, "the log has new settings");
         let is_told_before = tracing::enabled!(tracing::Level::INFO);
         let applied = settings.and_then(|settings| {
             if is_told_before {

@@ -79,7 +79,7 @@ fn repeats_are_left_out_and_counted_and_what_was_asked_for_is_not() {
     let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
     assert_eq!((count("a repeat"), count("a detail"), lines.len()), (2, 5, 8), "{lines:?}");
     let told: Value = serde_json::from_str(&lines[7]).unwrap();
-    assert_eq!((&told["lines"], &told["level"]), (&3.into(), &"INFO".into()));
+    assert_eq!((&told["lines"], &told["place_level"]), (&3.into(), &"INFO".into()));
     assert!(told["place"].as_str().unwrap().contains("tests.rs:"), "{told}");
 }
 

@@ -106,12 +106,25 @@ fn no_secret_and_no_payload_is_in_any_output() {
     let logged = fs::read_to_string(&trace).unwrap();
     assert!(logged.contains("\"level\":\"TRACE\"") && logged.contains("stopped"), "all of the log is there");
     assert!(logged.contains("a request is answered") && logged.contains("request_id"), "requests are in it");
+    assert_no_field_twice(&logged);
     outputs.add("the log", logged.into_bytes());
 
     let mut canaries = Canaries::new(&[PAYLOAD, KEY, ATTRIBUTE, HEADER, ANSWER, PUSH_SECRET]);
     [TOKEN, BASIC].iter().for_each(|canary| canaries.add(canary));
     [&admin, &key, UNKNOWN_KEY].iter().for_each(|key| canaries.add_key(key));
     outputs.assert_free_of(&canaries);
+}
+
+/// A reader of JSON takes one of two fields of the same name, and who looks for the other finds nothing. What libraries call their
+/// fields is theirs.
+fn assert_no_field_twice(logged: &str) {
+    for line in logged.lines() {
+        let fields: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let is_ours = ["node", "gateway", "shard", "raft"]
+            .contains(&fields["target"].as_str().unwrap().split(':').next().unwrap());
+        // Written again it has each once, whatever their order.
+        assert!(!is_ours || fields.to_string().len() == line.len(), "a field is there twice: {line}");
+    }
 }
 
 /// Makes a key and shows everything that there is to be shown of it; gives the key.

@@ -43,7 +43,7 @@ fn the_level_is_read_again_on_sighup_and_a_request_is_named_in_its_lines() {
     assert_eq!(get(node.address(), "/v1/topics").status, 200);
 
     fs::write(&settings, "log: {level: 'info,gateway=debug'}\n").unwrap();
-    assert_eq!(read_again(&node, CHANGED)["level"], "info,gateway=debug");
+    assert_eq!(read_again(&node, CHANGED)["filter"], "info,gateway=debug");
     assert_eq!(said(&node, ANSWERED).len(), 0, "it was not asked for");
     let answer = get(node.address(), "/v1/topics/nowhere");
     assert!(eventually(|| !said(&node, ANSWERED).is_empty()), "{:?}", node.log());
@@ -57,7 +57,7 @@ fn the_level_is_read_again_on_sighup_and_a_request_is_named_in_its_lines() {
     // Where the settings are those of a container, a file beside the data goes before them.
     let level = node.data_dir().join("log-level");
     fs::write(&level, "warn\n").unwrap();
-    assert_eq!(read_again(&node, CHANGED)["level"], "warn");
+    assert_eq!(read_again(&node, CHANGED)["filter"], "warn");
     fs::write(&level, "loud=loud").unwrap();
     read_again(&node, KEPT);
     fs::remove_file(&level).unwrap();
