@@ -35,7 +35,7 @@ mod tests {
         let page = std::fs::read_to_string(directory.path().join("pubsub-node.1")).unwrap().replace("\\-", "-");
         let script = String::from_utf8(completions(Shell::Bash)).unwrap();
         let command = Args::command();
-        let flags: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_long()).collect();
+        let flags: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
         assert!(flags.len() > 10, "{flags:?}");
         for flag in flags {
             assert!(page.contains(&format!("--{flag}")), "the page has no --{flag}:\n{page}");
