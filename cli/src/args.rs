@@ -12,6 +12,7 @@ use crate::commands::cluster::ClusterCommand;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::groups::GroupsCommand;
 use crate::commands::keys::KeysCommand;
+use crate::commands::man_pages::ManPagesArgs;
 use crate::commands::principals::PrincipalsCommand;
 use crate::commands::publish::PublishArgs;
 use crate::commands::pull::PullArgs;
@@ -27,9 +28,12 @@ use crate::values;
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
 
+/// What `--version` says behind the name.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PUBSUB_COMMIT"), ")");
+
 /// Administers PubSubRing, publishes and consumes.
 #[derive(Debug, Parser)]
-#[command(name = "pubsub-cli", version, styles = STYLES, after_help = exit_code::TABLE, max_term_width = 110)]
+#[command(name = "pubsub-cli", version = VERSION, styles = STYLES, after_help = exit_code::TABLE, max_term_width = 110)]
 pub(crate) struct Args {
     /// What every command takes.
     #[command(flatten)]
@@ -117,6 +121,8 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
+    /// Write the manual pages of all commands
+    ManPages(ManPagesArgs),
 }
 
 impl GlobalArgs {

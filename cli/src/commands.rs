@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod man_pages;
 pub(crate) mod principals;
 pub(crate) mod publish;
 pub(crate) mod pull;
@@ -39,5 +40,6 @@ pub(crate) async fn run(args: Args, output: &mut Output<'_>) -> Result<(), CliEr
         Command::Seek(args) => seek::run(args, &client, output).await,
         Command::Store(command) => store::run(command, output),
         Command::Completions(args) => completions::run(&args, output),
+        Command::ManPages(args) => man_pages::run(&args),
     }
 }

@@ -38,6 +38,7 @@ pub mod publish_decode;
 pub mod push;
 pub mod quota;
 mod read_turns;
+pub mod request_scope;
 pub mod server;
 mod server_state;
 pub mod shutdown;

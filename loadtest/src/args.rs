@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::manual::{CompletionsCommand, ManPagesCommand};
 use crate::server::{BearerKey, Server};
 use crate::template::PayloadEncoding;
 use crate::workload::{
@@ -21,7 +22,7 @@ use gateway_api::client::{Endpoint, TlsError, TlsOptions};
 ///
 /// Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 messages were lost or out of order.
 #[derive(Debug, Parser)]
-#[command(name = "pubsub-loadtest", version)]
+#[command(name = "pubsub-loadtest", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PUBSUB_COMMIT"), ")"))]
 pub struct Args {
     /// What to measure.
     #[command(subcommand)]
@@ -43,6 +44,10 @@ pub enum Command {
     FanOut(FanOutCommand),
     /// Measure this tool itself, against the least that a server can do.
     Ceiling(CeilingCommand),
+    /// Print the completions for a shell.
+    Completions(CompletionsCommand),
+    /// Write the manual pages of all commands.
+    ManPages(ManPagesCommand),
 }
 
 /// `publish`.
@@ -502,6 +507,7 @@ mod tests {
                 Command::Read(command) => command.workload(),
                 Command::FanOut(command) => command.workload(),
                 Command::Ceiling(command) => command.workload(),
+                Command::Completions(_) | Command::ManPages(_) => panic!("{line} measures nothing"),
             };
             assert_eq!(workload.check(), Ok(()), "{line}");
         }

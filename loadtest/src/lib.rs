@@ -14,6 +14,7 @@ pub mod descriptors;
 pub mod fan_out;
 pub mod limits;
 pub mod machine;
+pub mod manual;
 pub mod progress;
 pub mod publishing;
 pub mod readers;

@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         Command::Read(command) => (Some(&command.common), command.workload(), &command.common.output),
         Command::FanOut(command) => (Some(&command.common), command.workload(), &command.common.output),
         Command::Ceiling(command) => (None, command.workload(), &command.output),
+        Command::Completions(command) => return exit_code(command.print(&mut io::stdout())),
+        Command::ManPages(command) => return exit_code(command.write()),
     };
     if let Err(error) = workload.check() {
         let _ = writeln!(io::stderr(), "error: {error}");
@@ -40,6 +42,17 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn exit_code(written: io::Result<()>) -> ExitCode {
+    match written {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+        Ok(()) | Err(_) => ExitCode::SUCCESS,
     }
 }
 

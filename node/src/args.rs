@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap_complete::Shell;
 
-use crate::config::Sources;
+use crate::{config::Sources, health_check::Question, version};
 
 /// A durable publish-subscribe broker over HTTP and WebSocket.
 ///
-/// Settings come from a file, then from PUBSUB_… variables, then from flags; docs/configuration.md lists them.
+/// Settings come from a file, then from variables that begin with PUBSUB_, then from flags; docs/configuration.md lists them.
 #[derive(Debug, Parser)]
-#[command(name = "pubsub-node", version)]
+#[command(name = "pubsub-node", version = version::VERSION)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Args {
     /// Read settings from this file (default: config.yaml, if there is one)
@@ -43,6 +44,15 @@ pub struct Args {
     /// Print the effective configuration as YAML and exit
     #[arg(long)]
     pub print_config: bool,
+    /// Ask the node that runs with these settings on this machine whether it is alive, or whether it is ready: exit code 0 or 1
+    #[arg(long, value_name = "QUESTION", num_args = 0..=1, require_equals = true, default_missing_value = "alive")]
+    pub health_check: Option<Question>,
+    /// Print the completions for a shell and exit
+    #[arg(long, value_name = "SHELL")]
+    pub completions: Option<Shell>,
+    /// Write the manual page into this directory and exit
+    #[arg(long, value_name = "DIR")]
+    pub man_pages: Option<PathBuf>,
     /// Once the node serves, write its process id and addresses to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,

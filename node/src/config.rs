@@ -174,6 +174,10 @@ pub struct LogConfig {
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,
+    /// How many lines of one place in the code pass in a window; 0 is any number.
+    pub repeats_max: u32,
+    /// How long a window is.
+    pub repeats_window_ms: u64,
 }
 
 /// How a log line looks.
@@ -271,6 +275,6 @@ impl Default for MetricsConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
+        Self { level: "info".to_owned(), format: LogFormat::Text, repeats_max: 50, repeats_window_ms: 10_000 }
     }
 }

@@ -4,24 +4,28 @@ use std::path::PathBuf;
 
 use crate::{
     Node, NodeFailure,
-    config::Config,
+    config::{Config, Sources},
     exit_code::ExitCode,
     limits,
     preflight::{self, DataDirectoryLock},
     ready_file::ReadyFile,
     rejoin,
     shutdown::StopSignals,
-    telemetry,
+    telemetry::{self, LogKeeper},
+    version,
 };
 
 /// Runs a node until it is told to stop or can't go on, after it has set aside the metadata of a lost one, if it is to rejoin.
-/// Blocks this thread, which becomes the control thread.
+/// Blocks this thread, which becomes the control thread. The configuration is what the sources said; some of it is read again.
 #[must_use]
-pub fn run(config: &Config, rejoin: bool, ready_file: Option<PathBuf>) -> ExitCode {
-    if let Err(reason) = telemetry::start(&config.log) {
-        tracing::error!(reason, "logging can't be set up");
-        return ExitCode::Configuration;
-    }
+pub fn run(config: &Config, sources: Sources, rejoin: bool, ready_file: Option<PathBuf>) -> ExitCode {
+    let log = match telemetry::start(&config.log) {
+        Ok(log) => log,
+        Err(reason) => {
+            tracing::error!(reason, "logging can't be set up");
+            return ExitCode::Configuration;
+        }
+    };
     let mut config = match config.with_absolute_data_dir() {
         Ok(config) => config,
         Err(error) => {
@@ -51,14 +55,17 @@ pub fn run(config: &Config, rejoin: bool, ready_file: Option<PathBuf>) -> ExitCo
             return ExitCode::Failed;
         }
     };
-    let code = runtime.block_on(live(&config, lock, ready_file));
+    let keeper = LogKeeper::new(log.clone(), sources, &config.storage.data_dir);
+    let code = runtime.block_on(live(&config, lock, keeper, ready_file));
     // What still blocks a helper thread after a stop that timed out is not waited for.
     runtime.shutdown_background();
+    log.finish();
     code
 }
 
-async fn live(config: &Config, lock: DataDirectoryLock, ready_file: Option<PathBuf>) -> ExitCode {
-    let mut signals = match StopSignals::listen() {
+async fn live(config: &Config, lock: DataDirectoryLock, keeper: LogKeeper, ready_file: Option<PathBuf>) -> ExitCode {
+    let signals = StopSignals::listen().and_then(|signals| Ok((signals, keeper.start()?)));
+    let (mut signals, keeping) = match signals {
         Ok(signals) => signals,
         Err(error) => {
             tracing::error!(%error, "signals can't be listened to");
@@ -78,7 +85,9 @@ async fn live(config: &Config, lock: DataDirectoryLock, ready_file: Option<PathB
             return error.exit_code();
         }
     };
-    serve_until_stopped(node, &mut signals, ready_file).await
+    let code = serve_until_stopped(node, &mut signals, ready_file).await;
+    keeping.abort();
+    code
 }
 
 async fn serve_until_stopped(mut node: Node, signals: &mut StopSignals, ready_file: Option<PathBuf>) -> ExitCode {
@@ -91,7 +100,7 @@ async fn serve_until_stopped(mut node: Node, signals: &mut StopSignals, ready_fi
         }
     };
     let metrics = addresses.metrics.map(|address| address.to_string());
-    tracing::info!(http = %addresses.http, metrics, version = env!("CARGO_PKG_VERSION"), "the node serves");
+    tracing::info!(http = %addresses.http, metrics, version = env!("CARGO_PKG_VERSION"), commit = version::COMMIT, "the node serves");
     let was_removed = tokio::select! {
         failure = node.failed() => {
             tracing::error!("{failure}");

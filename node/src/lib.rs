@@ -18,13 +18,16 @@ mod entry;
 mod executor;
 pub mod exit_code;
 mod faults;
+pub mod health_check;
 mod insync;
 mod jwt;
 mod limits;
 mod link;
 mod listener;
 mod listeners;
+pub mod manual;
 mod metrics;
+mod one_get;
 pub mod preflight;
 mod push;
 pub mod ready_file;
@@ -36,6 +39,7 @@ mod settings;
 mod shutdown;
 pub mod telemetry;
 mod tls;
+pub mod version;
 
 use std::{
     io,

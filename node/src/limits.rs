@@ -7,6 +7,18 @@ pub(crate) const CONFIG_FILE_BYTES_MAX: u64 = 1 << 20;
 /// How like a known name an unknown one must be to be suggested, from 0 to 1.
 pub(crate) const SUGGESTION_LIKENESS_MIN: f64 = 0.6;
 
+/// The largest file that says what to log, in bytes.
+pub(crate) const LOG_LEVEL_BYTES_MAX: u64 = 4 << 10;
+/// Places in the code whose log lines are counted; there are fewer, libraries included.
+pub(crate) const LOG_PLACES_MAX: usize = 1024;
+/// How often it is looked whether lines were left out that have to be told of.
+pub(crate) const LOG_TICK: Duration = Duration::from_secs(1);
+
+/// How long a health check may take; whoever asks for one gives it five seconds, as a rule.
+pub(crate) const HEALTH_CHECK_TIMEOUT: Duration = Duration::from_secs(4);
+/// The longest answer to one, in bytes: it may name partitions that are closed.
+pub(crate) const HEALTH_CHECK_BYTES_MAX: usize = 1 << 20;
+
 /// The oldest kernel: glommio needs the io_uring operations of 5.8.
 pub(crate) const KERNEL_MIN: (u32, u32) = (5, 8);
 /// Locked memory that io_uring needs, in bytes; glommio refuses to start with less.

@@ -10,18 +10,12 @@ use crate::exit_code::ExitCode;
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// Heard so that it does not end a node: it asks for new certificates, and a node without any has nothing to do.
-    _hangup: Signal,
 }
 
 impl StopSignals {
     /// Begins to listen; the signals no longer end the process by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            _hangup: signal(SignalKind::hangup())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Waits for the next one; returns what the process exits with if it ends at once.

@@ -1,6 +1,7 @@
 //! From one whole request to its answer.
 
 use futures_lite::future::poll_once;
+use gateway_api::Code;
 
 use super::{Connection, Next, wire::Wire};
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     },
     limits::{BODY_WRITE_ALONE_BYTES, PIPELINED_ANSWER_BYTES},
     peer::Peer,
+    request_scope::{self, Within},
     socket::SocketError,
     websocket::handshake,
 };
@@ -41,13 +43,17 @@ impl<A: Application> Connection<A> {
         self.push_answer(matched, &response).await?;
         let next = self.next_after(&response);
         match response.take_stream() {
-            Some(stream) if self.request.method() != Method::Head => self.send_stream(stream, next).await,
+            Some(stream) if self.request.method() != Method::Head => {
+                let request = self.request.id;
+                Within::new(request, Box::pin(self.send_stream(stream, next))).await
+            }
             Some(_) | None => Ok(next),
         }
     }
 
     /// Encodes an answer behind those before it.
     pub(super) async fn push_answer(&mut self, route: Option<Route>, response: &Response) -> Result<(), SocketError> {
+        request_scope::within(self.request.id, || tell(route, response));
         let metrics = self.state.application.metrics();
         metrics.count_answer(route, response.status());
         if let Some(code) = response.failure() {
@@ -80,7 +86,7 @@ impl<A: Application> Connection<A> {
         let (peer, route) = (Peer::default(), RouteMatch { route: Route::WebSocket, name: "", item: "" });
         let (request, client, bodies) = (&self.request, &self.client, &self.state.bodies);
         let call = Call { route, request, peer: &peer, client, caller: &Caller::Nobody, bodies };
-        match self.state.application.admit(&call) {
+        match request_scope::within(request.id, || self.state.application.admit(&call)) {
             Ok(admitted) => self.admitted = admitted,
             Err(response) => {
                 self.push_answer(Some(Route::WebSocket), &response).await?;
@@ -116,6 +122,17 @@ impl<A: Application> Connection<A> {
     }
 }
 
+/// Logs what a request came to, without anything that is the client's: neither names nor contents.
+fn tell(route: Option<Route>, response: &Response) {
+    let (route, status) = (route.map_or("none", Route::label), response.status());
+    let code = response.failure().map(Code::as_str);
+    if status == 500 {
+        tracing::warn!(route, status, code, "a request failed for a reason of the node's own");
+    } else {
+        tracing::debug!(route, status, code, "a request is answered");
+    }
+}
+
 /// Has the application handle a request. Answers that are due are written before it keeps us waiting.
 async fn handled<A: Application>(
     application: &A,
@@ -126,7 +143,7 @@ async fn handled<A: Application>(
     let (peer, caller) = (Peer::default(), Caller::Nobody);
     // Boxed, so that the many connections that wait don't each hold the room that handling takes.
     let call = Call { route, request, peer: &peer, client, caller: &caller, bodies };
-    let mut handling = Box::pin(application.handle(call));
+    let mut handling = Within::new(request.id, Box::pin(application.handle(call)));
     if let Some(response) = poll_once(&mut handling).await {
         return Ok(response);
     }

@@ -68,14 +68,14 @@ impl Wire {
     ///
     /// # Errors
     /// The node gives up on the connection; the answer is dropped.
-    pub(super) async fn answered_or_given_up<F: Future<Output = Response>>(
+    pub(super) async fn answered_or_given_up<F: Future<Output = Response> + Unpin>(
         &mut self,
-        mut handling: Pin<Box<F>>,
+        mut handling: F,
         peer: &Peer,
     ) -> Result<Response, SocketError> {
         poll_fn(|context| {
             loop {
-                if let Poll::Ready(response) = handling.as_mut().poll(context) {
+                if let Poll::Ready(response) = Pin::new(&mut handling).poll(context) {
                     return Poll::Ready(Ok(response));
                 }
                 if self.socket.poll_expired(context).is_ready() {

@@ -20,7 +20,7 @@ mod transport;
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Poll, ready},
 };
@@ -50,6 +50,7 @@ use crate::{
     http::request_id::RequestId,
     limits,
     operations::deadline,
+    request_scope,
     tick::Tick,
 };
 
@@ -74,7 +75,10 @@ pub(crate) fn run(context: Context, connection: Upgraded) -> impl Future<Output 
     let mut session = Session::new(context, transport, opened_by, bodies);
     async move {
         let _hold = hold;
-        let close = session.serve().await;
+        let close = {
+            let mut serving = pin!(session.serve());
+            poll_fn(|context| request_scope::within(request_id, || serving.as_mut().poll(context))).await
+        };
         tracing::debug!(%request_id, ?close, "WebSocket ends");
         Box::pin(session.end(close)).await;
     }

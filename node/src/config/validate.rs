@@ -1,9 +1,9 @@
 //! Rules over more than one setting.
 
 use shard_core::redis::ServerAddress;
-use tracing_subscriber::EnvFilter;
 
 use super::{Auth, Config, Store};
+use crate::telemetry;
 
 /// Says which rule a configuration breaks, if any.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -34,7 +34,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     config.tls.check()?;
     config.jwt.check()?;
     check_keys_are_hidden(config)?;
-    EnvFilter::try_new(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
+    telemetry::filter(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
 }
 
 /// Keys don't cross the network in the clear unless that was chosen.

@@ -1,18 +1,10 @@
 //! Fetches keys from their issuer: one request, within bounds, to where it was said and no further.
 
-use bytes::Bytes;
 use futures_rustls::{TlsConnector, pki_types::ServerName};
 use gateway::{
     limits::JWKS_BYTES_MAX,
     push::{PushHost, PushTarget},
 };
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{
-    Request,
-    client::conn::http1,
-    header::{ACCEPT, HOST},
-};
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -20,7 +12,7 @@ use tokio::{
 };
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
-use crate::limits;
+use crate::{limits, one_get::Get};
 
 /// Why nothing was fetched.
 #[derive(Debug, thiserror::Error)]
@@ -63,29 +55,14 @@ async fn try_fetch(target: &PushTarget, tls: &TlsConnector) -> Result<Vec<u8>, F
 }
 
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(target: &PushTarget, stream: S) -> Result<Vec<u8>, FetchError> {
-    let failed = |error: &dyn std::fmt::Display| FetchError::Connection(error.to_string());
-    let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
-    let request = Request::get(&target.path)
-        .header(HOST, &target.authority)
-        .header(ACCEPT, "application/jwk-set+json, application/json")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| failed(&error))?;
-    let answered = async {
-        let answer = requests.send_request(request).await.map_err(|error| failed(&error))?;
-        let status = answer.status().as_u16();
-        if status != 200 {
-            return Err(FetchError::Status(status));
-        }
-        let body = Limited::new(answer.into_body(), JWKS_BYTES_MAX).collect().await.map_err(|error| failed(&error))?;
-        Ok(body.to_bytes().to_vec())
+    let get = Get {
+        authority: &target.authority,
+        path: &target.path,
+        accept: "application/jwk-set+json, application/json",
+        body_bytes_max: JWKS_BYTES_MAX,
     };
-    let mut connection = std::pin::pin!(connection);
-    let mut answered = std::pin::pin!(answered);
-    tokio::select! {
-        biased;
-        answer = &mut answered => return answer,
-        // What has been read of the answer by then is still to be taken.
-        _ = &mut connection => {}
+    match get.over(stream).await.map_err(|error| FetchError::Connection(error.to_string()))? {
+        (200, body) => Ok(body.to_vec()),
+        (status, _) => Err(FetchError::Status(status)),
     }
-    answered.await
 }

@@ -291,6 +291,8 @@ fn a_node_that_waits_for_a_majority_is_alive_and_not_ready() {
     let asked = |path: &str| crate::http::get(&nodes.address(1), path);
     for _ in 0..3 {
         assert_eq!((asked("/healthz").status, asked("/readyz").status), (200, 503));
+        let checked = |question| crate::health_check::check(question, &nodes.address(1), &[]).0;
+        assert_eq!((checked("--health-check"), checked("--health-check=ready")), (Some(0), Some(1)));
         let refused = asked("/v1/topics");
         assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("metadata_unavailable")));
         assert!(refused.header("retry-after").is_some(), "{}", refused.head);

@@ -1,7 +1,7 @@
 //! Where the keys for tokens come from, and what is made of those that are of no use.
 
 mod grants;
-mod signer;
+pub(crate) mod signer;
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::{
 const ONE: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const TWO: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kty":"OKP","crv":"Ed25519","kid":"b","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-const OURS: [(&str, &str); 3] =
+pub(crate) const OURS: [(&str, &str); 3] =
     [("jwt.issuer", "https://login.example"), ("jwt.audience", "pubsub"), ("jwt.refresh_interval_ms", "1000")];
 
 fn keys(node: &TestNode) -> f64 {

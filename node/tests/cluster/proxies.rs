@@ -1,12 +1,16 @@
 //! Through the proxies that others put in front of a node, by the configurations that `docs/proxies.md` shows: requests that
 //! share a connection, large bodies, events one by one, WebSocket both ways and to its end.
 
+mod lossy;
 mod proxy;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use self::proxy::{Kind, Proxy};
+use self::{
+    lossy::LossyLink,
+    proxy::{Kind, Proxy},
+};
 use crate::{
     events::EventReader,
     floods::connect_from,
@@ -54,6 +58,43 @@ fn everything_passes_through(kind: Kind) {
     // The proxy is there still, and says so.
     let answer = Connection::open(&proxy.address).request("GET", "/v1/topics", &[], b"");
     assert!([502, 503].contains(&answer.status), "{answer:?}");
+}
+
+/// Envoy sends a publish again whose answer was lost, if it has a key, and then it is stored once all the same; one without a key is
+/// its publisher's to send again.
+#[test]
+fn envoy_sends_again_what_has_a_key_and_it_is_stored_once() {
+    const LOST: usize = 2;
+    let node = TestNode::start();
+    let link = LossyLink::to(node.address());
+    let Some(proxy) = Proxy::start(Kind::Envoy, &link.address) else { return };
+    let mut connection = Connection::open(&proxy.address);
+    assert_eq!(connection.request("PUT", "/v1/topics/orders", &[], br#"{"partitions":1}"#).status, 201);
+    let stored = || {
+        let page = crate::http::get(node.address(), "/v1/topics/orders/partitions/0/messages?offset=0&limit=100");
+        page.json()["messages"].as_array().unwrap().len()
+    };
+    let batch = json!({ "messages": [{ "text": "a" }, { "text": "b" }] }).to_string();
+    for (path, body, messages) in
+        [("/v1/topics/orders/publish", "an order", 1), ("/v1/topics/orders/messages", &batch, 2)]
+    {
+        let before = (stored(), link.answers());
+        link.lose(LOST);
+        let answer = connection.request("POST", path, &[("Idempotency-Key", path)], body.as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let result = answer.json();
+        let first = if messages == 1 { &result } else { &result["results"][0] };
+        assert_eq!((&first["duplicate"], &first["offset"]), (&json!(true), &json!(before.0)), "{result}");
+        assert_eq!((stored(), link.answers()), (before.0 + messages, before.1 + LOST + 1));
+    }
+    let before = (stored(), link.answers());
+    link.lose(1);
+    let answer = connection.request("POST", "/v1/topics/orders/publish", &[], b"without a key");
+    assert!([502, 503].contains(&answer.status), "{answer:?}");
+    assert_eq!((stored(), link.answers()), (before.0 + 1, before.1 + 1), "it was sent once");
+    link.lose(1);
+    let answer = connection.request("POST", "/v1/subscriptions/kitchen/pull", &[("Idempotency-Key", "a")], b"{}");
+    assert!([502, 503].contains(&answer.status), "a pull is no publish: {answer:?}");
 }
 
 /// The node counts connections by where they come from, whatever is said of the clients behind: with the bound in place,

@@ -97,4 +97,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         set: |config, raw| assign(&mut config.log.format, raw),
         get: |config| config.log.format.show(),
     },
+    Setting {
+        key: "log.repeats_max",
+        purpose: "lines of one place in the code, of level `info` and above, that are written in `log.repeats_window_ms`; those beyond are counted, and one line says how many they were; 0 is any number",
+        set: |config, raw| assign_within(&mut config.log.repeats_max, raw, 0..=1_000_000),
+        get: |config| config.log.repeats_max.show(),
+    },
+    Setting {
+        key: "log.repeats_window_ms",
+        purpose: "see `log.repeats_max`",
+        set: |config, raw| assign_within(&mut config.log.repeats_window_ms, raw, 100..=3_600_000),
+        get: |config| config.log.repeats_window_ms.show(),
+    },
 ];

@@ -10,19 +10,19 @@ use ring::{
 use serde_json::{Value, json};
 
 /// A key of Ed25519 with its id.
-pub(super) struct Signer {
+pub(crate) struct Signer {
     id: &'static str,
     pair: Ed25519KeyPair,
 }
 
 impl Signer {
-    pub(super) fn new(id: &'static str) -> Self {
+    pub(crate) fn new(id: &'static str) -> Self {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         Self { id, pair: Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap() }
     }
 
     /// The set of these keys, as their issuer publishes it.
-    pub(super) fn key_set(signers: &[&Self]) -> String {
+    pub(crate) fn key_set(signers: &[&Self]) -> String {
         let key = |signer: &&Self| {
             let point = BASE64.encode(signer.pair.public_key());
             json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": signer.id, "x": point })
@@ -31,7 +31,7 @@ impl Signer {
     }
 
     /// A token for a subject that ends in so many seconds.
-    pub(super) fn token(&self, subject: &str, seconds: i64) -> String {
+    pub(crate) fn token(&self, subject: &str, seconds: i64) -> String {
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
         let header = json!({ "alg": "EdDSA", "kid": self.id, "typ": "JWT" });
         let claims = json!({

@@ -71,7 +71,7 @@ impl TlsClient {
     }
 
     /// The same with these header lines.
-    pub(super) fn try_request_with(
+    pub(crate) fn try_request_with(
         &mut self,
         (method, path): (&str, &str),
         lines: &str,
