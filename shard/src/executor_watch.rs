@@ -25,7 +25,8 @@ impl ExecutorWatch {
         metrics.busy_micros.add(micros(busy));
         metrics.tasks_run.add(done.tasks_executed());
         metrics.ring_files_opened.add(rings.files_opened());
-        let direct_and_buffered = |(direct, bytes): (u64, u64), (buffered, more)| (direct + buffered, bytes + more);
+        let direct_and_buffered =
+            |(direct, bytes): (u64, u64), (buffered, more): (u64, u64)| (direct + buffered, bytes + more);
         let (reads, bytes) = direct_and_buffered(rings.file_reads(), rings.file_buffered_reads());
         metrics.ring_reads.add(reads);
         metrics.ring_read_bytes.add(bytes);

@@ -89,7 +89,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let disk = Disk::new(directory.path().to_owned());
         disk.refresh().await;
-        let values: Vec<_> = disk.collect().iter().map(|family| family.get_metric()[0].get_gauge().get_value()).collect();
+        let values: Vec<_> =
+            disk.collect().iter().map(|family| family.get_metric()[0].get_gauge().get_value()).collect();
         assert!(values[0] > 0.0 && values[0] <= values[1], "{values:?}");
     }
 }

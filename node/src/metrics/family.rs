@@ -18,18 +18,12 @@ pub(super) fn single(description: Description, value: u64) -> MetricFamily {
 }
 
 /// A family of whole numbers, each with the values of its labels.
-pub(super) fn labelled(
-    description: Description,
-    values: impl IntoIterator<Item = (Vec<String>, u64)>,
-) -> MetricFamily {
+pub(super) fn labelled(description: Description, values: impl IntoIterator<Item = (Vec<String>, u64)>) -> MetricFamily {
     measured(description, values.into_iter().map(|(labels, value)| (labels, as_float(value))))
 }
 
 /// A family of numbers of any kind, each with the values of its labels.
-pub(super) fn measured(
-    description: Description,
-    values: impl IntoIterator<Item = (Vec<String>, f64)>,
-) -> MetricFamily {
+pub(super) fn measured(description: Description, values: impl IntoIterator<Item = (Vec<String>, f64)>) -> MetricFamily {
     let metrics = values.into_iter().map(|(labels, value)| {
         let mut metric = Metric::from_label(label_pairs(description, labels));
         match description.kind {

@@ -38,7 +38,9 @@ pub fn documentation() -> String {
     let mut page = INTRODUCTION.to_owned();
     for Section { title, metrics } in sections() {
         page.extend(["\n## ", title, "\n\n"]);
-        page.push_str("| metric | type | unit | labels | what it is | when to look at it |\n|---|---|---|---|---|---|\n");
+        page.push_str(
+            "| metric | type | unit | labels | what it is | when to look at it |\n|---|---|---|---|---|---|\n",
+        );
         for metric in metrics {
             let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
             let (kind, unit, labels) = (metric.kind.name(), metric.unit(), labels.join(", "));
@@ -72,11 +74,19 @@ fn sections() -> Vec<Section> {
         section("Push", &[push::ALL]),
         section(
             "Clients",
-            &[&[cores::CONNECTIONS, cores::REQUESTS, cores::ERRORS, cores::ANSWERS], &gateway(gateway_numbers::CLIENTS)],
+            &[
+                &[cores::CONNECTIONS, cores::REQUESTS, cores::ERRORS, cores::ANSWERS],
+                &gateway(gateway_numbers::CLIENTS),
+            ],
         ),
         section(
             "The store",
-            &[&shard(shard_numbers::PARTITIONS), &[cores::FLUSH, cores::OLDEST_IO], disk::ALL, &shard(shard_numbers::STORE)],
+            &[
+                &shard(shard_numbers::PARTITIONS),
+                &[cores::FLUSH, cores::OLDEST_IO],
+                disk::ALL,
+                &shard(shard_numbers::STORE),
+            ],
         ),
         section("Redis, where it is the store", &[&shard(shard_numbers::REDIS)]),
         section("The cluster", &[metadata::ALL, &[cores::REPLICA_LAG], &shard(shard_numbers::REPLICAS)]),

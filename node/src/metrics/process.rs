@@ -55,8 +55,7 @@ const MAX_FILES: Description = Description::gauge(
     "After the node was moved or installed: raise the limit if it is below what is planned.",
 );
 
-pub(super) const ALL: &[Description] =
-    &[BUILD, CPU, START_TIME, RESIDENT, VIRTUAL, THREADS, OPEN_FILES, MAX_FILES];
+pub(super) const ALL: &[Description] = &[BUILD, CPU, START_TIME, RESIDENT, VIRTUAL, THREADS, OPEN_FILES, MAX_FILES];
 
 /// Build, times, memory, files and threads; what can't be read is left out.
 pub(super) fn collect() -> Vec<MetricFamily> {

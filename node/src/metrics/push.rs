@@ -43,9 +43,5 @@ pub(super) fn collect(counters: &PushCounters, board: &PushBoard) -> Vec<MetricF
         let count = statuses.iter().filter(|status| status.state == state).count();
         (vec![word.to_owned()], u64::try_from(count).unwrap_or(u64::MAX))
     });
-    vec![
-        labelled(REQUESTS, requests),
-        single(IN_FLIGHT, counters.in_flight()),
-        labelled(SUBSCRIPTIONS, subscriptions),
-    ]
+    vec![labelled(REQUESTS, requests), single(IN_FLIGHT, counters.in_flight()), labelled(SUBSCRIPTIONS, subscriptions)]
 }

@@ -44,8 +44,12 @@ fn told(page: &str) -> BTreeMap<String, (String, String)> {
     for line in page.lines() {
         let mut words = line.splitn(4, ' ');
         match (words.next(), words.next(), words.next(), words.next()) {
-            (Some("#"), Some("TYPE"), Some(name), Some(kind)) => kind.clone_into(&mut told.entry(name.into()).or_default().0),
-            (Some("#"), Some("HELP"), Some(name), Some(help)) => help.clone_into(&mut told.entry(name.into()).or_default().1),
+            (Some("#"), Some("TYPE"), Some(name), Some(kind)) => {
+                kind.clone_into(&mut told.entry(name.into()).or_default().0)
+            }
+            (Some("#"), Some("HELP"), Some(name), Some(help)) => {
+                help.clone_into(&mut told.entry(name.into()).or_default().1)
+            }
             _ => {}
         }
     }
@@ -117,13 +121,19 @@ fn fault(metric: &Description) -> Option<&'static str> {
     let words: Vec<_> = name.strip_suffix("_total").unwrap_or(name).split('_').collect();
     let (last, before) = words.split_last()?;
     let units = ["seconds", "bytes", "ratio", "info"];
-    let small_units = ["ms", "us", "ns", "millis", "micros", "milliseconds", "kib", "mib", "kb", "mb", "percent", "minutes"];
+    let small_units =
+        ["ms", "us", "ns", "millis", "micros", "milliseconds", "kib", "mib", "kb", "mb", "percent", "minutes"];
     // The name that dashboards were promised, though it is a gauge.
     let is_promised = name == "pubsub_active_connections_total";
-    let is_of_time = ["How long", "For how long", "From ", "Time in", "CPU time", "When "].iter().any(|start| help.starts_with(start));
+    let is_of_time = ["How long", "For how long", "From ", "Time in", "CPU time", "When "]
+        .iter()
+        .any(|start| help.starts_with(start));
     let faults = [
         (!(name.starts_with("pubsub_") || name.starts_with("process_")), "it has no prefix"),
-        (!name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'), "its letters"),
+        (
+            !name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'),
+            "its letters",
+        ),
         (kind == Kind::Counter && !has_total, "a counter ends in _total"),
         (kind != Kind::Counter && has_total && !is_promised, "only a counter ends in _total"),
         (kind == Kind::Histogram && metric.unit() == "count", "a histogram has a unit"),

@@ -104,10 +104,7 @@ impl TopicSeries {
         }
         values.extend(others.map(|others| (vec![OTHER.to_owned(), OTHER.to_owned()], others)));
         let leases: Vec<_> = values.iter().map(|(names, progress)| (names.clone(), progress.leased)).collect();
-        [
-            labelled(LAG, values.into_iter().map(|(names, progress)| (names, progress.lag))),
-            labelled(LEASES, leases),
-        ]
+        [labelled(LAG, values.into_iter().map(|(names, progress)| (names, progress.lag))), labelled(LEASES, leases)]
     }
 }
 
@@ -127,7 +124,8 @@ mod tests {
         let address = "127.0.0.1:1".to_owned();
         cluster.apply(Command::RegisterNode { node: NodeId::new(1), address }).unwrap();
         for name in topics {
-            let (topic, config) = (TopicName::new(name).unwrap(), TopicConfig { partitions: 1, ..TopicConfig::default() });
+            let (topic, config) =
+                (TopicName::new(name).unwrap(), TopicConfig { partitions: 1, ..TopicConfig::default() });
             cluster.apply(Command::CreateTopic { name: topic.clone(), config, created_at: AT }).unwrap();
             let config = SubscriptionConfig { start: StartPosition::Earliest, ..SubscriptionConfig::default() };
             let name = SubscriptionName::new(&format!("of-{name}")).unwrap();

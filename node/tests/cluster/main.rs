@@ -44,6 +44,7 @@ mod jwt;
 mod letters;
 mod link_tls;
 mod memory;
+mod metrics;
 mod operate;
 mod origins;
 mod ports;

@@ -33,7 +33,8 @@ impl ServerLink {
     /// Starts to connect, on the executor of the caller; returns before there is a connection.
     pub(super) fn start(config: &Rc<RedisConfig>, target: Target, counts: &Rc<LinkCounts>) -> Self {
         let state = Rc::new(LinkState::new(Rc::clone(counts)));
-        let keeper = glommio::spawn_local(keep_connected(Rc::clone(config), target, (Rc::clone(&state), Rc::clone(counts))));
+        let keeper =
+            glommio::spawn_local(keep_connected(Rc::clone(config), target, (Rc::clone(&state), Rc::clone(counts))));
         Self { state, _keeper: keeper }
     }
 
