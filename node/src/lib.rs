@@ -233,8 +233,7 @@ impl Node {
         let metrics = match metrics_listener {
             Some(listener) => {
                 let pushed = (Arc::clone(&counters), board.clone());
-                let of_metadata = (&metadata, &metadata_handle);
-                let sources = metrics_sources(config, &cores, of_metadata, pushed, &security);
+                let sources = metrics_sources(config, &cores, (&metadata, &metadata_handle), pushed, &security);
                 Some(tokio::spawn(metrics::serve(listener, Exposition::new(sources)?)))
             }
             None => None,

@@ -78,6 +78,9 @@ pub(super) const PUBLISH: Description = Description::histogram(
 )
 .by(&["shard"]);
 
+/// Reads a time of a shard.
+type ReadMicros = fn(&ShardMetrics) -> u64;
+
 /// Everything the cores count; of Redis only where it is the store.
 pub(super) fn collect(cores: &[CoreMetrics], has_redis: bool) -> Vec<MetricFamily> {
     let tables = [
@@ -93,7 +96,7 @@ pub(super) fn collect(cores: &[CoreMetrics], has_redis: bool) -> Vec<MetricFamil
     let mut families: Vec<_> = tables.into_iter().flatten().map(|number| shard_family(number, cores)).collect();
     let tables = [gateway_numbers::MESSAGES, gateway_numbers::CLIENTS];
     families.extend(tables.into_iter().flatten().map(|number| gateway_family(number, cores)));
-    let times: [(Description, fn(&ShardMetrics) -> u64); 4] = [
+    let times: [(Description, ReadMicros); 4] = [
         (OLDEST_IO, |shard| shard.oldest_io_micros.get()),
         (REPLICA_LAG, |shard| shard.replica_lag_micros.get()),
         (BUSY, |shard| shard.busy_micros.get()),
@@ -155,11 +158,12 @@ fn errors(cores: &[CoreMetrics]) -> MetricFamily {
 
 /// Every code, so that the first answer with it is a rise already.
 fn answers(cores: &[CoreMetrics]) -> MetricFamily {
-    let codes = GatewayMetrics::default().errors.iter().enumerate().map(|(index, (code, _))| {
+    let none = GatewayMetrics::default();
+    let values = none.errors.iter().enumerate().map(|(index, (code, _))| {
         let counts = cores.iter().filter_map(|core| core.gateway.errors.iter().nth(index));
         (vec![code.to_string()], counts.map(|(_, count)| count).sum())
     });
-    labelled(ANSWERS, codes.collect::<Vec<_>>())
+    labelled(ANSWERS, values)
 }
 
 fn gateway_latency(cores: &[CoreMetrics]) -> Buckets {

@@ -45,10 +45,10 @@ fn told(page: &str) -> BTreeMap<String, (String, String)> {
         let mut words = line.splitn(4, ' ');
         match (words.next(), words.next(), words.next(), words.next()) {
             (Some("#"), Some("TYPE"), Some(name), Some(kind)) => {
-                kind.clone_into(&mut told.entry(name.into()).or_default().0)
+                kind.clone_into(&mut told.entry(name.into()).or_default().0);
             }
             (Some("#"), Some("HELP"), Some(name), Some(help)) => {
-                help.clone_into(&mut told.entry(name.into()).or_default().1)
+                help.clone_into(&mut told.entry(name.into()).or_default().1);
             }
             _ => {}
         }

@@ -7,19 +7,19 @@ use shard::{
 };
 use shard_core::model::TopicId;
 
-use crate::harness::{Running, SUBSCRIPTION, cursor, directory, partition, with_shard};
+use crate::harness::{Running, SUBSCRIPTION, cursor, directory, partition, with_memory_shard, with_shard};
 
 /// More partitions than one turn of the shard counts, each with its subscription.
 const MANY: u32 = 1_100;
 
 async fn tally(shard: &Running) -> Tally {
     let (reply, told) = oneshot::channel();
-    shard.commands[0].send_async(ShardCommand::Tally { reply }).await.unwrap();
+    shard.commands.first().unwrap().send_async(ShardCommand::Tally { reply }).await.unwrap();
     told.await.unwrap()
 }
 
 fn progress(tally: &Tally) -> Progress {
-    tally.subscriptions[&SUBSCRIPTION]
+    *tally.subscriptions.get(&SUBSCRIPTION).unwrap()
 }
 
 #[test]
@@ -56,8 +56,7 @@ fn a_count_of_messages_does_not_fall_when_a_partition_goes_to_another_node() {
 #[test]
 fn partitions_beyond_what_one_turn_counts_are_counted_too() {
     let directory = directory();
-    let incarnation_bytes = 1 << 20;
-    crate::harness::with_memory_shard(directory.path(), incarnation_bytes, async |shard| {
+    with_memory_shard(directory.path(), 1 << 20, async |shard| {
         let all: Vec<u32> = (0..MANY).collect();
         shard.open(&all).await;
         for index in [0, MANY / 2, MANY - 1] {
