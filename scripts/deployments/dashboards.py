@@ -29,7 +29,8 @@ def queries():
             for target in panel.get("targets", []):
                 yield f"{file.stem}: {panel['title']}", target["expr"]
         for annotation in board["annotations"]["list"]:
-            yield f"{file.stem}: {annotation['name']}", annotation["expr"]
+            # It shows when something happens; what it watches is there all the time.
+            yield f"{file.stem}: {annotation['name']}", annotation["expr"].removesuffix(" > 0")
         for variable in board["templating"]["list"]:
             found = re.fullmatch(r"label_values\((.*), (\w+)\)", variable.get("definition", ""))
             if found:
