@@ -165,6 +165,10 @@ pub struct MetricsConfig {
     pub host: IpAddr,
     /// The port to serve it on; 0 lets the system choose one.
     pub port: u16,
+    /// How many topics have series of their own.
+    pub topics_max: usize,
+    /// How many subscriptions have.
+    pub subscriptions_max: usize,
 }
 
 /// What is logged, to standard error.
@@ -269,7 +273,8 @@ impl Default for StorageConfig {
 
 impl Default for MetricsConfig {
     fn default() -> Self {
-        Self { enabled: true, host: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 9092 }
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self { enabled: true, host, port: 9092, topics_max: 1_000, subscriptions_max: 1_000 }
     }
 }
 

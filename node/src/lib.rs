@@ -9,6 +9,7 @@ pub mod args;
 mod assignments;
 mod audit;
 pub mod bootstrap;
+mod build_info;
 pub mod config;
 pub mod control;
 mod cores;
@@ -26,7 +27,7 @@ mod link;
 mod listener;
 mod listeners;
 pub mod manual;
-mod metrics;
+pub mod metrics;
 mod one_get;
 pub mod preflight;
 mod push;
@@ -50,7 +51,7 @@ use std::{
 
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
 use raft::{
-    MetadataMetrics, MetadataNode, OpenLogError,
+    MetadataHandle, MetadataMetrics, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId, Refusal},
 };
 use shard::{
@@ -69,12 +70,13 @@ pub use cores::CoreError;
 
 use assignments::Placement;
 use audit::AuditWriter;
-use config::{Config, Store};
+use config::{Config, MetricsConfig, Store};
 use cores::{Cores, CoresPlan};
 use entry::{Among, Entry};
 use exit_code::ExitCode;
 pub use jwt::{FetchError, JwtError, KeySourceError};
 use listeners::Listeners;
+use metrics::{Exposition, SeriesMax, Sources};
 use preflight::DataDirectoryLock;
 pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
@@ -235,8 +237,8 @@ impl Node {
         let metrics = match metrics_listener {
             Some(listener) => {
                 let pushed = (Arc::clone(&counters), board.clone());
-                let registry = metrics::registry(cores.metrics(), ask(&metadata), pushed, security.status())?;
-                Some(tokio::spawn(metrics::serve(listener, registry)))
+                let sources = metrics_sources(config, &cores, (&metadata, &metadata_handle), pushed, &security);
+                Some(tokio::spawn(metrics::serve(listener, Exposition::new(sources)?)))
             }
             None => None,
         };
@@ -324,10 +326,38 @@ impl Node {
     }
 }
 
+/// Where what is told to Prometheus comes from.
+fn metrics_sources(
+    config: &Config,
+    cores: &Cores,
+    (metadata, handle): (&Arc<MetadataNode>, &MetadataHandle),
+    push: (Arc<PushCounters>, PushBoard),
+    security: &Security,
+) -> Sources {
+    let MetricsConfig { topics_max, subscriptions_max, .. } = config.metrics;
+    Sources {
+        cores: cores.metrics(),
+        shards: cores.commands(),
+        metadata: ask(metadata),
+        cluster: ask_names(handle),
+        push,
+        security: security.status(),
+        data_dir: config.storage.data_dir.clone(),
+        has_redis: config.store == Store::Redis,
+        series_max: SeriesMax { topics: topics_max, subscriptions: subscriptions_max },
+    }
+}
+
 /// Asks how the metadata stand, for as long as they are there.
 fn ask(metadata: &Arc<MetadataNode>) -> Arc<impl Fn() -> Option<MetadataMetrics> + Send + Sync + use<>> {
     let running = Arc::downgrade(metadata);
     Arc::new(move || running.upgrade().map(|metadata| metadata.metrics()))
+}
+
+/// Asks which topics and subscriptions there are.
+fn ask_names(metadata: &MetadataHandle) -> Arc<impl Fn() -> Arc<ClusterState> + Send + Sync + use<>> {
+    let metadata = metadata.clone();
+    Arc::new(move || metadata.state())
 }
 
 /// Where clients have to prove who they are, there must be something to prove it by.

@@ -145,6 +145,10 @@ pub(crate) const JWKS_RETRY_MAX: Duration = Duration::from_mins(5);
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 32;
 /// How long a scraper may take for its request and to read the answer.
 pub(crate) const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a scraper waits for what each shard has to count.
+pub(crate) const METRICS_TALLY_WAIT: Duration = Duration::from_millis(500);
+/// How long it waits for the disk to say how much room it has.
+pub(crate) const METRICS_DISK_WAIT: Duration = Duration::from_millis(200);
 /// The pause after a failed accept of a scraper, so that running out of files does not make the control thread spin.
 pub(crate) const METRICS_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 

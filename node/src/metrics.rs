@@ -1,32 +1,46 @@
 //! What the node tells Prometheus: the counters of all cores, the metadata and the process, read when they are scraped.
 
 mod cores;
+mod description;
+mod disk;
 mod family;
+mod gateway_numbers;
 mod jwt;
 mod link_tls;
+mod metadata;
+mod page;
 mod process;
 mod push;
+mod series_bound;
 mod server;
+mod shard_numbers;
+mod tallies;
 mod tls;
+mod topics;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use gateway::push::PushBoard;
 use prometheus::{
-    Registry,
+    Registry, TextEncoder,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
-use raft::MetadataMetrics;
-use shard::peer::PeerTls;
+use raft::{MetadataMetrics, metadata::ClusterState};
+use shard::{command::ShardCommand, peer::PeerTls};
 
+pub use page::documentation;
 pub(crate) use server::{bind, serve};
+pub(crate) use topics::SeriesMax;
 
 use crate::{cores::CoreMetrics, jwt::JwtStatus, push::PushCounters, tls::TlsStatus};
-use family::{Kind, single};
+use disk::Disk;
+use tallies::Tallies;
 
 /// A way to ask how the metadata stands; `None` once it has been stopped.
 pub(crate) type AskMetadata = Arc<dyn Fn() -> Option<MetadataMetrics> + Send + Sync>;
+/// A way to ask which topics and subscriptions there are.
+pub(crate) type AskCluster = Arc<dyn Fn() -> Arc<ClusterState> + Send + Sync>;
 
 /// What is told of certificates and tokens, where there are any.
 #[derive(Clone, Debug, Default)]
@@ -37,33 +51,65 @@ pub(crate) struct SecurityStatus {
     pub(crate) jwt: Option<Arc<JwtStatus>>,
 }
 
+/// Where everything comes from.
+pub(crate) struct Sources {
+    pub(crate) cores: Vec<CoreMetrics>,
+    pub(crate) shards: Vec<flume::Sender<ShardCommand>>,
+    pub(crate) metadata: AskMetadata,
+    pub(crate) cluster: AskCluster,
+    pub(crate) push: (Arc<PushCounters>, PushBoard),
+    pub(crate) security: SecurityStatus,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) has_redis: bool,
+    pub(crate) series_max: SeriesMax,
+}
+
+/// What whoever scrapes is shown; clones share it.
+#[derive(Clone)]
+pub(crate) struct Exposition {
+    registry: Registry,
+    asked: Arc<Asked>,
+}
+
+/// What has to be asked for before it can be told.
+#[derive(Debug)]
+struct Asked {
+    tallies: Tallies,
+    disk: Disk,
+}
+
 /// Reads every counter of the node; it keeps none itself, so a core pays nothing for being watched.
 struct NodeCollector {
-    cores: Vec<CoreMetrics>,
-    metadata: AskMetadata,
-    push: (Arc<PushCounters>, PushBoard),
-    security: SecurityStatus,
+    sources: Sources,
+    asked: Arc<Asked>,
     descriptions: Vec<Desc>,
 }
 
-/// A registry with everything there is to tell.
-///
-/// # Errors
-/// Two metrics of one name, which a test rules out.
-pub(crate) fn registry(
-    cores: Vec<CoreMetrics>,
-    metadata: AskMetadata,
-    push: (Arc<PushCounters>, PushBoard),
-    security: SecurityStatus,
-) -> Result<Registry, prometheus::Error> {
-    let mut collector = NodeCollector { cores, metadata, push, security, descriptions: Vec::new() };
-    for family in collector.collect() {
-        let description = Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), [].into())?;
-        collector.descriptions.push(description);
+impl Exposition {
+    /// Of everything there is to tell.
+    ///
+    /// # Errors
+    /// Two metrics of one name, which a test rules out.
+    pub(crate) fn new(sources: Sources) -> Result<Self, prometheus::Error> {
+        let shards = sources.shards.clone();
+        let tallies = Tallies::new(shards, sources.series_max);
+        let asked = Arc::new(Asked { tallies, disk: Disk::new(sources.data_dir.clone()) });
+        let described = page::catalog().into_iter();
+        let described = described.map(|metric| Desc::new(metric.name.into(), metric.help.into(), vec![], [].into()));
+        let descriptions = described.collect::<Result<_, _>>()?;
+        let registry = Registry::new();
+        registry.register(Box::new(NodeCollector { sources, asked: Arc::clone(&asked), descriptions }))?;
+        Ok(Self { registry, asked })
     }
-    let registry = Registry::new();
-    registry.register(Box::new(collector))?;
-    Ok(registry)
+
+    /// The page as it is now, in the text format.
+    ///
+    /// # Errors
+    /// A metric that the format has no words for.
+    async fn page(&self) -> Result<String, prometheus::Error> {
+        tokio::join!(self.asked.tallies.refresh(), self.asked.disk.refresh());
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
 }
 
 impl Collector for NodeCollector {
@@ -72,123 +118,20 @@ impl Collector for NodeCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let mut families = cores::collect(&self.cores);
-        families.extend((self.metadata)().iter().flat_map(collect_metadata));
-        families.extend(push::collect(&self.push.0, &self.push.1));
-        families.extend(self.security.tls.iter().flat_map(|status| tls::collect(status, &self.cores)));
-        families.extend(self.security.link.iter().flat_map(|(status, tls)| link_tls::collect(status, tls)));
-        families.extend(self.security.jwt.iter().flat_map(|status| jwt::collect(status)));
+        let Sources { cores, push: (counters, board), security, .. } = &self.sources;
+        let mut families = cores::collect(cores, self.sources.has_redis);
+        families.extend(self.asked.tallies.collect(&(self.sources.cluster)()));
+        families.extend(self.asked.disk.collect());
+        families.extend((self.sources.metadata)().iter().flat_map(metadata::collect));
+        families.extend(push::collect(counters, board));
+        families.extend(security.tls.iter().flat_map(|status| tls::collect(status, cores)));
+        let of_link = |(status, tls): &(Arc<TlsStatus>, PeerTls)| link_tls::collect(status, tls.handshakes());
+        families.extend(security.link.iter().flat_map(of_link));
+        families.extend(security.jwt.iter().flat_map(|status| jwt::collect(status)));
         families.extend(process::collect());
         families
     }
 }
 
-fn collect_metadata(metadata: &MetadataMetrics) -> Vec<MetricFamily> {
-    let leader = metadata.leader.map_or(0, raft::metadata::NodeId::get);
-    let gauge = |name, help, value| single(name, help, Kind::Gauge, value);
-    vec![
-        gauge("pubsub_raft_term", "Term of the metadata's Raft; it rises with each election.", metadata.term),
-        gauge("pubsub_raft_leader", "Node that leads the metadata's Raft; 0 while none is known.", leader),
-        gauge("pubsub_raft_last_log_index", "Last entry of this node's Raft log.", metadata.last_log_index),
-        gauge("pubsub_raft_applied_index", "Last entry that is applied on this node.", metadata.last_applied_index),
-        gauge(
-            "pubsub_raft_running",
-            "1 while the metadata runs, 0 after its disk failed.",
-            u64::from(metadata.running),
-        ),
-        gauge(
-            "pubsub_cluster_partitions_under_replicated",
-            "Partitions of the cluster with fewer replicas in sync than their topics want.",
-            count(metadata.health.under_replicated),
-        ),
-        gauge(
-            "pubsub_cluster_partitions_offline",
-            "Partitions of the cluster that nobody leads and nobody who holds everything could.",
-            count(metadata.health.offline),
-        ),
-    ]
-}
-
-fn count(partitions: usize) -> u64 {
-    u64::try_from(partitions).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
-mod tests {
-    use prometheus::TextEncoder;
-
-    use super::*;
-
-    fn metadata() -> AskMetadata {
-        let health = raft::controller::Health { under_replicated: 5, offline: 1 };
-        let metrics =
-            MetadataMetrics { term: 3, leader: None, last_log_index: 7, last_applied_index: 6, running: true, health };
-        Arc::new(move || Some(metrics))
-    }
-
-    fn scraped(cores: Vec<CoreMetrics>) -> String {
-        let registry = registry(cores, metadata(), Default::default(), SecurityStatus::default()).unwrap();
-        TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
-    }
-
-    #[test]
-    fn every_name_has_the_prefix_a_help_and_a_unit() {
-        let registry =
-            registry(vec![CoreMetrics::default()], metadata(), Default::default(), SecurityStatus::default()).unwrap();
-        for family in registry.gather() {
-            let name = family.name();
-            assert!(name.starts_with("pubsub_") || name.starts_with("process_"), "{name}");
-            assert!(family.help().ends_with('.'), "{name}");
-            assert!(!family.get_metric().is_empty(), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_page_about_clusters_has_every_metric_of_them() {
-        let documented = include_str!("../../docs/cluster.md");
-        let page = scraped(vec![CoreMetrics::default()]);
-        let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-        let names: Vec<_> = types.filter_map(|line| line.split(' ').next()).collect();
-        let prefixes = ["pubsub_raft_", "pubsub_peer_", "pubsub_cluster_"];
-        let of_clusters = |name: &&&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        assert!(names.iter().filter(of_clusters).count() > 10);
-        for name in names.iter().filter(of_clusters) {
-            assert!(documented.contains(&format!("`{name}`")), "docs/cluster.md should say what {name} is");
-        }
-    }
-
-    #[test]
-    fn the_names_that_others_rely_on_exist() {
-        let page = scraped(vec![CoreMetrics::default()]);
-        let promised = [
-            "pubsub_messages_published_total",
-            "pubsub_messages_consumed_total",
-            "pubsub_message_latency_seconds_bucket",
-            "pubsub_active_connections_total",
-            "pubsub_errors_total",
-            "pubsub_shard_messages_appended_total",
-            "pubsub_push_requests_total",
-            "process_resident_memory_bytes",
-        ];
-        for name in promised {
-            assert!(page.lines().any(|line| line.starts_with(name)), "{name} is missing in\n{page}");
-        }
-    }
-
-    #[test]
-    fn counters_of_cores_are_summed_and_those_of_shards_told_apart() {
-        let cores = vec![CoreMetrics::default(), CoreMetrics::default()];
-        for (core, count) in cores.iter().zip([2, 3]) {
-            core.gateway.messages_published.add(count);
-            core.shard.messages_appended.add(count);
-        }
-        let page = scraped(cores);
-        let has = |line: &str| assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
-        has("pubsub_messages_published_total 5");
-        has("pubsub_shard_messages_appended_total{shard=\"0\"} 2");
-        has("pubsub_shard_messages_appended_total{shard=\"1\"} 3");
-        has("pubsub_raft_term 3");
-        has("pubsub_cluster_partitions_under_replicated 5");
-        has("pubsub_cluster_partitions_offline 1");
-    }
-}
+mod tests;

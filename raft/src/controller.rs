@@ -30,7 +30,8 @@ use takeover::Orphans;
 
 pub use operator::{MoveRefusal, UncleanRefusal};
 pub use view::{
-    DrainProgress, Health, NodeState, NodeView, can_be_led, cluster_view, drain_progress, health, moves_to_even,
+    DrainProgress, Health, NodeCounts, NodeState, NodeView, ReplicaCounts, can_be_led, cluster_view, drain_progress,
+    health, moves_to_even, node_counts, replica_counts,
 };
 
 /// Watches the nodes, and on the leader keeps every partition with a node that lives.

@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::{
     ClusterHandle, GroupHandle, MetadataHandle, MetadataUpdates, OpenLogError, SnapshotError,
-    controller::{Health, health},
+    controller::{Health, NodeCounts, ReplicaCounts, health, node_counts, replica_counts},
     controlling::{ControllerDriver, ControllerPort},
     election::{ElectionDriver, Pulse},
     groups::{Forwarder, GroupDriver, GroupPort, Wakers},
@@ -114,6 +114,10 @@ pub struct MetadataMetrics {
     pub running: bool,
     /// How many partitions are not as they should be.
     pub health: Health,
+    /// How many nodes stand how.
+    pub nodes: NodeCounts,
+    /// How many copies of partitions there are.
+    pub replicas: ReplicaCounts,
 }
 
 /// Why the metadata did not start. What was there is as it was.
@@ -221,13 +225,16 @@ impl MetadataNode {
     pub fn metrics(&self) -> MetadataMetrics {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow();
+        let state = Arc::clone(&self.applied.borrow());
         MetadataMetrics {
             term: metrics.current_term,
             leader: metrics.current_leader.map(NodeId::new),
             last_log_index: metrics.last_log_index.unwrap_or(0),
             last_applied_index: metrics.last_applied.index().unwrap_or(0),
             running: metrics.running_state.is_ok(),
-            health: health(&self.applied.borrow()),
+            health: health(&state),
+            nodes: node_counts(&state),
+            replicas: replica_counts(&state),
         }
     }
 }

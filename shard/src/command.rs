@@ -10,7 +10,7 @@ use shard_core::{
     replication::ReplicaSet,
 };
 
-use crate::request::SeekTo;
+use crate::{request::SeekTo, tally::Tally};
 
 /// A step of the metadata, or the end.
 #[derive(Debug)]
@@ -21,6 +21,11 @@ pub enum ShardCommand {
         changes: Vec<PartitionChange>,
         /// Sent when all are done.
         done: oneshot::Sender<()>,
+    },
+    /// Say how topics and subscriptions stand.
+    Tally {
+        /// Where it is said; nowhere if the shard ends before.
+        reply: oneshot::Sender<Tally>,
     },
     /// Refuse new work, flush what is pending, write clean-stop marks, end the loop.
     Stop {

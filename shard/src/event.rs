@@ -17,6 +17,7 @@ use crate::{
     request::{PartitionSubscription, PullRequest, Pulled, ReadError, Reply, Request, SubscriptionError},
     search::{RedriveEnd, Search},
     store::{AnyPartition, CursorsStored, Opened, StoreError},
+    tally::{Counting, Tally},
 };
 
 /// An event of the shard's loop.
@@ -85,6 +86,10 @@ pub(crate) enum ShardEvent {
     Mended { partition: TopicPartition, mended: Box<Result<OpenedLog, StoreError>> },
     /// It is time to look at followers, and at who waits for what they are sent.
     ReplicationDue,
+    /// Somebody asks how topics and subscriptions stand.
+    TallyAsked { reply: oneshot::Sender<Tally> },
+    /// There is more to count for whoever asked.
+    CountOn(Box<Counting>),
     /// The node stops.
     Stop { done: oneshot::Sender<()> },
 }

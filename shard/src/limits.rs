@@ -46,6 +46,8 @@ pub(crate) const RECOVERY_READ_BYTES: usize = 1 << 20;
 pub(crate) const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 /// The most partitions that let go of messages at once.
 pub(crate) const RETENTIONS_MAX: usize = 64;
+/// How many partitions and subscriptions are counted in one turn for whoever asks how they stand.
+pub(crate) const TALLY_LOOKS_PER_TURN: usize = 2_000;
 /// How often retention is looked at.
 pub(crate) const RETENTION_INTERVAL: Duration = Duration::from_secs(10);
 /// The most requests to Redis that wait for their answers on one core.

@@ -40,6 +40,7 @@ pub struct ShardMetrics {
     pub messages_leased: Counter,
     pub messages_redelivered: Counter,
     pub messages_acked: Counter,
+    pub messages_fell_out: Counter,
     pub journal_writes: Counter,
     pub losses: Counter,
     pub dead_letters: Counter,
@@ -58,6 +59,16 @@ pub struct ShardMetrics {
     pub dedup_forgotten_early: Counter,
     pub open_files: Counter,
     pub oldest_io_micros: Counter,
+    pub busy_millionths: Counter,
+    pub busy_micros: Counter,
+    pub tasks_run: Counter,
+    pub ring_reads: Counter,
+    pub ring_read_bytes: Counter,
+    pub ring_writes: Counter,
+    pub ring_written_bytes: Counter,
+    pub ring_files_opened: Counter,
+    pub redis_connected: Counter,
+    pub redis_connect_failures: Counter,
 }
 
 impl Counter {

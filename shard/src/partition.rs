@@ -67,6 +67,8 @@ pub(crate) struct Partition {
     /// The high watermark that waiting reads and consumers were last served to.
     pub(crate) served_to: Offset,
     pub(crate) closing: Closing,
+    /// How many messages this shard has appended to the topic.
+    pub(crate) appended_to_topic: Rc<Cell<u64>>,
     /// Which opening in the store this is: events of earlier ones mean nothing any more.
     pub(crate) opening: u64,
     /// Whether the store has failed and is being opened again.
@@ -247,14 +249,16 @@ impl Partition {
         Ok(Grown { bytes_before, bytes_after, forgotten_early: early_after - early_before })
     }
 
-    /// The store holds nothing below `start` any more.
-    pub(crate) fn on_log_start(&mut self, start: Offset) {
+    /// The store holds nothing below `start` any more. Returns how many messages subscriptions lost by that.
+    pub(crate) fn on_log_start(&mut self, start: Offset) -> u64 {
         self.log.on_log_start(start);
         self.marks.on_log_start(start);
         if let Some(leading) = &mut self.leading {
             leading.leader.on_log_start(start);
         }
-        self.subscriptions.for_each(|subscribed| subscribed.dispatcher.on_log_start(start));
+        let mut fell_out = 0;
+        self.subscriptions.for_each(|subscribed| fell_out += subscribed.dispatcher.on_log_start(start));
+        fell_out
     }
 
     /// Has a subscription pass over what was cancelled, as it has begun or was set elsewhere.
@@ -266,14 +270,14 @@ impl Partition {
         }
     }
 
-    /// Goes on with a store that was opened again.
-    pub(crate) fn reopen(&mut self, store: AnyPartition, extent: LogExtent, dedup: Dedup) {
+    /// Goes on with a store that was opened again. Returns how many messages subscriptions lost since they fell out of it.
+    pub(crate) fn reopen(&mut self, store: AnyPartition, extent: LogExtent, dedup: Dedup) -> u64 {
         self.store = store;
         self.log.reopen(extent, dedup);
         // What consumers changed meanwhile is in memory alone.
         self.journal = JournalWriter::open(true);
         self.reopening = false;
-        self.on_log_start(extent.start);
+        self.on_log_start(extent.start)
     }
 
     /// Why it takes no messages, for those who are refused.

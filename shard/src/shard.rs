@@ -20,6 +20,7 @@ use crate::{
     command::ShardCommand,
     config::ShardConfig,
     event::ShardEvent,
+    executor_watch::ExecutorWatch,
     handle::ShardHandle,
     limits,
     mailbox::Mailbox,
@@ -31,6 +32,7 @@ use crate::{
     request::PartitionUnavailable,
     store::AnyStore,
     tail_cache::TailCache,
+    topic_counts::TopicCounts,
 };
 
 mod acking;
@@ -55,6 +57,7 @@ mod releasing;
 mod reopening;
 mod scheduled;
 mod searching;
+mod tallying;
 mod tasks;
 
 use catching_up::CatchUp;
@@ -74,6 +77,8 @@ pub struct Shard {
     /// The way to partitions wherever they are, for what this shard itself publishes.
     handle: ShardHandle,
     watch: IoWatch,
+    executor: ExecutorWatch,
+    topics: TopicCounts,
     metrics: Arc<ShardMetrics>,
     /// What all partitions together remember of earlier publishes takes so many bytes.
     dedup_bytes: usize,
@@ -170,6 +175,8 @@ impl Shard {
             alarm: Alarm::new(mailbox.clone()),
             handle: handle.clone(),
             watch: IoWatch::new(config.io_limits),
+            executor: ExecutorWatch::default(),
+            topics: TopicCounts::default(),
             dedup_bytes: 0,
             next_request: 0,
             last_opening: 0,
@@ -236,11 +243,13 @@ impl Shard {
             ShardEvent::Tick => self.on_tick(),
             ShardEvent::CheckpointDue => {
                 self.look_at_io();
+                self.executor.look(self.clock.monotonic(), &self.metrics);
                 self.checkpoint();
             }
             ShardEvent::CheckpointDone => self.checkpointing = false,
             ShardEvent::RetentionDue => {
                 self.forget_expired();
+                self.forget_topics();
                 self.enforce_retention();
             }
             ShardEvent::RetentionDone => self.retaining = false,
@@ -260,6 +269,8 @@ impl Shard {
             ShardEvent::DamageFound { partition, reason } => self.on_damage_found(partition, reason),
             ShardEvent::LetGo { partition } => self.on_let_go(partition),
             ShardEvent::Mended { partition, mended } => self.on_mended(partition, *mended),
+            ShardEvent::TallyAsked { reply } => self.begin_tally(reply),
+            ShardEvent::CountOn(counting) => self.count_on(counting),
             ShardEvent::Stop { done } => self.begin_stop(done),
         }
     }

@@ -14,7 +14,7 @@ pub(crate) struct JwtStatus {
 }
 
 impl JwtStatus {
-    pub(super) const fn new(verifier: JwtVerifier) -> Self {
+    pub(crate) const fn new(verifier: JwtVerifier) -> Self {
         Self { verifier, replaced: AtomicU64::new(0), unchanged: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 

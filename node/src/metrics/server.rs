@@ -11,13 +11,14 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
+use prometheus::TEXT_FORMAT;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time,
 };
 
+use super::Exposition;
 use crate::limits;
 
 /// Listens; connections wait until `serve` is called.
@@ -26,7 +27,7 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Answers scrapers, one request per connection, until dropped.
-pub(crate) async fn serve(listener: TcpListener, registry: Registry) {
+pub(crate) async fn serve(listener: TcpListener, exposition: Exposition) {
     let places = Arc::new(Semaphore::new(limits::METRICS_CONNECTIONS_MAX));
     loop {
         // Acquired first: what is beyond the bound waits in the kernel's queue.
@@ -39,19 +40,19 @@ pub(crate) async fn serve(listener: TcpListener, registry: Registry) {
                 continue;
             }
         };
-        let registry = registry.clone();
+        let exposition = exposition.clone();
         tokio::spawn(async move {
             // Whether it took too long or broke off is the scraper's concern.
-            drop(time::timeout(limits::METRICS_TIMEOUT, converse(stream, registry)).await);
+            drop(time::timeout(limits::METRICS_TIMEOUT, converse(stream, exposition)).await);
             drop(place);
         });
     }
 }
 
-async fn converse(stream: TcpStream, registry: Registry) -> hyper::Result<()> {
+async fn converse(stream: TcpStream, exposition: Exposition) -> hyper::Result<()> {
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = answer(&request, &registry);
-        async { Ok::<_, Infallible>(response) }
+        let exposition = exposition.clone();
+        async move { Ok::<_, Infallible>(answer(&request, &exposition).await) }
     });
     http1::Builder::new()
         .keep_alive(false)
@@ -61,9 +62,9 @@ async fn converse(stream: TcpStream, registry: Registry) -> hyper::Result<()> {
         .await
 }
 
-fn answer(request: &Request<Incoming>, registry: &Registry) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, exposition: &Exposition) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/metrics") => match TextEncoder::new().encode_to_string(&registry.gather()) {
+        (&Method::GET | &Method::HEAD, "/metrics") => match exposition.page().await {
             Ok(page) => (StatusCode::OK, page),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
@@ -80,7 +81,7 @@ fn answer(request: &Request<Incoming>, registry: &Registry) -> Response<Full<Byt
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    use super::*;
+    use super::{super::tests::sources, *};
 
     async fn ask(address: SocketAddr, head: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -94,11 +95,10 @@ mod tests {
     async fn only_metrics_are_served() {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let registry = Registry::new();
-        registry.register(Box::new(prometheus::IntCounter::new("a_total", "A.").unwrap())).unwrap();
-        let server = tokio::spawn(serve(listener, registry));
+        let exposition = Exposition::new(sources(Vec::new())).unwrap();
+        let server = tokio::spawn(serve(listener, exposition));
         let page = ask(address, "GET /metrics").await;
-        assert!(page.starts_with("HTTP/1.1 200") && page.contains("\na_total 0\n"), "{page}");
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("\npubsub_raft_term 3\n"), "{page}");
         assert!(ask(address, "POST /metrics").await.starts_with("HTTP/1.1 405"));
         assert!(ask(address, "GET /").await.starts_with("HTTP/1.1 404"));
         server.abort();

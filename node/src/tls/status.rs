@@ -15,7 +15,7 @@ pub(crate) struct TlsStatus {
 }
 
 impl TlsStatus {
-    pub(super) const fn new(not_after: i64) -> Self {
+    pub(crate) const fn new(not_after: i64) -> Self {
         Self { not_after: AtomicI64::new(not_after), replaced: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 

@@ -46,6 +46,7 @@ mod letters;
 mod link_tls;
 mod logs;
 mod memory;
+mod metrics;
 mod operate;
 mod origins;
 mod ports;

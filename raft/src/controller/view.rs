@@ -52,6 +52,26 @@ pub struct Health {
     pub offline: usize,
 }
 
+/// How many nodes stand how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Those that are there, and not to be emptied.
+    pub up: usize,
+    /// Those that are there, and are to be emptied or are empty.
+    pub draining: usize,
+    /// Those that are not heard of.
+    pub down: usize,
+}
+
+/// How many copies of partitions there are, of those that the metadata know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaCounts {
+    /// On nodes that are there, and with all that was acknowledged.
+    pub in_sync: usize,
+    /// The others: they are behind, or their node is not there.
+    pub out_of_sync: usize,
+}
+
 /// Every node, by number.
 #[must_use]
 pub fn cluster_view(state: &ClusterState) -> Vec<NodeView> {
@@ -99,6 +119,34 @@ pub fn health(state: &ClusterState) -> Health {
         }
     }
     health
+}
+
+/// How many nodes stand how.
+#[must_use]
+pub fn node_counts(state: &ClusterState) -> NodeCounts {
+    let mut counts = NodeCounts::default();
+    for node in state.nodes() {
+        let count = match NodeState::of(node) {
+            NodeState::Up => &mut counts.up,
+            NodeState::Draining => &mut counts.draining,
+            NodeState::Down => &mut counts.down,
+        };
+        *count += 1;
+    }
+    counts
+}
+
+/// How many copies of partitions there are.
+#[must_use]
+pub fn replica_counts(state: &ClusterState) -> ReplicaCounts {
+    let mut counts = ReplicaCounts::default();
+    for partition in state.topics().flat_map(|topic| &topic.partitions) {
+        let is_in_sync = |node: &&NodeId| partition.isr.contains(node) && state.is_live(**node);
+        let in_sync = partition.replicas.iter().filter(is_in_sync).count();
+        counts.in_sync += in_sync;
+        counts.out_of_sync += partition.replicas.len() - in_sync;
+    }
+    counts
 }
 
 /// Whether a node lives that leads a partition, or could because it holds all that was acknowledged.

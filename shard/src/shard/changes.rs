@@ -144,7 +144,7 @@ impl Shard {
     }
 
     pub(super) fn opened_partition(
-        &self,
+        &mut self,
         (partition, opening, log, retention): (TopicPartition, u64, Appender, Retention),
         opened: Opened<AnyPartition>,
     ) -> Partition {
@@ -189,6 +189,7 @@ impl Shard {
             alarm_at: None,
             touched: false,
             closing: Closing::No,
+            appended_to_topic: self.topics.of(partition.topic),
             opening,
             reopening: false,
             fate: Rc::new(Cell::new(Fate::Here)),

@@ -85,7 +85,10 @@ impl Shard {
                     self.distrust_store(partition, &error);
                 }
             }
-            StoreEvent::Start(start) => open.on_log_start(start),
+            StoreEvent::Start(start) => {
+                let fell_out = open.on_log_start(start);
+                self.metrics.messages_fell_out.add(fell_out);
+            }
             StoreEvent::Superseded(reason) => {
                 self.on_superseded(partition, &reason);
                 if let Ok(open) = self.open(partition) {

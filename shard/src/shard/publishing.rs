@@ -174,7 +174,9 @@ impl Shard {
         let waiting = take_publisher(open, request);
         let Placed { base_offset, repeats } = placed;
         let repeated = repeats.count(waiting.messages);
-        self.metrics.messages_appended.add(waiting.messages - repeated);
+        let appended = waiting.messages - repeated;
+        self.metrics.messages_appended.add(appended);
+        open.appended_to_topic.set(open.appended_to_topic.get() + appended);
         self.metrics.messages_repeated.add(repeated);
         self.metrics.publish_latency.observe(self.clock.monotonic().since(waiting.started));
         let durability = match reached {

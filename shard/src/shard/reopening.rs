@@ -68,7 +68,8 @@ impl Shard {
         let Ok(open) = self.open(partition) else { return };
         match opened {
             Ok(OpenedLog { opened: Opened { store, found }, dedup, .. }) => {
-                open.reopen(store, found.extent, dedup);
+                let fell_out = open.reopen(store, found.extent, dedup);
+                self.metrics.messages_fell_out.add(fell_out);
                 tracing::info!(%partition, end = %found.extent.end, "a partition's store is back");
             }
             Err(StoreError { reason, kind: StoreErrorKind::Superseded }) => self.on_superseded(partition, &reason),

@@ -59,6 +59,7 @@ pub(super) fn receive_commands(
                     // The receiver lives as long as the executor.
                     let _ = steps.send_async((changes, done)).await;
                 }
+                ShardCommand::Tally { reply } => mailbox.push(ShardEvent::TallyAsked { reply }),
                 ShardCommand::Stop { done } => {
                     mailbox.push(ShardEvent::Stop { done });
                     break;

@@ -15,6 +15,7 @@ mod error;
 mod guarded_stream;
 mod late_batches;
 mod link;
+mod link_counts;
 mod log_reader;
 mod log_writer;
 mod owner;

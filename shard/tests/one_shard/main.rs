@@ -4,6 +4,7 @@
 mod assigned;
 mod harness;
 mod looking;
+mod tally;
 
 use std::{fs, time::Duration};
 

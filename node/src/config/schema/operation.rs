@@ -26,6 +26,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         get: |config| config.metrics.port.show(),
     },
     Setting {
+        key: "metrics.topics_max",
+        purpose: "how many topics have series of their own, the oldest first; the others are one series, `__other`",
+        set: |config, raw| assign_within(&mut config.metrics.topics_max, raw, 0..=100_000),
+        get: |config| config.metrics.topics_max.show(),
+    },
+    Setting {
+        key: "metrics.subscriptions_max",
+        purpose: "how many subscriptions have series of their own, the oldest first; the others are one series, `__other`",
+        set: |config, raw| assign_within(&mut config.metrics.subscriptions_max, raw, 0..=100_000),
+        get: |config| config.metrics.subscriptions_max.show(),
+    },
+    Setting {
         key: "limits.messages_per_s",
         purpose: "messages published in a second, of each principal that has no such limit of its own; 0 is any number",
         set: |config, raw| assign_within(&mut config.limits.messages_per_s, raw, 0..=1 << 50),

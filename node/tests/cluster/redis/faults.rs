@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{RedisServer, command, losses, node_on, publish, pull_and_ack, texts, try_publish, with_topic};
 use crate::{
-    harness::{TestNode, data_directory, wait},
+    harness::{TestNode, data_directory, eventually, wait},
     http::{Connection, get},
     redis::flood::{check, flood},
 };
@@ -174,4 +174,19 @@ fn a_full_redis_refuses_publishes_and_goes_on_once_there_is_room() {
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(1), "reads go on: {page}");
     let _: String = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(publish(&mut connection, "after").1["offset"], json!(1), "what was refused is not there");
+}
+
+/// Metrics say whether every core has its connection.
+#[test]
+fn a_node_says_whether_it_is_connected_with_redis() {
+    let mut server = RedisServer::start();
+    let node = node_on(&server);
+    let all_are =
+        |connected: bool| node.metric("pubsub_redis_connected").iter().all(|(_, is)| (*is > 0.5) == connected);
+    let failures = || node.metric("pubsub_redis_connect_failures_total").iter().map(|(_, count)| count).sum::<f64>();
+    assert!(eventually(|| all_are(true)));
+    server.kill();
+    assert!(eventually(|| all_are(false) && failures() >= 1.0));
+    server.restart();
+    assert!(eventually(|| all_are(true)));
 }

@@ -196,6 +196,18 @@ fn a_replica_too_few_is_made_good_when_a_node_comes() {
 }
 
 #[test]
+fn nodes_and_copies_are_counted_by_how_they_stand() {
+    let mut cluster = cluster(3);
+    cluster.create_topic("t", 2, 3);
+    assert_eq!(replica_counts(&cluster.state), ReplicaCounts { in_sync: 6, out_of_sync: 0 });
+    cluster.drain(1, true);
+    cluster.silent.push(3);
+    cluster.run(limits::NODE_SESSION * 2);
+    assert_eq!(node_counts(&cluster.state), NodeCounts { up: 1, draining: 1, down: 1 });
+    assert_eq!(replica_counts(&cluster.state), ReplicaCounts { in_sync: 4, out_of_sync: 2 });
+}
+
+#[test]
 fn what_was_acknowledged_is_given_up_only_by_an_operator() {
     let mut cluster = cluster(3);
     cluster.create_topic("t", 1, 2);

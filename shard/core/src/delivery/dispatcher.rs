@@ -261,15 +261,17 @@ impl Dispatcher {
         self.revisited_to = Offset::ZERO;
     }
 
-    /// The log now starts at `start`: what lies below is gone, acked or not.
+    /// The log now starts at `start`: what lies below is gone, acked or not. Returns how much of it was not acked.
     ///
     /// No change is recorded: the driver calls this again after a restart, before anything is leased.
-    pub fn on_log_start(&mut self, start: Offset) {
-        self.fell_out += self.state.cursor().backlog_below(start);
+    pub fn on_log_start(&mut self, start: Offset) -> u64 {
+        let fell_out = self.state.cursor().backlog_below(start);
+        self.fell_out += fell_out;
         self.outstanding.remove_below(start);
         self.state.ack_below(start);
         self.lookahead.on_acked(OffsetRange::new(Offset::ZERO, start), self.wall);
         self.lookahead.on_scanned(start);
+        fell_out
     }
 
     /// The store has lost the messages of `range` for good: they are passed over as if they were acked.

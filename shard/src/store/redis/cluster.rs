@@ -1,7 +1,7 @@
 //! The servers of a Redis Cluster: a connection to each master that has partitions of this shard, and who has which.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::BTreeMap,
     rc::Rc,
     time::{Duration, Instant},
@@ -13,6 +13,7 @@ use shard_core::redis::{Failure, FailureKind, ServerAddress, Slot, SlotMap};
 use super::{
     RedisConfig,
     connection::{Credentials, ask_once},
+    link_counts::LinkCounts,
     server_link::{ServerLink, Target},
 };
 
@@ -22,8 +23,8 @@ const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 /// What is known of a cluster.
 pub(super) struct ClusterLinks {
     config: Rc<RedisConfig>,
-    /// Numbers the connections to all servers.
-    numbers: Rc<Cell<u64>>,
+    /// Of the connections to all servers.
+    counts: Rc<LinkCounts>,
     map: RefCell<SlotMap>,
     links: RefCell<BTreeMap<ServerAddress, Rc<ServerLink>>>,
     /// When the map was last asked for; one question at a time.
@@ -31,9 +32,9 @@ pub(super) struct ClusterLinks {
 }
 
 impl ClusterLinks {
-    pub(super) fn new(config: Rc<RedisConfig>, numbers: Rc<Cell<u64>>) -> Self {
+    pub(super) fn new(config: Rc<RedisConfig>, counts: Rc<LinkCounts>) -> Self {
         let (map, links) = (RefCell::default(), RefCell::default());
-        Self { config, numbers, map, links, asked: Mutex::new(None) }
+        Self { config, counts, map, links, asked: Mutex::new(None) }
     }
 
     /// The way to whoever has a slot.
@@ -53,7 +54,7 @@ impl ClusterLinks {
     fn known(&self, slot: Slot) -> Option<Rc<ServerLink>> {
         let server = self.map.borrow().server_of(slot)?.clone();
         let mut links = self.links.borrow_mut();
-        let start = || ServerLink::start(&self.config, Target::Server(server.clone()), &self.numbers);
+        let start = || ServerLink::start(&self.config, Target::Server(server.clone()), &self.counts);
         Some(Rc::clone(links.entry(server.clone()).or_insert_with(|| Rc::new(start()))))
     }
 
@@ -72,6 +73,7 @@ impl ClusterLinks {
         let known: Vec<_> = self.links.borrow().keys().cloned().collect();
         let map = read_map(&self.config, &known).await;
         *asked = Some(Instant::now());
+        self.counts.on_servers_asked(map.is_ok());
         let map = map?;
         let servers = map.servers();
         // Requests that are under way hold on to the connections they use.

@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     fmt,
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,11 +16,12 @@ use super::{
     RedisConfig, RequestError, Topology, answer,
     cluster::ClusterLinks,
     connection::within,
+    link_counts::LinkCounts,
     scripts::{ScriptCall, Scripts},
     server_link::{ServerLink, Target},
     state::{Current, Found},
 };
-use crate::limits;
+use crate::{limits, metrics::ShardMetrics};
 
 /// The way to Redis, shared by all partitions of a shard. The connections end with the last clone.
 #[derive(Clone)]
@@ -33,8 +35,7 @@ struct Shared {
     config: Rc<RedisConfig>,
     scripts: Scripts,
     servers: Servers,
-    /// How many connections have been made.
-    numbers: Rc<Cell<u64>>,
+    counts: Rc<LinkCounts>,
     requests: Cell<usize>,
     bytes: Cell<usize>,
 }
@@ -74,15 +75,20 @@ impl RedisLink {
     /// Starts to connect, on the executor of the caller; returns before there is a connection.
     #[must_use]
     pub fn start(config: RedisConfig) -> Self {
-        let (config, numbers) = (Rc::new(config), Rc::default());
+        Self::start_counted(config, Arc::default())
+    }
+
+    /// The same, and tells how the connections stand.
+    pub(super) fn start_counted(config: RedisConfig, metrics: Arc<ShardMetrics>) -> Self {
+        let (config, counts) = (Rc::new(config), Rc::new(LinkCounts::new(metrics)));
         let servers = match config.topology {
             Topology::Single | Topology::Sentinel(_) => {
-                Servers::One(Rc::new(ServerLink::start(&config, Target::Master, &numbers)))
+                Servers::One(Rc::new(ServerLink::start(&config, Target::Master, &counts)))
             }
-            Topology::Cluster => Servers::Cluster(ClusterLinks::new(Rc::clone(&config), Rc::clone(&numbers))),
+            Topology::Cluster => Servers::Cluster(ClusterLinks::new(Rc::clone(&config), Rc::clone(&counts))),
         };
         let (scripts, requests, bytes) = (Scripts::new(), Cell::new(0), Cell::new(0));
-        let shared = Rc::new(Shared { config, scripts, servers, numbers, requests, bytes });
+        let shared = Rc::new(Shared { config, scripts, servers, counts, requests, bytes });
         Self { shared, slot: Slot::of_key("") }
     }
 
@@ -94,7 +100,7 @@ impl RedisLink {
     /// How many connections have been made.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.shared.numbers.get()
+        self.shared.counts.made()
     }
 
     /// The settings.

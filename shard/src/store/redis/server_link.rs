@@ -1,6 +1,6 @@
 //! A connection to one server that is kept up.
 
-use std::{cell::Cell, rc::Rc, time::Instant};
+use std::{rc::Rc, time::Instant};
 
 use futures_lite::future;
 use glommio::{Task, timer::Timer};
@@ -9,6 +9,7 @@ use shard_core::redis::{Failure, FailureKind, Reconnect, ServerAddress, ServerFa
 use super::{
     RedisConfig, Topology,
     connection::{Connection, Driver, connect},
+    link_counts::LinkCounts,
     sentinel::find_master,
     state::LinkState,
 };
@@ -30,9 +31,10 @@ pub(super) struct ServerLink {
 
 impl ServerLink {
     /// Starts to connect, on the executor of the caller; returns before there is a connection.
-    pub(super) fn start(config: &Rc<RedisConfig>, target: Target, numbers: &Rc<Cell<u64>>) -> Self {
-        let state = Rc::new(LinkState::new(Rc::clone(numbers)));
-        let keeper = glommio::spawn_local(keep_connected(Rc::clone(config), target, Rc::clone(&state)));
+    pub(super) fn start(config: &Rc<RedisConfig>, target: Target, counts: &Rc<LinkCounts>) -> Self {
+        let state = Rc::new(LinkState::new(Rc::clone(counts)));
+        let keeper =
+            glommio::spawn_local(keep_connected(Rc::clone(config), target, (Rc::clone(&state), Rc::clone(counts))));
         Self { state, _keeper: keeper }
     }
 
@@ -42,7 +44,7 @@ impl ServerLink {
 }
 
 /// Connects, and again whenever the connection has ended.
-async fn keep_connected(config: Rc<RedisConfig>, target: Target, state: Rc<LinkState>) {
+async fn keep_connected(config: Rc<RedisConfig>, target: Target, (state, counts): (Rc<LinkState>, Rc<LinkCounts>)) {
     let mut reconnect = Reconnect::default();
     let mut reported = None;
     loop {
@@ -63,7 +65,10 @@ async fn keep_connected(config: Rc<RedisConfig>, target: Target, state: Rc<LinkS
                 )
                 .await
             }
-            Err(failure) => failure,
+            Err(failure) => {
+                counts.on_failure();
+                failure
+            }
         };
         // Once for each reason, not for each try.
         if reported != Some(failure.kind()) {

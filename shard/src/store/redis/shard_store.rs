@@ -73,7 +73,7 @@ impl RedisStore {
     pub async fn start(config: RedisStoreConfig, metrics: Arc<ShardMetrics>) -> Result<Self, StoreError> {
         let shared = Shared {
             ends: Ends::start(&config.ends).await?,
-            link: RedisLink::start(config.redis),
+            link: RedisLink::start_counted(config.redis, Arc::clone(&metrics)),
             on_loss: config.on_loss,
             metrics,
             first_offsets: config.first_offsets,

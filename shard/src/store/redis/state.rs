@@ -1,7 +1,7 @@
 //! Whether there is a connection, for the requests that wait for one.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -9,7 +9,7 @@ use std::{
 use futures_channel::oneshot;
 use shard_core::redis::{Failure, FailureKind, Persistence, Remedy};
 
-use super::connection::Connection;
+use super::{connection::Connection, link_counts::LinkCounts};
 
 /// The connection as requests see it.
 #[derive(Clone)]
@@ -25,8 +25,8 @@ pub(super) struct Current {
 pub(super) struct LinkState {
     phase: RefCell<Phase>,
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
-    /// Numbers the connections over all servers.
-    numbers: Rc<Cell<u64>>,
+    /// Those of all servers, which number the connections too.
+    counts: Rc<LinkCounts>,
 }
 
 enum Phase {
@@ -53,16 +53,17 @@ pub(super) enum Found {
 }
 
 impl LinkState {
-    pub(super) fn new(numbers: Rc<Cell<u64>>) -> Self {
+    pub(super) fn new(counts: Rc<LinkCounts>) -> Self {
+        counts.on_wanted();
         let away = Phase::Away { since: Instant::now(), failure: None };
-        Self { phase: RefCell::new(away), waiting: RefCell::new(Vec::new()), numbers }
+        Self { phase: RefCell::new(away), waiting: RefCell::new(Vec::new()), counts }
     }
 
     /// A connection is there; the receiver is told when a request wants it given up.
     pub(super) fn set_up(&self, connection: Connection, persistence: Persistence) -> oneshot::Receiver<Failure> {
         let (give_up, told) = oneshot::channel();
-        let number = self.numbers.get() + 1;
-        self.numbers.set(number);
+        self.leave();
+        let number = self.counts.on_up();
         let current = Current { connection, number, persistence };
         self.phase.replace(Phase::Up { current, give_up: Some(give_up) });
         self.wake();
@@ -75,6 +76,7 @@ impl LinkState {
             Phase::Away { since, .. } => *since,
             Phase::Up { .. } => Instant::now(),
         };
+        self.leave();
         self.phase.replace(Phase::Away { since, failure: Some(failure) });
         self.wake();
     }
@@ -109,9 +111,26 @@ impl LinkState {
         }
     }
 
+    /// A connection that there is counts no more.
+    fn leave(&self) {
+        if self.is_up() {
+            self.counts.on_down();
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Up { .. })
+    }
+
     fn wake(&self) {
         for waiting in self.waiting.take() {
             let _ = waiting.send(());
         }
+    }
+}
+
+impl Drop for LinkState {
+    fn drop(&mut self) {
+        self.counts.on_unwanted(self.is_up());
     }
 }

@@ -274,11 +274,11 @@ fn retention_takes_what_it_passes_and_counts_what_was_unacked() {
     let mut dispatcher = dispatcher();
     let leased = lease(&mut dispatcher, START, 4);
     dispatcher.ack(leased[1].offset, leased[1].lease);
-    dispatcher.on_log_start(Offset::new(3));
+    assert_eq!(dispatcher.on_log_start(Offset::new(3)), 2);
     let status = dispatcher.status(END);
     assert_eq!((status.ack_floor, status.fell_out, status.leased), (Offset::new(3), 2, 1));
     assert_eq!(dispatcher.ack(leased[0].offset, leased[0].lease), AckOutcome::Applied);
-    dispatcher.on_log_start(Offset::new(50));
+    assert_eq!(dispatcher.on_log_start(Offset::new(50)), 47);
     assert_eq!(offsets(&lease(&mut dispatcher, START, 1)), [50]);
     assert_eq!(dispatcher.status(END).fell_out, 2 + 47);
 }
