@@ -87,7 +87,7 @@ fn address(listens: SocketAddr) -> Option<SocketAddr> {
     let host = match listens.ip() {
         IpAddr::V4(host) if host.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(host) if host.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        host => host,
+        host @ (IpAddr::V4(_) | IpAddr::V6(_)) => host,
     };
     (listens.port() != 0).then(|| SocketAddr::new(host, listens.port()))
 }

@@ -110,8 +110,12 @@ fn no_secret_and_no_payload_is_in_any_output() {
     outputs.add("the log", logged.into_bytes());
 
     let mut canaries = Canaries::new(&[PAYLOAD, KEY, ATTRIBUTE, HEADER, ANSWER, PUSH_SECRET]);
-    [TOKEN, BASIC].iter().for_each(|canary| canaries.add(canary));
-    [&admin, &key, UNKNOWN_KEY].iter().for_each(|key| canaries.add_key(key));
+    for canary in [TOKEN, BASIC] {
+        canaries.add(canary);
+    }
+    for key in [&admin, &key, UNKNOWN_KEY] {
+        canaries.add_key(key);
+    }
     outputs.assert_free_of(&canaries);
 }
 

@@ -38,14 +38,11 @@ impl World {
     /// Whether a change of who is in sync is under way.
     pub(super) fn is_isr_changing(&self, partition: usize) -> bool {
         let is_change = |command: &Command| {
-            let changes = match command {
-                Command::ChangePartitions { changes } => changes,
-                // Said once more by a run that has it again meanwhile, it may come late and take that from who counts.
-                Command::LoseReplicas { partitions, .. } => {
-                    return partitions.iter().any(|lost| usize::try_from(lost.partition) == Ok(partition));
-                }
-                _ => return false,
-            };
+            // Said once more by a run that has it again meanwhile, it may come late and take that from who counts.
+            if let Command::LoseReplicas { partitions, .. } = command {
+                return partitions.iter().any(|lost| usize::try_from(lost.partition) == Ok(partition));
+            }
+            let Command::ChangePartitions { changes } = command else { return false };
             changes.iter().any(|change| {
                 let is_here = usize::try_from(change.partition) == Ok(partition);
                 is_here && matches!(change.to, PartitionTarget::InSync { .. } | PartitionTarget::Without(_))

@@ -64,7 +64,7 @@ impl LossyLink {
 
 /// Hands answers on until one gets lost.
 fn bring_back(mut node: TcpStream, mut stream: &TcpStream, state: &State) {
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = node.read(&mut buffer) {
         state.answers.fetch_add(1, Ordering::SeqCst);
         let lost = state.to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
