@@ -102,7 +102,9 @@ mod tests {
 
     fn digest(from: u64, end: u64, pieces: &[&[RecordBatch]]) -> LogDigest {
         let mut digester = Digester::new(Offset::new(from));
-        pieces.iter().for_each(|piece| digester.take(piece, Offset::new(end)));
+        for piece in pieces {
+            digester.take(piece, Offset::new(end));
+        }
         digester.finish(OffsetRange::new(Offset::ZERO, Offset::new(end)), None)
     }
 
