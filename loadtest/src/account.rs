@@ -5,20 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::counters::Counters;
-use crate::deliveries::{Delivery, DeliveryCheck};
+use crate::deliveries::Delivery;
 use crate::fan_out::ReaderCheck;
 use crate::recorder::{Measure, Recorder};
 use crate::schedule::Arrival;
+use crate::series::Intervals;
 use crate::stamp::Stamp;
+use crate::subscriptions::SubscriptionChecks;
 use crate::targets::{Outcome, StreamIdentity};
+use crate::workload::{Kind, RequestSizes, Workload};
 
 /// Shared by all connections of a worker thread.
 #[derive(Debug)]
 pub struct Account {
     warm_up: Duration,
-    payload_bytes: u64,
+    sizes: RequestSizes,
+    /// Deliveries that the messages of a request would have, where deliveries are measured.
+    deliveries_of_a_request: u64,
     recorder: RefCell<Recorder>,
-    deliveries: RefCell<DeliveryCheck>,
+    deliveries: RefCell<SubscriptionChecks>,
     counters: Arc<Counters>,
 }
 
@@ -47,14 +52,20 @@ pub struct Delivered {
 }
 
 impl Account {
-    /// An empty account. What is due before `warm_up` is done but not measured.
+    /// An empty account of a run. What is due in its warm-up is done but not measured.
     #[must_use]
-    pub fn new(run: u32, warm_up: Duration, payload_bytes: u64, counters: Arc<Counters>) -> Self {
+    pub fn new(run: u32, workload: &Workload, counters: Arc<Counters>) -> Self {
         Self {
-            warm_up,
-            payload_bytes,
-            recorder: RefCell::new(Recorder::new()),
-            deliveries: RefCell::new(DeliveryCheck::new(run)),
+            warm_up: workload.warm_up,
+            sizes: workload.publish.request_sizes(),
+            deliveries_of_a_request: match workload.kind {
+                Kind::EndToEnd | Kind::FanOut => {
+                    workload.deliveries_of_a_message().saturating_mul(workload.publish.batch() as u64)
+                }
+                Kind::Publish | Kind::Consume | Kind::Read => 0,
+            },
+            recorder: RefCell::new(Recorder::new(Intervals::of_run(workload.warm_up, workload.duration))),
+            deliveries: RefCell::new(SubscriptionChecks::new(run)),
             counters,
         }
     }
@@ -74,47 +85,55 @@ impl Account {
             return;
         }
         let mut recorder = self.recorder.borrow_mut();
-        recorder.sample(Measure::SendDelay, sent.sent.saturating_sub(sent.arrival.intended));
+        recorder.sample(Measure::SendDelay, now, sent.sent.saturating_sub(sent.arrival.intended));
         match outcome {
             Outcome::Stored => {}
-            Outcome::PartlyStored(failed) => failed.iter().for_each(|(_, code)| recorder.error(code, 1)),
-            Outcome::Refused(code) => recorder.error(code, identity.batch),
+            Outcome::PartlyStored(failed) => failed.iter().for_each(|(_, code)| recorder.error(code, now, 1)),
+            Outcome::Refused(code) => recorder.error(code, now, identity.batch),
         }
         if stored > 0 {
-            recorder.sample(Measure::Publish, now.saturating_sub(sent.arrival.intended));
-            recorder.success(now, stored, stored.saturating_mul(self.payload_bytes));
+            recorder.sample(Measure::Publish, now, now.saturating_sub(sent.arrival.intended));
+            let bytes = self.sizes.payload_bytes(identity.stream, sent.ticket);
+            // Of a request that was stored in part, the part of its bytes.
+            recorder.published(now, stored, bytes.saturating_mul(stored).checked_div(identity.batch).unwrap_or(0));
         }
     }
 
     /// Requests were on a connection that broke: nobody knows whether their messages were stored.
-    pub fn broken(&self, code: &str, messages: u64) {
+    pub fn broken(&self, code: &str, now: Duration, messages: u64) {
         self.counters.add_failed(messages);
         let mut recorder = self.recorder.borrow_mut();
         recorder.connection_lost();
-        recorder.error(code, messages);
+        recorder.error(code, now, messages);
     }
 
-    /// An arrival was due before the end and nobody could send it.
+    /// An arrival was due before the end and nobody could send it: whoever waits for its messages waits as long at least.
     pub fn unsent(&self, arrival: Arrival, now: Duration) {
-        if arrival.intended >= self.warm_up {
-            self.recorder.borrow_mut().unsent(now.saturating_sub(arrival.intended));
+        if arrival.intended < self.warm_up {
+            return;
+        }
+        let waited = now.saturating_sub(arrival.intended);
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.unsent(now, waited);
+        if self.deliveries_of_a_request > 0 {
+            recorder.samples(Measure::EndToEnd, now, waited, self.deliveries_of_a_request);
         }
     }
 
     /// A request had no answer when the run stopped waiting.
     pub fn unanswered(&self, sent: &Sent, now: Duration) {
         if sent.arrival.intended >= self.warm_up {
-            self.recorder.borrow_mut().unanswered(now.saturating_sub(sent.arrival.intended));
+            self.recorder.borrow_mut().unanswered(now, now.saturating_sub(sent.arrival.intended));
         }
     }
 
-    /// A consumer got these messages at `now`.
-    pub fn delivered(&self, messages: &[Delivered], now: Duration) {
+    /// A consumer of this subscription got these messages at `now`.
+    pub fn delivered(&self, subscription: u32, messages: &[Delivered], now: Duration) {
         let mut deliveries = self.deliveries.borrow_mut();
         let mut recorder = self.recorder.borrow_mut();
         let (mut first, mut measured, mut bytes) = (0, 0, 0);
         for message in messages {
-            match deliveries.deliver(message.stamp, message.partition, message.offset) {
+            match deliveries.deliver(subscription, message.stamp, message.partition, message.offset) {
                 Delivery::First => first += 1,
                 Delivery::Duplicate => continue,
                 Delivery::Foreign => {}
@@ -126,7 +145,7 @@ impl Account {
         }
         self.counters.add_delivered(first);
         if measured > 0 {
-            recorder.success(now, measured, bytes);
+            recorder.delivered(now, measured, bytes);
         }
     }
 
@@ -141,14 +160,14 @@ impl Account {
             first += 1;
             let intended = message.stamp.map(|stamp| stamp.intended()).filter(|intended| *intended >= self.warm_up);
             if let Some(intended) = intended {
-                recorder.sample(Measure::EndToEnd, now.saturating_sub(intended));
+                recorder.sample(Measure::EndToEnd, now, now.saturating_sub(intended));
                 measured += 1;
                 bytes += message.payload_bytes;
             }
         }
         self.counters.add_delivered(first);
         if measured > 0 {
-            recorder.success(now, measured, bytes);
+            recorder.delivered(now, measured, bytes);
         }
     }
 
@@ -156,7 +175,7 @@ impl Account {
     pub fn read(&self, messages: u64, payload_bytes: u64, now: Duration) {
         self.counters.add_delivered(messages);
         if now >= self.warm_up {
-            self.recorder.borrow_mut().success(now, messages, payload_bytes);
+            self.recorder.borrow_mut().delivered(now, messages, payload_bytes);
         }
     }
 
@@ -165,21 +184,21 @@ impl Account {
         let mut recorder = self.recorder.borrow_mut();
         let intended = messages.iter().filter_map(|message| message.stamp).map(|stamp| stamp.intended());
         for intended in intended.filter(|intended| *intended >= self.warm_up) {
-            recorder.sample(Measure::EndToEnd, now.saturating_sub(intended));
+            recorder.sample(Measure::EndToEnd, now, now.saturating_sub(intended));
         }
     }
 
     /// Something took from `from` until `now`.
     pub fn timed(&self, measure: Measure, from: Duration, now: Duration) {
         if from >= self.warm_up {
-            self.recorder.borrow_mut().sample(measure, now.saturating_sub(from));
+            self.recorder.borrow_mut().sample(measure, now, now.saturating_sub(from));
         }
     }
 
     /// A consumer's request was refused.
-    pub fn refused(&self, code: &str) {
+    pub fn refused(&self, code: &str, now: Duration) {
         self.counters.add_failed(1);
-        self.recorder.borrow_mut().error(code, 1);
+        self.recorder.borrow_mut().error(code, now, 1);
     }
 
     /// What the run has counted so far, over all workers.
@@ -190,7 +209,7 @@ impl Account {
 
     /// What was recorded.
     #[must_use]
-    pub fn into_parts(self) -> (Recorder, DeliveryCheck) {
+    pub fn into_parts(self) -> (Recorder, SubscriptionChecks) {
         (self.recorder.into_inner(), self.deliveries.into_inner())
     }
 
@@ -214,11 +233,15 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::Sizes;
+    use crate::workload::tests::example;
 
     const IDENTITY: StreamIdentity = StreamIdentity { run: 1, stream: 2, batch: 10 };
 
     fn account() -> Account {
-        Account::new(1, Duration::from_secs(1), 100, Arc::new(Counters::new(1)))
+        let mut workload = example(Kind::Publish);
+        (workload.warm_up, workload.publish.sizes) = (Duration::from_secs(1), Sizes::Fixed(100));
+        Account::new(1, &workload, Arc::new(Counters::new(1)))
     }
 
     fn sent(ticket: u64, intended: Duration) -> Sent {
@@ -232,9 +255,9 @@ mod tests {
         account.published(IDENTITY, &sent(1, Duration::from_secs(1)), &Outcome::Stored, Duration::from_secs(2));
         assert_eq!(account.counters().acknowledged(), 20);
         let (recorder, deliveries) = account.into_parts();
-        assert_eq!((recorder.counts().requests, recorder.counts().messages), (1, 10));
-        assert_eq!(recorder.counts().payload_bytes, 1_000);
-        assert_eq!(deliveries.verdict().acknowledged, 20);
+        assert_eq!((recorder.counts().requests, recorder.counts().published), (1, 10));
+        assert_eq!(recorder.counts().published_bytes, 1_000);
+        assert_eq!(deliveries.publishers().verdict().acknowledged, 20);
     }
 
     #[test]
@@ -243,9 +266,9 @@ mod tests {
         let outcome = Outcome::PartlyStored(vec![(3, "overloaded".to_owned())]);
         account.published(IDENTITY, &sent(0, Duration::from_secs(1)), &outcome, Duration::from_secs(2));
         let (recorder, deliveries) = account.into_parts();
-        assert_eq!(recorder.counts().messages, 9);
+        assert_eq!(recorder.counts().published, 9);
         assert_eq!(recorder.errors()["overloaded"], 1);
-        assert_eq!(deliveries.verdict().acknowledged, 9);
+        assert_eq!(deliveries.publishers().verdict().acknowledged, 9);
     }
 
     #[test]
@@ -264,8 +287,21 @@ mod tests {
         assert_eq!(account.counters().delivered(), 4);
         let (recorder, _) = account.into_parts();
         let latency = &recorder.latencies()[&Measure::EndToEnd];
-        assert_eq!((latency.count, recorder.counts().messages), (2, 2));
+        assert_eq!((latency.count, recorder.counts().delivered), (2, 2));
         assert!(latency.max_us < 1_001_000.0, "a repeat is no sample: {latency:?}");
+    }
+
+    #[test]
+    fn what_was_not_sent_is_waited_for_by_each_subscription() {
+        let mut workload = example(Kind::EndToEnd);
+        workload.consume.subscriptions = 2;
+        for (kind, expected) in [(Kind::EndToEnd, Some(20)), (Kind::Publish, None)] {
+            let account = Account::new(1, &Workload { kind, ..workload.clone() }, Arc::new(Counters::new(1)));
+            account.unsent(Arrival { index: 0, intended: Duration::ZERO }, Duration::from_secs(1));
+            let (recorder, _) = account.into_parts();
+            let count = recorder.latencies().get(&Measure::EndToEnd).map(|latency| latency.count);
+            assert_eq!(count, expected, "{kind:?}: ten messages, to two subscriptions");
+        }
     }
 
     #[test]

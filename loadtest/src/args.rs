@@ -1,18 +1,24 @@
 //! The command line.
 
-use std::num::NonZeroU64;
-use std::path::PathBuf;
-use std::time::Duration;
+mod common;
+mod publishing;
+mod workload_file;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+pub use common::{CommonArgs, Output, OutputArgs, ServerArgs, TimingArgs, TlsArgs, TopicArgs};
+pub use publishing::{MessageArgs, PreloadArgs, PublishArgs};
+pub use workload_file::{Overrides, RunCommand};
 
 use crate::manual::{CompletionsCommand, ManPagesCommand};
-use crate::server::{BearerKey, Server};
-use crate::template::PayloadEncoding;
+use crate::standard::set::Set;
+use crate::standard::{Plan, StandardError, embedded};
 use crate::workload::{
-    ConsumePlan, ConsumeProtocol, FanOutPlan, FanOutProtocol, Kind, PublishPlan, PublishProtocol, Workload,
+    ConsumePlan, ConsumeProtocol, FanOutPlan, FanOutProtocol, Kind, PublishPlan, PublishProtocol, Target, Workload,
 };
-use gateway_api::client::{Endpoint, TlsError, TlsOptions};
 
 /// Load-tests a `PubSubRing` broker, with latency percentiles that can be believed.
 ///
@@ -44,6 +50,14 @@ pub enum Command {
     FanOut(FanOutCommand),
     /// Measure this tool itself, against the least that a server can do.
     Ceiling(CeilingCommand),
+    /// Run what a workload file says; options override it.
+    Run(RunCommand),
+    /// Run the standard set: starts the broker and its peers itself, one at a time, and writes a page of all.
+    Standard(StandardCommand),
+    /// Compare two JSON reports: B in terms of A.
+    Compare(CompareCommand),
+    /// Make a page with plots of one or more JSON reports.
+    Html(HtmlCommand),
     /// Print the completions for a shell.
     Completions(CompletionsCommand),
     /// Write the manual pages of all commands.
@@ -68,9 +82,9 @@ pub struct ConsumeCommand {
     pub common: CommonArgs,
     #[command(flatten)]
     pub preload: PreloadArgs,
-    /// How to consume.
-    #[arg(long, value_enum, default_value = "http")]
-    pub protocol: ConsumeProtocol,
+    /// How to consume [default: http, or a peer's own].
+    #[arg(long, value_enum)]
+    pub protocol: Option<ConsumeProtocol>,
     /// Consuming connections.
     #[arg(long, default_value_t = 4)]
     pub connections: usize,
@@ -80,6 +94,9 @@ pub struct ConsumeCommand {
     /// Subscription, made with its start at the earliest message if missing. Default: one for this run, from now on.
     #[arg(long)]
     pub subscription: Option<String>,
+    /// Subscriptions of each topic, each of which is given all of it.
+    #[arg(long, default_value_t = 1)]
+    pub subscriptions: u32,
 }
 
 /// `end-to-end`.
@@ -90,15 +107,18 @@ pub struct EndToEndCommand {
     pub common: CommonArgs,
     #[command(flatten)]
     pub publish: PublishArgs,
-    /// How to consume.
-    #[arg(long, value_enum, default_value = "websocket")]
-    pub consume_protocol: ConsumeProtocol,
+    /// How to consume [default: websocket, or a peer's own].
+    #[arg(long, value_enum)]
+    pub consume_protocol: Option<ConsumeProtocol>,
     /// Consuming connections.
     #[arg(long, default_value_t = 4)]
     pub consumers: usize,
     /// Messages of one pull, or the credit of a WebSocket.
     #[arg(long, default_value_t = 1_000)]
     pub consume_batch: usize,
+    /// Subscriptions of each topic, each of which is given all of it.
+    #[arg(long, default_value_t = 1)]
+    pub subscriptions: u32,
 }
 
 /// `read`.
@@ -109,6 +129,9 @@ pub struct ReadCommand {
     pub common: CommonArgs,
     #[command(flatten)]
     pub preload: PreloadArgs,
+    /// What pages are made of: JSON (http), or batches as they are stored (http-batch).
+    #[arg(long, value_enum, default_value = "http")]
+    pub protocol: ConsumeProtocol,
     /// Reading connections, each on one partition; at least one for each partition.
     #[arg(long, default_value_t = 1)]
     pub connections: usize,
@@ -151,153 +174,95 @@ pub struct CeilingCommand {
     pub output: OutputArgs,
 }
 
-/// What all measurements of a broker have in common.
+/// `standard`.
 #[derive(Debug, ClapArgs)]
-#[expect(missing_docs, reason = "groups of options, documented one by one")]
-pub struct CommonArgs {
-    /// The broker; nothing else is connected to.
-    #[arg(long, env = "PUBSUB_SERVER", default_value = "http://127.0.0.1:8081")]
-    pub server: Endpoint,
-    /// The key that the broker knows us by.
-    #[arg(id = "api_key", long = "key", env = "PUBSUB_KEY", hide_env_values = true)]
-    pub key: Option<BearerKey>,
-    #[command(flatten)]
-    pub tls: TlsArgs,
-    /// Topic; created if missing.
-    #[arg(long, default_value = "loadtest")]
-    pub topic: String,
-    /// Partitions of a topic that is created.
-    #[arg(long, default_value_t = 8)]
-    pub partitions: u32,
-    #[command(flatten)]
-    pub timing: TimingArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
+pub struct StandardCommand {
+    /// Folder that gets a report of each run, ratios.json and report.html.
+    #[arg(long, value_name = "FOLDER", default_value = "loadtest-results")]
+    pub out: PathBuf,
+    /// Only these runs; may be repeated.
+    #[arg(long, value_name = "WORKLOAD")]
+    pub only: Vec<String>,
+    /// Another set, whose workload files lie beside it.
+    #[arg(long, value_name = "FILE")]
+    pub set_file: Option<PathBuf>,
+    /// A folder in which programs are looked for first; may be repeated [default: this program's own, and its examples].
+    #[arg(long, value_name = "FOLDER")]
+    pub programs: Vec<PathBuf>,
+    /// Folder for the servers' data while they run; on a disk, not in memory [default: the folder of the results].
+    #[arg(long, value_name = "FOLDER")]
+    pub work: Option<PathBuf>,
+    /// Set anything that a workload file can say, in all of them: --set duration=3s; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
 }
 
-/// How TLS is spoken with an `https://` address.
+/// `compare`.
 #[derive(Debug, ClapArgs)]
-pub struct TlsArgs {
-    /// Trust the issuers in this PEM file instead of those that this machine trusts.
-    #[arg(long, value_name = "FILE", env = "PUBSUB_CA_FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// Show the certificate in this PEM file.
-    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_CERT")]
-    pub client_cert: Option<PathBuf>,
-    /// Its key, as PEM.
-    #[arg(long, value_name = "FILE", env = "PUBSUB_CLIENT_KEY")]
-    pub client_key: Option<PathBuf>,
+pub struct CompareCommand {
+    /// The report that is 1.
+    pub a: PathBuf,
+    /// The report that is told in terms of it.
+    pub b: PathBuf,
+    /// File that gets the comparison as a page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
-impl CommonArgs {
-    /// The broker, spoken to as the arguments say, with the key that it knows us by.
+/// `html`.
+#[derive(Debug, ClapArgs)]
+pub struct HtmlCommand {
+    /// JSON reports.
+    #[arg(required = true)]
+    pub reports: Vec<PathBuf>,
+    /// What the page is called.
+    #[arg(long, default_value = "Load test")]
+    pub title: String,
+    /// The page.
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub html: PathBuf,
+}
+
+impl StandardCommand {
+    /// What is to be run.
     ///
     /// # Errors
     ///
-    /// When a file that they name can't be used.
-    pub fn server(&self) -> Result<Server, TlsError> {
-        let TlsArgs { ca_file, client_cert, client_key } = &self.tls;
-        let options =
-            TlsOptions { ca_file: ca_file.clone(), client_cert: client_cert.clone(), client_key: client_key.clone() };
-        Ok(Server::new(self.server.clone().with_tls(&options)?).with_key(self.key.clone()))
+    /// When the set, or what overrides it, can't be used.
+    pub fn plan(&self, command: Vec<String>) -> Result<Plan, StandardError> {
+        let set = match &self.set_file {
+            None => Set::from_yaml(embedded::STANDARD, "the standard set")?,
+            Some(file) => {
+                let unreadable = |error| StandardError::Path { path: file.clone(), error };
+                Set::from_yaml(&std::fs::read_to_string(file).map_err(unreadable)?, &file.display().to_string())?
+            }
+        };
+        if let Some(name) = self.only.iter().find(|name| !set.runs.iter().any(|run| run.workload == **name)) {
+            let names: Vec<&str> = set.runs.iter().map(|run| run.workload.as_str()).collect();
+            return Err(StandardError::NoSuchRun { name: name.clone(), known: names.join(", ") });
+        }
+        let own = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
+        let own = own.into_iter().flat_map(|folder| [folder.join("examples"), folder]);
+        let beside = |file: &PathBuf| file.parent().map_or_else(PathBuf::new, Path::to_owned);
+        Ok(Plan {
+            set,
+            workloads: self.set_file.as_ref().map(beside),
+            overrides: Overrides { settings: self.settings.clone(), ..Overrides::default() }.list()?,
+            only: self.only.clone(),
+            work: std::path::absolute(self.work.as_ref().unwrap_or(&self.out)).unwrap_or_else(|_| self.out.clone()),
+            programs: self.programs.iter().cloned().chain(own).collect(),
+            out: self.out.clone(),
+            command,
+        })
     }
-}
-
-/// When a run begins to measure and when it ends.
-#[derive(Debug, ClapArgs)]
-pub struct TimingArgs {
-    /// Measured time: 30s, 500ms, 5m.
-    #[arg(long, default_value = "10s", value_parser = parse_duration)]
-    pub duration: Duration,
-    /// Time before it that is not measured.
-    #[arg(long, default_value = "0s", value_parser = parse_duration)]
-    pub warm_up: Duration,
-    /// How long to wait after the end for answers and deliveries that are still due.
-    #[arg(long, default_value = "10s", value_parser = parse_duration)]
-    pub drain: Duration,
-    /// End after so many messages, if that comes first.
-    #[arg(long)]
-    pub messages: Option<u64>,
-    /// Threads that generate the load.
-    #[arg(long, default_value_t = 1)]
-    pub workers: usize,
-}
-
-/// Where the result goes.
-#[derive(Debug, ClapArgs)]
-pub struct OutputArgs {
-    /// Form of the result on standard output.
-    #[arg(long, value_enum, default_value = "text")]
-    pub output: Output,
-    /// File that gets the JSON report as well.
-    #[arg(long)]
-    pub report: Option<PathBuf>,
-}
-
-/// Form of the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Output {
-    Text,
-    Json,
-}
-
-/// How messages are published.
-#[derive(Debug, ClapArgs)]
-pub struct PublishArgs {
-    /// How to publish: one message a request, JSON batches, or JSON frames.
-    #[arg(long, value_enum, default_value = "http")]
-    pub protocol: PublishProtocol,
-    /// Publishing connections.
-    #[arg(long, default_value_t = 64)]
-    pub connections: usize,
-    /// Frames that may wait for their answer on one WebSocket.
-    #[arg(long, default_value_t = 1)]
-    pub in_flight: usize,
-    /// Messages in a request [default: 1 over http, else 100].
-    #[arg(long)]
-    pub batch: Option<usize>,
-    /// Messages a second, over all connections; 0 for a closed loop.
-    #[arg(long, default_value_t = 0)]
-    pub rate: u64,
-    /// A closed loop: the same as --rate 0.
-    #[arg(long, conflicts_with = "rate")]
-    pub closed: bool,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group of options, documented one by one")]
-    pub message: MessageArgs,
-}
-
-/// What messages look like.
-#[derive(Debug, ClapArgs)]
-pub struct MessageArgs {
-    /// Payload bytes of a message.
-    #[arg(long, default_value_t = 256)]
-    pub message_bytes: usize,
-    /// How JSON carries the payload.
-    #[arg(long, value_enum, default_value = "text")]
-    pub payload: PayloadEncoding,
-    /// Distinct keys, taken in turn; 0 for none.
-    #[arg(long, default_value_t = 0)]
-    pub keys: u64,
-}
-
-/// What is published before the measurement.
-#[derive(Debug, ClapArgs)]
-pub struct PreloadArgs {
-    /// Messages to publish first; the run then ends when they are consumed.
-    #[arg(long, default_value_t = 0)]
-    pub preload: u64,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group of options, documented one by one")]
-    pub message: MessageArgs,
 }
 
 impl PublishCommand {
     /// The run that it asks for.
     #[must_use]
     pub fn workload(&self) -> Workload {
-        self.common.workload(Kind::Publish, self.publish.plan(), no_consumers())
+        let plan = self.publish.plan(self.common.target, self.common.timing.duration);
+        self.common.workload(Kind::Publish, plan, ConsumePlan::none())
     }
 }
 
@@ -306,13 +271,14 @@ impl ConsumeCommand {
     #[must_use]
     pub fn workload(&self) -> Workload {
         let consume = ConsumePlan {
-            protocol: self.protocol,
+            protocol: self.protocol.unwrap_or_else(|| consume_protocol(self.common.target, ConsumeProtocol::Http)),
             connections: self.connections,
             batch: self.batch,
             subscription: self.subscription.clone(),
+            subscriptions: self.subscriptions,
         };
-        let workload = self.common.workload(Kind::Consume, preload_plan(&self.preload.message), consume);
-        Workload { preload: self.preload.preload, ..workload }
+        let publish = preload_plan(self.common.target, &self.preload.message);
+        Workload { preload: self.preload.preload, ..self.common.workload(Kind::Consume, publish, consume) }
     }
 }
 
@@ -320,13 +286,16 @@ impl EndToEndCommand {
     /// The run that it asks for.
     #[must_use]
     pub fn workload(&self) -> Workload {
+        let usual = consume_protocol(self.common.target, ConsumeProtocol::WebSocket);
         let consume = ConsumePlan {
-            protocol: self.consume_protocol,
+            protocol: self.consume_protocol.unwrap_or(usual),
             connections: self.consumers,
             batch: self.consume_batch,
             subscription: None,
+            subscriptions: self.subscriptions,
         };
-        self.common.workload(Kind::EndToEnd, self.publish.plan(), consume)
+        let plan = self.publish.plan(self.common.target, self.common.timing.duration);
+        self.common.workload(Kind::EndToEnd, plan, consume)
     }
 }
 
@@ -334,9 +303,14 @@ impl ReadCommand {
     /// The run that it asks for.
     #[must_use]
     pub fn workload(&self) -> Workload {
-        let consume = ConsumePlan { connections: self.connections, batch: self.batch, ..no_consumers() };
-        let workload = self.common.workload(Kind::Read, preload_plan(&self.preload.message), consume);
-        Workload { preload: self.preload.preload, ..workload }
+        let consume = ConsumePlan {
+            protocol: self.protocol,
+            connections: self.connections,
+            batch: self.batch,
+            ..ConsumePlan::none()
+        };
+        let publish = preload_plan(self.common.target, &self.preload.message);
+        Workload { preload: self.preload.preload, ..self.common.workload(Kind::Read, publish, consume) }
     }
 }
 
@@ -345,13 +319,11 @@ impl FanOutCommand {
     #[must_use]
     pub fn workload(&self) -> Workload {
         let publish = PublishPlan {
-            protocol: PublishProtocol::Http,
             connections: self.publishers,
             rate: NonZeroU64::new(self.rate),
-            ..preload_plan(&self.message)
+            ..self.message.plan(PublishProtocol::Http)
         };
-        let workload = self.common.workload(Kind::FanOut, publish, no_consumers());
-        Workload { fan_out: Some(FanOutPlan { protocol: self.protocol, readers: self.readers }), ..workload }
+        self.common.fan_out(publish, FanOutPlan { protocol: self.protocol, readers: self.readers })
     }
 }
 
@@ -359,91 +331,50 @@ impl CeilingCommand {
     /// The run that it asks for.
     #[must_use]
     pub fn workload(&self) -> Workload {
-        workload(Kind::Publish, &self.timing, self.publish.plan(), no_consumers())
+        let plan = self.publish.plan(Target::Pubsub, self.timing.duration);
+        common::workload(Kind::Publish, &self.timing, &self.output, plan, ConsumePlan::none())
     }
 }
 
-impl CommonArgs {
-    fn workload(&self, kind: Kind, publish: PublishPlan, consume: ConsumePlan) -> Workload {
-        let workload = workload(kind, &self.timing, publish, consume);
-        Workload { topic: self.topic.clone(), partitions: self.partitions, ..workload }
-    }
-}
-
-impl PublishArgs {
-    fn plan(&self) -> PublishPlan {
-        let batch = match self.protocol {
-            PublishProtocol::Http => 1,
-            PublishProtocol::HttpBatch | PublishProtocol::WebSocket => 100,
-        };
-        PublishPlan {
-            protocol: self.protocol,
-            connections: self.connections,
-            in_flight: self.in_flight,
-            batch: self.batch.unwrap_or(batch),
-            message_bytes: self.message.message_bytes,
-            encoding: self.message.payload,
-            keys: self.message.keys,
-            rate: NonZeroU64::new(self.rate),
-        }
-    }
-}
-
-fn workload(kind: Kind, timing: &TimingArgs, publish: PublishPlan, consume: ConsumePlan) -> Workload {
-    Workload {
-        kind,
-        topic: "loadtest".to_owned(),
-        partitions: 1,
-        publish,
-        consume,
-        fan_out: None,
-        preload: 0,
-        messages_max: timing.messages,
-        warm_up: timing.warm_up,
-        duration: timing.duration,
-        drain: timing.drain,
-        workers: timing.workers,
-    }
+fn consume_protocol(target: Target, usual: ConsumeProtocol) -> ConsumeProtocol {
+    if target.is_peer() { ConsumeProtocol::Native } else { usual }
 }
 
 /// A plan for the preload; how fast it is published is decided by `Workload::preload_workload`.
-fn preload_plan(message: &MessageArgs) -> PublishPlan {
-    PublishPlan {
-        protocol: PublishProtocol::HttpBatch,
-        connections: 1,
-        in_flight: 1,
-        batch: 1,
-        message_bytes: message.message_bytes,
-        encoding: message.payload,
-        keys: message.keys,
-        rate: None,
-    }
-}
-
-fn no_consumers() -> ConsumePlan {
-    ConsumePlan { protocol: ConsumeProtocol::Http, connections: 1, batch: 1, subscription: None }
-}
-
-/// A whole number with a unit.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is not a time such as 500ms, 30s or 5m"))?;
-    match text.get(digits.len()..).unwrap_or_default() {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        unit => Err(format!("`{unit}` is not a unit of time: use ms, s or m")),
-    }
+fn preload_plan(target: Target, message: &MessageArgs) -> PublishPlan {
+    message.plan(if target.is_peer() { PublishProtocol::Native } else { PublishProtocol::HttpBatch })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use clap::CommandFactory as _;
+
+    use crate::template::PayloadEncoding;
+    use crate::workload::{BatchCodec, Sizes};
 
     fn parse(line: &str) -> Result<Command, clap::Error> {
         let words = std::iter::once("pubsub-loadtest").chain(line.split_whitespace());
         Args::try_parse_from(words).map(|args| args.command)
+    }
+
+    fn workload_of(command: Command) -> Workload {
+        match command {
+            Command::Publish(command) => command.workload(),
+            Command::Consume(command) => command.workload(),
+            Command::EndToEnd(command) => command.workload(),
+            Command::Read(command) => command.workload(),
+            Command::FanOut(command) => command.workload(),
+            Command::Ceiling(command) => command.workload(),
+            Command::Run(_)
+            | Command::Standard(_)
+            | Command::Compare(_)
+            | Command::Html(_)
+            | Command::Completions(_)
+            | Command::ManPages(_) => panic!("{command:?}"),
+        }
     }
 
     #[test]
@@ -472,16 +403,20 @@ mod tests {
             connections: 3,
             in_flight: 5,
             batch: 7,
-            message_bytes: 99,
+            sizes: Sizes::Fixed(99),
             encoding: PayloadEncoding::Base64,
             keys: 6,
             rate: NonZeroU64::new(1_000),
+            ramp: None,
+            steps: None,
+            acks: None,
+            codec: BatchCodec::None,
         };
         assert_eq!(workload.publish, expected);
         assert_eq!((workload.duration, workload.warm_up), (Duration::from_millis(500), Duration::from_mins(2)));
         assert_eq!((workload.topic.as_str(), workload.partitions), ("t", 4));
         assert_eq!((workload.messages_max, workload.workers), (Some(8), 2));
-        assert_eq!(command.common.server.authority(), "h:9");
+        assert_eq!(command.common.server.host(Target::Pubsub).unwrap().authority(), "h:9");
     }
 
     #[test]
@@ -499,25 +434,82 @@ mod tests {
             "fan-out",
             "fan-out --protocol sse --readers 9 --rate 50",
             "ceiling",
+            "publish --protocol websocket-batch --in-flight 9 --codec lz4 --acks leader --compression snappy",
+            "publish --rate 10 --ramp-to 100 --ramp-over 5s --message-bytes 16x9,1024x1",
+            "publish --rate 10 --step-percent 50 --max-rate 1000 --p99-max 20ms",
+            "end-to-end --topics 3 --subscriptions 2 --consume-protocol websocket-batch",
+            "read --protocol http-batch --preload 5",
+            "publish --target redis-streams --in-flight 100",
+            "consume --target rabbitmq --preload 9",
+            "end-to-end --target nats-jetstream --rate 100",
         ] {
-            let workload = match parse(line).unwrap() {
-                Command::Publish(command) => command.workload(),
-                Command::Consume(command) => command.workload(),
-                Command::EndToEnd(command) => command.workload(),
-                Command::Read(command) => command.workload(),
-                Command::FanOut(command) => command.workload(),
-                Command::Ceiling(command) => command.workload(),
-                Command::Completions(_) | Command::ManPages(_) => panic!("{line} measures nothing"),
-            };
+            let workload = workload_of(parse(line).unwrap());
             assert_eq!(workload.check(), Ok(()), "{line}");
         }
     }
 
     #[test]
+    fn a_file_that_says_nothing_is_the_command_without_options() {
+        for (line, kind) in [
+            ("publish", "publish"),
+            ("consume", "consume"),
+            ("end-to-end", "end-to-end"),
+            ("read", "read"),
+            ("fan-out", "fan-out"),
+            ("publish --target redis-streams", "publish\ntarget: redis-streams"),
+            ("end-to-end --target rabbitmq", "end-to-end\ntarget: rabbitmq"),
+        ] {
+            let file = Workload::from_yaml(&format!("kind: {kind}"), "w", &[]).unwrap();
+            let command = workload_of(parse(line).unwrap());
+            // A preload's batches are its own.
+            let publish = PublishPlan { batch: file.publish.batch, ..command.publish.clone() };
+            assert_eq!(file, Workload { publish, ..command }, "{line}");
+        }
+    }
+
+    #[test]
+    fn each_override_has_a_place_in_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mine.yaml");
+        std::fs::write(&file, "kind: fan-out\n").unwrap();
+        let line = format!(
+            "run {} --topic t --partitions 2 --duration 5s --warm-up 1s --messages 9 --workers 2 --connections 3 --rate 7 \
+             --message-bytes 99 --readers 8 --set topic_settings.flush=os --target pubsub --preload 0 --protocol http-batch \
+             --in-flight 1 --batch 4 --consumers 5",
+            file.display()
+        );
+        let Ok(Command::Run(command)) = parse(&line) else { panic!() };
+        let workload = command.workload().unwrap();
+        assert_eq!((workload.name.as_deref(), workload.topic.as_str(), workload.partitions), (Some("mine"), "t", 2));
+        assert_eq!((workload.publish.connections, workload.publish.rate), (3, NonZeroU64::new(7)));
+        assert_eq!((workload.fan_out.unwrap().readers, workload.publish.sizes.max()), (8, 99));
+        assert_eq!(workload.topic_settings.flush, Some(gateway_api::topics::Flush::Os));
+        let Ok(Command::Run(command)) = parse(&format!("run {} --set rate", file.display())) else { panic!() };
+        assert!(command.workload().unwrap_err().to_string().contains("it is not KEY=VALUE"));
+    }
+
+    #[test]
+    fn the_standard_set_can_be_narrowed_to_what_it_has() {
+        let plan = |line| match parse(line) {
+            Ok(Command::Standard(command)) => command.plan(Vec::new()),
+            other => panic!("{other:?}"),
+        };
+        let narrowed = plan("standard --only http-single --set duration=1s").unwrap();
+        assert_eq!((narrowed.only, narrowed.overrides.len()), (vec!["http-single".to_owned()], 1));
+        let error = plan("standard --only nothing").unwrap_err().to_string();
+        assert!(error.starts_with("--only nothing: the set has http-single,"), "{error}");
+    }
+
+    #[test]
     fn wrong_usage_is_refused() {
-        for line in
-            ["", "publish --rate 5 --closed", "publish --duration 5", "publish --duration 5h", "publish --server x"]
-        {
+        for line in [
+            "",
+            "publish --rate 5 --closed",
+            "publish --duration 5",
+            "publish --duration 5h",
+            "publish --ramp-to 9",
+            "run",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -5,14 +5,20 @@ use std::time::Duration;
 
 use crate::account::{Account, Delivered};
 use crate::clock::Clock;
+use crate::host::Host;
 use crate::server::Server;
-use crate::targets::catch_up_read::{CatchUpReader, ReadPlace};
+use crate::targets::catch_up_read::{CatchUpReader, PageForm, ReadPlace};
 use crate::targets::consume_pull::PullConsumer;
 use crate::targets::consume_websocket::WebSocketConsumer;
 use crate::targets::http_publisher::HttpPublisher;
+#[cfg(feature = "peers")]
+use crate::targets::peers::{PeerConsumer, PeerPublisher};
+use crate::targets::templates::Templates;
 use crate::targets::topic_events::EventReader;
 use crate::targets::topic_websocket::WebSocketReader;
 use crate::targets::websocket::WebSocketPublisher;
+use crate::targets::websocket_batch::BatchPublisher;
+use crate::targets::websocket_connection::Subprotocol;
 use crate::targets::{Answer, Consumer, Publisher, Reader, Step, StreamIdentity, TargetError, http_batch, http_single};
 use crate::workload::{ConsumeProtocol, FanOutProtocol, PublishProtocol, Workload};
 
@@ -20,10 +26,12 @@ use crate::workload::{ConsumeProtocol, FanOutProtocol, PublishProtocol, Workload
 #[derive(Clone, Debug)]
 pub struct PublisherPlace {
     /// The server.
-    pub server: Arc<Server>,
+    pub host: Arc<Host>,
     /// The run.
     pub workload: Arc<Workload>,
-    /// Its part in it.
+    /// The topic that it publishes to.
+    pub topic: String,
+    /// Its part in the run.
     pub identity: StreamIdentity,
 }
 
@@ -31,18 +39,27 @@ pub struct PublisherPlace {
 #[derive(Clone, Debug)]
 pub struct ConsumerPlace {
     /// The server.
-    pub server: Arc<Server>,
+    pub host: Arc<Host>,
     /// The run.
     pub workload: Arc<Workload>,
     /// Its part in it.
     pub source: Source,
 }
 
+/// A subscription of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionPlace {
+    /// What it is called.
+    pub name: String,
+    /// Which of the run's it is: it has the topic of its number modulo the number of topics.
+    pub number: u32,
+}
+
 /// Where a consuming connection gets its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A subscription.
-    Subscription(String),
+    Subscription(SubscriptionPlace),
     /// A partition.
     Partition(ReadPlace),
 }
@@ -53,6 +70,9 @@ pub enum Source {
 pub enum AnyPublisher {
     Http(HttpPublisher),
     WebSocket(WebSocketPublisher),
+    Batch(BatchPublisher),
+    #[cfg(feature = "peers")]
+    Peer(PeerPublisher),
 }
 
 impl AnyPublisher {
@@ -62,17 +82,30 @@ impl AnyPublisher {
     ///
     /// When the connection is not made.
     pub async fn connect(place: &PublisherPlace) -> Result<Self, TargetError> {
-        let PublisherPlace { server, workload, identity } = place;
-        let (topic, plan) = (&workload.topic, &workload.publish);
-        let request = match plan.protocol {
-            PublishProtocol::Http => http_single::request(server, topic, plan.shape()),
-            PublishProtocol::HttpBatch => http_batch::request(server, topic, plan.shape(), plan.batch()),
-            PublishProtocol::WebSocket => {
-                let connecting = WebSocketPublisher::connect(server, *identity, topic, plan.shape());
-                return connecting.await.map(Self::WebSocket);
-            }
+        let PublisherPlace { host, workload, topic, identity } = place;
+        let plan = &workload.publish;
+        let server = match host.as_ref() {
+            Host::Broker(server) => server,
+            #[cfg(feature = "peers")]
+            Host::Peer(peer) => return peer.publisher(topic, *identity, plan).await.map(Self::Peer),
         };
-        HttpPublisher::connect(server, *identity, request).await.map(Self::Http)
+        let (sizes, shape, acks) = (plan.request_sizes(), plan.shape(), plan.acks);
+        let requests = match plan.protocol {
+            PublishProtocol::Http => Templates::new(sizes, |sizes| {
+                http_single::request(server, topic, shape, acks, sizes.first().copied().unwrap_or(0))
+            }),
+            PublishProtocol::HttpBatch => {
+                Templates::new(sizes, |sizes| http_batch::request(server, topic, shape, acks, sizes))
+            }
+            PublishProtocol::WebSocket => {
+                return WebSocketPublisher::connect(server, *identity, topic, plan).await.map(Self::WebSocket);
+            }
+            PublishProtocol::WebSocketBatch => {
+                return BatchPublisher::connect(server, *identity, topic, plan).await.map(Self::Batch);
+            }
+            PublishProtocol::Native => return Err(TargetError::protocol("the broker has no protocol `native`")),
+        };
+        HttpPublisher::connect(server, *identity, requests).await.map(Self::Http)
     }
 }
 
@@ -81,6 +114,9 @@ impl Publisher for AnyPublisher {
         match self {
             Self::Http(publisher) => publisher.send(ticket, intended).await,
             Self::WebSocket(publisher) => publisher.send(ticket, intended).await,
+            Self::Batch(publisher) => publisher.send(ticket, intended).await,
+            #[cfg(feature = "peers")]
+            Self::Peer(publisher) => publisher.send(ticket, intended).await,
         }
     }
 
@@ -88,6 +124,9 @@ impl Publisher for AnyPublisher {
         match self {
             Self::Http(publisher) => publisher.receive().await,
             Self::WebSocket(publisher) => publisher.receive().await,
+            Self::Batch(publisher) => publisher.receive().await,
+            #[cfg(feature = "peers")]
+            Self::Peer(publisher) => publisher.receive().await,
         }
     }
 }
@@ -99,6 +138,8 @@ pub enum AnyConsumer {
     Pull(PullConsumer),
     WebSocket(WebSocketConsumer),
     Read(CatchUpReader),
+    #[cfg(feature = "peers")]
+    Peer(PeerConsumer),
 }
 
 impl AnyConsumer {
@@ -108,17 +149,29 @@ impl AnyConsumer {
     ///
     /// When the connection is not made.
     pub async fn connect(place: &ConsumerPlace) -> Result<Self, TargetError> {
-        let ConsumerPlace { server, workload, source } = place;
+        let ConsumerPlace { host, workload, source } = place;
         let plan = &workload.consume;
+        let server = match host.as_ref() {
+            Host::Broker(server) => server,
+            #[cfg(feature = "peers")]
+            Host::Peer(peer) => return peer.consumer(source, &workload.topic, plan).await.map(Self::Peer),
+        };
         match (source, plan.protocol) {
-            (Source::Partition(read), _) => {
-                CatchUpReader::connect(server, &workload.topic, *read).await.map(Self::Read)
+            (Source::Partition(read), protocol) => {
+                let form = if protocol == ConsumeProtocol::HttpBatch { PageForm::Batches } else { PageForm::Json };
+                CatchUpReader::connect(server, &workload.topic, *read, form).await.map(Self::Read)
             }
-            (Source::Subscription(name), ConsumeProtocol::Http) => {
-                PullConsumer::connect(server, name, plan.batch).await.map(Self::Pull)
+            (Source::Subscription(place), ConsumeProtocol::Http) => {
+                PullConsumer::connect(server, place, plan.batch).await.map(Self::Pull)
             }
-            (Source::Subscription(name), ConsumeProtocol::WebSocket) => {
-                WebSocketConsumer::connect(server, name, plan.batch).await.map(Self::WebSocket)
+            (Source::Subscription(place), ConsumeProtocol::WebSocket) => {
+                WebSocketConsumer::connect(server, place, plan.batch, Subprotocol::Json).await.map(Self::WebSocket)
+            }
+            (Source::Subscription(place), ConsumeProtocol::WebSocketBatch) => {
+                WebSocketConsumer::connect(server, place, plan.batch, Subprotocol::Batch).await.map(Self::WebSocket)
+            }
+            (Source::Subscription(_), ConsumeProtocol::HttpBatch | ConsumeProtocol::Native) => {
+                Err(TargetError::protocol("no subscription is consumed that way"))
             }
         }
     }
@@ -128,6 +181,8 @@ impl AnyConsumer {
         match self {
             Self::Read(reader) => place.source = Source::Partition(reader.place()),
             Self::Pull(_) | Self::WebSocket(_) => {}
+            #[cfg(feature = "peers")]
+            Self::Peer(_) => {}
         }
     }
 }
@@ -138,6 +193,8 @@ impl Consumer for AnyConsumer {
             Self::Pull(consumer) => consumer.step(clock, account).await,
             Self::WebSocket(consumer) => consumer.step(clock, account).await,
             Self::Read(consumer) => consumer.step(clock, account).await,
+            #[cfg(feature = "peers")]
+            Self::Peer(consumer) => consumer.step(clock, account).await,
         }
     }
 }

@@ -110,19 +110,20 @@ impl DeliveryCheck {
     /// The result, after all workers were merged.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        self.verdict_owed_by(self)
+        self.verdict_owed_by(self, |_| true)
     }
 
-    /// The result for one who was to be given all that the publishers of another check had acknowledged.
+    /// The result for one who was to be given all that the publishers of another check had acknowledged in these streams.
     #[must_use]
-    pub fn verdict_owed_by(&self, publishers: &Self) -> Verdict {
+    pub fn verdict_owed_by(&self, publishers: &Self, is_owed: impl Fn(u32) -> bool) -> Verdict {
+        let owed = || publishers.acknowledged.iter().filter(|(stream, _)| is_owed(**stream));
         let nothing = SequenceSet::default();
         let lost =
             |(stream, set): (&u32, &SequenceSet)| set.count_missing_in(self.seen.get(stream).unwrap_or(&nothing));
         Verdict {
-            acknowledged: publishers.acknowledged.values().map(SequenceSet::len).sum(),
+            acknowledged: owed().map(|(_, set)| set.len()).sum(),
             delivered: self.seen.values().map(SequenceSet::len).sum(),
-            lost: publishers.acknowledged.iter().map(lost).sum(),
+            lost: owed().map(lost).sum(),
             duplicates: self.duplicates,
             out_of_order: self.out_of_order,
             foreign: self.foreign,
@@ -143,6 +144,19 @@ impl DeliveryCheck {
 }
 
 impl Verdict {
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            acknowledged: self.acknowledged + other.acknowledged,
+            delivered: self.delivered + other.delivered,
+            lost: self.lost + other.lost,
+            duplicates: self.duplicates + other.duplicates,
+            out_of_order: self.out_of_order + other.out_of_order,
+            foreign: self.foreign + other.foreign,
+        }
+    }
+
     /// Whether nothing acknowledged was lost and nothing was out of order.
     #[must_use]
     pub fn is_sound(&self) -> bool {

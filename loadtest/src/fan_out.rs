@@ -38,7 +38,7 @@ impl ReaderCheck {
 
     /// What is to be said of this reader, who was to be given all that `publishers` had acknowledged.
     fn verdict(&self, publishers: &DeliveryCheck) -> Verdict {
-        let verdict = self.deliveries.verdict_owed_by(publishers);
+        let verdict = self.deliveries.verdict_owed_by(publishers, |_| true);
         Verdict { out_of_order: verdict.out_of_order + self.late, ..verdict }
     }
 }
@@ -46,14 +46,7 @@ impl ReaderCheck {
 /// The sum over all readers. A message that one of them lacks is lost, whoever else has it.
 #[must_use]
 pub fn verdict(publishers: &DeliveryCheck, readers: &[ReaderCheck]) -> Verdict {
-    readers.iter().map(|reader| reader.verdict(publishers)).fold(Verdict::default(), |sum, one| Verdict {
-        acknowledged: sum.acknowledged + one.acknowledged,
-        delivered: sum.delivered + one.delivered,
-        lost: sum.lost + one.lost,
-        duplicates: sum.duplicates + one.duplicates,
-        out_of_order: sum.out_of_order + one.out_of_order,
-        foreign: sum.foreign + one.foreign,
-    })
+    readers.iter().map(|reader| reader.verdict(publishers)).fold(Verdict::default(), Verdict::plus)
 }
 
 #[cfg(test)]

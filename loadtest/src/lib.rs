@@ -5,13 +5,16 @@
 //! `report` its result.
 
 pub mod account;
+pub mod any_setup;
 pub mod args;
 pub mod clock;
 pub mod connections;
 pub mod counters;
 pub mod deliveries;
 pub mod descriptors;
+pub mod disk;
 pub mod fan_out;
+pub mod host;
 pub mod limits;
 pub mod machine;
 pub mod manual;
@@ -20,13 +23,19 @@ pub mod publishing;
 pub mod readers;
 pub mod recorder;
 pub mod report;
+pub mod resources;
 pub mod responder;
 pub mod run;
+pub mod saturation;
 pub mod schedule;
+pub mod series;
 pub mod server;
 pub mod setup;
 pub mod stamp;
+pub mod standard;
+pub mod subscriptions;
 pub mod targets;
 pub mod template;
+pub mod watch;
 pub mod worker;
 pub mod workload;

@@ -50,3 +50,31 @@ pub const LATENCY_MAX: Duration = Duration::from_mins(10);
 pub const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 /// Share of its worker threads' time from which the generator is reported as the bottleneck.
 pub const SATURATED_SHARE: f64 = 0.9;
+/// Most sizes in a mix.
+pub const SIZE_SHARES_MAX: usize = 64;
+/// Payload bytes of the requests that a connection prepares when sizes differ.
+pub const PREPARED_BYTES_MAX: usize = 4 << 20;
+/// Most requests that a connection prepares.
+pub const PREPARED_REQUESTS_MAX: usize = 32;
+/// Most topics of one run.
+pub const TOPICS_MAX: usize = 1_000;
+/// Most subscriptions of a topic in one run.
+pub const SUBSCRIPTIONS_MAX: usize = 1_000;
+/// Most points of a series: a longer run has longer intervals than a second.
+pub const SERIES_POINTS_MAX: u32 = 600;
+/// Most rates that are tried to find the highest.
+pub const STEPS_MAX: usize = 40;
+/// The search ends when the rate that was reached is so near to one that was not.
+pub const STEP_RESOLUTION: f64 = 1.05;
+/// A rate has been reached when this share of it was acknowledged.
+pub const REACHED_SHARE: f64 = 0.98;
+/// How late the generator's own timers may be, at p99, before the report says so.
+pub const WAKE_DELAY_MAX: Duration = Duration::from_millis(2);
+/// Largest workload file.
+pub const WORKLOAD_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Largest report that is read.
+pub const REPORT_FILE_BYTES_MAX: u64 = 64 << 20;
+/// Most reports in one page.
+pub const REPORTS_MAX: usize = 200;
+/// Share of a machine's cores from which it counts as full.
+pub const MACHINE_FULL_SHARE: f64 = 0.95;

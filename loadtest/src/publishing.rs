@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::account::{Account, Sent};
 use crate::clock::Clock;
+use crate::recorder::Measure;
 use crate::schedule::{Arrival, Arrivals};
 use crate::targets::{Publisher, StreamIdentity, TargetError};
 
@@ -16,6 +17,8 @@ pub struct PublishLane {
     in_flight_max: usize,
     next_ticket: u64,
     held: Option<Arrival>,
+    /// The connection waited for nothing but the time of what it holds.
+    idle: bool,
     outstanding: VecDeque<Sent>,
 }
 
@@ -23,7 +26,7 @@ impl PublishLane {
     /// A lane that has sent nothing.
     #[must_use]
     pub fn new(identity: StreamIdentity, in_flight_max: usize) -> Self {
-        Self { identity, in_flight_max, next_ticket: 0, held: None, outstanding: VecDeque::new() }
+        Self { identity, in_flight_max, next_ticket: 0, held: None, idle: false, outstanding: VecDeque::new() }
     }
 
     /// Sends what the schedule gives it until the run is over and every answer has come. May be dropped at any time;
@@ -49,9 +52,15 @@ impl PublishLane {
                 None => self.receive(clock, publisher, account).await?,
                 Some(arrival) if arrival.intended <= now => {
                     self.held = None;
+                    if std::mem::take(&mut self.idle) {
+                        account.timed(Measure::WakeDelay, arrival.intended, now);
+                    }
                     self.send(arrival, now, publisher).await?;
                 }
-                Some(arrival) if self.outstanding.is_empty() => clock.sleep_until(arrival.intended).await,
+                Some(arrival) if self.outstanding.is_empty() => {
+                    self.idle = true;
+                    clock.sleep_until(arrival.intended).await;
+                }
                 Some(arrival) => tokio::select! {
                     biased;
                     received = self.receive(clock, publisher, account) => received?,
@@ -62,10 +71,10 @@ impl PublishLane {
     }
 
     /// The connection broke with this error: whatever waited on it has failed.
-    pub fn abandon(&mut self, account: &Account, error: &TargetError) {
+    pub fn abandon(&mut self, account: &Account, now: Duration, error: &TargetError) {
         let requests = u64::try_from(self.outstanding.len()).unwrap_or(u64::MAX);
         self.outstanding.clear();
-        account.broken(error.code(), requests.saturating_mul(self.identity.batch));
+        account.broken(error.code(), now, requests.saturating_mul(self.identity.batch));
     }
 
     /// The run stopped waiting at `now`: accounts for what was not sent or not answered.

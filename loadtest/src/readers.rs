@@ -11,8 +11,8 @@ use crate::account::Account;
 use crate::clock::{Clock as _, MonotonicClock};
 use crate::connections::AnyReader;
 use crate::fan_out::ReaderCheck;
+use crate::host::Host;
 use crate::limits::CONSUMER_POLL;
-use crate::server::Server;
 use crate::targets::{Reader as _, TargetError};
 use crate::workload::Workload;
 
@@ -20,7 +20,7 @@ use crate::workload::Workload;
 #[derive(Clone, Debug)]
 pub struct ReadersPlace {
     /// The server.
-    pub server: Arc<Server>,
+    pub host: Arc<Host>,
     /// How many there are.
     pub count: usize,
 }
@@ -41,9 +41,14 @@ impl Readers {
     /// When one of them can't be opened.
     pub async fn connect(place: &ReadersPlace, workload: &Workload, run: u32) -> Result<Self, TargetError> {
         let mut connected = Self::default();
+        let server = match place.host.as_ref() {
+            Host::Broker(server) => server,
+            #[cfg(feature = "peers")]
+            Host::Peer(_) => return Ok(connected),
+        };
         if let Some(fan_out) = workload.fan_out {
             for _ in 0..place.count {
-                let reader = AnyReader::connect(&place.server, &workload.topic, fan_out.protocol).await?;
+                let reader = AnyReader::connect(server, &workload.topic, fan_out.protocol).await?;
                 connected.readers.push((reader, Rc::new(RefCell::new(ReaderCheck::new(run)))));
             }
         }
@@ -81,7 +86,7 @@ async fn read_on(mut reader: AnyReader, check: SharedCheck, account: Rc<Account>
     loop {
         match reader.next().await {
             Ok(delivered) => account.fanned_out(&mut check.borrow_mut(), &delivered, start.elapsed()),
-            Err(error) => return account.broken(error.code(), 1),
+            Err(error) => return account.broken(error.code(), start.elapsed(), 1),
         }
     }
 }

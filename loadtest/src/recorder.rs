@@ -10,6 +10,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::LATENCY_MAX;
+use crate::series::{Intervals, Series};
 
 /// A time that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub enum Measure {
     Read,
     /// From a message's intended send time until a consumer had it.
     EndToEnd,
+    /// From a request's intended send time until a connection that waited for nothing else sent it: how late the generator
+    /// itself is.
+    WakeDelay,
 }
 
 impl Measure {
@@ -40,6 +44,7 @@ impl Measure {
             Self::Ack => "ack",
             Self::Read => "read",
             Self::EndToEnd => "end_to_end",
+            Self::WakeDelay => "wake_delay",
         }
     }
 }
@@ -49,10 +54,14 @@ impl Measure {
 pub struct Counts {
     /// Requests that were answered with success.
     pub requests: u64,
-    /// Messages that those requests published, delivered or read.
-    pub messages: u64,
-    /// Payload bytes of those messages.
-    pub payload_bytes: u64,
+    /// Messages that were acknowledged.
+    pub published: u64,
+    /// Their payload bytes.
+    pub published_bytes: u64,
+    /// Messages that were delivered or read.
+    pub delivered: u64,
+    /// Their payload bytes.
+    pub delivered_bytes: u64,
     /// Arrivals that were due but not sent before the end.
     pub unsent: u64,
     /// Requests whose answer had not come when the run stopped waiting.
@@ -62,8 +71,9 @@ pub struct Counts {
 }
 
 /// Samples and counts of one worker, or of several after a merge.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
+    series: Series,
     histograms: BTreeMap<Measure, Histogram<u64>>,
     errors: BTreeMap<String, u64>,
     counts: Counts,
@@ -73,42 +83,66 @@ pub struct Recorder {
 impl Recorder {
     /// Nothing recorded.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// One sample. Longer than `LATENCY_MAX` is recorded as that.
-    pub fn sample(&mut self, measure: Measure, time: Duration) {
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.histograms.entry(measure).or_insert_with(new_histogram).saturating_record(nanos);
-    }
-
-    /// One request succeeded at `now`, with so many messages and payload bytes.
-    pub fn success(&mut self, now: Duration, messages: u64, payload_bytes: u64) {
-        self.counts.requests += 1;
-        self.counts.messages += messages;
-        self.counts.payload_bytes += payload_bytes;
-        self.last_success = self.last_success.max(now);
-    }
-
-    /// `count` requests or messages failed with `code`.
-    pub fn error(&mut self, code: &str, count: u64) {
-        if count > 0 {
-            *self.errors.entry(code.to_owned()).or_default() += count;
+    pub fn new(intervals: Intervals) -> Self {
+        Self {
+            series: Series::new(intervals),
+            histograms: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            counts: Counts::default(),
+            last_success: Duration::ZERO,
         }
     }
 
-    /// An arrival that was not sent: it has waited at least `waited`, which is recorded as its latency.
-    pub fn unsent(&mut self, waited: Duration) {
-        self.counts.unsent += 1;
-        self.sample(Measure::Publish, waited);
-        self.sample(Measure::SendDelay, waited);
+    /// One sample, of something that ended at `at`. Longer than `LATENCY_MAX` is recorded as that.
+    pub fn sample(&mut self, measure: Measure, at: Duration, time: Duration) {
+        self.samples(measure, at, time, 1);
     }
 
-    /// A request that was not answered: it has waited at least `waited`, which is recorded as its latency.
-    pub fn unanswered(&mut self, waited: Duration) {
+    /// So many samples of the same.
+    pub fn samples(&mut self, measure: Measure, at: Duration, time: Duration, count: u64) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.histograms.entry(measure).or_insert_with(new_histogram).saturating_record_n(nanos, count);
+        self.series.sample(measure, at, time, count);
+    }
+
+    /// One request was answered at `now`: so many messages are published.
+    pub fn published(&mut self, now: Duration, messages: u64, payload_bytes: u64) {
+        self.counts.published += messages;
+        self.counts.published_bytes += payload_bytes;
+        self.series.published(now, messages);
+        self.success(now);
+    }
+
+    /// Messages came at `now`.
+    pub fn delivered(&mut self, now: Duration, messages: u64, payload_bytes: u64) {
+        self.counts.delivered += messages;
+        self.counts.delivered_bytes += payload_bytes;
+        self.series.delivered(now, messages);
+        self.success(now);
+    }
+
+    fn success(&mut self, now: Duration) {
+        self.counts.requests += 1;
+        self.last_success = self.last_success.max(now);
+    }
+
+    /// `count` requests or messages failed with `code` at `now`.
+    pub fn error(&mut self, code: &str, now: Duration, count: u64) {
+        self.add_error(code, count);
+        self.series.failed(now, count);
+    }
+
+    /// An arrival that was not sent by `now`: it has waited at least `waited`, which is recorded as its latency.
+    pub fn unsent(&mut self, now: Duration, waited: Duration) {
+        self.counts.unsent += 1;
+        self.sample(Measure::Publish, now, waited);
+        self.sample(Measure::SendDelay, now, waited);
+    }
+
+    /// A request that was not answered by `now`: it has waited at least `waited`, which is recorded as its latency.
+    pub fn unanswered(&mut self, now: Duration, waited: Duration) {
         self.counts.unanswered += 1;
-        self.sample(Measure::Publish, waited);
+        self.sample(Measure::Publish, now, waited);
     }
 
     /// A connection broke.
@@ -124,12 +158,15 @@ impl Recorder {
             let _ = mine.add(histogram);
         }
         for (code, count) in &other.errors {
-            self.error(code, *count);
+            self.add_error(code, *count);
         }
+        self.series.merge(&other.series);
         let (mine, its) = (&mut self.counts, other.counts);
         mine.requests += its.requests;
-        mine.messages += its.messages;
-        mine.payload_bytes += its.payload_bytes;
+        mine.published += its.published;
+        mine.published_bytes += its.published_bytes;
+        mine.delivered += its.delivered;
+        mine.delivered_bytes += its.delivered_bytes;
         mine.unsent += its.unsent;
         mine.unanswered += its.unanswered;
         mine.connections_lost += its.connections_lost;
@@ -159,11 +196,59 @@ impl Recorder {
     pub fn latencies(&self) -> BTreeMap<Measure, Latency> {
         self.histograms.iter().map(|(measure, histogram)| (*measure, Latency::of(histogram))).collect()
     }
+
+    /// The percentile curve of every measure that has samples.
+    #[must_use]
+    pub fn curves(&self) -> BTreeMap<Measure, Vec<CurvePoint>> {
+        self.histograms.iter().map(|(measure, histogram)| (*measure, curve(histogram))).collect()
+    }
+
+    /// What happened when.
+    #[must_use]
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    fn add_error(&mut self, code: &str, count: u64) {
+        if count > 0 {
+            *self.errors.entry(code.to_owned()).or_default() += count;
+        }
+    }
+}
+
+/// A share of the samples, and the time within which they were done.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint(
+    /// The quantile, from 0 to 1.
+    pub f64,
+    /// Microseconds.
+    pub f64,
+);
+
+/// Ten points for each nine, as far as there are samples to tell them apart.
+fn curve(histogram: &Histogram<u64>) -> Vec<CurvePoint> {
+    const POINTS_OF_A_NINE: i32 = 10;
+    const NINES_MAX: i32 = 6;
+    let mut points = Vec::new();
+    for step in 0..=POINTS_OF_A_NINE * NINES_MAX {
+        let rest = 10_f64.powf(-f64::from(step) / f64::from(POINTS_OF_A_NINE));
+        let quantile = ((1.0 - rest) * 1e7).round() / 1e7;
+        points.push(CurvePoint(quantile, micros(histogram.value_at_quantile(quantile))));
+        // Beyond one sample's share there is only the maximum again.
+        if rest * to_f64(histogram.len()) < 1.0 {
+            break;
+        }
+    }
+    points
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+fn to_f64(count: u64) -> f64 {
+    count as f64
 }
 
 /// One measure's distribution, in microseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Latency {
     pub count: u64,
@@ -173,6 +258,8 @@ pub struct Latency {
     pub p90_us: f64,
     pub p99_us: f64,
     pub p999_us: f64,
+    #[serde(default)]
+    pub p9999_us: f64,
     pub max_us: f64,
 }
 
@@ -187,13 +274,14 @@ impl Latency {
             p90_us: quantile(0.9),
             p99_us: quantile(0.99),
             p999_us: quantile(0.999),
+            p9999_us: quantile(0.9999),
             max_us: micros(histogram.max()),
         }
     }
 }
 
 /// Nanoseconds as microseconds with one decimal: finer than the histograms' three digits where it matters.
-fn micros(nanos: u64) -> f64 {
+pub(crate) fn micros(nanos: u64) -> f64 {
     let tenths = nanos.saturating_add(50) / 100;
     // LATENCY_MAX bounds this far below 2^52.
     #[expect(clippy::cast_precision_loss, reason = "at most 6 * 10^9 tenths")]
@@ -212,10 +300,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const AT: Duration = Duration::from_secs(1);
+
+    fn empty() -> Recorder {
+        Recorder::new(Intervals::of_run(Duration::ZERO, Duration::from_secs(10)))
+    }
+
     fn recorder(samples: &[u64]) -> Recorder {
-        let mut recorder = Recorder::new();
+        let mut recorder = empty();
         for nanos in samples {
-            recorder.sample(Measure::Publish, Duration::from_nanos(*nanos));
+            recorder.sample(Measure::Publish, AT, Duration::from_nanos(*nanos));
         }
         recorder
     }
@@ -231,7 +325,7 @@ mod tests {
         fn merged_percentiles_are_those_of_all_samples(
             parts in prop::collection::vec(prop::collection::vec(1_000_u64..60_000_000_000, 0..300), 1..6)
         ) {
-            let mut merged = Recorder::new();
+            let mut merged = empty();
             for part in &parts {
                 merged.merge(&recorder(part));
             }
@@ -264,8 +358,8 @@ mod tests {
     #[test]
     fn what_was_not_sent_counts_with_the_time_it_waited() {
         let mut recorder = recorder(&[1_000_000]);
-        recorder.unsent(Duration::from_secs(3));
-        recorder.unanswered(Duration::from_secs(2));
+        recorder.unsent(AT, Duration::from_secs(3));
+        recorder.unanswered(AT, Duration::from_secs(2));
         let latencies = recorder.latencies();
         assert_eq!(latencies[&Measure::Publish].count, 3);
         assert!(latencies[&Measure::SendDelay].max_us > 2_990_000.0);
@@ -274,16 +368,16 @@ mod tests {
 
     #[test]
     fn errors_and_counts_add_up() {
-        let mut one = Recorder::new();
-        one.error("overloaded", 2);
-        one.success(Duration::from_secs(1), 100, 25_600);
-        let mut other = Recorder::new();
-        other.error("overloaded", 3);
-        other.error("unknown", 0);
-        other.success(Duration::from_secs(2), 1, 256);
+        let mut one = empty();
+        one.error("overloaded", AT, 2);
+        one.published(Duration::from_secs(1), 100, 25_600);
+        let mut other = empty();
+        other.error("overloaded", AT, 3);
+        other.error("unknown", AT, 0);
+        other.published(Duration::from_secs(2), 1, 256);
         one.merge(&other);
         assert_eq!(one.errors(), &BTreeMap::from([("overloaded".to_owned(), 5)]));
-        assert_eq!((one.counts().requests, one.counts().messages), (2, 101));
+        assert_eq!((one.counts().requests, one.counts().published), (2, 101));
         assert_eq!(one.last_success(), Duration::from_secs(2));
     }
 
@@ -291,5 +385,15 @@ mod tests {
     fn a_latency_past_the_bound_is_recorded_as_the_bound() {
         let recorder = recorder(&[u64::MAX]);
         assert!(recorder.latencies()[&Measure::Publish].max_us >= 600_000_000.0);
+    }
+
+    #[test]
+    fn a_curve_rises_to_the_maximum_and_has_no_more_points_than_samples_tell_apart() {
+        let samples: Vec<u64> = (1..=1_000).map(|millis| millis * 1_000_000).collect();
+        let curve = &recorder(&samples).curves()[&Measure::Publish];
+        assert!(curve.is_sorted_by(|one, next| one.0 < next.0 && one.1 <= next.1), "{curve:?}");
+        assert_eq!(curve.len(), 32, "three nines and one step, to where one sample is left");
+        assert!((curve[10].0 - 0.9).abs() < 1e-9 && (curve[10].1 / 900_000.0 - 1.0).abs() < 0.002, "{curve:?}");
+        assert!(curve[31].1 >= 999_000.0);
     }
 }

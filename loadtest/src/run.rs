@@ -5,19 +5,25 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::any_setup::{AnySetup, Made};
 use crate::connections::{ConsumerPlace, PublisherPlace, Source};
 use crate::counters::Counters;
-use crate::deliveries::DeliveryCheck;
 use crate::descriptors::{self, TooFewFiles};
 use crate::fan_out::ReaderCheck;
+use crate::host::Host;
 use crate::limits::PROGRESS_PERIOD;
 use crate::progress::Progress;
 use crate::readers::ReadersPlace;
 use crate::recorder::Recorder;
-use crate::server::Server;
-use crate::setup::{Setup, SetupError};
-use crate::targets::catch_up_read::ReadPlace;
+use crate::report::Outcome;
+use crate::resources::Usage;
+use crate::saturation::{Search, Step};
+use crate::series::Intervals;
+use crate::server::{Server, ServerInfo};
+use crate::setup::SetupError;
+use crate::subscriptions::SubscriptionChecks;
 use crate::targets::{StreamIdentity, TargetError};
+use crate::watch::{self, Watch};
 use crate::worker::{self, Report, WorkerPlan};
 use crate::workload::{Kind, Workload};
 
@@ -27,9 +33,13 @@ pub struct RunResult {
     /// Samples and counts of all workers.
     pub recorder: Recorder,
     /// Deliveries of all workers.
-    pub deliveries: DeliveryCheck,
+    pub deliveries: SubscriptionChecks,
     /// What each reader of a fan-out was given.
     pub readers: Vec<ReaderCheck>,
+    /// What was measured.
+    pub server: ServerInfo,
+    /// What the processes used.
+    pub usage: Usage,
     /// CPU time of the worker threads, the warm-up included.
     pub cpu: Duration,
     /// Wall-clock time of the same, from start to the last result.
@@ -44,6 +54,9 @@ pub enum RunError {
     Files(#[from] TooFewFiles),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[cfg(feature = "peers")]
+    #[error(transparent)]
+    Peer(#[from] crate::targets::peers::PeerError),
     #[error(transparent)]
     Connection(#[from] TargetError),
     #[error("cannot start a worker thread: {0}")]
@@ -54,27 +67,57 @@ pub enum RunError {
     PreloadIncomplete { published: u64, wanted: u64, code: Option<String> },
 }
 
-/// Runs a workload, with its setup and preload.
+/// Runs a workload, with its setup and preload. `pids` are the server's processes; if there are none, the one that listens
+/// at the server's address is looked for.
 ///
 /// # Errors
 ///
 /// See [`RunError`].
-pub fn run(server: &Server, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
+pub fn run(host: &Host, workload: &Workload, pids: &[u32], progress: &mut dyn Progress) -> Result<RunResult, RunError> {
     descriptors::ensure(descriptors::needed(workload))?;
-    let mut setup = Setup::new(server)?;
-    setup.ensure_topic(workload)?;
-    let subscription = match workload.kind {
-        Kind::Consume | Kind::EndToEnd => Some(setup.ensure_subscription(workload)?),
-        Kind::Publish | Kind::Read | Kind::FanOut => None,
-    };
-    let starts = if workload.kind == Kind::Read { setup.read_starts(workload)? } else { Vec::new() };
-    let stage = Stage { server: Arc::new(server.clone()), run: run_number(), subscription, starts };
+    let mut setup = AnySetup::new(host)?;
+    let made = setup.prepare(workload)?;
+    let found: Vec<u32> =
+        if pids.is_empty() { watch::listener(&host.authority()).into_iter().collect() } else { pids.to_vec() };
+    let stage = Stage { host: Arc::new(host.clone()), run: run_number(), made, pids: found };
     let mut deliveries_max = workload.messages_max;
     if workload.preload > 0 {
-        let published = preload(&stage, workload, progress)?;
+        let published = preload(&stage, workload, progress)?.saturating_mul(workload.deliveries_of_a_message());
         deliveries_max = Some(deliveries_max.map_or(published, |max| max.min(published)));
     }
     stage.perform(workload, deliveries_max, progress)
+}
+
+/// Looks for the highest rate that is reached: the run at that rate, or else the last one, and what came of each.
+///
+/// # Errors
+///
+/// See [`RunError`].
+pub fn run_steps(
+    host: &Host,
+    workload: &Workload,
+    pids: &[u32],
+    progress: &mut dyn Progress,
+) -> Result<(RunResult, Workload, Vec<Step>), RunError> {
+    let (Some(plan), Some(from)) = (workload.publish.steps, workload.publish.rate) else {
+        return Ok((run(host, workload, pids, progress)?, workload.clone(), Vec::new()));
+    };
+    let mut search = Search::new(from, plan);
+    let mut steps = Vec::new();
+    let mut best = None;
+    let mut last = None;
+    while let Some(rate) = search.next() {
+        let step = workload.at_rate(rate);
+        let result = run(host, &step, pids, progress)?;
+        let told = Step::of(step.kind, rate, plan, &Outcome::of(&step, &result));
+        search.record(told.missed.is_none());
+        let kept = if told.missed.is_none() { &mut best } else { &mut last };
+        // A search reaches ever higher rates, so the latest that was reached is the highest.
+        *kept = Some((result, step));
+        steps.push(told);
+    }
+    let (result, step) = best.or(last).ok_or(RunError::WorkerLost)?;
+    Ok((result, step, steps))
 }
 
 /// Publishes with nothing set up before: for a server that has no topics, such as the responder of `ceiling`.
@@ -83,26 +126,30 @@ pub fn run(server: &Server, workload: &Workload, progress: &mut dyn Progress) ->
 ///
 /// See [`RunError`].
 pub fn publish_only(server: &Server, workload: &Workload, progress: &mut dyn Progress) -> Result<RunResult, RunError> {
-    let stage = Stage { server: Arc::new(server.clone()), run: run_number(), subscription: None, starts: Vec::new() };
-    stage.perform(workload, None, progress)
+    let host = Arc::new(Host::Broker(server.clone()));
+    let stage = Stage { host, run: run_number(), made: Made::default(), pids: Vec::new() };
+    // The responder shares this process: what that uses is not what the generator uses.
+    let result = stage.perform(workload, None, progress)?;
+    Ok(RunResult { usage: Usage::default(), ..result })
 }
 
 fn preload(stage: &Stage, workload: &Workload, progress: &mut dyn Progress) -> Result<u64, RunError> {
     let result = stage.perform(&workload.preload_workload(), None, progress)?;
-    let published = result.recorder.counts().messages;
-    if published < workload.preload {
+    let published = result.recorder.counts().published;
+    let wanted = workload.preload.saturating_mul(u64::from(workload.topics));
+    if published < wanted {
         let code = result.recorder.errors().keys().next().cloned();
-        return Err(RunError::PreloadIncomplete { published, wanted: workload.preload, code });
+        return Err(RunError::PreloadIncomplete { published, wanted, code });
     }
     Ok(published)
 }
 
 /// What the setup left for the workers.
 struct Stage {
-    server: Arc<Server>,
+    host: Arc<Host>,
     run: u32,
-    subscription: Option<String>,
-    starts: Vec<(u32, u64)>,
+    made: Made,
+    pids: Vec<u32>,
 }
 
 impl Stage {
@@ -119,18 +166,22 @@ impl Stage {
         let start = Instant::now();
         crew.start(start);
         progress.begin(workload, deliveries_max);
-        let mut result = crew.collect(self.run, || progress.update(start.elapsed(), &counters))?;
+        let intervals = Intervals::of_run(workload.warm_up, workload.duration);
+        let mut watch = Watch::new(&self.pids, intervals);
+        let mut result = crew.collect(self.run, intervals, || {
+            watch.tick(start.elapsed());
+            progress.update(start.elapsed(), &counters);
+        })?;
         progress.end();
         result.wall = start.elapsed();
+        result.usage = watch.finish();
+        result.server = self.made.server.clone();
         Ok(result)
     }
 
     /// Deals the connections out to the workers in turn.
     fn plans(&self, workload: &Arc<Workload>, deliveries_max: Option<u64>) -> Vec<WorkerPlan> {
-        let publishers = match workload.kind {
-            Kind::Publish | Kind::EndToEnd | Kind::FanOut => self.publishers(workload),
-            Kind::Consume | Kind::Read => Vec::new(),
-        };
+        let publishers = if workload.kind.publishes() { self.publishers(workload) } else { Vec::new() };
         let consumers = match workload.kind {
             Kind::Consume | Kind::EndToEnd | Kind::Read => self.consumers(workload),
             Kind::Publish | Kind::FanOut => Vec::new(),
@@ -143,7 +194,7 @@ impl Stage {
             number,
             publishers: share(&publishers, number, workers),
             consumers: share(&consumers, number, workers),
-            readers: ReadersPlace { server: Arc::clone(&self.server), count: share(&readers, number, workers).len() },
+            readers: ReadersPlace { host: Arc::clone(&self.host), count: share(&readers, number, workers).len() },
             deliveries_max,
             counters: Arc::clone(&counters),
             run: self.run,
@@ -153,28 +204,24 @@ impl Stage {
 
     fn publishers(&self, workload: &Arc<Workload>) -> Vec<PublisherPlace> {
         let batch = workload.publish.batch() as u64;
-        let streams = (0..).take(workload.publish.connections);
-        let place = |stream| PublisherPlace {
-            server: Arc::clone(&self.server),
+        let topics = workload.topic_names();
+        let streams = (0..).zip(topics.iter().cycle()).take(workload.publish.connections);
+        let place = |(stream, topic): (u32, &String)| PublisherPlace {
+            host: Arc::clone(&self.host),
             workload: Arc::clone(workload),
+            topic: topic.clone(),
             identity: StreamIdentity { run: self.run, stream, batch },
         };
         streams.map(place).collect()
     }
 
     fn consumers(&self, workload: &Arc<Workload>) -> Vec<ConsumerPlace> {
-        let partitions = self.starts.iter().map(|(partition, offset)| {
-            Source::Partition(ReadPlace { partition: *partition, offset: *offset, page_max: workload.consume.batch })
-        });
-        let sources: Vec<Source> = match &self.subscription {
-            Some(subscription) => vec![Source::Subscription(subscription.clone())],
-            None => partitions.collect(),
-        };
-        // A reader reads one partition, so all partitions are read only with at least as many connections.
+        let sources = &self.made.sources;
+        // A reader reads one partition and a consumer one subscription, so all are served only with at least as many.
         let count = workload.consume.connections.max(sources.len());
         let sources = sources.iter().cycle().take(if sources.is_empty() { 0 } else { count });
         let place = |source: &Source| ConsumerPlace {
-            server: Arc::clone(&self.server),
+            host: Arc::clone(&self.host),
             workload: Arc::clone(workload),
             source: source.clone(),
         };
@@ -223,11 +270,13 @@ impl Crew {
         }
     }
 
-    fn collect(self, run: u32, mut waiting: impl FnMut()) -> Result<RunResult, RunError> {
+    fn collect(self, run: u32, intervals: Intervals, mut waiting: impl FnMut()) -> Result<RunResult, RunError> {
         let mut result = RunResult {
-            recorder: Recorder::new(),
-            deliveries: DeliveryCheck::new(run),
+            recorder: Recorder::new(intervals),
+            deliveries: SubscriptionChecks::new(run),
             readers: Vec::new(),
+            server: ServerInfo::default(),
+            usage: Usage::default(),
             cpu: Duration::ZERO,
             wall: Duration::ZERO,
         };

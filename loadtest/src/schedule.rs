@@ -3,8 +3,12 @@
 //! In an open loop the arrival times are fixed in advance, whatever the server does. A request that could not be sent in
 //! time keeps its intended time, and its latency counts from there, so that a stall shows in every request it delayed.
 
+mod ramp;
+
 use std::num::NonZeroU64;
 use std::time::Duration;
+
+pub use ramp::Ramp;
 
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
@@ -13,6 +17,8 @@ const NANOS_PER_SECOND: u128 = 1_000_000_000;
 pub enum Pace {
     /// Requests arrive at a fixed rate.
     Open(Rate),
+    /// Requests arrive at a rate that changes evenly.
+    Ramp(Ramp),
     /// A request follows as soon as a connection is free.
     Closed,
 }
@@ -86,7 +92,7 @@ impl Arrivals {
     /// An arrival that was due before the run's end and that nobody took; for the account of what was not sent.
     pub fn take_unsent(&mut self) -> Option<Arrival> {
         match self.pace {
-            Pace::Open(_) => self.next(self.end),
+            Pace::Open(_) | Pace::Ramp(_) => self.next(self.end),
             Pace::Closed => None,
         }
     }
@@ -95,6 +101,7 @@ impl Arrivals {
         let index = self.next_index;
         let intended = match self.pace {
             Pace::Open(rate) => rate.intended(index),
+            Pace::Ramp(ramp) => ramp.intended(index),
             Pace::Closed => now,
         };
         if index >= self.index_end || intended >= self.end {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use gateway_api::client::{ApiKey, Endpoint, EndpointError};
 
 /// A broker.
@@ -10,6 +12,20 @@ use gateway_api::client::{ApiKey, Endpoint, EndpointError};
 pub struct Server {
     endpoint: Endpoint,
     key: Option<BearerKey>,
+}
+
+/// What is known of a server that was measured, for its report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServerInfo {
+    /// Its name.
+    pub product: String,
+    /// Its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What an acknowledged message has reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durability: Option<String>,
 }
 
 /// A key, for requests that are made of bytes. It shows in no report.

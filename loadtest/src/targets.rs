@@ -1,5 +1,7 @@
 //! What a run talks to: one file per protocol and role, over raw keep-alive connections.
 
+pub mod acks;
+pub mod batches;
 pub mod catch_up_read;
 pub mod consume_pull;
 pub mod consume_websocket;
@@ -8,10 +10,14 @@ pub mod http_batch;
 pub mod http_connection;
 pub mod http_publisher;
 pub mod http_single;
+#[cfg(feature = "peers")]
+pub mod peers;
 pub mod scan;
+pub mod templates;
 pub mod topic_events;
 pub mod topic_websocket;
 pub mod websocket;
+pub mod websocket_batch;
 pub mod websocket_connection;
 pub mod wire;
 

@@ -23,11 +23,9 @@ pub enum PayloadEncoding {
     Base64,
 }
 
-/// What a published message looks like.
+/// What all published messages of a connection have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageShape {
-    /// Payload bytes; below `STAMP_BYTES` the messages are not stamped.
-    pub payload_bytes: usize,
     /// How a JSON request carries the payload.
     pub encoding: PayloadEncoding,
     /// Distinct keys, taken in turn; 0 for messages without a key.
@@ -38,7 +36,9 @@ pub struct MessageShape {
 #[derive(Clone, Debug)]
 pub struct Template {
     bytes: Vec<u8>,
-    stamps: Vec<Range<usize>>,
+    /// Which message of the request it stamps, and where.
+    stamps: Vec<(u64, Range<usize>)>,
+    messages: u64,
     keys: Vec<Range<usize>>,
     reference: Option<Range<usize>>,
     key_count: u64,
@@ -49,7 +49,15 @@ impl Template {
     /// A template that begins with nothing.
     #[must_use]
     pub fn new(key_count: u64) -> Self {
-        Self { bytes: Vec::new(), stamps: Vec::new(), keys: Vec::new(), reference: None, key_count, base64: false }
+        Self {
+            bytes: Vec::new(),
+            stamps: Vec::new(),
+            messages: 0,
+            keys: Vec::new(),
+            reference: None,
+            key_count,
+            base64: false,
+        }
     }
 
     /// Fixed bytes.
@@ -61,7 +69,8 @@ impl Template {
     pub fn append(&mut self, other: &Self) {
         let base = self.bytes.len();
         let moved = |range: &Range<usize>| range.start + base..range.end + base;
-        self.stamps.extend(other.stamps.iter().map(moved));
+        self.stamps.extend(other.stamps.iter().map(|(message, range)| (message + self.messages, moved(range))));
+        self.messages += other.messages;
         self.keys.extend(other.keys.iter().map(moved));
         self.reference = other.reference.as_ref().map(moved).or(self.reference.take());
         self.base64 |= other.base64;
@@ -87,17 +96,15 @@ impl Template {
     pub fn push_payload(&mut self, payload_bytes: usize) {
         let start = self.bytes.len();
         self.bytes.extend(filler(payload_bytes));
-        if payload_bytes >= STAMP_BYTES {
-            self.stamps.push(start..start + STAMP_BYTES);
-        }
+        self.note_message(payload_bytes, start..start + STAMP_BYTES);
     }
 
-    /// A JSON array of `count` messages.
-    pub fn push_messages(&mut self, shape: MessageShape, count: usize) {
+    /// A JSON array of messages of these sizes. Those below `STAMP_BYTES` are not stamped.
+    pub fn push_messages(&mut self, shape: MessageShape, sizes: &[usize]) {
         self.push("[");
-        for index in 0..count {
+        for (index, payload_bytes) in sizes.iter().enumerate() {
             self.push(if index == 0 { "{" } else { ",{" });
-            self.push_json_payload(shape);
+            self.push_json_payload(shape.encoding, *payload_bytes);
             if shape.keys > 0 {
                 self.push(",\"key\":\"");
                 self.push_key();
@@ -108,24 +115,29 @@ impl Template {
         self.push("]");
     }
 
-    fn push_json_payload(&mut self, shape: MessageShape) {
-        match shape.encoding {
+    fn push_json_payload(&mut self, encoding: PayloadEncoding, payload_bytes: usize) {
+        match encoding {
             PayloadEncoding::Text => {
                 self.push("\"text\":\"");
-                self.push_payload(shape.payload_bytes);
+                self.push_payload(payload_bytes);
             }
             PayloadEncoding::Base64 => {
                 self.base64 = true;
                 self.push("\"data\":\"");
                 let start = self.bytes.len();
-                let payload: Vec<u8> = filler(shape.payload_bytes).collect();
+                let payload: Vec<u8> = filler(payload_bytes).collect();
                 self.push(STANDARD.encode(payload));
-                if shape.payload_bytes >= STAMP_BYTES {
-                    self.stamps.push(start..start + STAMP_BYTES / 3 * 4);
-                }
+                self.note_message(payload_bytes, start..start + STAMP_BYTES / 3 * 4);
             }
         }
         self.push("\"");
+    }
+
+    fn note_message(&mut self, payload_bytes: usize, stamp: Range<usize>) {
+        if payload_bytes >= STAMP_BYTES {
+            self.stamps.push((self.messages, stamp));
+        }
+        self.messages += 1;
     }
 
     /// Writes the reference number, and the stamps and keys of messages that follow each other from `first` on.
@@ -133,8 +145,8 @@ impl Template {
         if let Some(place) = self.reference.clone().and_then(|range| self.bytes.get_mut(range)) {
             write_decimal(place, reference, b' ');
         }
-        for (sequence, range) in (first.sequence..).zip(&self.stamps) {
-            let stamp = Stamp { sequence, ..first }.encode();
+        for (message, range) in &self.stamps {
+            let stamp = Stamp { sequence: first.sequence + message, ..first }.encode();
             let Some(place) = self.bytes.get_mut(range.clone()) else { continue };
             if self.base64 {
                 // The place is exactly as long as the encoded stamp.
@@ -170,7 +182,7 @@ fn write_decimal(place: &mut [u8], mut value: u64, padding: u8) {
 }
 
 /// Text that a compressor can't shrink much, the same in every run: 6 bits of a generator's output per character.
-fn filler(length: usize) -> impl Iterator<Item = u8> {
+pub(crate) fn filler(length: usize) -> impl Iterator<Item = u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     std::iter::repeat_with(move || {
@@ -190,12 +202,12 @@ mod tests {
         Stamp { run: 1, stream: 2, sequence, intended_micros: 3 }
     }
 
-    fn batch(shape: MessageShape, count: usize) -> Template {
+    fn batch(shape: MessageShape, sizes: &[usize]) -> Template {
         let mut template = Template::new(shape.keys);
         template.push("{\"op\":\"publish\",\"ref\":");
         template.push_reference();
         template.push(",\"messages\":");
-        template.push_messages(shape, count);
+        template.push_messages(shape, sizes);
         template.push("}");
         template
     }
@@ -215,7 +227,7 @@ mod tests {
     #[test]
     fn each_fill_writes_consecutive_stamps_in_both_encodings() {
         for encoding in [PayloadEncoding::Text, PayloadEncoding::Base64] {
-            let mut template = batch(MessageShape { payload_bytes: 257, encoding, keys: 0 }, 3);
+            let mut template = batch(MessageShape { encoding, keys: 0 }, &[257; 3]);
             for first in [0, 1_000_000] {
                 template.fill(9, stamp(first));
                 let found = payloads(&template, encoding);
@@ -228,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_reference_is_valid_json_at_any_size() {
-        let mut template = batch(MessageShape { payload_bytes: 1, encoding: PayloadEncoding::Text, keys: 0 }, 1);
+        let mut template = batch(MessageShape { encoding: PayloadEncoding::Text, keys: 0 }, &[1]);
         for reference in [0, 7, u64::MAX] {
             template.fill(reference, stamp(0));
             let json: serde_json::Value = serde_json::from_slice(template.bytes()).unwrap();
@@ -238,7 +250,7 @@ mod tests {
 
     #[test]
     fn keys_go_round() {
-        let mut template = batch(MessageShape { payload_bytes: 8, encoding: PayloadEncoding::Text, keys: 3 }, 4);
+        let mut template = batch(MessageShape { encoding: PayloadEncoding::Text, keys: 3 }, &[8; 4]);
         template.fill(1, stamp(2));
         let json: serde_json::Value = serde_json::from_slice(template.bytes()).unwrap();
         let keys: Vec<_> = json["messages"].as_array().unwrap().iter().map(|m| m["key"].as_str().unwrap()).collect();
@@ -247,15 +259,28 @@ mod tests {
 
     #[test]
     fn a_message_smaller_than_a_stamp_is_sent_without_one() {
-        let mut template = batch(MessageShape { payload_bytes: 16, encoding: PayloadEncoding::Base64, keys: 0 }, 2);
+        let mut template = batch(MessageShape { encoding: PayloadEncoding::Base64, keys: 0 }, &[16; 2]);
         template.fill(1, stamp(0));
         assert!(payloads(&template, PayloadEncoding::Base64).iter().all(|payload| payload.len() == 16));
     }
 
     #[test]
+    fn among_messages_of_all_sizes_each_stamp_has_its_message_s_number() {
+        for encoding in [PayloadEncoding::Text, PayloadEncoding::Base64] {
+            let mut template = batch(MessageShape { encoding, keys: 0 }, &[100, 10, 48, 99]);
+            template.fill(1, stamp(20));
+            let found = payloads(&template, encoding);
+            let numbers: Vec<_> =
+                found.iter().map(|payload| Stamp::decode(payload).map(|stamp| stamp.sequence)).collect();
+            assert_eq!(numbers, [Some(20), None, Some(22), Some(23)]);
+            assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [100, 10, 48, 99]);
+        }
+    }
+
+    #[test]
     fn appending_moves_the_places() {
         let mut body = Template::new(10);
-        body.push_messages(MessageShape { payload_bytes: 48, encoding: PayloadEncoding::Text, keys: 10 }, 1);
+        body.push_messages(MessageShape { encoding: PayloadEncoding::Text, keys: 10 }, &[48]);
         let mut whole = Template::new(10);
         whole.push("HEAD ");
         whole.append(&body);

@@ -13,13 +13,13 @@ use crate::account::Account;
 use crate::clock::{Clock, MonotonicClock, thread_cpu_time};
 use crate::connections::{AnyConsumer, AnyPublisher, ConsumerPlace, PublisherPlace};
 use crate::counters::Counters;
-use crate::deliveries::DeliveryCheck;
 use crate::fan_out::ReaderCheck;
 use crate::limits::{RECONNECT_PAUSE, RECONNECTS_MAX};
 use crate::publishing::PublishLane;
 use crate::readers::{Readers, ReadersPlace};
 use crate::recorder::Recorder;
 use crate::schedule::{Arrivals, Bounds};
+use crate::subscriptions::SubscriptionChecks;
 use crate::targets::{Consumer as _, Step, TargetError};
 use crate::workload::{Kind, Workload};
 
@@ -50,7 +50,7 @@ pub struct WorkerResult {
     /// Its samples and counts.
     pub recorder: Recorder,
     /// What its connections published and were given.
-    pub deliveries: DeliveryCheck,
+    pub deliveries: SubscriptionChecks,
     /// What each of its readers was given.
     pub readers: Vec<ReaderCheck>,
     /// CPU time of its thread since the start.
@@ -136,12 +136,7 @@ impl Worker {
         Self {
             start,
             arrivals: RefCell::new(Arrivals::new(workload.publish.pace(), plan.number as u64, workers, bounds)),
-            account: Rc::new(Account::new(
-                plan.run,
-                workload.warm_up,
-                workload.publish.message_bytes as u64,
-                plan.counters,
-            )),
+            account: Rc::new(Account::new(plan.run, &workload, plan.counters)),
             deliveries_max: plan.deliveries_max,
             workload,
         }
@@ -165,7 +160,7 @@ impl Worker {
         let Ok(clock) = MonotonicClock::new(self.start) else { return };
         loop {
             let Err(error) = lane.run(&clock, &mut connection, &self.account, &self.arrivals).await else { return };
-            lane.abandon(&self.account, &error);
+            lane.abandon(&self.account, clock.now(), &error);
             let Some(again) = reconnect(&clock, self.workload.end(), async || AnyPublisher::connect(place).await).await
             else {
                 return;
@@ -185,7 +180,7 @@ impl Worker {
                 Ok(Step::Continue) => {}
                 Ok(Step::Finished) => return,
                 Err(error) => {
-                    self.account.broken(error.code(), 1);
+                    self.account.broken(error.code(), clock.now(), 1);
                     connection.remember(&mut place);
                     let connect = async || AnyConsumer::connect(&place).await;
                     let Some(again) = reconnect(&clock, end, connect).await else { return };
@@ -199,7 +194,7 @@ impl Worker {
         let counters = self.account.counters();
         let wanted = match self.workload.kind {
             Kind::EndToEnd if !counters.publishers_are_done() => return false,
-            Kind::EndToEnd => Some(counters.acknowledged()),
+            Kind::EndToEnd => Some(counters.acknowledged().saturating_mul(self.workload.deliveries_of_a_message())),
             Kind::Publish | Kind::Consume | Kind::Read | Kind::FanOut => self.deliveries_max,
         };
         wanted.is_some_and(|wanted| counters.delivered() >= wanted)

@@ -1,50 +1,85 @@
 //! What a run does: the numbers of one load test, checked against the limits. Pure.
 
+mod consume_plan;
+pub mod duration_text;
+mod error;
+pub mod file;
+mod millis;
+mod publish_plan;
+mod request_sizes;
+mod sizes;
+mod target;
+mod topic_plan;
+
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits;
-use crate::schedule::{Pace, Rate};
 use crate::stamp::STAMP_BYTES;
-use crate::template::{MessageShape, PayloadEncoding};
+
+pub use consume_plan::{ConsumePlan, ConsumeProtocol, FanOutPlan, FanOutProtocol};
+pub use error::WorkloadError;
+pub use publish_plan::{BatchCodec, PublishPlan, PublishProtocol, RampPlan, StepPlan};
+pub use request_sizes::RequestSizes;
+pub use sizes::{SizeRange, SizeShare, Sizes};
+pub use target::Target;
+pub use topic_plan::TopicPlan;
 
 /// A whole run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
+    /// What it is called in reports; the name of its file if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it shows, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What is measured: the broker, or a peer.
+    #[serde(default, skip_serializing_if = "Target::is_pubsub")]
+    pub target: Target,
+    /// How durable the server is that was started for this, where the server does not say so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<String>,
     /// What is measured.
     pub kind: Kind,
     /// The topic, created if it does not exist.
     pub topic: String,
+    /// So many topics; if more than one, they are named `topic-0`, `topic-1` and so on.
+    #[serde(default = "one_topic", skip_serializing_if = "is_one_topic")]
+    pub topics: u32,
     /// Partitions of a topic that is created.
     pub partitions: u32,
+    /// What else is set of a topic that is created.
+    #[serde(default, skip_serializing_if = "TopicPlan::is_default")]
+    pub topic_settings: TopicPlan,
     /// How messages are published, measured or as a preload.
     pub publish: PublishPlan,
     /// How messages are consumed or read.
     pub consume: ConsumePlan,
     /// Who reads all of it, in a fan-out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fan_out: Option<FanOutPlan>,
-    /// Messages published before the measurement.
+    /// Messages published to each topic before the measurement.
     pub preload: u64,
     /// The run ends after so many messages, if that comes before its time.
     pub messages_max: Option<u64>,
     /// Time at the start that is not measured.
-    #[serde(rename = "warm_up_ms", serialize_with = "as_millis")]
+    #[serde(rename = "warm_up_ms", with = "millis")]
     pub warm_up: Duration,
     /// Time that is measured.
-    #[serde(rename = "duration_ms", serialize_with = "as_millis")]
+    #[serde(rename = "duration_ms", with = "millis")]
     pub duration: Duration,
     /// How long after that answers and deliveries are waited for.
-    #[serde(rename = "drain_ms", serialize_with = "as_millis")]
+    #[serde(rename = "drain_ms", with = "millis")]
     pub drain: Duration,
     /// Threads that generate the load.
     pub workers: usize,
 }
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Publishing.
@@ -59,97 +94,36 @@ pub enum Kind {
     FanOut,
 }
 
-/// How messages are published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names say it; the command line's help says more")]
-pub struct PublishPlan {
-    pub protocol: PublishProtocol,
-    pub connections: usize,
-    pub in_flight: usize,
-    pub batch: usize,
-    pub message_bytes: usize,
-    pub encoding: PayloadEncoding,
-    pub keys: u64,
-    /// Messages a second; `None` in a closed loop.
-    pub rate: Option<NonZeroU64>,
-}
+impl Kind {
+    /// Its name in reports and workload files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Consume => "consume",
+            Self::EndToEnd => "end-to-end",
+            Self::Read => "read",
+            Self::FanOut => "fan-out",
+        }
+    }
 
-/// How a message gets to the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum PublishProtocol {
-    /// One message is the body of one request.
-    Http,
-    /// JSON batches.
-    HttpBatch,
-    /// JSON frames.
-    #[value(name = "websocket")]
-    #[serde(rename = "websocket")]
-    WebSocket,
-}
+    /// Whether messages are published while it is measured.
+    #[must_use]
+    pub fn publishes(self) -> bool {
+        matches!(self, Self::Publish | Self::EndToEnd | Self::FanOut)
+    }
 
-/// How messages are consumed or read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names say it; the command line's help says more")]
-pub struct ConsumePlan {
-    pub protocol: ConsumeProtocol,
-    pub connections: usize,
-    /// Messages of one pull or page, or the credit of a WebSocket.
-    pub batch: usize,
-    /// An existing subscription; `None` to make one for the run.
-    pub subscription: Option<String>,
-}
+    /// Whether what counts is what was delivered.
+    #[must_use]
+    pub fn delivers(self) -> bool {
+        self != Self::Publish
+    }
 
-/// How a consumer gets its messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConsumeProtocol {
-    /// Pull and ack.
-    Http,
-    /// Subscribe with credit.
-    #[value(name = "websocket")]
-    #[serde(rename = "websocket")]
-    WebSocket,
-}
-
-/// Who reads all of a topic in a fan-out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names say it; the command line's help says more")]
-pub struct FanOutPlan {
-    pub protocol: FanOutProtocol,
-    pub readers: usize,
-}
-
-/// How a reader is given a topic's messages as they come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum FanOutProtocol {
-    /// Subscribe to the topic, with more credit than is needed.
-    #[value(name = "websocket")]
-    #[serde(rename = "websocket")]
-    WebSocket,
-    /// Server-Sent Events.
-    Sse,
-}
-
-/// Why a workload can't be run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each message documents its variant")]
-pub enum WorkloadError {
-    #[error("--{option} {value} is out of range: {min} to {max}")]
-    OutOfRange { option: &'static str, value: u64, min: u64, max: u64 },
-    #[error("--in-flight {in_flight} needs --protocol websocket: over HTTP a connection has one request at a time")]
-    InFlightOverHttp { in_flight: usize },
-    #[error("--batch {batch} needs --protocol http-batch or websocket: over http a request is one message")]
-    BatchOfSingles { batch: usize },
-    #[error("a fan-out needs --rate: without one it measures a queue")]
-    FanOutWithoutRate,
-    #[error("a run that checks deliveries needs --message-bytes of {min} or more, to tell its messages apart")]
-    NoRoomForStamp { min: usize },
-    #[error("a request of {bytes} payload bytes is over the limit of {max}: lower --batch or --message-bytes")]
-    RequestTooLarge { bytes: usize, max: usize },
-    #[error("`{name}` is no valid {what}: letters, digits, `.`, `_` and `-`, at most 249 of them")]
-    InvalidName { what: &'static str, name: String },
+    /// Whether subscriptions are consumed.
+    #[must_use]
+    pub fn subscribes(self) -> bool {
+        matches!(self, Self::Consume | Self::EndToEnd)
+    }
 }
 
 impl Workload {
@@ -164,48 +138,89 @@ impl Workload {
             check_name("subscription name", subscription)?;
         }
         self.publish.check()?;
-        in_range("consumers", self.consume.connections, 1, limits::CONNECTIONS_MAX)?;
-        in_range("consume-batch", self.consume.batch, 1, limits::BATCH_MAX)?;
+        self.consume.check(self.kind)?;
         in_range("workers", self.workers, 1, limits::WORKERS_MAX)?;
         in_range("partitions", self.partitions as usize, 1, 10_000)?;
+        in_range("topics", self.topics as usize, 1, limits::TOPICS_MAX)?;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let duration_max = millis(limits::DURATION_MAX);
         number_in_range("duration", millis(self.duration), 1, duration_max)?;
         number_in_range("warm-up", millis(self.warm_up), 0, duration_max)?;
         number_in_range("drain", millis(self.drain), 1, millis(limits::DRAIN_MAX))?;
         number_in_range("preload", self.preload, 0, limits::PRELOAD_MAX)?;
+        self.check_kind()?;
+        self.check_target()
+    }
+
+    fn check_kind(&self) -> Result<(), WorkloadError> {
+        let not_of_kind = |option| Err(WorkloadError::NotOfKind { kind: self.kind.name(), option });
         if let Some(fan_out) = self.fan_out {
             in_range("readers", fan_out.readers, 1, limits::READERS_MAX)?;
             self.publish.rate.ok_or(WorkloadError::FanOutWithoutRate)?;
         }
+        if self.topics > 1 && matches!(self.kind, Kind::Read | Kind::FanOut) {
+            return not_of_kind("topics");
+        }
+        if self.topics > 1 && self.consume.subscription.is_some() {
+            return not_of_kind("subscription");
+        }
+        if self.publish.steps.is_some() && matches!(self.kind, Kind::Consume | Kind::Read) {
+            return not_of_kind("steps");
+        }
         let checked = matches!(self.kind, Kind::EndToEnd | Kind::FanOut);
-        if checked && self.publish.message_bytes < STAMP_BYTES {
+        if checked && self.publish.sizes.min() < STAMP_BYTES {
             return Err(WorkloadError::NoRoomForStamp { min: STAMP_BYTES });
         }
         Ok(())
     }
 
+    fn check_target(&self) -> Result<(), WorkloadError> {
+        let native = |is_native: bool, is_used: bool| !is_used || is_native == self.target.is_peer();
+        let publishes = self.kind.publishes() || self.preload > 0;
+        let all_fit = native(self.publish.protocol == PublishProtocol::Native, publishes)
+            && native(self.consume.protocol == ConsumeProtocol::Native, self.kind.subscribes());
+        if !self.target.is_peer() {
+            return if all_fit { Ok(()) } else { Err(WorkloadError::NativeWithoutPeer) };
+        }
+        let target = self.target.name();
+        if matches!(self.kind, Kind::Read | Kind::FanOut) || self.topics > 1 || self.consume.subscriptions > 1 {
+            return Err(WorkloadError::KindOfPeer { target });
+        }
+        if all_fit { Ok(()) } else { Err(WorkloadError::ProtocolOfPeer { target }) }
+    }
+
     /// The workload that publishes the preload: as fast as it goes, in batches, not measured as a run of its own.
     #[must_use]
     pub fn preload_workload(&self) -> Self {
-        let batch = limits::BATCH_MAX.min(PRELOAD_BATCH_BYTES / self.publish.message_bytes.max(1)).clamp(1, 1_000);
+        let batch = limits::BATCH_MAX.min(PRELOAD_BATCH_BYTES / self.publish.sizes.max().max(1)).clamp(1, 1_000);
         let publish = PublishPlan {
-            protocol: PublishProtocol::HttpBatch,
-            connections: 4,
+            protocol: if self.target.is_peer() { PublishProtocol::Native } else { PublishProtocol::HttpBatch },
+            connections: 4.max(self.topics as usize),
             in_flight: 1,
             batch,
             rate: None,
-            ..self.publish
+            ramp: None,
+            steps: None,
+            codec: BatchCodec::None,
+            ..self.publish.clone()
         };
         Self {
             kind: Kind::Publish,
             publish,
+            fan_out: None,
             preload: 0,
-            messages_max: Some(self.preload),
+            messages_max: Some(self.preload.saturating_mul(u64::from(self.topics))),
             warm_up: Duration::ZERO,
             duration: limits::PRELOAD_TIME_MAX,
             ..self.clone()
         }
+    }
+
+    /// The same at this rate, without a ramp or steps.
+    #[must_use]
+    pub fn at_rate(&self, rate: NonZeroU64) -> Self {
+        let publish = PublishPlan { rate: Some(rate), ramp: None, steps: None, ..self.publish.clone() };
+        Self { publish, ..self.clone() }
     }
 
     /// When the last request is due at the latest.
@@ -219,55 +234,35 @@ impl Workload {
     pub fn requests_max(&self) -> Option<u64> {
         self.messages_max.map(|messages| messages.div_ceil(self.publish.batch() as u64))
     }
+
+    /// The names of the topics.
+    #[must_use]
+    pub fn topic_names(&self) -> Vec<String> {
+        if self.topics == 1 {
+            return vec![self.topic.clone()];
+        }
+        (0..self.topics).map(|number| format!("{}-{number}", self.topic)).collect()
+    }
+
+    /// Which topic the publisher of this stream publishes to.
+    #[must_use]
+    pub fn topic_of_stream(&self, stream: u32) -> u32 {
+        stream.checked_rem(self.topics).unwrap_or(0)
+    }
+
+    /// How often a message is to be delivered, over all subscriptions or readers.
+    #[must_use]
+    pub fn deliveries_of_a_message(&self) -> u64 {
+        match (self.kind, self.fan_out) {
+            (Kind::FanOut, Some(fan_out)) => fan_out.readers as u64,
+            (Kind::Consume | Kind::EndToEnd, _) => u64::from(self.consume.subscriptions),
+            (Kind::Publish | Kind::Read | Kind::FanOut, _) => 1,
+        }
+    }
 }
 
 /// Payload bytes of a preload's batch.
 const PRELOAD_BATCH_BYTES: usize = 1 << 20;
-
-impl PublishPlan {
-    /// What decides when requests are sent.
-    #[must_use]
-    pub fn pace(&self) -> Pace {
-        let batch = NonZeroU64::new(self.batch() as u64).unwrap_or(NonZeroU64::MIN);
-        self.rate.map_or(Pace::Closed, |rate| Pace::Open(Rate::new(rate, batch)))
-    }
-
-    /// Messages in a request.
-    #[must_use]
-    pub fn batch(&self) -> usize {
-        match self.protocol {
-            PublishProtocol::Http => 1,
-            PublishProtocol::HttpBatch | PublishProtocol::WebSocket => self.batch,
-        }
-    }
-
-    /// What a message looks like.
-    #[must_use]
-    pub fn shape(&self) -> MessageShape {
-        MessageShape { payload_bytes: self.message_bytes, encoding: self.encoding, keys: self.keys }
-    }
-
-    fn check(&self) -> Result<(), WorkloadError> {
-        in_range("connections", self.connections, 1, limits::CONNECTIONS_MAX)?;
-        in_range("in-flight", self.in_flight, 1, limits::IN_FLIGHT_MAX)?;
-        in_range("batch", self.batch, 1, limits::BATCH_MAX)?;
-        in_range("message-bytes", self.message_bytes, 1, limits::MESSAGE_BYTES_MAX)?;
-        number_in_range("keys", self.keys, 0, limits::KEYS_MAX)?;
-        let rate = self.rate.map_or(0, NonZeroU64::get);
-        number_in_range("rate", rate, 0, limits::MESSAGES_PER_SECOND_MAX)?;
-        if self.in_flight > 1 && self.protocol != PublishProtocol::WebSocket {
-            return Err(WorkloadError::InFlightOverHttp { in_flight: self.in_flight });
-        }
-        if self.batch > 1 && self.protocol == PublishProtocol::Http {
-            return Err(WorkloadError::BatchOfSingles { batch: self.batch });
-        }
-        let bytes = self.batch().saturating_mul(self.message_bytes);
-        if bytes > limits::REQUEST_BYTES_MAX {
-            return Err(WorkloadError::RequestTooLarge { bytes, max: limits::REQUEST_BYTES_MAX });
-        }
-        Ok(())
-    }
-}
 
 fn check_name(what: &'static str, name: &str) -> Result<(), WorkloadError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -286,31 +281,47 @@ fn number_in_range(option: &'static str, value: u64, min: u64, max: u64) -> Resu
     if (min..=max).contains(&value) { Ok(()) } else { Err(WorkloadError::OutOfRange { option, value, min, max }) }
 }
 
-fn as_millis<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+fn one_topic() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one_topic(topics: &u32) -> bool {
+    *topics == 1
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::template::PayloadEncoding;
 
     /// A small workload that passes the check.
     pub(crate) fn example(kind: Kind) -> Workload {
         Workload {
+            name: None,
+            description: None,
+            target: Target::Pubsub,
+            durability: None,
             kind,
             topic: "loadtest".to_owned(),
+            topics: 1,
             partitions: 2,
+            topic_settings: TopicPlan::default(),
             publish: PublishPlan {
                 protocol: PublishProtocol::WebSocket,
                 connections: 2,
                 in_flight: 4,
                 batch: 10,
-                message_bytes: 256,
+                sizes: Sizes::Fixed(256),
                 encoding: PayloadEncoding::Text,
                 keys: 0,
                 rate: None,
+                ramp: None,
+                steps: None,
+                acks: None,
+                codec: BatchCodec::None,
             },
-            consume: ConsumePlan { protocol: ConsumeProtocol::Http, connections: 2, batch: 100, subscription: None },
+            consume: ConsumePlan { connections: 2, batch: 100, ..ConsumePlan::none() },
             fan_out: (kind == Kind::FanOut).then_some(FanOutPlan { protocol: FanOutProtocol::WebSocket, readers: 3 }),
             preload: 0,
             messages_max: None,
@@ -330,7 +341,7 @@ pub(crate) mod tests {
             ("connections", |workload| workload.publish.connections = 20_001),
             ("in-flight", |workload| workload.publish.in_flight = 1_025),
             ("batch", |workload| workload.publish.batch = 10_001),
-            ("message-bytes", |workload| workload.publish.message_bytes = 0),
+            ("message-bytes", |workload| workload.publish.sizes = Sizes::Fixed(0)),
             ("keys", |workload| workload.publish.keys = 100_000_000),
             ("workers", |workload| workload.workers = 0),
             ("partitions", |workload| workload.partitions = 0),
@@ -363,9 +374,9 @@ pub(crate) mod tests {
     #[test]
     fn requests_over_the_body_limit_and_messages_without_a_stamp_are_refused() {
         let mut workload = example(Kind::EndToEnd);
-        workload.publish.message_bytes = 47;
+        workload.publish.sizes = Sizes::Fixed(47);
         assert_eq!(workload.check(), Err(WorkloadError::NoRoomForStamp { min: 48 }));
-        workload.publish.message_bytes = 1 << 20;
+        workload.publish.sizes = Sizes::Fixed(1 << 20);
         workload.publish.batch = 17;
         assert!(matches!(workload.check(), Err(WorkloadError::RequestTooLarge { .. })));
     }
@@ -376,7 +387,7 @@ pub(crate) mod tests {
         assert_eq!(workload.check(), Err(WorkloadError::FanOutWithoutRate));
         workload.publish.rate = NonZeroU64::new(10);
         assert_eq!(workload.check(), Ok(()));
-        workload.publish.message_bytes = 47;
+        workload.publish.sizes = Sizes::Fixed(47);
         assert_eq!(workload.check(), Err(WorkloadError::NoRoomForStamp { min: 48 }));
         for readers in [0, limits::READERS_MAX + 1] {
             workload.fan_out = Some(FanOutPlan { protocol: FanOutProtocol::Sse, readers });
@@ -398,7 +409,7 @@ pub(crate) mod tests {
         let mut workload = example(Kind::Consume);
         workload.preload = 12_345;
         for message_bytes in [16, 256, 1 << 20] {
-            workload.publish.message_bytes = message_bytes;
+            workload.publish.sizes = Sizes::Fixed(message_bytes);
             let preload = workload.preload_workload();
             assert_eq!(preload.check(), Ok(()));
             let messages = preload.requests_max().unwrap() * preload.publish.batch as u64;

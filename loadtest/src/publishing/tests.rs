@@ -12,6 +12,8 @@ use crate::counters::Counters;
 use crate::recorder::{Latency, Measure, Recorder};
 use crate::schedule::{Bounds, Pace, Rate};
 use crate::targets::{Answer, Outcome};
+use crate::workload::Kind;
+use crate::workload::tests::example;
 
 const IDENTITY: StreamIdentity = StreamIdentity { run: 1, stream: 0, batch: 1 };
 
@@ -59,7 +61,7 @@ impl Run {
     fn new(pace: Pace, requests: Option<u64>, in_flight_max: usize) -> Self {
         let bounds = Bounds { end: Duration::from_secs(1), requests };
         Self {
-            account: Account::new(1, Duration::ZERO, 1, Arc::new(Counters::new(1))),
+            account: Account::new(1, &example(Kind::Publish), Arc::new(Counters::new(1))),
             arrivals: RefCell::new(Arrivals::new(pace, 0, NonZeroU64::MIN, bounds)),
             lane: PublishLane::new(IDENTITY, in_flight_max),
         }
@@ -154,7 +156,7 @@ async fn a_broken_connection_fails_what_was_on_it_and_the_lane_goes_on() {
     let mut server = ScriptedServer::new(|_| Duration::from_millis(1));
     server.break_at = Some(50);
     let error = run.go(&mut server).await.unwrap_err();
-    run.lane.abandon(&run.account, &error);
+    run.lane.abandon(&run.account, Duration::from_millis(50), &error);
     run.go(&mut ScriptedServer::new(|_| Duration::from_millis(1))).await.unwrap();
     let recorder = run.recorder();
     assert_eq!(recorder.errors()["connection_lost"], 4);
@@ -172,4 +174,15 @@ async fn requests_without_an_answer_are_counted_with_their_wait() {
     let recorder = run.recorder();
     assert_eq!(recorder.counts().unanswered, 1);
     assert!(recorder.latencies()[&Measure::Publish].max_us > 9_990_000.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_generator_that_wakes_late_is_told_from_a_server_that_answers_late() {
+    // Virtual time wakes no one late, and a connection that waits for an answer is not idle.
+    let mut run = Run::new(a_thousand_a_second(), None, 1);
+    run.go(&mut ScriptedServer::new(one_stall)).await.unwrap();
+    let latencies = run.recorder().latencies();
+    let wake = &latencies[&Measure::WakeDelay];
+    assert!(wake.max_us < 1_001.0, "{wake:?}");
+    assert_eq!(wake.count, 499, "the first is due at once, and the 500 that follow the stall wait for the server");
 }

@@ -1,10 +1,12 @@
-//! Reads one partition from an offset to its end over HTTP, page by page, as a replay does.
+//! Reads one partition from an offset to its end over HTTP, page by page, as a replay does: in JSON, or in batches as they
+//! are stored.
 
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::limits::CONSUMER_POLL;
 use crate::recorder::Measure;
 use crate::server::Server;
+use crate::targets::batches::extent;
 use crate::targets::delivered::{Message, Page};
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{Consumer, Step, TargetError};
@@ -16,6 +18,23 @@ pub struct CatchUpReader {
     headers: String,
     path: String,
     place: ReadPlace,
+    form: PageForm,
+}
+
+/// What pages are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageForm {
+    /// JSON.
+    Json,
+    /// Batches as they are stored, told from their headers alone: nothing in them is looked at.
+    Batches,
+}
+
+/// What an answer held.
+struct Got {
+    messages: u64,
+    payload_bytes: u64,
+    next_offset: u64,
 }
 
 /// What a reader reads.
@@ -35,12 +54,17 @@ impl CatchUpReader {
     /// # Errors
     ///
     /// When the connection is not made.
-    pub async fn connect(server: &Server, topic: &str, place: ReadPlace) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, topic: &str, place: ReadPlace, form: PageForm) -> Result<Self, TargetError> {
+        let accept = match form {
+            PageForm::Json => "",
+            PageForm::Batches => "Accept: application/vnd.pubsub.batch\r\n",
+        };
         Ok(Self {
             connection: HttpConnection::connect(server).await?,
-            headers: server.headers(),
+            headers: server.headers() + accept,
             path: format!("/v1/topics/{topic}/partitions/{}/messages", place.partition),
             place,
+            form,
         })
     }
 
@@ -65,17 +89,41 @@ impl Consumer for CatchUpReader {
         let answer = self.connection.receive().await?;
         let got = clock.now();
         if !answer.is_success() {
-            account.refused(&answer.error_code());
+            account.refused(&answer.error_code(), got);
             clock.sleep_until(got + CONSUMER_POLL).await;
             return Ok(Step::Continue);
         }
-        let page = Page::parse(answer.body)?;
-        let Some(last) = page.messages.last() else { return Ok(Step::Finished) };
-        // Never the same page twice, whatever the server says.
-        self.place.offset = page.next_offset.unwrap_or(0).max(last.offset.saturating_add(1));
+        let held = match self.form {
+            PageForm::Json => json(answer.body)?,
+            PageForm::Batches => batches(answer.body, self.place.offset)?,
+        };
+        let Some(held) = held else { return Ok(Step::Finished) };
+        self.place.offset = held.next_offset;
         account.timed(Measure::Read, asked, got);
-        let messages = u64::try_from(page.messages.len()).unwrap_or(u64::MAX);
-        account.read(messages, page.messages.iter().map(Message::payload_bytes).sum(), got);
+        account.read(held.messages, held.payload_bytes, got);
         Ok(Step::Continue)
     }
+}
+
+/// `None` at the end of the partition.
+fn json(body: &[u8]) -> Result<Option<Got>, TargetError> {
+    let page = Page::parse(body)?;
+    let Some(last) = page.messages.last() else { return Ok(None) };
+    Ok(Some(Got {
+        messages: u64::try_from(page.messages.len()).unwrap_or(u64::MAX),
+        payload_bytes: page.messages.iter().map(Message::payload_bytes).sum(),
+        // Never the same page twice, whatever the server says.
+        next_offset: page.next_offset.unwrap_or(0).max(last.offset.saturating_add(1)),
+    }))
+}
+
+/// `None` at the end of the partition.
+fn batches(body: &[u8], offset: u64) -> Result<Option<Got>, TargetError> {
+    let extent = extent(body, offset)?;
+    let Some(end) = extent.end else { return Ok(None) };
+    Ok(Some(Got {
+        messages: extent.messages,
+        payload_bytes: extent.bytes,
+        next_offset: end.max(offset.saturating_add(1)),
+    }))
 }

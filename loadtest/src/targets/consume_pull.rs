@@ -2,6 +2,7 @@
 
 use crate::account::Account;
 use crate::clock::Clock;
+use crate::connections::SubscriptionPlace;
 use crate::limits::CONSUMER_POLL;
 use crate::recorder::Measure;
 use crate::server::Server;
@@ -16,6 +17,7 @@ pub struct PullConsumer {
     server: Server,
     pull_request: String,
     ack_path: String,
+    number: u32,
 }
 
 impl PullConsumer {
@@ -24,14 +26,16 @@ impl PullConsumer {
     /// # Errors
     ///
     /// When the connection is not made.
-    pub async fn connect(server: &Server, subscription: &str, messages_max: usize) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, place: &SubscriptionPlace, messages_max: usize) -> Result<Self, TargetError> {
         let body = format!("{{\"max_messages\":{messages_max},\"wait_ms\":{}}}", CONSUMER_POLL.as_millis());
+        let subscription = &place.name;
         let path = format!("/v1/subscriptions/{subscription}/pull");
         Ok(Self {
             connection: HttpConnection::connect(server).await?,
             server: server.clone(),
             pull_request: post_head(server, &path, "application/json", body.len()) + &body,
             ack_path: format!("/v1/subscriptions/{subscription}/ack"),
+            number: place.number,
         })
     }
 }
@@ -43,7 +47,7 @@ impl Consumer for PullConsumer {
         let answer = self.connection.receive().await?;
         let got = clock.now();
         if !answer.is_success() {
-            account.refused(&answer.error_code());
+            account.refused(&answer.error_code(), got);
             clock.sleep_until(got + CONSUMER_POLL).await;
             return Ok(Step::Continue);
         }
@@ -64,10 +68,10 @@ impl Consumer for PullConsumer {
         if answer.is_success() {
             account.timed(Measure::Ack, asked, confirmed);
         } else {
-            account.refused(&answer.error_code());
+            account.refused(&answer.error_code(), confirmed);
         }
         // Counted after the ack, so that a run that ends by count leaves nothing leased.
-        account.delivered(&delivered, confirmed);
+        account.delivered(self.number, &delivered, confirmed);
         Ok(Step::Continue)
     }
 }

@@ -4,35 +4,34 @@ use std::time::Duration;
 
 use crate::server::Server;
 use crate::targets::http_connection::HttpConnection;
+use crate::targets::templates::Templates;
 use crate::targets::{Answer, Outcome, Publisher, StreamIdentity, TargetError, scan};
-use crate::template::Template;
 
 /// One publishing connection.
 #[derive(Debug)]
 pub struct HttpPublisher {
     connection: HttpConnection,
     identity: StreamIdentity,
-    request: Template,
+    requests: Templates,
     ticket: u64,
 }
 
 impl HttpPublisher {
-    /// Connects; `request` is what it will send, made by `http_single` or `http_batch`.
+    /// Connects; `requests` is what it will send, made by `http_single` or `http_batch`.
     ///
     /// # Errors
     ///
     /// When the connection is not made.
-    pub async fn connect(server: &Server, identity: StreamIdentity, request: Template) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, identity: StreamIdentity, requests: Templates) -> Result<Self, TargetError> {
         let connection = HttpConnection::connect(server).await?;
-        Ok(Self { connection, identity, request, ticket: 0 })
+        Ok(Self { connection, identity, requests, ticket: 0 })
     }
 }
 
 impl Publisher for HttpPublisher {
     async fn send(&mut self, ticket: u64, intended: Duration) -> Result<(), TargetError> {
         self.ticket = ticket;
-        self.request.fill(ticket, self.identity.first_stamp(ticket, intended));
-        self.connection.send(self.request.bytes()).await
+        self.connection.send(self.requests.fill(self.identity, ticket, intended)).await
     }
 
     async fn receive(&mut self) -> Result<Answer, TargetError> {

@@ -4,7 +4,7 @@ use crate::account::Delivered;
 use crate::limits::READER_CREDIT;
 use crate::server::Server;
 use crate::targets::delivered::Page;
-use crate::targets::websocket_connection::WebSocketConnection;
+use crate::targets::websocket_connection::{Subprotocol, WebSocketConnection};
 use crate::targets::{Reader, TargetError, scan};
 
 /// One WebSocket that reads a topic.
@@ -23,7 +23,7 @@ impl WebSocketReader {
     ///
     /// When the connection is not made, not upgraded, or the topic can't be read.
     pub async fn connect(server: &Server, topic: &str) -> Result<Self, TargetError> {
-        let mut connection = WebSocketConnection::connect(server).await?;
+        let mut connection = WebSocketConnection::connect(server, Subprotocol::Json).await?;
         let subscribe = format!(
             "{{\"op\":\"subscribe\",\"ref\":0,\"topic\":\"{topic}\",\"from\":\"latest\",\"credit\":{READER_CREDIT}}}"
         );

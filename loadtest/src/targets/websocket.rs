@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
+use gateway_api::topics::Acks;
+
 use crate::server::Server;
-use crate::targets::websocket_connection::WebSocketConnection;
+use crate::targets::acks::acks_member;
+use crate::targets::templates::Templates;
+use crate::targets::websocket_connection::{Subprotocol, WebSocketConnection};
 use crate::targets::{Answer, Outcome, Publisher, StreamIdentity, TargetError, scan};
 use crate::template::{MessageShape, Template};
+use crate::workload::PublishPlan;
 
 /// One publishing WebSocket.
 #[derive(Debug)]
 pub struct WebSocketPublisher {
     connection: WebSocketConnection,
     identity: StreamIdentity,
-    frame: Template,
+    frames: Templates,
 }
 
 impl WebSocketPublisher {
@@ -25,18 +30,17 @@ impl WebSocketPublisher {
         server: &Server,
         identity: StreamIdentity,
         topic: &str,
-        shape: MessageShape,
+        plan: &PublishPlan,
     ) -> Result<Self, TargetError> {
-        let connection = WebSocketConnection::connect(server).await?;
-        let batch = usize::try_from(identity.batch).unwrap_or(usize::MAX);
-        Ok(Self { connection, identity, frame: publish_frame(topic, shape, batch) })
+        let connection = WebSocketConnection::connect(server, Subprotocol::Json).await?;
+        let frame = |sizes: &[usize]| publish_frame(topic, plan.shape(), plan.acks, sizes);
+        Ok(Self { connection, identity, frames: Templates::new(plan.request_sizes(), frame) })
     }
 }
 
 impl Publisher for WebSocketPublisher {
     async fn send(&mut self, ticket: u64, intended: Duration) -> Result<(), TargetError> {
-        self.frame.fill(ticket, self.identity.first_stamp(ticket, intended));
-        self.connection.send(self.frame.bytes()).await
+        self.connection.send(self.frames.fill(self.identity, ticket, intended)).await
     }
 
     async fn receive(&mut self) -> Result<Answer, TargetError> {
@@ -45,17 +49,17 @@ impl Publisher for WebSocketPublisher {
     }
 }
 
-fn publish_frame(topic: &str, shape: MessageShape, batch: usize) -> Template {
+fn publish_frame(topic: &str, shape: MessageShape, acks: Option<Acks>, sizes: &[usize]) -> Template {
     let mut frame = Template::new(shape.keys);
     frame.push("{\"op\":\"publish\",\"ref\":");
     frame.push_reference();
-    frame.push(format!(",\"topic\":\"{topic}\",\"messages\":"));
-    frame.push_messages(shape, batch);
+    frame.push(format!(",\"topic\":\"{topic}\"{},\"messages\":", acks_member(acks)));
+    frame.push_messages(shape, sizes);
     frame.push("}");
     frame
 }
 
-fn answer(frame: &[u8]) -> Result<Answer, TargetError> {
+pub(super) fn answer(frame: &[u8]) -> Result<Answer, TargetError> {
     let ticket = scan::number(frame, b"\"ref\":");
     match (ticket, frame.starts_with(b"{\"op\":\"published\"")) {
         (Some(ticket), true) => Ok(Answer { ticket, outcome: scan::publish_outcome(frame) }),
@@ -78,11 +82,12 @@ mod tests {
 
     #[test]
     fn the_frame_is_what_the_broker_reads() {
-        let shape = MessageShape { payload_bytes: 48, encoding: PayloadEncoding::Text, keys: 0 };
-        let mut frame = publish_frame("orders", shape, 2);
+        let shape = MessageShape { encoding: PayloadEncoding::Text, keys: 0 };
+        let mut frame = publish_frame("orders", shape, Some(Acks::Quorum), &[48, 48]);
         frame.fill(5, Stamp { run: 1, stream: 1, sequence: 10, intended_micros: 0 });
         let json: serde_json::Value = serde_json::from_slice(frame.bytes()).unwrap();
         assert_eq!((&json["op"], &json["ref"], &json["topic"]), (&"publish".into(), &5.into(), &"orders".into()));
+        assert_eq!(json["acks"], "quorum");
         assert_eq!(json["messages"].as_array().unwrap().len(), 2);
     }
 

@@ -1,4 +1,4 @@
-//! One WebSocket: handshake, masked text frames out, text frames in.
+//! One WebSocket: handshake, masked frames out, frames in; of text, or binary in `pubsub.v1.batch`.
 //!
 //! Frames are written straight from a prepared request into the output buffer, and answers are read where they lie.
 
@@ -10,15 +10,27 @@ use base64::engine::general_purpose::STANDARD;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
+use gateway_api::frame::batch;
+
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::server::Server;
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{TargetError, wire::Wire};
 
-/// One connection with the subprotocol `pubsub.v1.json`.
+/// What is in the frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subprotocol {
+    /// JSON.
+    Json,
+    /// A JSON header, and batches as they are stored behind it.
+    Batch,
+}
+
+/// One connection.
 #[derive(Debug)]
 pub struct WebSocketConnection {
     wire: Wire,
+    subprotocol: Subprotocol,
     consumed: usize,
     mask: u32,
 }
@@ -29,13 +41,14 @@ impl WebSocketConnection {
     /// # Errors
     ///
     /// When the connection is not made or the server does not upgrade.
-    pub async fn connect(server: &Server) -> Result<Self, TargetError> {
+    pub async fn connect(server: &Server, subprotocol: Subprotocol) -> Result<Self, TargetError> {
         // The key only proves that the server speaks WebSocket; it is no secret and need not differ.
         let key = STANDARD.encode(b"pubsub-loadtest!");
         let request = format!(
             "GET /v1/ws HTTP/1.1\r\n{}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Protocol: pubsub.v1.json\r\nSec-WebSocket-Key: {key}\r\n\r\n",
-            server.headers()
+             Sec-WebSocket-Protocol: {}\r\nSec-WebSocket-Key: {key}\r\n\r\n",
+            server.headers(),
+            subprotocol.name()
         );
         let mut connection = HttpConnection::connect(server).await?;
         connection.send(request.as_bytes()).await?;
@@ -43,20 +56,32 @@ impl WebSocketConnection {
         if answer.status != 101 {
             return Err(TargetError::protocol(format!("the server refused the upgrade: {}", answer.error_code())));
         }
-        Ok(Self { wire: connection.into_wire(), consumed: 0, mask: 0x5bd1_e995 })
+        Ok(Self { wire: connection.into_wire(), subprotocol, consumed: 0, mask: 0x5bd1_e995 })
     }
 
-    /// Sends one text message.
+    /// Sends one message.
     ///
     /// # Errors
     ///
     /// When the connection is lost.
-    pub async fn send(&mut self, text: &[u8]) -> Result<(), TargetError> {
-        self.queue(OpCode::Data(Data::Text), text)?;
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), TargetError> {
+        self.queue(OpCode::Data(self.subprotocol.kind()), message)?;
         self.wire.flush().await
     }
 
-    /// The next text message. It may be dropped and called again until it has returned one.
+    /// Sends a frame of JSON alone, in either subprotocol.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost.
+    pub async fn send_json(&mut self, json: &str) -> Result<(), TargetError> {
+        match self.subprotocol {
+            Subprotocol::Json => self.send(json.as_bytes()).await,
+            Subprotocol::Batch => self.send(&batch::join(json, &[])).await,
+        }
+    }
+
+    /// The next message. It may be dropped and called again until it has returned one.
     ///
     /// # Errors
     ///
@@ -81,7 +106,7 @@ impl WebSocketConnection {
     /// The payload's place if the frame is a message; control frames are dealt with.
     fn accept(&mut self, frame: &Frame) -> Result<Option<Range<usize>>, TargetError> {
         match frame.opcode {
-            OpCode::Data(Data::Text) => Ok(Some(frame.payload.clone())),
+            OpCode::Data(kind) if kind == self.subprotocol.kind() => Ok(Some(frame.payload.clone())),
             OpCode::Control(Control::Ping) => {
                 let payload = self.wire.piece(frame.payload.clone()).to_vec();
                 self.queue(OpCode::Control(Control::Pong), &payload)?;
@@ -91,7 +116,7 @@ impl WebSocketConnection {
             OpCode::Control(Control::Close) => {
                 Err(TargetError::Closed { reason: close_reason(self.wire.piece(frame.payload.clone())) })
             }
-            OpCode::Data(Data::Binary | Data::Continue | Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => {
+            OpCode::Data(_) | OpCode::Control(Control::Reserved(_)) => {
                 Err(TargetError::protocol(format!("a frame of kind {:?}", frame.opcode)))
             }
         }
@@ -107,6 +132,23 @@ impl WebSocketConnection {
         header.format(length, output).map_err(|error| TargetError::protocol(error.to_string()))?;
         append_masked(output, payload, mask);
         Ok(())
+    }
+}
+
+impl Subprotocol {
+    /// Its name in the handshake.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "pubsub.v1.json",
+            Self::Batch => "pubsub.v1.batch",
+        }
+    }
+
+    fn kind(self) -> Data {
+        match self {
+            Self::Json => Data::Text,
+            Self::Batch => Data::Binary,
+        }
     }
 }
 

@@ -1,17 +1,24 @@
-//! A broker that keeps one topic in memory and can be told to misbehave. Blocking, one thread for each connection.
+//! A broker that keeps its topics in memory and can be told to misbehave. Blocking, one thread for each connection.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the lints take only the tests themselves for tests")]
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway_api::frame::batch::{join, split};
 use loadtest::server::Server;
 use serde_json::{Value, json};
+use shard_core::format::record::{CONTENT_TYPE_DEFAULT, MessageId, RecordHead};
+use shard_core::format::record_batch::{BatchBuilder, Codec, RecordBatch};
+use shard_core::model::{LeaderEpoch, Offset, Timestamp};
+use tungstenite::handshake::server::{Request, Response};
 use tungstenite::{Message, WebSocket};
 
 /// What it does wrong.
@@ -32,10 +39,19 @@ pub(crate) struct Broker {
     state: Arc<Mutex<State>>,
 }
 
+/// The payloads of each partition.
+type Partitions = Vec<Vec<Vec<u8>>>;
+
+/// What is read, and up to where in each partition.
+struct Subscription {
+    topic: String,
+    cursors: Vec<usize>,
+}
+
 struct State {
     fault: Fault,
-    partitions: Vec<Vec<Vec<u8>>>,
-    subscriptions: BTreeMap<String, Vec<usize>>,
+    topics: BTreeMap<String, Partitions>,
+    subscriptions: BTreeMap<String, Subscription>,
     published: usize,
     delivered: u64,
     publish_requests: u64,
@@ -47,7 +63,7 @@ impl Broker {
         let address = listener.local_addr().unwrap();
         let state = State {
             fault,
-            partitions: Vec::new(),
+            topics: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             published: 0,
             delivered: 0,
@@ -75,7 +91,13 @@ impl Broker {
     }
 
     pub(crate) fn stored(&self) -> Vec<Vec<u8>> {
-        self.state.lock().unwrap().partitions.concat()
+        self.state.lock().unwrap().topics.values().flatten().flatten().cloned().collect()
+    }
+
+    /// How many messages each topic has.
+    pub(crate) fn topics(&self) -> BTreeMap<String, usize> {
+        let count = |partitions: &Partitions| partitions.iter().map(Vec::len).sum();
+        self.state.lock().unwrap().topics.iter().map(|(name, partitions)| (name.clone(), count(partitions))).collect()
     }
 
     pub(crate) fn subscriptions(&self) -> usize {
@@ -88,20 +110,28 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
     while stream.peek(&mut start).is_ok_and(|length| (1..start.len()).contains(&length)) {}
     if &start == b"GET /v1/ws" {
         stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
-        if let Ok(socket) = accept(stream) {
-            serve_websocket(socket, state);
+        if let Ok((socket, is_batch)) = accept(stream) {
+            serve_websocket(socket, state, is_batch);
         }
     } else {
         serve_http(stream, state);
     }
 }
 
-/// The handshake itself waits for its request as long as it takes.
-fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream>, ()> {
-    let mut handshake = tungstenite::accept(stream);
+/// The handshake itself waits for its request as long as it takes. Also whether frames are to be of batches.
+#[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
+fn accept(stream: TcpStream) -> Result<(WebSocket<TcpStream>, bool), ()> {
+    let is_batch = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&is_batch);
+    let mut handshake = tungstenite::accept_hdr(stream, move |request: &Request, mut response: Response| {
+        let protocol = request.headers().get("sec-websocket-protocol").unwrap().clone();
+        noted.store(protocol == "pubsub.v1.batch", Ordering::Relaxed);
+        response.headers_mut().insert("sec-websocket-protocol", protocol);
+        Ok(response)
+    });
     loop {
         match handshake {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => return Ok((socket, is_batch.load(Ordering::Relaxed))),
             Err(tungstenite::HandshakeError::Interrupted(later)) => handshake = later.handshake(),
             Err(tungstenite::HandshakeError::Failure(_)) => return Err(()),
         }
@@ -113,7 +143,7 @@ fn serve_http(stream: TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some((method, target, body)) = read_request(&mut reader) {
         if target.split('?').next().is_some_and(|path| path.ends_with("/events")) {
-            return serve_events(writer, state);
+            return serve_events(writer, state, target.split('/').nth(3).unwrap());
         }
         let mut state = state.lock().unwrap();
         if target.ends_with("/publish") && state.must_close() {
@@ -131,8 +161,8 @@ fn serve_http(stream: TcpStream, state: &Mutex<State>) {
 }
 
 /// An event for each message, until the client goes; a chunk may end anywhere.
-fn serve_events(mut stream: TcpStream, state: &Mutex<State>) {
-    let name = state.lock().unwrap().add_reader();
+fn serve_events(mut stream: TcpStream, state: &Mutex<State>, topic: &str) {
+    let name = state.lock().unwrap().add_reader(topic);
     stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
     let head = "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut text = "retry: 1000\nid: x\n\n".to_owned();
@@ -182,28 +212,33 @@ impl State {
 
     fn answer(&mut self, method: &str, target: &str, body: &[u8]) -> (u16, Value) {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let path: Vec<&str> = path.split('/').skip(2).collect();
+        let path: Vec<&str> = path.trim_start_matches("/v1").split('/').skip(1).collect();
         let json = || serde_json::from_slice::<Value>(body).unwrap();
         match (method, path.as_slice()) {
-            ("GET", ["topics", name]) if self.partitions.is_empty() => problem(404, "topic_not_found", name),
-            ("GET", ["topics", _]) => (200, self.topic()),
-            ("PUT", ["topics", _]) => {
-                self.partitions = vec![Vec::new(); usize::try_from(json()["partitions"].as_u64().unwrap()).unwrap()];
-                (201, self.topic())
+            ("GET", ["openapi.json"]) => {
+                (200, json!({ "openapi": "3.1.0", "info": { "title": "x", "version": "9.8.7" } }))
+            }
+            ("GET", ["topics", name]) if !self.topics.contains_key(*name) => problem(404, "topic_not_found", name),
+            ("GET", ["topics", name]) => (200, self.topic(name)),
+            ("PUT", ["topics", name]) => {
+                let partitions = vec![Vec::new(); usize::try_from(json()["partitions"].as_u64().unwrap()).unwrap()];
+                self.topics.insert((*name).to_owned(), partitions);
+                (201, self.topic(name))
             }
             ("POST", ["topics", name, "messages" | "publish"]) if self.fault == Fault::RefusePublish => {
                 problem(503, "overloaded", name)
             }
-            ("POST", ["topics", _, "messages"]) => {
-                let results: Vec<Value> = payloads(&json()).map(|payload| self.store(payload)).collect();
+            ("POST", ["topics", name, "messages"]) => {
+                let results: Vec<Value> = payloads(&json()).map(|payload| self.store(name, payload)).collect();
                 (200, json!({ "results": results }))
             }
-            ("POST", ["topics", _, "publish"]) => (200, self.store(body.to_vec())),
-            ("GET", ["topics", _, "partitions", partition, "messages"]) => (200, self.read(partition, query)),
+            ("POST", ["topics", name, "publish"]) => (200, self.store(name, body.to_vec())),
+            ("GET", ["topics", name, "partitions", partition, "messages"]) => (200, self.read(name, partition, query)),
             ("PUT", ["subscriptions", name]) => {
                 assert_eq!(json()["start"], "latest");
-                self.subscriptions.insert((*name).to_owned(), self.partitions.iter().map(Vec::len).collect());
-                (201, subscription(name))
+                let subscription = self.beginning_now(json()["topic"].as_str().unwrap());
+                self.subscriptions.insert((*name).to_owned(), subscription);
+                (201, shown_subscription(name))
             }
             ("DELETE", ["subscriptions", name]) => {
                 self.subscriptions.remove(*name).unwrap();
@@ -221,35 +256,42 @@ impl State {
     }
 
     /// Somebody who reads the topic from now on; the name to deliver to.
-    fn add_reader(&mut self) -> String {
+    fn add_reader(&mut self, topic: &str) -> String {
         let name = format!("reader-{}", self.subscriptions.len());
-        self.subscriptions.insert(name.clone(), self.partitions.iter().map(Vec::len).collect());
+        let subscription = self.beginning_now(topic);
+        self.subscriptions.insert(name.clone(), subscription);
         name
     }
 
-    fn store(&mut self, payload: Vec<u8>) -> Value {
-        let partition = self.published % self.partitions.len();
+    fn beginning_now(&self, topic: &str) -> Subscription {
+        Subscription { topic: topic.to_owned(), cursors: self.topics[topic].iter().map(Vec::len).collect() }
+    }
+
+    fn store(&mut self, topic: &str, payload: Vec<u8>) -> Value {
+        let partitions = self.topics.get_mut(topic).unwrap();
+        let partition = self.published % partitions.len();
         self.published += 1;
-        self.partitions[partition].push(payload);
-        let offset = self.partitions[partition].len() - 1;
+        partitions[partition].push(payload);
+        let offset = partitions[partition].len() - 1;
         json!({ "id": "x", "partition": partition, "offset": offset, "duplicate": false, "durability": "memory" })
     }
 
-    fn read(&self, partition: &str, query: &str) -> Value {
+    fn read(&self, topic: &str, partition: &str, query: &str) -> Value {
         let number = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.parse::<usize>().ok());
         let partition: usize = partition.parse().unwrap();
         let (offset, limit) = (number("offset=").unwrap(), number("limit=").unwrap());
-        let end = (offset + limit).min(self.partitions[partition].len());
-        let messages: Vec<Value> = (offset..end).map(|offset| self.message(partition, offset)).collect();
+        let end = (offset + limit).min(self.topics[topic][partition].len());
+        let messages: Vec<Value> = (offset..end).map(|offset| self.message(topic, partition, offset)).collect();
         json!({ "messages": messages, "next_offset": end, "next_cursor": "x" })
     }
 
     fn deliver(&mut self, subscription: &str, count: usize) -> Vec<Value> {
         let mut messages = Vec::new();
-        for partition in 0..self.partitions.len() {
+        let topic = self.subscriptions[subscription].topic.clone();
+        for partition in 0..self.topics[&topic].len() {
             while messages.len() < count {
-                let cursor = &mut self.subscriptions.get_mut(subscription).unwrap()[partition];
-                if *cursor >= self.partitions[partition].len() {
+                let cursor = &mut self.subscriptions.get_mut(subscription).unwrap().cursors[partition];
+                if *cursor >= self.topics[&topic][partition].len() {
                     break;
                 }
                 let offset = *cursor;
@@ -260,18 +302,19 @@ impl State {
                     1 + usize::from(self.fault == Fault::RepeatDelivery(self.delivered))
                 };
                 self.delivered += 1;
-                messages.extend(vec![self.message(partition, offset); copies]);
+                messages.extend(vec![self.message(&topic, partition, offset); copies]);
             }
         }
         messages
     }
 
-    fn message(&self, partition: usize, offset: usize) -> Value {
-        let data = STANDARD.encode(&self.partitions[partition][offset]);
-        json!({ "ack_id": format!("{partition}-{offset}"), "topic": "t", "partition": partition, "offset": offset, "data": data })
+    fn message(&self, topic: &str, partition: usize, offset: usize) -> Value {
+        let data = STANDARD.encode(&self.topics[topic][partition][offset]);
+        json!({ "ack_id": format!("{partition}-{offset}"), "topic": topic, "partition": partition, "offset": offset, "data": data })
     }
 
-    fn topic(&self) -> Value {
+    fn topic(&self, name: &str) -> Value {
+        let partitions = &self.topics[name];
         let layout = |(partition, messages): (usize, &Vec<Vec<u8>>)| {
             json!({
                 "partition": partition, "owner": { "node": 1, "shard": 0 }, "leader_epoch": 1, "replicas": [1], "isr": [1],
@@ -279,48 +322,103 @@ impl State {
                 "start_offset": 0, "high_watermark": messages.len(), "end_offset": messages.len(), "bytes": 0, "state": "open",
             })
         };
-        let layout: Vec<Value> = self.partitions.iter().enumerate().map(layout).collect();
+        let layout: Vec<Value> = partitions.iter().enumerate().map(layout).collect();
         json!({
-            "name": "t", "partitions": self.partitions.len(), "replication_factor": 1, "retention_ms": 1,
+            "name": name, "partitions": partitions.len(), "replication_factor": 1, "retention_ms": 1,
             "compression": "none", "flush": "always", "acks": "quorum", "min_insync": 1, "dedup_window_ms": 0,
             "max_message_bytes": 1_048_576, "layout": layout,
         })
     }
 }
 
-fn serve_websocket(mut socket: WebSocket<TcpStream>, state: &Mutex<State>) {
+fn serve_websocket(mut socket: WebSocket<TcpStream>, state: &Mutex<State>, is_batch: bool) {
+    let message = |json: String| if is_batch { Message::binary(join(&json, b"")) } else { Message::text(json) };
     let mut subscription: Option<(String, usize)> = None;
     loop {
-        match socket.read() {
+        let answer = match socket.read() {
             Ok(Message::Text(text)) => {
-                let frame: Value = serde_json::from_str(&text).unwrap();
-                let answer = answer_frame(&frame, &mut state.lock().unwrap(), &mut subscription);
-                // A client may have hung up meanwhile, as each does at the end of its run.
-                if answer.is_some_and(|answer| socket.send(Message::text(answer)).is_err()) {
-                    return;
-                }
+                assert!(!is_batch);
+                answer_frame(&serde_json::from_str(&text).unwrap(), &mut state.lock().unwrap(), &mut subscription)
             }
-            Ok(_) => {}
-            Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Ok(Message::Binary(bytes)) => {
+                assert!(is_batch);
+                let (header, batch) = split(&bytes).unwrap();
+                let mut frame: Value = serde_json::from_str(header).unwrap();
+                if !batch.is_empty() {
+                    frame["messages"] = decoded(batch);
+                }
+                answer_frame(&frame, &mut state.lock().unwrap(), &mut subscription)
+            }
+            Ok(_) => None,
+            Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => None,
             Err(_) => return,
+        };
+        // A client may have hung up meanwhile, as each does at the end of its run.
+        if answer.is_some_and(|answer| socket.send(message(answer)).is_err()) {
+            return;
         }
         let Some((name, credit)) = &mut subscription else { continue };
         let messages = state.lock().unwrap().deliver(name, *credit);
         if !messages.is_empty() {
             *credit = credit.saturating_sub(messages.len());
-            // As the broker writes it: the kind of frame comes first.
-            let rest = json!({ "subscription": name, "messages": messages }).to_string();
-            let frame = format!("{{\"op\":\"messages\",{}", &rest[1..]);
+            let frames = if is_batch {
+                batch_frames(&messages, name, &state.lock().unwrap())
+            } else {
+                vec![json_frame(&messages, name)]
+            };
             // Now and then a ping, which must be answered without disturbing anything.
-            if socket
-                .send(Message::Ping(vec![1, 2, 3].into()))
-                .and_then(|()| socket.send(Message::text(frame)))
-                .is_err()
-            {
+            let sent = socket.send(Message::Ping(vec![1, 2, 3].into()));
+            if frames.into_iter().fold(sent, |sent, frame| sent.and_then(|()| socket.send(frame))).is_err() {
                 return;
             }
         }
     }
+}
+
+/// As the broker writes it: the kind of frame comes first.
+fn json_frame(messages: &[Value], subscription: &str) -> Message {
+    let rest = json!({ "subscription": subscription, "messages": messages }).to_string();
+    Message::text(format!("{{\"op\":\"messages\",{}", &rest[1..]))
+}
+
+/// One frame for each partition, with all of it from its start on: there is more in a batch than is leased.
+fn batch_frames(messages: &[Value], subscription: &str, state: &State) -> Vec<Message> {
+    let mut leased: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
+    for message in messages {
+        let lease = json!({ "offset": message["offset"], "ack_id": message["ack_id"], "delivery_attempt": 1 });
+        leased.entry(message["partition"].as_u64().unwrap()).or_default().push(lease);
+    }
+    let frame = |(partition, leased): (u64, Vec<Value>)| {
+        let topic = messages[0]["topic"].as_str().unwrap();
+        let mut builder = BatchBuilder::new(0);
+        for payload in &state.topics[topic][usize::try_from(partition).unwrap()] {
+            let head = RecordHead {
+                id: MessageId::Uuid([1; 16]),
+                key: None,
+                content_type: CONTENT_TYPE_DEFAULT,
+                priority: 4,
+                ttl_ms: None,
+                deliver_at: None,
+            };
+            let Ok(()) = builder.push(&head, &[], |out| {
+                out.extend_from_slice(payload);
+                Ok::<_, Infallible>(())
+            });
+        }
+        let batch = builder.finish(Codec::Snappy, None).unwrap();
+        let batch = batch.assign(Offset::ZERO, LeaderEpoch::default(), Timestamp::default());
+        let rest = json!({ "subscription": subscription, "partition": partition, "leased": leased }).to_string();
+        Message::binary(join(&format!("{{\"op\":\"messages\",{}", &rest[1..]), batch.bytes()))
+    };
+    leased.into_iter().map(frame).collect()
+}
+
+/// The messages of a batch as JSON has them.
+fn decoded(batch: &[u8]) -> Value {
+    let mut messages = Vec::new();
+    let batch = RecordBatch::parse(batch.to_vec().into()).unwrap();
+    batch.for_each_record(|record| messages.push(json!({ "data": STANDARD.encode(record.payload) }))).unwrap();
+    messages.into()
 }
 
 fn answer_frame(frame: &Value, state: &mut State, subscription: &mut Option<(String, usize)>) -> Option<String> {
@@ -331,11 +429,14 @@ fn answer_frame(frame: &Value, state: &mut State, subscription: &mut Option<(Str
             Some(format!("{{\"op\":\"error\",\"ref\":{reference},\"code\":\"overloaded\",\"detail\":\"\"}}"))
         }
         "publish" => {
-            let results: Vec<Value> = payloads(frame).map(|payload| state.store(payload)).collect();
+            let results: Vec<Value> =
+                payloads(frame).map(|payload| state.store(frame["topic"].as_str().unwrap(), payload)).collect();
             Some(format!("{{\"op\":\"published\",\"ref\":{reference},\"results\":{}}}", Value::from(results)))
         }
         "subscribe" => {
-            let name = frame["subscription"].as_str().map_or_else(|| state.add_reader(), str::to_owned);
+            let name = frame["subscription"]
+                .as_str()
+                .map_or_else(|| state.add_reader(frame["topic"].as_str().unwrap()), str::to_owned);
             *subscription = Some((name, number("credit")));
             Some(format!("{{\"op\":\"subscribed\",\"ref\":{reference}}}"))
         }
@@ -355,7 +456,7 @@ fn payloads(request: &Value) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-fn subscription(name: &str) -> Value {
+fn shown_subscription(name: &str) -> Value {
     json!({
         "name": name, "topic": "t", "type": "pull", "consumption": "shared", "ordering": "none",
         "delivery": "at_least_once", "ack_deadline_ms": 30_000, "max_delivery_attempts": 0,

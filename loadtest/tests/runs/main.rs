@@ -11,33 +11,47 @@ use loadtest::report::{Origin, Report};
 use loadtest::run::{self, RunError, RunResult};
 use loadtest::template::PayloadEncoding;
 use loadtest::workload::{
-    ConsumePlan, ConsumeProtocol, FanOutPlan, FanOutProtocol, Kind, PublishPlan, PublishProtocol, Workload,
+    BatchCodec, ConsumePlan, ConsumeProtocol, FanOutPlan, FanOutProtocol, Kind, PublishPlan, PublishProtocol,
+    SizeRange, Sizes, StepPlan, Target, TopicPlan, Workload,
 };
 
 use broker::{Broker, Fault};
 
+const PROTOCOLS: [PublishProtocol; 4] =
+    [PublishProtocol::Http, PublishProtocol::HttpBatch, PublishProtocol::WebSocket, PublishProtocol::WebSocketBatch];
+
 /// Small, and ended by count: nothing here depends on how fast the machine is.
 fn workload(kind: Kind, protocol: PublishProtocol) -> Workload {
     let (batch, in_flight) = match protocol {
-        PublishProtocol::Http => (1, 1),
+        PublishProtocol::Http | PublishProtocol::Native => (1, 1),
         PublishProtocol::HttpBatch => (10, 1),
-        PublishProtocol::WebSocket => (10, 4),
+        PublishProtocol::WebSocket | PublishProtocol::WebSocketBatch => (10, 4),
     };
     Workload {
+        name: None,
+        description: None,
+        target: Target::Pubsub,
+        durability: None,
         kind,
         topic: "t".to_owned(),
+        topics: 1,
         partitions: 2,
+        topic_settings: TopicPlan::default(),
         publish: PublishPlan {
             protocol,
             connections: 3,
             in_flight,
             batch,
-            message_bytes: 100,
+            sizes: Sizes::Fixed(100),
             encoding: PayloadEncoding::Text,
             keys: 0,
             rate: None,
+            ramp: None,
+            steps: None,
+            acks: None,
+            codec: BatchCodec::None,
         },
-        consume: ConsumePlan { protocol: ConsumeProtocol::Http, connections: 2, batch: 50, subscription: None },
+        consume: ConsumePlan { connections: 2, batch: 50, ..ConsumePlan::none() },
         fan_out: None,
         preload: 0,
         messages_max: Some(200),
@@ -50,14 +64,14 @@ fn workload(kind: Kind, protocol: PublishProtocol) -> Workload {
 
 fn perform(broker: &Broker, workload: &Workload) -> Result<(RunResult, Report), RunError> {
     assert_eq!(workload.check(), Ok(()));
-    let result = run::run(&broker.endpoint(), workload, &mut Silent)?;
-    let report = Report::new(workload, &result, Origin::default());
+    let result = run::run(&broker.endpoint().into(), workload, &[], &mut Silent)?;
+    let report = Report::new(workload, &result, Vec::new(), Origin::default());
     Ok((result, report))
 }
 
 #[test]
 fn every_protocol_publishes_each_message_once() {
-    for protocol in [PublishProtocol::Http, PublishProtocol::HttpBatch, PublishProtocol::WebSocket] {
+    for protocol in PROTOCOLS {
         let broker = Broker::start(Fault::None);
         let (_, report) = perform(&broker, &workload(Kind::Publish, protocol)).unwrap();
         assert_eq!(report.result.messages, 200, "{protocol:?}");
@@ -80,8 +94,8 @@ fn base64_payloads_are_the_same_bytes() {
 }
 
 #[test]
-fn end_to_end_finds_everything_delivered_by_both_ways_to_consume() {
-    for consume in [ConsumeProtocol::Http, ConsumeProtocol::WebSocket] {
+fn end_to_end_finds_everything_delivered_by_all_ways_to_consume() {
+    for consume in [ConsumeProtocol::Http, ConsumeProtocol::WebSocket, ConsumeProtocol::WebSocketBatch] {
         let broker = Broker::start(Fault::None);
         let mut workload = workload(Kind::EndToEnd, PublishProtocol::WebSocket);
         workload.consume.protocol = consume;
@@ -92,6 +106,76 @@ fn end_to_end_finds_everything_delivered_by_both_ways_to_consume() {
         assert!(report.is_sound());
         assert_eq!(broker.subscriptions(), 0, "the run's own subscription is removed");
     }
+}
+
+#[test]
+fn each_subscription_of_each_topic_is_given_all_of_it() {
+    for (publish, consume) in [
+        (PublishProtocol::HttpBatch, ConsumeProtocol::Http),
+        (PublishProtocol::WebSocketBatch, ConsumeProtocol::WebSocketBatch),
+    ] {
+        let broker = Broker::start(Fault::None);
+        let mut workload = workload(Kind::EndToEnd, publish);
+        (workload.topics, workload.consume.subscriptions, workload.consume.protocol) = (3, 2, consume);
+        let (_, report) = perform(&broker, &workload).unwrap();
+        let deliveries = report.result.deliveries.unwrap();
+        assert_eq!((deliveries.acknowledged, deliveries.delivered), (400, 400), "{consume:?}");
+        assert_eq!((deliveries.lost, deliveries.duplicates, deliveries.out_of_order), (0, 0, 0), "{consume:?}");
+        assert_eq!((report.result.published, report.result.delivered, report.result.messages), (200, 400, 400));
+        let topics = broker.topics();
+        assert_eq!(topics.keys().collect::<Vec<_>>(), ["t-0", "t-1", "t-2"]);
+        assert!(topics.values().all(|messages| *messages > 0), "{topics:?}");
+        assert_eq!(broker.subscriptions(), 0, "the run's own subscriptions are removed");
+    }
+}
+
+#[test]
+fn messages_have_the_sizes_that_were_asked_for() {
+    for protocol in PROTOCOLS {
+        let broker = Broker::start(Fault::None);
+        let mut workload = workload(Kind::Publish, protocol);
+        workload.publish.sizes = Sizes::Range(SizeRange { min: 60, max: 160 });
+        let (_, report) = perform(&broker, &workload).unwrap();
+        let sizes: Vec<usize> = broker.stored().iter().map(Vec::len).collect();
+        assert!(sizes.iter().all(|bytes| (60..=160).contains(bytes)), "{protocol:?}: {sizes:?}");
+        assert!(
+            sizes.iter().any(|bytes| *bytes < 80) && sizes.iter().any(|bytes| *bytes > 140),
+            "{protocol:?}: {sizes:?}"
+        );
+        assert_eq!(report.result.payload_bytes, sizes.iter().sum::<usize>() as u64, "{protocol:?}");
+    }
+}
+
+#[test]
+fn the_report_says_what_server_it_was_and_what_it_used() {
+    let broker = Broker::start(Fault::None);
+    let (_, report) = perform(&broker, &workload(Kind::Publish, PublishProtocol::HttpBatch)).unwrap();
+    assert_eq!(report.server.version.as_deref(), Some("9.8.7"));
+    assert_eq!(report.server.durability.as_deref(), Some("flush always, acks quorum, replication factor 1"));
+    assert!(report.result.usage.server_is_watched, "the broker listens in this very process");
+    let published: u64 = report.result.series.iter().map(|point| point.published).sum();
+    assert_eq!(published, 200);
+    let last = report.result.curves[&Measure::Publish].last().unwrap().1;
+    assert!((last - report.result.latency[&Measure::Publish].max_us).abs() < 0.1);
+}
+
+#[test]
+fn a_search_ends_at_a_rate_that_the_broker_keeps_up_with() {
+    let broker = Broker::start(Fault::None);
+    let mut workload = workload(Kind::Publish, PublishProtocol::HttpBatch);
+    workload.publish.rate = NonZeroU64::new(100);
+    // What this broker can do is not known; all that it can't is not reached.
+    workload.publish.steps = Some(StepPlan {
+        grow_percent: 1_000,
+        max: NonZeroU64::new(1_000_000_000).unwrap(),
+        p99_max: Duration::from_mins(1),
+    });
+    (workload.messages_max, workload.duration) = (None, Duration::from_millis(200));
+    let (result, best, steps) = run::run_steps(&broker.endpoint().into(), &workload, &[], &mut Silent).unwrap();
+    let reached = steps.iter().filter(|step| step.missed.is_none()).map(|step| step.rate).max();
+    assert_eq!(best.publish.rate.map(NonZeroU64::get), reached);
+    assert!(steps.len() > 2 && steps.iter().any(|step| step.missed.is_some()), "{steps:?}");
+    assert!(result.recorder.counts().published > 0);
 }
 
 #[test]
@@ -170,7 +254,7 @@ fn more_readers_than_files_are_refused_before_anything_is_made() {
 #[test]
 fn refusals_are_counted_by_code() {
     let broker = Broker::start(Fault::RefusePublish);
-    for protocol in [PublishProtocol::Http, PublishProtocol::HttpBatch, PublishProtocol::WebSocket] {
+    for protocol in PROTOCOLS {
         let (_, report) = perform(&broker, &workload(Kind::Publish, protocol)).unwrap();
         assert_eq!(report.result.messages, 0);
         assert_eq!(report.result.errors.iter().collect::<Vec<_>>(), [(&"overloaded".to_owned(), &200)], "{protocol:?}");
@@ -179,7 +263,7 @@ fn refusals_are_counted_by_code() {
 
 #[test]
 fn a_backlog_is_consumed_to_its_end() {
-    for protocol in [ConsumeProtocol::Http, ConsumeProtocol::WebSocket] {
+    for protocol in [ConsumeProtocol::Http, ConsumeProtocol::WebSocket, ConsumeProtocol::WebSocketBatch] {
         let broker = Broker::start(Fault::None);
         let mut workload = workload(Kind::Consume, PublishProtocol::HttpBatch);
         workload.consume.protocol = protocol;
@@ -227,7 +311,7 @@ fn every_arrival_of_an_open_loop_is_accounted_for() {
 fn a_server_that_is_not_there_is_an_error() {
     let endpoint = Broker::endpoint_of_nobody();
     let workload = workload(Kind::Publish, PublishProtocol::Http);
-    let error = run::run(&endpoint, &workload, &mut Silent).unwrap_err();
+    let error = run::run(&endpoint.into(), &workload, &[], &mut Silent).unwrap_err();
     assert!(error.to_string().contains("cannot connect"), "{error}");
 }
 
@@ -254,5 +338,52 @@ fn wrong_usage_exits_with_2() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--protocol websocket"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--in-flight 2 needs a WebSocket"));
+}
+
+#[test]
+fn a_workload_file_is_run_and_its_options_overridden() {
+    let broker = Broker::start(Fault::None);
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("mine.yaml"), "kind: publish\nmessages: 50\npublish: {protocol: http-batch, batch: 10}\n")
+        .unwrap();
+    let program = |args: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_pubsub-loadtest"))
+            .args(args)
+            .current_dir(directory.path())
+            .env("PUBSUB_SERVER", broker.endpoint().to_string())
+            .output()
+            .unwrap()
+    };
+    let run = program(&[
+        "run",
+        "mine.yaml",
+        "--connections",
+        "2",
+        "--messages",
+        "30",
+        "--report",
+        "a.json",
+        "--html",
+        "a.html",
+    ]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(broker.stored().len(), 30);
+    let page = std::fs::read_to_string(path("a.html")).unwrap();
+    assert!(page.contains("<title>mine</title>") && page.contains("9.8.7"), "{page}");
+
+    let compared = program(&["compare", "a.json", "a.json", "--html", "b.html"]);
+    let text = String::from_utf8_lossy(&compared.stdout);
+    assert!(compared.status.success() && text.contains("messages/s") && text.contains("1.000"), "{text}");
+    assert!(std::fs::read_to_string(path("b.html")).unwrap().contains("<h2>Comparison</h2>"));
+
+    let pages = program(&["html", "a.json", "a.json", "--title", "both", "--html", "c.html"]);
+    assert!(pages.status.success());
+    assert!(std::fs::read_to_string(path("c.html")).unwrap().contains("mine (2)"));
+
+    let wrong = program(&["run", "mine.yaml", "--rate", "fast"]);
+    let error = String::from_utf8_lossy(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(error.contains("--rate fast: publish.rate: invalid type"), "{error}");
 }

@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("gateway/fuzz", "gateway-fuzz", &["gateway", "gateway-api", "shard-core"]),
     ("node", "node", &["gateway", "raft", "shard", "shard-core"]),
     ("cli", "cli", &["gateway-api", "shard-core"]),
-    ("loadtest", "loadtest", &["gateway-api"]),
+    ("loadtest", "loadtest", &["gateway-api", "shard-core"]),
 ];
 
 pub(crate) fn check(tree: &Tree) -> Vec<String> {

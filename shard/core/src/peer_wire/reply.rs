@@ -32,9 +32,9 @@ pub enum PeerReply {
     Cancel(Result<Cancelled, SubscriptionError>),
     Fetch(Result<FetchReply, FetchError>),
     Holds(Result<bool, PartitionUnavailable>),
-    Digest(Result<LogDigest, PartitionUnavailable>),
     /// The request was not understood, or not taken; nothing was done.
     Refused(PartitionUnavailable),
+    Digest(Result<LogDigest, PartitionUnavailable>),
 }
 
 impl PeerReply {
