@@ -36,6 +36,7 @@ mod settings;
 mod shutdown;
 pub mod telemetry;
 mod tls;
+mod traces;
 
 use std::{
     io,
@@ -45,6 +46,7 @@ use std::{
 };
 
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
+use prometheus::Registry;
 use raft::{
     MetadataMetrics, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId, Refusal},
@@ -56,9 +58,10 @@ use shard::{
         log::LogStoreConfig,
         memory::{MemoryStoreConfig, next_incarnation},
     },
+    tracer::Tracer,
 };
 use shard_core::layout::EndsOwner;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
 pub use cores::CoreError;
@@ -78,6 +81,8 @@ pub use redis_store::RedisStoreError;
 use security::Security;
 use settings::SettingsTranslation;
 pub use tls::TlsFilesError;
+pub use traces::ExporterError;
+use traces::TraceService;
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
 pub struct Node {
@@ -87,6 +92,7 @@ pub struct Node {
     push: PushService,
     /// Keeps certificate and keys fresh for as long as it is there.
     security: Security,
+    traces: TraceService,
     metrics: Option<JoinHandle<()>>,
     audit: Option<AuditWriter>,
     addresses: Addresses,
@@ -119,6 +125,8 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("{0}")]
     Push(#[from] TrustError),
+    #[error("{0}")]
+    Traces(#[from] ExporterError),
     #[error(
         "clients have to prove who they are, and there is no key: make one with `pubsub-node --bootstrap-key` and this \
          configuration, or let everyone in who can reach the node with `auth: none` (PUBSUB_AUTH=none)"
@@ -163,7 +171,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) | Self::Tls(_) | Self::Jwt(_) | Self::NoKeys => ExitCode::Configuration,
+            Self::Push(_) | Self::Traces(_) | Self::Tls(_) | Self::Jwt(_) | Self::NoKeys => ExitCode::Configuration,
             Self::Audit(_) => ExitCode::DataDirectory,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
@@ -187,6 +195,7 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let security = Security::start(config).await?;
+        let traces = TraceService::start(&config.tracing, config.cluster.node_id, shard_count)?;
         let Listeners { http, sockets, metrics: metrics_listener, nodes, early } =
             Listeners::take(config, shard_count, security.port()).await?;
         let Entry { handle: metadata_handle, updates, metadata, among } =
@@ -219,6 +228,7 @@ impl Node {
             audit: audit_queue,
             usages: Arc::default(),
             tokens: security.verifier().cloned(),
+            tracers: (0..shard_count).map(|core| traces.tracer(core)).collect(),
         };
         drop(early);
         let cores = Cores::start(plan, &cpus).await?;
@@ -228,14 +238,10 @@ impl Node {
 
         let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let metrics = match metrics_listener {
-            Some(listener) => {
-                let pushed = (Arc::clone(&counters), board.clone());
-                let registry = metrics::registry(cores.metrics(), ask(&metadata), pushed, security.status())?;
-                Some(tokio::spawn(metrics::serve(listener, registry)))
-            }
-            None => None,
-        };
+        let told = (security.status(), traces.counters());
+        let registry =
+            || metrics::registry(cores.metrics(), ask(&metadata), (Arc::clone(&counters), board.clone()), told);
+        let metrics = serve_metrics(metrics_listener, registry)?;
 
         let settings = SettingsTranslation { flush_interval: Duration::from_millis(config.storage.flush_interval_ms) };
         let placement = Placement { node: NodeId::new(config.cluster.node_id), shard_count, settings };
@@ -250,9 +256,11 @@ impl Node {
             own: [Some(addresses.http), addresses.metrics].into_iter().flatten().collect(),
             board,
             counters,
+            tracer: traces.own_tracer(),
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, security, metrics, audit, addresses, link, _lock: lock };
+        let node =
+            Self { cores, metadata, assignments, push, security, traces, metrics, audit, addresses, link, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -292,6 +300,7 @@ impl Node {
         self.assignments.abort();
         self.cores.stop().await?;
         tracing::debug!("all shards have ended");
+        self.traces.stop().await;
         if let Some(audit) = self.audit {
             audit.finish();
         }
@@ -318,6 +327,15 @@ impl Node {
         tracing::info!(recovery_ms, "all partitions have been recovered");
         Ok(())
     }
+}
+
+/// Serves metrics, if there is somewhere to serve them.
+fn serve_metrics(
+    listener: Option<TcpListener>,
+    registry: impl FnOnce() -> Result<Registry, prometheus::Error>,
+) -> Result<Option<JoinHandle<()>>, prometheus::Error> {
+    let Some(listener) = listener else { return Ok(None) };
+    Ok(Some(tokio::spawn(metrics::serve(listener, registry()?))))
 }
 
 /// Asks how the metadata stand, for as long as they are there.
@@ -348,6 +366,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         io_limits: settings::io_limits(&config.storage),
         peers: None,
         replication: None,
+        tracer: Tracer::default(),
     })
 }
 

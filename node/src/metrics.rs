@@ -8,6 +8,7 @@ mod process;
 mod push;
 mod server;
 mod tls;
+mod traces;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use shard::peer::PeerTls;
 
 pub(crate) use server::{bind, serve};
 
-use crate::{cores::CoreMetrics, jwt::JwtStatus, push::PushCounters, tls::TlsStatus};
+use crate::{cores::CoreMetrics, jwt::JwtStatus, push::PushCounters, tls::TlsStatus, traces::TraceCounters};
 use family::{Kind, single};
 
 /// A way to ask how the metadata stands; `None` once it has been stopped.
@@ -43,6 +44,7 @@ struct NodeCollector {
     metadata: AskMetadata,
     push: (Arc<PushCounters>, PushBoard),
     security: SecurityStatus,
+    traces: Arc<TraceCounters>,
     descriptions: Vec<Desc>,
 }
 
@@ -54,9 +56,9 @@ pub(crate) fn registry(
     cores: Vec<CoreMetrics>,
     metadata: AskMetadata,
     push: (Arc<PushCounters>, PushBoard),
-    security: SecurityStatus,
+    (security, traces): (SecurityStatus, Arc<TraceCounters>),
 ) -> Result<Registry, prometheus::Error> {
-    let mut collector = NodeCollector { cores, metadata, push, security, descriptions: Vec::new() };
+    let mut collector = NodeCollector { cores, metadata, push, security, traces, descriptions: Vec::new() };
     for family in collector.collect() {
         let description = Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), [].into())?;
         collector.descriptions.push(description);
@@ -78,6 +80,7 @@ impl Collector for NodeCollector {
         families.extend(self.security.tls.iter().flat_map(|status| tls::collect(status, &self.cores)));
         families.extend(self.security.link.iter().flat_map(|(status, tls)| link_tls::collect(status, tls)));
         families.extend(self.security.jwt.iter().flat_map(|status| jwt::collect(status)));
+        families.extend(traces::collect(&self.traces));
         families.extend(process::collect());
         families
     }
@@ -127,14 +130,14 @@ mod tests {
     }
 
     fn scraped(cores: Vec<CoreMetrics>) -> String {
-        let registry = registry(cores, metadata(), Default::default(), SecurityStatus::default()).unwrap();
+        let registry = registry(cores, metadata(), Default::default(), Default::default()).unwrap();
         TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
     }
 
     #[test]
     fn every_name_has_the_prefix_a_help_and_a_unit() {
         let registry =
-            registry(vec![CoreMetrics::default()], metadata(), Default::default(), SecurityStatus::default()).unwrap();
+            registry(vec![CoreMetrics::default()], metadata(), Default::default(), Default::default()).unwrap();
         for family in registry.gather() {
             let name = family.name();
             assert!(name.starts_with("pubsub_") || name.starts_with("process_"), "{name}");
@@ -168,6 +171,8 @@ mod tests {
             "pubsub_errors_total",
             "pubsub_shard_messages_appended_total",
             "pubsub_push_requests_total",
+            "pubsub_trace_spans_exported_total",
+            "pubsub_trace_spans_dropped_total{reason=\"queue_full\"}",
             "process_resident_memory_bytes",
         ];
         for name in promised {

@@ -63,4 +63,5 @@ mod stopping;
 mod stuck_disk;
 mod tls;
 mod tour;
+mod traces;
 mod websocket;
