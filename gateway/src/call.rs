@@ -1,5 +1,7 @@
 //! One request on its way to its operation.
 
+use shard_core::trace::TraceContext;
+
 use crate::{
     auth::Caller,
     byte_budget::ByteBudget,
@@ -23,4 +25,6 @@ pub struct Call<'a> {
     pub caller: &'a Caller,
     /// For bodies that become larger than they were sent.
     pub(crate) bodies: &'a ByteBudget,
+    /// Its span, if it is recorded.
+    pub(crate) trace: Option<TraceContext>,
 }

@@ -21,6 +21,7 @@ use crate::{
     push::PushBoard,
     quota,
     shutdown::Shutdown,
+    traces,
     websocket::{Upgraded, session},
 };
 
@@ -79,7 +80,8 @@ impl Application for Context {
     }
 
     fn admit(&self, call: &Call<'_>) -> Result<Admitted, Response> {
-        let caller = operations::admitted(self, call)?;
+        let mut span = traces::begin(self, call);
+        let caller = operations::admitted(self, call).inspect_err(|_| span.fail("not admitted"))?;
         match quota::connect(self, &caller) {
             Ok(hold) => Ok(Admitted { caller, hold }),
             Err(failure) => Err(error::answer(failure.into_problem(), call.request.id())),

@@ -48,4 +48,5 @@ mod stream;
 mod tick;
 pub mod tls;
 mod topic_reader;
+mod traces;
 pub mod websocket;

@@ -206,3 +206,9 @@ pub const WEBSOCKET_EVENTS_PER_TURN: u32 = 32;
 
 /// The longest secret of a push subscription.
 pub const PUSH_SECRET_BYTES_MAX: usize = 1_024;
+/// The longest `tracestate` that is passed on, in bytes: what the standard asks for at least.
+pub(crate) const TRACESTATE_BYTES_MAX: usize = 512;
+/// The most messages of an answer of which traces are told.
+pub(crate) const TRACED_MESSAGES_MAX: usize = 64;
+/// The most traces that are noted of those that the messages of a call name.
+pub(crate) const ORIGINS_MAX: usize = 64;

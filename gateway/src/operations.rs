@@ -88,11 +88,18 @@ use crate::{
     core_state,
     error::{self, Failure},
     http::{response::Response, router::Route},
-    quota,
+    quota, traces,
 };
 
 /// Answers one request; a WebSocket is opened by the connection itself.
 pub async fn handle(context: &Context, call: Call<'_>) -> Response {
+    let span = traces::begin(context, &call);
+    let response = answered(context, Call { trace: span.context(), ..call }).await;
+    traces::end(span, &response);
+    response
+}
+
+async fn answered(context: &Context, call: Call<'_>) -> Response {
     let caller = match admitted(context, &call) {
         Ok(caller) => caller,
         Err(refused) => return refused,

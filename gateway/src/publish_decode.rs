@@ -35,6 +35,25 @@ pub struct PublishTarget<'a> {
     pub now_millis: u64,
     /// What makes it safe to send the call again.
     pub retry: Retry<'a>,
+    /// What messages are told of the trace that they are part of.
+    pub trace: MessageTrace<'a>,
+}
+
+/// The trace that the messages of a call are part of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MessageTrace<'a> {
+    /// `traceparent`, and `tracestate` if there is one, for messages that name no trace themselves.
+    pub given: Option<(&'a str, Option<&'a str>)>,
+    /// Whether the traces are noted that messages name themselves.
+    pub notes: bool,
+}
+
+impl<'a> PublishTarget<'a> {
+    /// The same for messages that are part of a trace.
+    #[must_use]
+    pub const fn traced(self, trace: MessageTrace<'a>) -> Self {
+        Self { trace, ..self }
+    }
 }
 
 /// Why nothing of a call was stored.

@@ -13,6 +13,7 @@ mod redis;
 mod schema;
 mod secret;
 mod tls;
+mod traces;
 mod validate;
 mod value;
 
@@ -34,6 +35,7 @@ pub use push::PushSection;
 pub use redis::{OnLoss as RedisLoss, RedisSection};
 pub use secret::Secret;
 pub use tls::TlsSection;
+pub use traces::{OtlpProtocol, TracingSection};
 
 /// Everything a node can be told, after all layers: defaults, file, environment, flags.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -62,6 +64,8 @@ pub struct Config {
     pub audit: AuditSection,
     /// What is logged.
     pub log: LogConfig,
+    /// Which traces are recorded, and who gets them.
+    pub tracing: TracingSection,
     /// This node's place in its cluster.
     pub cluster: ClusterSection,
 }

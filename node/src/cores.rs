@@ -28,6 +28,7 @@ use shard::{
     command::ShardCommand,
     metrics::ShardMetrics,
     peer::{PeerPort, PeerPortEnd, PeerServer, peer_port},
+    tracer::Tracer,
 };
 use socket2::Socket;
 
@@ -70,6 +71,8 @@ pub(crate) struct CoresPlan {
     pub(crate) usages: Arc<Usages>,
     /// What proves who sends a JWT; none is taken without.
     pub(crate) tokens: Option<JwtVerifier>,
+    /// What begins spans, for each core.
+    pub(crate) tracers: Vec<Tracer>,
 }
 
 /// Why the cores did not start, or that one ended before it was told to.
@@ -150,7 +153,10 @@ impl Cores {
             let metrics = CoreMetrics::default();
             let core = CorePlan {
                 socket,
-                shard: plan.shard.of_shard(index),
+                shard: ShardConfig {
+                    tracer: plan.tracers.get(index).cloned().unwrap_or_default(),
+                    ..plan.shard.of_shard(index)
+                },
                 gateway: plan.gateway.clone(),
                 tls: plan.tls.clone(),
                 metadata: plan.metadata.clone(),

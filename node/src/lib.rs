@@ -40,6 +40,7 @@ mod settings;
 mod shutdown;
 pub mod telemetry;
 mod tls;
+mod traces;
 pub mod version;
 
 use std::{
@@ -50,6 +51,7 @@ use std::{
 };
 
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
+use prometheus::Registry;
 use raft::{
     MetadataHandle, MetadataMetrics, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId, Refusal},
@@ -61,9 +63,10 @@ use shard::{
         log::LogStoreConfig,
         memory::{MemoryStoreConfig, next_incarnation},
     },
+    tracer::Tracer,
 };
 use shard_core::layout::EndsOwner;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub use addresses::Addresses;
 pub use cores::CoreError;
@@ -84,6 +87,8 @@ pub use redis_store::RedisStoreError;
 use security::Security;
 use settings::SettingsTranslation;
 pub use tls::TlsFilesError;
+pub use traces::ExporterError;
+use traces::TraceService;
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
 pub struct Node {
@@ -93,6 +98,7 @@ pub struct Node {
     push: PushService,
     /// Keeps certificate and keys fresh for as long as it is there.
     security: Security,
+    traces: TraceService,
     metrics: Option<JoinHandle<()>>,
     audit: Option<AuditWriter>,
     addresses: Addresses,
@@ -125,6 +131,8 @@ pub enum StartError {
     Metrics(#[from] prometheus::Error),
     #[error("{0}")]
     Push(#[from] TrustError),
+    #[error("{0}")]
+    Traces(#[from] ExporterError),
     #[error(
         "clients have to prove who they are, and there is no key: make one with `pubsub-node --bootstrap-key` and this \
          configuration, or let everyone in who can reach the node with `auth: none` (PUBSUB_AUTH=none)"
@@ -169,7 +177,7 @@ impl StartError {
                 ExitCode::Store
             }
             Self::Redis(_) => ExitCode::Redis,
-            Self::Push(_) | Self::Tls(_) | Self::Jwt(_) | Self::NoKeys => ExitCode::Configuration,
+            Self::Push(_) | Self::Traces(_) | Self::Tls(_) | Self::Jwt(_) | Self::NoKeys => ExitCode::Configuration,
             Self::Audit(_) => ExitCode::DataDirectory,
             Self::Core(_) => ExitCode::ThreadDied,
             Self::Metrics(_) | Self::Cpus(_) => ExitCode::Failed,
@@ -193,6 +201,7 @@ impl Node {
         let cpus = cpus::for_shards(config.server.shards).map_err(StartError::Cpus)?;
         let shard_count = cpus.len();
         let security = Security::start(config).await?;
+        let traces = TraceService::start(&config.tracing, config.cluster.node_id, shard_count)?;
         let Listeners { http, sockets, metrics: metrics_listener, nodes, early } =
             Listeners::take(config, shard_count, security.port()).await?;
         let Entry { handle: metadata_handle, updates, metadata, among } =
@@ -225,6 +234,7 @@ impl Node {
             audit: audit_queue,
             usages: Arc::default(),
             tokens: security.verifier().cloned(),
+            tracers: (0..shard_count).map(|core| traces.tracer(core)).collect(),
         };
         drop(early);
         let cores = Cores::start(plan, &cpus).await?;
@@ -237,7 +247,8 @@ impl Node {
         let metrics = match metrics_listener {
             Some(listener) => {
                 let pushed = (Arc::clone(&counters), board.clone());
-                let sources = metrics_sources(config, &cores, (&metadata, &metadata_handle), pushed, &security);
+                let told = (security.status(), traces.counters());
+                let sources = metrics_sources(config, &cores, (&metadata, &metadata_handle), pushed, told);
                 Some(tokio::spawn(metrics::serve(listener, Exposition::new(sources)?)))
             }
             None => None,
@@ -256,9 +267,11 @@ impl Node {
             own: [Some(addresses.http), addresses.metrics].into_iter().flatten().collect(),
             board,
             counters,
+            tracer: traces.own_tracer(),
         };
         let push = PushService::start(&config.push, plan)?;
-        let node = Self { cores, metadata, assignments, push, security, metrics, audit, addresses, link, _lock: lock };
+        let node =
+            Self { cores, metadata, assignments, push, security, traces, metrics, audit, addresses, link, _lock: lock };
         node.await_partitions(states).await?;
         Ok(node)
     }
@@ -298,6 +311,7 @@ impl Node {
         self.assignments.abort();
         self.cores.stop().await?;
         tracing::debug!("all shards have ended");
+        self.traces.stop().await;
         if let Some(audit) = self.audit {
             audit.finish();
         }
@@ -332,7 +346,7 @@ fn metrics_sources(
     cores: &Cores,
     (metadata, handle): (&Arc<MetadataNode>, &MetadataHandle),
     push: (Arc<PushCounters>, PushBoard),
-    security: &Security,
+    (security, traces): (SecurityStatus, Arc<TraceCounters>),
 ) -> Sources {
     let MetricsConfig { topics_max, subscriptions_max, .. } = config.metrics;
     Sources {
@@ -341,7 +355,8 @@ fn metrics_sources(
         metadata: ask(metadata),
         cluster: ask_names(handle),
         push,
-        security: security.status(),
+        security,
+        traces,
         data_dir: config.storage.data_dir.clone(),
         has_redis: config.store == Store::Redis,
         series_max: SeriesMax { topics: topics_max, subscriptions: subscriptions_max },
@@ -382,6 +397,7 @@ fn shard_config(config: &Config, shard_count: usize, cluster: &ClusterState) -> 
         io_limits: settings::io_limits(&config.storage),
         peers: None,
         replication: None,
+        tracer: Tracer::default(),
     })
 }
 

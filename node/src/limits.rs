@@ -191,3 +191,22 @@ pub(crate) const REPLICA_FAULTS_MAX: usize = 65_536;
 pub(crate) const REPLICA_FAULT_PAUSE: Duration = Duration::from_millis(500);
 /// The most of them that are proposed together.
 pub(crate) const ISR_CHANGES_PER_COMMAND_MAX: usize = 150;
+
+/// How often the spans that wait are exported.
+pub(crate) const TRACE_EXPORT_INTERVAL: Duration = Duration::from_millis(250);
+/// The most spans that are exported together.
+pub(crate) const TRACE_BATCH_SPANS_MAX: usize = 512;
+/// How long the collector may take for them.
+pub(crate) const TRACE_EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection to it may take to stand.
+pub(crate) const TRACE_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often they are sent before they are given up.
+pub(crate) const TRACE_EXPORT_TRIES: u32 = 3;
+/// The pause after the first failure.
+pub(crate) const TRACE_RETRY_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// The longest such pause.
+pub(crate) const TRACE_RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The longest answer of a collector.
+pub(crate) const TRACE_ANSWER_BYTES_MAX: usize = 64 << 10;
+/// How long the last spans may take when the node stops.
+pub(crate) const TRACE_STOP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -17,6 +17,7 @@ mod shard_numbers;
 mod tallies;
 mod tls;
 mod topics;
+mod traces;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -33,7 +34,7 @@ pub use page::documentation;
 pub(crate) use server::{bind, serve};
 pub(crate) use topics::SeriesMax;
 
-use crate::{cores::CoreMetrics, jwt::JwtStatus, push::PushCounters, tls::TlsStatus};
+use crate::{cores::CoreMetrics, jwt::JwtStatus, push::PushCounters, tls::TlsStatus, traces::TraceCounters};
 use disk::Disk;
 use tallies::Tallies;
 
@@ -59,6 +60,7 @@ pub(crate) struct Sources {
     pub(crate) cluster: AskCluster,
     pub(crate) push: (Arc<PushCounters>, PushBoard),
     pub(crate) security: SecurityStatus,
+    pub(crate) traces: Arc<TraceCounters>,
     pub(crate) data_dir: PathBuf,
     pub(crate) has_redis: bool,
     pub(crate) series_max: SeriesMax,
@@ -128,6 +130,7 @@ impl Collector for NodeCollector {
         let of_link = |(status, tls): &(Arc<TlsStatus>, PeerTls)| link_tls::collect(status, tls.handshakes());
         families.extend(security.link.iter().flat_map(of_link));
         families.extend(security.jwt.iter().flat_map(|status| jwt::collect(status)));
+        families.extend(traces::collect(&self.sources.traces));
         families.extend(process::collect());
         families
     }

@@ -16,6 +16,7 @@ mod pausing;
 mod port;
 mod request;
 mod sender;
+mod span;
 mod trust;
 
 use std::{
@@ -31,7 +32,7 @@ use raft::{
     MetadataHandle,
     metadata::{ClusterState, NodeId},
 };
-use shard::shard_of;
+use shard::{shard_of, tracer::Tracer};
 use shard_core::model::{Monotonic, SubscriptionId, TopicPartition};
 use tokio::{
     sync::watch,
@@ -51,6 +52,9 @@ use sender::{PushSender, idle_status};
 
 use crate::{config::PushSection, limits};
 
+/// What endpoints are spoken to by.
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
+
 /// What pushing needs of the rest of the node.
 pub(crate) struct PushPlan {
     /// This node's number.
@@ -67,6 +71,8 @@ pub(crate) struct PushPlan {
     pub(crate) board: PushBoard,
     /// Where it is counted.
     pub(crate) counters: Arc<PushCounters>,
+    /// What begins spans on the control thread.
+    pub(crate) tracer: Tracer,
 }
 
 /// All push subscriptions at work.
@@ -93,6 +99,7 @@ struct Shared {
     connector: Arc<Connector>,
     budget: PushBudget,
     counters: Arc<PushCounters>,
+    tracer: Tracer,
     phase: watch::Sender<Phase>,
     started: Instant,
 }
@@ -125,13 +132,14 @@ impl PushService {
     /// The certificates of `push.ca_file` can't be used.
     pub(crate) fn start(section: &PushSection, plan: PushPlan) -> Result<Self, TrustError> {
         let ca_file = Some(section.ca_file.as_path()).filter(|path| *path != Path::new(""));
-        let connector = Connector::new(section.policy(), plan.own, connector("push.ca_file", ca_file)?);
+        let connector = Connector::new(section.policy(), plan.own, connector("push.ca_file", ca_file, HTTP1)?);
         let shared = Arc::new(Shared {
             ports: plan.ports,
             metadata: plan.metadata,
             connector: Arc::new(connector),
             budget: PushBudget::new(section.memory_bytes_max),
             counters: plan.counters,
+            tracer: plan.tracer,
             phase: watch::Sender::new(Phase::Running),
             started: Instant::now(),
         });

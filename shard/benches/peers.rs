@@ -57,6 +57,7 @@ async fn start(node: u64, owner_address: &str) -> Started {
         io_limits: IoLimits::default(),
         peers: Some(PeerConfig { routes, secret: Some(LinkSecret::new(b"correct horse")), tls: None }),
         replication: None,
+        tracer: shard::tracer::Tracer::default(),
     };
     let (commands, receiver) = flume::bounded(16);
     let metrics = Arc::new(ShardMetrics::default());

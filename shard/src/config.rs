@@ -8,9 +8,10 @@ use crate::{
     peer::PeerConfig,
     replication::ReplicationConfig,
     store::{StoreConfig, log::LogStoreConfig, redis::RedisStoreConfig},
+    tracer::Tracer,
 };
 
-/// The settings of one shard; those of all shards of a node differ only in `index`.
+/// The settings of one shard; those of all shards of a node differ only in `index` and `tracer`.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
     /// Which shard this is, from 0.
@@ -36,6 +37,8 @@ pub struct ShardConfig {
     pub peers: Option<PeerConfig>,
     /// How partitions are kept on several nodes; none on a node that is alone, or whose store every node reaches.
     pub replication: Option<ReplicationConfig>,
+    /// What begins spans on the shard's core.
+    pub tracer: Tracer,
 }
 
 impl ShardConfig {

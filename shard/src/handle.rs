@@ -6,10 +6,10 @@ use futures_channel::oneshot;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::Acks,
     model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     peer_wire::{PeerRequest, Repeat},
     replication::{FetchError, FetchReply, FetchRequest},
+    trace::TraceContext,
 };
 
 use crate::{
@@ -22,11 +22,12 @@ use crate::{
     placement::shard_of,
     request::{
         AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, DigestQuery, LeaseId, LogDigest, PartitionStatus,
-        PartitionSubscription, PartitionUnavailable, PublishError, Published, PullRequest, Pulled, ReadError,
-        ReadReply, ReadRequest, Reply, Request, SeekTo, SubscriptionError, UndecidedAppend,
+        PartitionSubscription, PartitionUnavailable, PublishError, PublishTerms, Published, PullRequest, Pulled,
+        ReadError, ReadReply, ReadRequest, Reply, Request, SeekTo, SubscriptionError, UndecidedAppend,
     },
     routes::Owner,
     search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery, Search},
+    tracer::{SpanKind, Tracer},
 };
 
 /// Sends requests to the owners of partitions; one per core, cloned into each connection.
@@ -44,6 +45,7 @@ struct Route {
     local: Mailbox<ShardEvent>,
     mesh: Mesh,
     metrics: Arc<ShardMetrics>,
+    tracer: Tracer,
 }
 
 impl ShardHandle {
@@ -51,9 +53,9 @@ impl ShardHandle {
         (index, count): (usize, usize),
         local: Mailbox<ShardEvent>,
         mesh: Mesh,
-        metrics: Arc<ShardMetrics>,
+        (metrics, tracer): (Arc<ShardMetrics>, Tracer),
     ) -> Self {
-        Self { route: Rc::new(Route { index, count, local, mesh, metrics }), forward: None }
+        Self { route: Rc::new(Route { index, count, local, mesh, metrics, tracer }), forward: None }
     }
 
     /// The same, for partitions of other nodes as well.
@@ -74,6 +76,12 @@ impl ShardHandle {
         answer.await.unwrap_or(Err(FetchError::Session))
     }
 
+    /// What begins spans on this core.
+    #[must_use]
+    pub fn tracer(&self) -> &Tracer {
+        &self.route.tracer
+    }
+
     /// How many shards the node has.
     #[must_use]
     pub fn shard_count(&self) -> usize {
@@ -85,10 +93,10 @@ impl ShardHandle {
     /// # Errors
     /// Says whether the batch may be there all the same.
     pub async fn publish(&self, partition: TopicPartition, batch: UnassignedBatch) -> Result<Published, PublishError> {
-        self.publish_for(partition, batch, None).await
+        self.publish_for(partition, batch, PublishTerms::default()).await
     }
 
-    /// The same for a publisher that says itself when it wants to hear of it, where the partition is replicated.
+    /// The same on terms of the publisher's.
     ///
     /// # Errors
     /// Those of [`Self::publish`].
@@ -96,20 +104,20 @@ impl ShardHandle {
         &self,
         partition: TopicPartition,
         batch: UnassignedBatch,
-        acks: Option<Acks>,
+        terms: PublishTerms,
     ) -> Result<Published, PublishError> {
-        let Some(forward) = &self.forward else { return self.publish_here(partition, (batch, acks), false).await };
+        let Some(forward) = &self.forward else { return self.publish_here(partition, (batch, terms), false).await };
         if forward.owner(partition) != Owner::Us {
-            return self.publish_elsewhere(partition, (batch, acks)).await;
+            return self.publish_elsewhere(partition, (batch, terms)).await;
         }
-        match self.publish_here(partition, (batch.clone(), acks), true).await {
+        match self.publish_here(partition, (batch.clone(), terms), true).await {
             // It may be a moment until this node knows that others have not taken the partition.
             Err(PublishError::Unavailable(PartitionUnavailable::NoOwner(_))) => {
-                self.publish_elsewhere(partition, (batch, acks)).await
+                self.publish_elsewhere(partition, (batch, terms)).await
             }
             Err(PublishError::Undecided(undecided)) => match self.decide(partition, undecided).await? {
                 Some(published) => Ok(published),
-                None => self.publish_elsewhere(partition, (batch, acks)).await,
+                None => self.publish_elsewhere(partition, (batch, terms)).await,
             },
             decided => decided,
         }
@@ -292,9 +300,15 @@ impl ShardHandle {
     pub(crate) async fn publish_elsewhere(
         &self,
         partition: TopicPartition,
-        (batch, acks): (UnassignedBatch, Option<Acks>),
+        (batch, terms): (UnassignedBatch, PublishTerms),
     ) -> Result<Published, PublishError> {
         let Some(forward) = &self.forward else { return Err(PartitionUnavailable::NotHere(partition).into()) };
+        let mut span = self.tracer().child(SpanKind::Client, terms.trace, || "forward".into());
+        if span.is_recorded() {
+            span.set("messaging.destination.partition.id", partition.partition.get().to_string());
+        }
+        let terms = PublishTerms { trace: span.context().or(terms.trace), ..terms };
+        let acks = terms.acks;
         let request = PeerRequest::Publish { partition, acks };
         let repeat = Repeat::of(&request, batch.producer().is_some());
         let bytes = batch.into_bytes();
@@ -302,12 +316,13 @@ impl ShardHandle {
             // It was whole when it came.
             let batch = UnassignedBatch::from_peer(bytes.clone());
             let batch = batch.map_err(|error| PublishError::Rejected { reason: error.to_string() })?;
-            self.publish_here(partition, (batch, acks), false).await
+            self.publish_here(partition, (batch, terms), false).await
         };
         let began = Instant::now();
         loop {
             let (request, tail) = (PeerRequest::Publish { partition, acks }, Some(bytes.clone()));
-            let question = Question { request, tail, repeat, may_be_done: false };
+            let traced = |trace: TraceContext| PeerRequest::PublishTraced { partition, acks, trace: trace.to_bytes() };
+            let question = Question { request, tail, repeat, may_be_done: false, traced: terms.trace.map(traced) };
             match Box::pin(forward.ask(partition, question, &here)).await {
                 Err(PublishError::Undecided(undecided)) => {
                     if let Some(published) = self.decide(partition, undecided).await? {
@@ -317,7 +332,12 @@ impl ShardHandle {
                         return Err(PartitionUnavailable::NoOwner(partition).into());
                     }
                 }
-                decided => return decided,
+                decided => {
+                    if decided.is_err() {
+                        span.fail("not published");
+                    }
+                    return decided;
+                }
             }
         }
     }
@@ -384,11 +404,11 @@ impl ShardHandle {
     async fn publish_here(
         &self,
         partition: TopicPartition,
-        (batch, acks): (UnassignedBatch, Option<Acks>),
+        (batch, terms): (UnassignedBatch, PublishTerms),
         may_pass_on: bool,
     ) -> Result<Published, PublishError> {
         let (reply, answer) = oneshot::channel();
-        self.send(partition, Request::Publish { partition, batch, acks, may_pass_on, reply })?;
+        self.send(partition, Request::Publish { partition, batch, terms, may_pass_on, reply })?;
         answer.await.unwrap_or_else(|_| Err(PublishError::StoreFailed { reason: "the node stopped first".into() }))
     }
 
@@ -432,7 +452,7 @@ impl ShardHandle {
         }
         let request = elsewhere();
         let repeat = Repeat::of(&request, false);
-        let question = Question { request, tail: None, repeat, may_be_done };
+        let question = Question { request, tail: None, repeat, may_be_done, traced: None };
         Box::pin(forward.ask(partition, question, async || self.ask_here(partition, &here).await)).await
     }
 

@@ -1,6 +1,7 @@
 //! One core's share of a node: owns partitions, performs what their cores decide, and answers gateways.
 
 mod alarm;
+mod append_spans;
 mod blocking;
 mod clock;
 pub mod command;
@@ -26,6 +27,7 @@ mod subscriptions;
 mod tail_cache;
 mod tally;
 mod topic_counts;
+pub mod tracer;
 mod waiters;
 
 pub use config::ShardConfig;
@@ -36,8 +38,8 @@ pub use replication::{IsrProposal, ReplicaFault, ReplicationConfig};
 pub use request::{
     AckAction, AckOutcome, Claim, ConsumerId, CursorStatus, DigestQuery, Durability, FollowerLag, LeaseId,
     LeasedMessage, LogDigest, PartitionStatus, PartitionSubscription, PartitionUnavailable, Place, ProducerRefusal,
-    PublishError, Published, PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, Repeats, SeekTo,
-    SubscriptionError,
+    PublishError, PublishTerms, Published, PullRequest, Pulled, ReadError, ReadFrom, ReadReply, ReadRequest, Repeats,
+    SeekTo, SubscriptionError,
 };
 pub use routes::{NodeRoute, PartitionRoute, RouteTable, Routes};
 pub use search::{CancelQuery, Cancelled, LetterQuery, Letters, RedriveQuery, Redriven, Scheduled, ScheduledQuery};

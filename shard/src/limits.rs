@@ -136,3 +136,5 @@ pub(crate) const REPLICATION_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) const FOLLOWERS_LOOK: Duration = Duration::from_millis(500);
 /// How long the last answers of a node may take that does not count as alive any more.
 pub(crate) const PEER_LAST_ANSWERS_WAIT: Duration = Duration::from_millis(250);
+/// The most spans of other traces that one span names.
+pub(crate) const SPAN_LINKS_MAX: usize = 64;

@@ -17,6 +17,7 @@ use shard_core::{
 };
 
 use crate::{
+    append_spans::AppendSpans,
     clock::Clock,
     command::DeadLetterTarget,
     event::Applying,
@@ -57,6 +58,8 @@ pub(crate) struct Partition {
     pub(crate) marks: Marks,
     /// Publishers that wait, in the order of their appends.
     pub(crate) publishes: VecDeque<WaitingPublish>,
+    /// How many of them are recorded.
+    pub(crate) publishes_traced: usize,
     /// Consumers that wait for the journal.
     pub(crate) journaled: HashMap<RequestId, WaitingAck>,
     pub(crate) reads: WaitingReads,
@@ -132,6 +135,8 @@ pub(crate) struct WaitingPublish {
     pub(crate) started: Monotonic,
     pub(crate) messages: u64,
     pub(crate) reply: Reply<Published, PublishError>,
+    /// Of one that is recorded.
+    pub(crate) spans: Option<Box<AppendSpans>>,
 }
 
 /// How an append has changed what a partition remembers of publishes.
@@ -249,6 +254,12 @@ impl Partition {
         Ok(Grown { bytes_before, bytes_after, forgotten_early: early_after - early_before })
     }
 
+    /// The appends that wait and are recorded; looks at none where there are none.
+    pub(crate) fn traced(&mut self) -> impl Iterator<Item = &mut AppendSpans> {
+        let looked_at = if self.publishes_traced > 0 { self.publishes.len() } else { 0 };
+        self.publishes.iter_mut().take(looked_at).filter_map(|publish| publish.spans.as_deref_mut())
+    }
+
     /// The store holds nothing below `start` any more. Returns how many messages subscriptions lost by that.
     pub(crate) fn on_log_start(&mut self, start: Offset) -> u64 {
         self.log.on_log_start(start);
@@ -302,6 +313,7 @@ impl Partition {
 
     /// Tells all who wait that they wait in vain.
     pub(crate) fn refuse_all(&mut self, error: &PartitionUnavailable) {
+        self.publishes_traced = 0;
         for publish in self.publishes.drain(..) {
             let _ = publish.reply.send(Err(PublishError::StoreFailed { reason: error.to_string() }));
         }

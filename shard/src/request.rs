@@ -16,6 +16,7 @@ use shard_core::{
     log::Acks,
     model::{LeaderEpoch, Offset, SubscriptionId, TopicPartition},
     replication::{FetchError, FetchReply, FetchRequest},
+    trace::TraceContext,
 };
 
 use crate::{search::Search, store::ReadFault};
@@ -23,14 +24,22 @@ use crate::{search::Search, store::ReadFault};
 /// Where an answer goes; the asker may be on another core, and may have gone.
 pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
+/// How a batch is published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublishTerms {
+    /// When its publisher wants to hear of it; as the partition says if nothing is said.
+    pub acks: Option<Acks>,
+    /// What it is a part of, if that is recorded.
+    pub trace: Option<TraceContext>,
+}
+
 /// What can be asked of the owner of a partition; `ShardHandle` has a method for each.
 #[derive(Debug)]
 pub(crate) enum Request {
     Publish {
         partition: TopicPartition,
         batch: UnassignedBatch,
-        /// When its publisher wants to hear of it; as the partition says if nothing is said.
-        acks: Option<Acks>,
+        terms: PublishTerms,
         /// It may go to another node if the partition has gone there.
         may_pass_on: bool,
         reply: Reply<Published, PublishError>,

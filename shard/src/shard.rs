@@ -157,7 +157,7 @@ impl Shard {
             tasks::tick(mailbox.clone(), limits::REPLICATION_INTERVAL, stopped, || ShardEvent::ReplicationDue);
         }
         let place = (config.index, config.count);
-        let here = ShardHandle::new(place, mailbox.clone(), mesh, Arc::clone(&metrics));
+        let here = ShardHandle::new(place, mailbox.clone(), mesh, (Arc::clone(&metrics), config.tracer.clone()));
         let (handle, server) = match config.peers.clone() {
             Some(peers) => {
                 let forward = Forward::new(Links::start(peers.clone(), Arc::clone(&metrics)));

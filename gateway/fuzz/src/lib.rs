@@ -12,7 +12,7 @@ use gateway::{
         router,
     },
     message_ids::MessageIds,
-    publish_decode::{PublishTarget, decode_request, plan_encoded},
+    publish_decode::{MessageTrace, PublishTarget, decode_request, plan_encoded},
     push::{PushHost, PushPolicy, PushTarget, is_public},
     websocket::codec::Codec,
 };
@@ -198,4 +198,5 @@ const TARGET: PublishTarget<'static> = PublishTarget {
     turn: 1,
     now_millis: 1_700_000_000_000,
     retry: Retry::Unguarded,
+    trace: MessageTrace { given: None, notes: false },
 };

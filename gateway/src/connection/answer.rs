@@ -85,7 +85,7 @@ impl<A: Application> Connection<A> {
     async fn answer_handshake(&mut self) -> Result<Next, SocketError> {
         let (peer, route) = (Peer::default(), RouteMatch { route: Route::WebSocket, name: "", item: "" });
         let (request, client, bodies) = (&self.request, &self.client, &self.state.bodies);
-        let call = Call { route, request, peer: &peer, client, caller: &Caller::Nobody, bodies };
+        let call = Call { route, request, peer: &peer, client, caller: &Caller::Nobody, bodies, trace: None };
         match request_scope::within(request.id, || self.state.application.admit(&call)) {
             Ok(admitted) => self.admitted = admitted,
             Err(response) => {
@@ -142,7 +142,7 @@ async fn handled<A: Application>(
 ) -> Result<Response, SocketError> {
     let (peer, caller) = (Peer::default(), Caller::Nobody);
     // Boxed, so that the many connections that wait don't each hold the room that handling takes.
-    let call = Call { route, request, peer: &peer, client, caller: &caller, bodies };
+    let call = Call { route, request, peer: &peer, client, caller: &caller, bodies, trace: None };
     let mut handling = Within::new(request.id, Box::pin(application.handle(call)));
     if let Some(response) = poll_once(&mut handling).await {
         return Ok(response);

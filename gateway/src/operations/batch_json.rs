@@ -1,6 +1,6 @@
 //! Batches to the JSON of the messages wanted of them.
 
-use shard::{PartitionSubscription, Pulled};
+use shard::{LeasedMessage, PartitionSubscription, Pulled};
 use shard_core::{
     delivery::{Filter, FilterSubject},
     format::{
@@ -28,11 +28,16 @@ pub(crate) struct Leased<'a> {
     pub(crate) form: MessageForm,
 }
 
-/// Appends leased messages, separated by commas; one more comma goes before them if `out` doesn't end in `[`.
+/// Appends leased messages, separated by commas; one more comma goes before them if `out` doesn't end in `[`. Shows each to
+/// `given`.
 ///
 /// # Errors
 /// A batch that can't be read: those before it are there, the others come again after their ack deadline.
-pub(crate) fn append_leased(out: &mut Vec<u8>, leased: &Leased<'_>) -> Result<usize, BatchError> {
+pub(crate) fn append_leased(
+    out: &mut Vec<u8>,
+    leased: &Leased<'_>,
+    mut given: impl FnMut(LeasedMessage, &Record<'_>),
+) -> Result<usize, BatchError> {
     let Leased { topic, cursor, pulled, form } = *leased;
     let source = Source::new(topic, cursor.partition.partition).in_form(form);
     let mut count = 0;
@@ -50,6 +55,7 @@ pub(crate) fn append_leased(out: &mut Vec<u8>, leased: &Leased<'_>) -> Result<us
                     separate(out);
                     let delivery = Delivery { ack_id, attempt: message.delivery_attempt };
                     message_json::append(out, source, &record, Some(&delivery));
+                    given(*message, &record);
                     count += 1;
                 }
             })?;
@@ -139,7 +145,7 @@ pub(super) mod tests {
     use std::convert::Infallible;
 
     use gateway_api::DeliveredMessage;
-    use shard::{LeaseId, LeasedMessage};
+    use shard::LeaseId;
     use shard_core::{
         format::{
             record::{MessageId, RecordHead},
@@ -232,9 +238,12 @@ pub(super) mod tests {
             subscription: SubscriptionId::new(6),
         };
         let mut out = b"[".to_vec();
-        let count =
-            append_leased(&mut out, &Leased { topic: "t", cursor, pulled: &pulled, form: MessageForm::Message })
-                .unwrap();
+        let count = append_leased(
+            &mut out,
+            &Leased { topic: "t", cursor, pulled: &pulled, form: MessageForm::Message },
+            |_, _| {},
+        )
+        .unwrap();
         assert_eq!((count, offsets(&out)), (4, leased_offsets.to_vec()));
         for message in parsed(&out) {
             let ack_id = AckId { cursor, offset: Offset::new(message.offset), lease: lease(message.offset) };

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use gateway_api::{Code, Problem, publish::Retry, topics as api};
 use raft::metadata::{Compression, Topic};
-use shard::{PublishError, Published};
+use shard::{PublishError, PublishTerms, Published, tracer::Span};
 use shard_core::{format::record_batch::Codec, log::Acks, model::TopicPartition};
 
 use super::{deadline, publish_results};
@@ -13,7 +13,8 @@ use crate::{
     error::{self, Failure},
     http::request::Request,
     limits,
-    publish_decode::{PlannedBatch, PlannedMessage, PublishPlan, PublishTarget},
+    publish_decode::{MessageTrace, PlannedBatch, PlannedMessage, PublishPlan, PublishTarget},
+    traces,
 };
 
 /// What became of a call.
@@ -47,6 +48,7 @@ pub(crate) fn target<'r>(context: &Context, topic: &Topic, retry: Retry<'r>) -> 
         turn: context.core.publish_turn(now_millis),
         now_millis,
         retry,
+        trace: MessageTrace::default(),
     }
 }
 
@@ -72,12 +74,14 @@ pub(super) fn acks_of(request: &Request) -> Result<Option<Acks>, Failure> {
     acks(asked)
 }
 
-/// Stores the batches of a plan. Dropping it takes nothing back.
-pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishPlan) -> PublishReport {
+/// Stores the batches of a plan, as what `span` says. Dropping it takes nothing back.
+pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishPlan, span: Span) -> PublishReport {
+    let mut span = traces::with_origins(context, topic, span, plan.origins());
+    span.set("messaging.batch.message_count", plan.messages().len());
     let batches = std::mem::take(&mut plan.batches);
     context.core.note_published(batches.iter().map(|planned| planned.batch.len()).sum());
-    let acks = plan.acks;
-    let mut stores = batches.into_iter().map(|planned| store(context, topic, (planned, acks)));
+    let terms = PublishTerms { acks: plan.acks, trace: span.context() };
+    let mut stores = batches.into_iter().map(|planned| store(context, topic, (planned, terms)));
     let first = stores.next();
     let outcomes = match (first, stores.len()) {
         // Most calls have one batch, which needs no set of futures.
@@ -90,12 +94,16 @@ pub(crate) async fn publish(context: &Context, topic: &Topic, mut plan: PublishP
     };
     let count = plan.messages().iter().filter(is_new).count();
     context.metrics.messages_published.add(u64::try_from(count).unwrap_or_default());
+    if let Some(failure) = outcomes.iter().find_map(|outcome| outcome.stored.as_ref().err()) {
+        span.set("error.type", failure.code.as_str());
+        span.fail(failure.code.as_str());
+    }
     PublishReport { plan, outcomes }
 }
 
-async fn store(context: &Context, topic: &Topic, (planned, acks): (PlannedBatch, Option<Acks>)) -> BatchOutcome {
+async fn store(context: &Context, topic: &Topic, (planned, terms): (PlannedBatch, PublishTerms)) -> BatchOutcome {
     let partition = TopicPartition::new(topic.id, planned.partition);
-    let publish = context.shards.publish_for(partition, planned.batch, acks);
+    let publish = context.shards.publish_for(partition, planned.batch, terms);
     let stored = match deadline::within(limits::PUBLISH_TIMEOUT, publish).await {
         Some(stored) => stored.map_err(|error| failure(&error)),
         None => Err(error::of_code(Code::Timeout, "the store gave no answer in time")),

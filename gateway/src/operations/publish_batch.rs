@@ -14,6 +14,7 @@ use crate::{
     http::response::Response,
     publish_decode::{decode_request, plan_encoded, plan_outgoing},
     quota,
+    traces::Origin,
 };
 
 /// About what the result of a message takes.
@@ -30,7 +31,9 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
     let retry = retry::of_request(call.request, &topic.config)?;
-    let target = publish::target(context, topic, retry);
+    let origin = Origin::of(&call);
+    let trace = origin.publish(context, topic);
+    let target = publish::target(context, topic, retry).traced(trace.of_messages());
     let plan = if is_encoded {
         if retry != Retry::Unguarded {
             return Err(error::invalid("Idempotency-Key", "a batch carries its ids and its producer itself"));
@@ -51,7 +54,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     plan.acks = publish::acks_of(call.request)?;
     let count = plan.messages().len();
     quota::publish(context, call.caller, plan.messages().len())?;
-    let report = publish::publish(context, topic, plan).await;
+    let report = publish::publish(context, topic, plan, trace.span).await;
     if let Some(problem) = report.failure() {
         return Err(problem.into());
     }

@@ -17,6 +17,7 @@ use std::{
 
 use gateway_api::{Code, limits::BATCH_MESSAGES_MAX, publish::Retry};
 use raft::metadata::Topic;
+use shard::tracer::Span;
 use shard_core::log::Acks;
 
 use self::{
@@ -47,6 +48,7 @@ use crate::{
     limits::{PUBLISH_LINE_ESCAPES, PUBLISH_LINE_REST_BYTES, PUBLISH_LINES_GROUP_BYTES},
     publish_decode::PublishPlan,
     quota::{self, usage::Hold},
+    traces::Origin,
 };
 
 /// The media type of JSON that is one value a line.
@@ -73,7 +75,7 @@ pub(super) fn handle(context: &Context, call: Call<'_>) -> Result<Response, Fail
     }
     let hold = quota::connect(context, call.caller)?;
     let opener = Opener { guard: Guard::new(call.caller.clone()), from: call.client.address, hold };
-    let stream = LineStream::new(context, call.request.id(), topic, (opener, acks));
+    let stream = LineStream::new(context, (call.request.id(), Origin::of(&call)), topic, (opener, acks));
     let response = Response::streaming(LINES_TYPE, stream);
     // Proxies that collect answers before they hand them on are told not to.
     Ok(response.with_header("cache-control", "no-store").with_header("x-accel-buffering", "no"))
@@ -83,6 +85,7 @@ pub(super) fn handle(context: &Context, call: Call<'_>) -> Result<Response, Fail
 struct LineStream {
     context: Rc<Context>,
     request: RequestId,
+    origin: Origin,
     opener: Opener,
     acks: Option<Acks>,
     /// As it was when the stream began; each group goes to the topic as it then is.
@@ -114,13 +117,19 @@ struct Publishing {
 }
 
 impl LineStream {
-    fn new(context: &Context, request: RequestId, topic: &Arc<Topic>, (opener, acks): (Opener, Option<Acks>)) -> Self {
+    fn new(
+        context: &Context,
+        (request, origin): (RequestId, Origin),
+        topic: &Arc<Topic>,
+        (opener, acks): (Opener, Option<Acks>),
+    ) -> Self {
         let message_bytes_max = usize::try_from(topic.config.max_message_bytes).unwrap_or(usize::MAX);
         let line_bytes_max = message_bytes_max.saturating_mul(PUBLISH_LINE_ESCAPES) + PUBLISH_LINE_REST_BYTES;
         Self {
             line_bytes_max: line_bytes_max.min(context.config.body_bytes_max),
             context: Rc::new(context.clone()),
             request,
+            origin,
             opener,
             acks,
             topic: Arc::clone(topic),
@@ -143,7 +152,8 @@ impl LineStream {
     fn try_begin(&mut self, group: &LineGroup) -> Result<(), Failure> {
         self.opener.look(&self.context, self.request, (Verb::Publish, self.topic.name.as_str()))?;
         let topic = self.current_topic()?;
-        let target = target(&self.context, &topic, Retry::Unguarded);
+        let trace = self.origin.publish(&self.context, &topic);
+        let target = target(&self.context, &topic, Retry::Unguarded).traced(trace.of_messages());
         let (mut plan, fault) =
             self.context.core.with_message_ids(|ids| plan_lines(group, self.line_bytes_max, &target, ids));
         plan.acks = self.acks;
@@ -151,15 +161,15 @@ impl LineStream {
             let caller = self.opener.guard.caller();
             let hold = quota::begin(&self.context, caller, group.bytes())?;
             quota::publish(&self.context, caller, plan.messages().len())?;
-            self.publishing = Some(self.start(topic, plan, hold));
+            self.publishing = Some(self.start(topic, (plan, trace.span), hold));
         }
         self.fault = fault;
         Ok(())
     }
 
-    fn start(&self, topic: Arc<Topic>, plan: PublishPlan, hold: Option<Hold>) -> Publishing {
+    fn start(&self, topic: Arc<Topic>, (plan, span): (PublishPlan, Span), hold: Option<Hold>) -> Publishing {
         let context = Rc::clone(&self.context);
-        let report = Box::pin(async move { publish(&context, &topic, plan).await });
+        let report = Box::pin(async move { publish(&context, &topic, plan, span).await });
         Publishing { began: Instant::now(), report, hold }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     http::{request::Request, response::Response},
     publish_decode::{Hold, Outgoing, PayloadSource, plan_one},
     quota,
+    traces::Origin,
 };
 
 const PARAMETERS: &[&str] = &["key", "priority", "ttl_ms", "delay_ms", "id", "partition", "acks"];
@@ -26,12 +27,14 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let event = event(call.request)?;
     let message = message(call.request, &attributes, event.as_ref())?;
     let retry = retry::of_request(call.request, &topic.config)?;
-    let target = publish::target(context, topic, retry);
+    let origin = Origin::of(&call);
+    let trace = origin.publish(context, topic);
+    let target = publish::target(context, topic, retry).traced(trace.of_messages());
     let plan = context.core.with_message_ids(|ids| plan_one(&message, &target, ids));
     let mut plan = plan.map_err(error::of_publish_refused)?;
     plan.acks = publish::acks_of(call.request)?;
     quota::publish(context, call.caller, plan.messages().len())?;
-    let report = publish::publish(context, topic, plan).await;
+    let report = publish::publish(context, topic, plan, trace.span).await;
     if let Some(problem) = report.failure() {
         return Err(problem.into());
     }

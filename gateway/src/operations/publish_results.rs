@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::{
         message_ids::MessageIds,
-        publish_decode::{PublishTarget, decode_request},
+        publish_decode::{MessageTrace, PublishTarget, decode_request},
     };
 
     fn stored_at(base_offset: u64, durability: Durability) -> Published {
@@ -89,6 +89,7 @@ mod tests {
             turn: 0,
             now_millis: 0,
             retry: publish::Retry::Unguarded,
+            trace: MessageTrace { given: None, notes: false },
         };
         let body = br#"{"messages":[{"text":"a","partition":2,"id":"a\""},{"text":"b","partition":0,"id":"b"},
             {"text":"c","partition":2,"id":"c"},{"text":"d","partition":1,"id":"d"}]}"#;

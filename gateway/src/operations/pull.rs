@@ -1,6 +1,6 @@
 //! `POST /v1/subscriptions/{subscription}/pull`: leases messages, waiting for some if asked to.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_lite::future;
 use gateway_api::{Code, consume::PullRequest, decode::decode, limits as api_limits};
@@ -22,6 +22,7 @@ use crate::{
     error::{self, Failure},
     http::response::Response,
     json_write, limits,
+    traces::Delivered,
 };
 
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
@@ -43,6 +44,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         form: accept::message_form(call.request),
     };
     let mut page = PullPage::new(b"{\"messages\":[".to_vec(), bounds);
+    let mut since = SystemTime::now();
     loop {
         // The first partition is another one each time, so that none is left behind.
         let turn = usize::try_from(context.core.next_turn()).unwrap_or_default();
@@ -55,6 +57,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         }
         let turn = context.core.read_turns().take(bounds.bytes).await;
         check_room(context)?;
+        since = SystemTime::now();
         page.fill(context, subscription.topic_name.as_str(), &cursors).await?;
         drop(turn);
         let left = until.saturating_duration_since(Instant::now());
@@ -66,6 +69,10 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
         }
     }
     context.metrics.messages_consumed.add(u64::from(page.count));
+    if page.count > 0 {
+        let delivered = Delivered { subscription, count: page.count, traced: &page.traced, since, request: call.trace };
+        delivered.record(context);
+    }
     page.json.push(b']');
     if consumer.is_some()
         && let Some(group) = context.metadata.state().group(subscription.id)

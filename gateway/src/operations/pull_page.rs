@@ -2,6 +2,7 @@
 
 use gateway_api::Code;
 use shard::{Claim, ConsumerId, PartitionSubscription, PullRequest};
+use shard_core::format::record::Record;
 
 use super::{
     batch_json::{Leased, append_leased},
@@ -11,6 +12,7 @@ use crate::{
     context::Context,
     error::{self, Failure},
     message_json::MessageForm,
+    traces::{self, TracedMessage},
 };
 
 /// What a pull may take.
@@ -35,13 +37,15 @@ pub(crate) struct PullPage {
     pub(crate) json: Vec<u8>,
     /// How many messages there are.
     pub(crate) count: u32,
+    /// Those that name traces that are recorded.
+    pub(crate) traced: Vec<TracedMessage>,
     bounds: PullBounds,
 }
 
 impl PullPage {
     /// An empty page; `opening` is JSON up to and with the bracket that opens the list.
     pub(crate) const fn new(opening: Vec<u8>, bounds: PullBounds) -> Self {
-        Self { json: opening, count: 0, bounds }
+        Self { json: opening, count: 0, traced: Vec::new(), bounds }
     }
 
     /// Pulls from one partition after the other until the page is full.
@@ -77,14 +81,21 @@ impl PullPage {
         let PullBounds { consumer, claim, form, .. } = self.bounds;
         let request = PullRequest { messages_max, bytes_max, ack_deadline: None, consumer, claim };
         let pulled = context.shards.pull(cursor, request).await.map_err(|error| error::of_subscription(&error))?;
-        let before = self.json.len();
-        match append_leased(&mut self.json, &Leased { topic, cursor, pulled: &pulled, form }) {
+        let (before, traced_before) = (self.json.len(), self.traced.len());
+        let notes = context.shards.tracer().is_on();
+        let given = |message, record: &Record<'_>| {
+            if notes {
+                traces::note(&mut self.traced, (cursor, message), record);
+            }
+        };
+        match append_leased(&mut self.json, &Leased { topic, cursor, pulled: &pulled, form }, given) {
             Ok(count) => {
                 self.count += u32::try_from(count).unwrap_or(u32::MAX);
                 Ok(())
             }
             Err(error) => {
                 self.json.truncate(before);
+                self.traced.truncate(traced_before);
                 Err(error::of_code(Code::DataCorrupt, format!("partition {}: {error}", cursor.partition)))
             }
         }

@@ -11,22 +11,26 @@ use shard_core::{
         record::{MessageId, RecordHead},
         record_batch::{BatchBuilder, Producer, UnassignedBatch},
     },
-    limits::PRIORITY_DEFAULT,
+    limits::{ATTRIBUTES_MAX, PRIORITY_DEFAULT},
     log::Acks,
     model::{PartitionIndex, Timestamp},
+    trace::{TRACEPARENT, TRACESTATE, TraceContext, context_of},
 };
 
 use super::{
-    PublishRefused, PublishTarget,
+    MessageTrace, PublishRefused, PublishTarget,
     outgoing::{Hold, Outgoing},
     rules::{self, Fault},
 };
-use crate::{message_ids::MessageIds, partitioner::Partitioner};
+use crate::{limits, message_ids::MessageIds, partitioner::Partitioner};
 
 /// What a record takes beside its payload, about: prefix, id, content type.
 const RECORD_OVERHEAD_BYTES: usize = 72;
 /// The most that is set aside for a batch before its size is known.
 const BATCH_CAPACITY_MAX: usize = 64 << 10;
+
+/// A message that has one of them knows its trace itself.
+const TRACE_ATTRIBUTES: [&str; 2] = [TRACEPARENT, TRACESTATE];
 
 /// A producer's numbers hold for one partition.
 const ONE_PARTITION: &str = "a producer's call goes to one partition: state it, or give its messages one key";
@@ -41,6 +45,8 @@ pub struct PublishPlan {
     messages: Vec<PlannedMessage>,
     /// The ids that publishers gave, one behind the other.
     given_ids: String,
+    /// The traces that messages name themselves, the first of them.
+    origins: Vec<TraceContext>,
 }
 
 /// The messages of a call that go to one partition.
@@ -89,6 +95,12 @@ impl PublishPlan {
         &self.messages
     }
 
+    /// The traces that its messages name themselves, as far as they were to be noted.
+    #[must_use]
+    pub fn origins(&self) -> &[TraceContext] {
+        &self.origins
+    }
+
     /// The id of one of its messages.
     #[must_use]
     pub fn id(&self, message: &PlannedMessage) -> MessageId<'_> {
@@ -110,6 +122,7 @@ pub(super) struct PlanBuilder<'c> {
     batches: Vec<(PartitionIndex, BatchBuilder)>,
     messages: Vec<PlannedMessage>,
     given_ids: String,
+    origins: Vec<TraceContext>,
 }
 
 impl<'c> PlanBuilder<'c> {
@@ -128,6 +141,31 @@ impl<'c> PlanBuilder<'c> {
             batches: Vec::new(),
             messages: Vec::new(),
             given_ids: String::new(),
+            origins: Vec::new(),
+        }
+    }
+
+    /// Adds what the call says of its trace to a message that says nothing of its own and has room for it.
+    fn attributes<'m>(&mut self, message: &'m Outgoing<'m>) -> Cow<'m, [(&'m str, &'m str)]>
+    where
+        'c: 'm,
+    {
+        let MessageTrace { given, notes } = self.target.trace;
+        let own = &message.attributes;
+        if notes
+            && self.origins.len() < limits::ORIGINS_MAX
+            && let Some(origin) = context_of(own.iter().copied())
+        {
+            self.origins.push(origin);
+        }
+        match given {
+            Some((parent, state))
+                if own.len() + 2 <= ATTRIBUTES_MAX && own.iter().all(|(name, _)| !TRACE_ATTRIBUTES.contains(name)) =>
+            {
+                let added = [Some((TRACEPARENT, parent)), state.map(|state| (TRACESTATE, state))];
+                Cow::Owned(own.iter().copied().chain(added.into_iter().flatten()).collect())
+            }
+            _ => Cow::Borrowed(own),
         }
     }
 
@@ -153,6 +191,7 @@ impl<'c> PlanBuilder<'c> {
         let partition = stated.unwrap_or_else(|| self.partitioner.choose(message.key, message.id.or(guard)));
         let id = self.take_id(message.id);
         let deliver_at = self.deliver_at(message.hold);
+        let attributes = self.attributes(message);
         let (batch, builder) = batch_of(&mut self.batches, self.capacity, partition);
         let record_id = match &id {
             PlannedId::Made(bytes) => MessageId::Uuid(*bytes),
@@ -167,7 +206,7 @@ impl<'c> PlanBuilder<'c> {
             deliver_at,
         };
         let ordinal = u64::from(builder.record_count());
-        builder.push(&head, &message.attributes, |out| message.payload.append(out))?;
+        builder.push(&head, &attributes, |out| message.payload.append(out))?;
         self.messages.push(PlannedMessage { batch, ordinal, id });
         Ok(())
     }
@@ -195,7 +234,13 @@ impl<'c> PlanBuilder<'c> {
             })?;
             batches.push(PlannedBatch { partition, batch });
         }
-        Ok(PublishPlan { batches, acks: None, messages: self.messages, given_ids: self.given_ids })
+        Ok(PublishPlan {
+            batches,
+            acks: None,
+            messages: self.messages,
+            given_ids: self.given_ids,
+            origins: self.origins,
+        })
     }
 
     /// The id of the next message: its own, or what the call's key makes of its place, or a new one.

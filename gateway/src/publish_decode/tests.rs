@@ -17,6 +17,7 @@ const TARGET: PublishTarget<'static> = PublishTarget {
     turn: 2,
     now_millis: 1_700_000_000_000,
     retry: Retry::Unguarded,
+    trace: MessageTrace { given: None, notes: false },
 };
 
 /// A record as it would be stored.
@@ -330,4 +331,36 @@ fn times_are_taken_and_a_time_that_has_passed_is_none() {
     let now = i64::try_from(TARGET.now_millis).unwrap();
     let in_2030 = Some(1_893_456_000_000);
     assert_eq!(times, [(Some(5), None), (None, Some(now + 250)), (None, None), (None, in_2030), (None, None)]);
+}
+
+#[test]
+fn a_message_is_told_its_trace_unless_it_names_one_or_has_no_room() {
+    let [given, own] = [
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+    ];
+    let full: serde_json::Map<_, _> = (0..63).map(|n| (format!("a{n}"), json!(""))).collect();
+    let messages = json!({ "messages": [
+        { "text": "a", "attributes": { "b": "c" } },
+        { "text": "a", "attributes": { "traceparent": own } },
+        { "text": "a", "attributes": { "tracestate": "d=e" } },
+        { "text": "a", "attributes": full },
+    ] });
+    let trace = MessageTrace { given: Some((given, Some("f=g"))), notes: true };
+    let target = TARGET.traced(trace);
+    let plan = decode_request(messages.to_string().as_bytes(), &target, &mut MessageIds::new()).unwrap();
+    let [told, named, stated, crowded] = &stored(&plan)[..] else { panic!("{plan:?}") };
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<_> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    assert_eq!(told.attributes, pairs(&[("b", "c"), ("traceparent", given), ("tracestate", "f=g")]));
+    assert_eq!(named.attributes, pairs(&[("traceparent", own)]));
+    assert_eq!(stated.attributes, pairs(&[("tracestate", "d=e")]));
+    assert_eq!(crowded.attributes.len(), 63);
+    let noted: Vec<_> = plan.origins().iter().map(ToString::to_string).collect();
+    assert_eq!(noted, [own]);
+
+    let unnoted = TARGET.traced(MessageTrace { notes: false, ..trace });
+    let plan = decode_request(messages.to_string().as_bytes(), &unnoted, &mut MessageIds::new()).unwrap();
+    assert_eq!(plan.origins(), [], "nobody asks where nothing is recorded");
 }

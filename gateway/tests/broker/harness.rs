@@ -177,5 +177,6 @@ fn shard_config(data_dir: std::path::PathBuf) -> ShardConfig {
         io_limits: IoLimits::default(),
         peers: None,
         replication: None,
+        tracer: shard::tracer::Tracer::default(),
     }
 }

@@ -6,7 +6,7 @@ use serde_yaml_ng::{Mapping, Value as Yaml};
 
 use super::{
     Config,
-    schema::{RESERVED, Setting, settings, variable_of},
+    schema::{Setting, settings},
     validate,
     value::Raw,
 };
@@ -42,8 +42,6 @@ pub enum ConfigError {
     Yaml { file: PathBuf, error: serde_yaml_ng::Error },
     #[error("{origin}: unknown setting `{key}`{}", suggestion(nearest.as_deref()))]
     Unknown { origin: String, key: String, nearest: Option<String> },
-    #[error("{origin}: `{key}` is not supported by this version")]
-    NotSupported { origin: String, key: String },
     #[error("{origin}: `{key}`: {reason}")]
     Value { origin: String, key: String, reason: String },
     #[error("{reason}")]
@@ -112,9 +110,8 @@ fn apply_variable(config: &mut Config, variable: &str, value: &str) -> Result<()
     if !variable.starts_with("PUBSUB_") || TOOL_VARIABLES.contains(&variable) {
         return Ok(());
     }
-    let key = settings().map(|setting| setting.key).chain(RESERVED.iter().copied());
-    if let Some(key) = key.into_iter().find(|key| variable_of(key) == variable) {
-        return apply(config, &format!("environment variable {variable}"), key, &Raw::from_text(value));
+    if let Some(setting) = settings().find(|setting| setting.variable() == variable) {
+        return apply(config, &format!("environment variable {variable}"), setting.key, &Raw::from_text(value));
     }
     if is_service_link(variable, value) {
         return Ok(());
@@ -126,9 +123,6 @@ fn apply_variable(config: &mut Config, variable: &str, value: &str) -> Result<()
 
 fn apply(config: &mut Config, origin: &str, key: &str, raw: &Raw) -> Result<(), ConfigError> {
     let (origin, key) = (origin.to_owned(), key.to_owned());
-    if RESERVED.contains(&key.as_str()) {
-        return Err(ConfigError::NotSupported { origin, key });
-    }
     let Some(setting) = settings().find(|setting| setting.key == key) else {
         let nearest = nearest(&key, settings().map(|setting| setting.key));
         return Err(ConfigError::Unknown { origin, key, nearest });

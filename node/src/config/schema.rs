@@ -7,6 +7,7 @@ mod redis;
 mod security;
 mod server;
 mod storage;
+mod traces;
 
 use serde_yaml_ng::Value as Yaml;
 
@@ -39,6 +40,7 @@ const GROUPS: &[&[Setting]] = &[
     redis::SETTINGS,
     push::SETTINGS,
     operation::SETTINGS,
+    traces::SETTINGS,
     cluster::SETTINGS,
 ];
 
@@ -46,9 +48,6 @@ const GROUPS: &[&[Setting]] = &[
 pub(super) fn settings() -> impl Iterator<Item = &'static Setting> {
     GROUPS.iter().copied().flatten()
 }
-
-/// Settings that are reserved: they would do nothing yet, so they are refused wherever they are set.
-pub(super) const RESERVED: &[&str] = &["tracing.enabled", "tracing.otlp_endpoint"];
 
 /// The environment variable of a key.
 pub(super) fn variable_of(key: &str) -> String {
@@ -70,13 +69,11 @@ mod tests {
             "PUBSUB_REDIS_PASSWORD",
             "PUBSUB_METRICS_ENABLED",
             "PUBSUB_METRICS_PORT",
+            "PUBSUB_TRACING_ENABLED",
+            "PUBSUB_TRACING_OTLP_ENDPOINT",
         ];
         for variable in promised {
             assert!(settings().any(|setting| setting.variable() == variable), "{variable}");
-        }
-        let reserved = ["PUBSUB_TRACING_ENABLED", "PUBSUB_TRACING_OTLP_ENDPOINT"];
-        for variable in reserved {
-            assert!(RESERVED.iter().any(|key| variable_of(key) == variable), "{variable}");
         }
     }
 
@@ -87,7 +84,6 @@ mod tests {
                 assert_ne!(setting.key, other.key);
                 assert_ne!(setting.variable(), other.variable());
             }
-            assert!(!RESERVED.contains(&setting.key));
         }
     }
 
@@ -106,8 +102,5 @@ mod tests {
     fn the_documentation_lists_every_setting() {
         let page = include_str!("../../../docs/configuration.md");
         assert!(page.contains(&documentation_table()), "docs/configuration.md should hold:\n{}", documentation_table());
-        for key in RESERVED {
-            assert!(page.contains(&format!("`{key}`")), "docs/configuration.md should name `{key}` as reserved");
-        }
     }
 }

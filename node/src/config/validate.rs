@@ -33,6 +33,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     config.cluster.check()?;
     config.tls.check()?;
     config.jwt.check()?;
+    config.tracing.check()?;
     check_keys_are_hidden(config)?;
     telemetry::filter(&config.log.level).map(drop).map_err(|error| format!("log.level: {error}"))
 }

@@ -4,8 +4,9 @@ use std::{fmt::Display, net::IpAddr, ops::RangeInclusive, path::PathBuf, str::Fr
 
 use gateway::tls::{ClientAuth, MinVersion};
 use serde_yaml_ng::Value as Yaml;
+use shard_core::trace::Ratio;
 
-use super::{Auth, LogFormat, RedisLoss, Secret, Store};
+use super::{Auth, LogFormat, OtlpProtocol, RedisLoss, Secret, Store};
 
 /// A value as it was written: the file, the environment and the flags all come down to this.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,29 @@ impl SettingValue for LogFormat {
     }
 }
 
+impl SettingValue for OtlpProtocol {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        one_of(raw, &[("grpc", Self::Grpc), ("http", Self::Http)])
+    }
+    fn show(&self) -> Yaml {
+        Yaml::from(match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http",
+        })
+    }
+}
+
+/// Shown as a number, which YAML writes without quotes.
+impl SettingValue for Ratio {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        let text = raw.as_scalar()?;
+        text.parse().map_err(|()| format!("expected a number from 0 to 1, found `{text}`"))
+    }
+    fn show(&self) -> Yaml {
+        serde_yaml_ng::from_str(&self.to_string()).unwrap_or(Yaml::Null)
+    }
+}
+
 macro_rules! number_settings {
     ($($number:ty),*) => {$(
         impl SettingValue for $number {
@@ -273,6 +297,10 @@ mod tests {
         check(ClientAuth::Optional);
         check(MinVersion::Tls12);
         check(LogFormat::Json);
+        check(OtlpProtocol::Http);
+        for ratio in [Ratio::NONE, Ratio::ALL, Ratio::millionths(1), Ratio::millionths(10_000)] {
+            check(ratio);
+        }
     }
 
     #[test]

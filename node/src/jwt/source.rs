@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use super::fetch::{FetchError, fetch};
 use crate::{
     config::JwtSection,
-    push::{TrustError, connector},
+    push::{HTTP1, TrustError, connector},
 };
 
 /// A file or an address.
@@ -54,7 +54,7 @@ impl Source {
         }
         let target = Box::new(section.target().map_err(KeySourceError::Address)?);
         let ca_file = is_set(&section.ca_file).then_some(section.ca_file.as_path());
-        let tls: Result<_, TrustError> = connector("jwt.ca_file", ca_file);
+        let tls: Result<_, TrustError> = connector("jwt.ca_file", ca_file, HTTP1);
         Ok(Self::Url { target, tls: tls? })
     }
 

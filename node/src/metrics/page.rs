@@ -7,7 +7,7 @@ use super::{
     gateway_numbers::{self, GatewayNumber},
     jwt, link_tls, metadata, process, push,
     shard_numbers::{self, ShardNumber},
-    tls, topics,
+    tls, topics, traces,
 };
 
 /// What is said before the tables.
@@ -95,6 +95,7 @@ fn sections() -> Vec<Section> {
         section("TLS with clients", &[tls::ALL]),
         section("TLS between nodes", &[link_tls::ALL]),
         section("Tokens", &[jwt::ALL]),
+        section("Traces", &[traces::ALL]),
         section("The process", &[process::ALL]),
     ]
 }

@@ -28,6 +28,7 @@ pub(super) fn sources(cores: Vec<CoreMetrics>) -> Sources {
         cluster: Arc::new(Arc::default),
         push: <_>::default(),
         security: SecurityStatus::default(),
+        traces: <_>::default(),
         data_dir: env::temp_dir(),
         has_redis: false,
         series_max: SeriesMax { topics: 1, subscriptions: 1 },

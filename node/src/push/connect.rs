@@ -179,7 +179,7 @@ mod tests {
     const STRICT: PushPolicy = PushPolicy { allow_http: true, allow_private_networks: false };
 
     fn connector(policy: PushPolicy, own: Vec<SocketAddr>) -> Connector {
-        Connector::new(policy, own, super::super::trust::connector("push.ca_file", None).unwrap())
+        Connector::new(policy, own, super::super::trust::connector("push.ca_file", None, super::super::HTTP1).unwrap())
     }
 
     /// A connector whose names have these addresses, one set after the other, and how often it was asked.

@@ -9,7 +9,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Phase, Shared, endpoint::Endpoint, failure::SendError, message::PushMessage};
+use super::{Phase, Shared, endpoint::Endpoint, failure::SendError, message::PushMessage, span};
 use crate::limits;
 
 /// What the messages of a subscription are sent with, as long as its configuration stays.
@@ -33,7 +33,8 @@ pub(super) struct Delivered {
 
 impl Delivery {
     /// Sends a message and settles it. What can't be settled comes again when its lease ends.
-    pub(super) async fn deliver(mut self, message: PushMessage, room: Option<OwnedSemaphorePermit>) -> Delivered {
+    pub(super) async fn deliver(mut self, mut message: PushMessage, room: Option<OwnedSemaphorePermit>) -> Delivered {
+        let mut span = span::begin(&self.shared.tracer, &self.endpoint, &mut message);
         let under_way = self.shared.counters.begin();
         let sent = tokio::select! {
             sent = self.endpoint.send(&message) => Some(sent),
@@ -42,6 +43,8 @@ impl Delivery {
         drop(under_way);
         self.shared.counters.count(sent.as_ref());
         let delivered = Delivered { sent, revision: self.revision };
+        span::answered(&mut span, delivered.sent.as_ref());
+        drop(span);
         self.settle(&message, action(&delivered.answer())).await;
         drop(room);
         delivered

@@ -46,6 +46,11 @@ impl Endpoint {
         Self { template, timeout, resend, connector, lookups, idle }
     }
 
+    /// Where it is, and what is sent there.
+    pub(super) const fn template(&self) -> &RequestTemplate {
+        &self.template
+    }
+
     /// Sends one message and says what was answered.
     pub(super) async fn send(&self, message: &PushMessage) -> Result<PushAnswer, SendError> {
         let sent = timeout(self.timeout, self.exchange(message)).await;

@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use shard::{AckAction, LeasedMessage, PartitionSubscription, Pulled};
-use shard_core::format::{
-    record::{MessageId, Record},
-    record_batch::BatchError,
+use shard_core::{
+    format::{
+        record::{MessageId, Record},
+        record_batch::BatchError,
+    },
+    trace::{TRACEPARENT, TraceContext, context_of},
 };
 use uuid::Uuid;
 
@@ -48,6 +51,17 @@ impl PushMessage {
     /// What becomes of it.
     pub(super) const fn settlement(&self, action: AckAction) -> Settlement {
         Settlement { cursor: self.cursor, offset: self.leased.offset, lease: self.leased.lease, action }
+    }
+
+    /// The trace that it names.
+    pub(super) fn trace(&self) -> Option<TraceContext> {
+        context_of(self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
+    /// Has it name another span, which whoever gets it is to go on from.
+    pub(super) fn name_trace(&mut self, context: TraceContext) {
+        self.attributes.retain(|(name, _)| name != TRACEPARENT);
+        self.attributes.push((TRACEPARENT.to_owned(), context.to_string()));
     }
 
     /// How much memory it takes, about.

@@ -19,13 +19,17 @@ pub enum TrustError {
 }
 
 /// Trusts the issuers that this machine trusts, and those in `ca_file`, which `setting` names. A machine that trusts nobody is no error:
-/// a node may push to nobody, or to its own issuer's hosts only.
+/// a node may push to nobody, or to its own issuer's hosts only. `protocol` is what is to be spoken, by its name in ALPN.
 ///
 /// Reads files, so it is called while the node starts.
 ///
 /// # Errors
 /// The file can't be used.
-pub(crate) fn connector(setting: &'static str, ca_file: Option<&Path>) -> Result<TlsConnector, TrustError> {
+pub(crate) fn connector(
+    setting: &'static str,
+    ca_file: Option<&Path>,
+    protocol: &[u8],
+) -> Result<TlsConnector, TrustError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     let (trusted, _) = roots.add_parsable_certificates(system.certs);
@@ -45,6 +49,6 @@ pub(crate) fn connector(setting: &'static str, ca_file: Option<&Path>) -> Result
         .map_err(|error| TrustError::Setup { reason: error.to_string() })?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }

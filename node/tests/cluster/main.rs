@@ -66,5 +66,6 @@ mod stopping;
 mod stuck_disk;
 mod tls;
 mod tour;
+mod traces;
 mod version;
 mod websocket;

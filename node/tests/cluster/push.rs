@@ -4,6 +4,7 @@
 mod endpoint;
 mod guarded;
 mod recovering;
+mod traced;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;

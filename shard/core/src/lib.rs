@@ -15,3 +15,4 @@ pub mod peer_wire;
 pub mod redis;
 pub mod replication;
 pub mod request;
+pub mod trace;

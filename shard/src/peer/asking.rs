@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use futures_channel::oneshot;
 use shard_core::{
-    link::{Frame, FrameKind, OutFrame},
+    link::{Frame, FrameKind, OutFrame, VersionRange},
     peer_wire::{PeerReply, PeerRequest},
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Asking {
 struct Inner {
     channel: Channel,
     metrics: Arc<ShardMetrics>,
+    /// Whether the other side understands which trace a request is part of.
+    takes_traces: bool,
     pending: RefCell<BTreeMap<u64, Pending>>,
     /// Pulls whose consumers have gone, and until when their replies may come.
     abandoned: RefCell<BTreeMap<u64, (PartitionSubscription, Instant)>>,
@@ -63,6 +65,8 @@ struct Pending {
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) head: Bytes,
+    /// The head that says which trace it is part of; taken where the other side understands it.
+    pub(super) traced_head: Option<Bytes>,
     pub(super) tail: Option<Bytes>,
     /// Whether it waits for something to happen.
     pub(super) waits: bool,
@@ -92,10 +96,12 @@ struct Asked<'a> {
 }
 
 impl Asking {
-    pub(super) fn new(channel: Channel, metrics: Arc<ShardMetrics>) -> Self {
+    /// Asks over a connection on which this version of the link is spoken.
+    pub(super) fn new(channel: Channel, metrics: Arc<ShardMetrics>, version: u16) -> Self {
         let inner = Inner {
             channel,
             metrics,
+            takes_traces: version >= VersionRange::WITH_TRACES,
             pending: RefCell::default(),
             abandoned: RefCell::default(),
             last_id: Cell::new(0),
@@ -184,7 +190,7 @@ impl Inner {
             kind: FrameKind::Request,
             id: self.next_id(),
             millis_left,
-            head: ask.head.clone(),
+            head: ask.traced_head.as_ref().filter(|_| self.takes_traces).unwrap_or(&ask.head).clone(),
             tail: ask.tail.iter().cloned().collect(),
         };
         frame.check().map_err(|_| AskError::TooLarge)?;

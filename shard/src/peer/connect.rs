@@ -24,7 +24,7 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
 
 /// Connects, says whom the connection is for, and begins it with a handshake. One that is encrypted is so from behind the
-/// preface on.
+/// preface on. Says also which version of the link is spoken.
 ///
 /// # Errors
 /// Why it can't be had, in words.
@@ -32,7 +32,7 @@ pub(super) async fn connect(
     config: &PeerConfig,
     (node, core): (u64, u16),
     address: &str,
-) -> Result<(LinkStream, FrameDecoder), String> {
+) -> Result<(LinkStream, FrameDecoder, u16), String> {
     let connecting = async {
         let resolved = resolve(address).await?;
         let stream = TcpStream::connect_timeout(resolved, limits::PEER_CONNECT_TIMEOUT).await;
@@ -46,8 +46,8 @@ pub(super) async fn connect(
         };
         let us = config.routes.load().us.clone();
         let (handshake, hello) = Handshake::connect(config.expected(us, Some(node), lane));
-        let (_, decoder) = shake(&mut stream, handshake, Some(hello)).await?;
-        Ok((stream, decoder))
+        let (peer, decoder) = shake(&mut stream, handshake, Some(hello)).await?;
+        Ok((stream, decoder, peer.version))
     };
     within(limits::PEER_CONNECT_TIMEOUT, connecting).await
 }

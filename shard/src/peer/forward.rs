@@ -48,6 +48,8 @@ pub(crate) struct Question {
     pub(crate) repeat: Repeat,
     /// Whether an earlier attempt may have done it.
     pub(crate) may_be_done: bool,
+    /// The same where the other node takes traces.
+    pub(crate) traced: Option<PeerRequest>,
 }
 
 /// How one attempt ended without an answer that counts.
@@ -135,7 +137,8 @@ impl Forward {
         let version = self.routes().load().version;
         if let Owner::Node(node) = group.owner {
             let request = PeerRequest::AwaitDeliverable { subscription, partitions: group.partitions };
-            let ask = encode(Question { request, tail: None, repeat: Repeat::Harmless, may_be_done: false });
+            let ask =
+                encode(Question { request, tail: None, repeat: Repeat::Harmless, may_be_done: false, traced: None });
             match self.ask_node(node, first, (&ask, Repeat::Harmless)).await {
                 Ok(()) => return Ok(()),
                 Err(Attempt { error, .. }) if !Error::may_pass(&error, false) => return Err(error),
@@ -198,6 +201,7 @@ impl Forward {
             tail: None,
             repeat: Repeat::Harmless,
             may_be_done: false,
+            traced: None,
         });
         let answered = match self.links.to(node, core).await {
             Ok(asking) => asking.ask(ask).await,
@@ -214,7 +218,7 @@ impl Forward {
     /// Asks a node what it holds of a partition, whoever leads; once.
     pub(crate) async fn digest(&self, node: u64, query: DigestQuery) -> Result<LogDigest, PartitionUnavailable> {
         let request = PeerRequest::Digest(query);
-        let ask = encode(Question { request, tail: None, repeat: Repeat::Harmless, may_be_done: false });
+        let ask = encode(Question { request, tail: None, repeat: Repeat::Harmless, may_be_done: false, traced: None });
         self.ask_node(node, query.partition, (&ask, Repeat::Harmless)).await.map_err(|attempt| attempt.error)
     }
 
@@ -297,7 +301,8 @@ fn encode(question: Question) -> Ask {
     // An empty head is no request: the other side says so.
     let head = request.encode().unwrap_or_default();
     let within = limits::PEER_ANSWER_TIMEOUT + wait.unwrap_or_default();
-    Ask { head, tail: question.tail, waits: wait.is_some(), within, leases_of }
+    let traced_head = question.traced.and_then(|request| request.encode().ok());
+    Ask { head, traced_head, tail: question.tail, waits: wait.is_some(), within, leases_of }
 }
 
 /// An attempt that was answered by an error.

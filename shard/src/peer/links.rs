@@ -98,7 +98,7 @@ impl Links {
             return Err(AskError::NotSent(reason));
         }
         match Box::pin(connect(&self.inner.config, (node, core), &route.address)).await {
-            Ok((stream, decoder)) => Ok(self.begin(&link, (node, core), (stream, decoder))),
+            Ok(connected) => Ok(self.begin(&link, (node, core), connected)),
             Err(reason) => {
                 self.inner.metrics.peer_connect_failures.add(1);
                 tracing::debug!(node, core, reason, "another node can't be reached");
@@ -113,11 +113,11 @@ impl Links {
         &self,
         link: &Rc<Link>,
         (node, core): (u64, u16),
-        (stream, decoder): (LinkStream, FrameDecoder),
+        (stream, decoder, version): (LinkStream, FrameDecoder, u16),
     ) -> Asking {
         let metrics = Arc::clone(&self.inner.metrics);
         let channel = Channel::new(Arc::clone(&metrics));
-        let asking = Asking::new(channel.clone(), Arc::clone(&metrics));
+        let asking = Asking::new(channel.clone(), Arc::clone(&metrics), version);
         *link.asking.borrow_mut() = Some(asking.clone());
         let (link, side, routes) = (Rc::clone(link), asking.clone(), self.inner.config.routes.clone());
         glommio::spawn_local(async move {

@@ -17,7 +17,9 @@ use glommio::timer::sleep;
 use shard_core::{
     format::record_batch::UnassignedBatch,
     link::{Frame, FrameDecoder, FrameKind, Handshake, Lane, OutFrame, Seldom},
+    model::TopicPartition,
     peer_wire::{PeerReply, PeerRequest},
+    trace::TraceContext,
 };
 
 use super::{
@@ -31,7 +33,7 @@ use crate::{
     handle::ShardHandle,
     limits,
     metrics::ShardMetrics,
-    request::{PartitionUnavailable, PublishError},
+    request::{PartitionUnavailable, PublishError, PublishTerms},
 };
 
 /// Serves connections of other nodes on one core; clones share its limits.
@@ -185,7 +187,7 @@ impl Serving {
             return Ok(());
         };
         let batch = match (&request, tail.is_empty()) {
-            (PeerRequest::Publish { .. }, _) => {
+            (PeerRequest::Publish { .. } | PeerRequest::PublishTraced { .. }, _) => {
                 Some(UnassignedBatch::from_peer(tail).map_err(|error| error.to_string())?)
             }
             (_, true) => None,
@@ -305,6 +307,7 @@ pub(super) fn wait_of(request: &PeerRequest) -> Option<Duration> {
         PeerRequest::AwaitDeliverable { .. } => Some(limits::PEER_DELIVERABLE_WAIT_MAX),
         PeerRequest::Fetch(fetch) => fetch.waits.then_some(limits::FETCH_WAIT),
         PeerRequest::Publish { .. }
+        | PeerRequest::PublishTraced { .. }
         | PeerRequest::Status { .. }
         | PeerRequest::Pull { .. }
         | PeerRequest::Acknowledge { .. }
@@ -321,13 +324,27 @@ pub(super) fn wait_of(request: &PeerRequest) -> Option<Duration> {
     }
 }
 
+async fn publish(
+    here: &ShardHandle,
+    (partition, batch): (TopicPartition, Option<UnassignedBatch>),
+    terms: PublishTerms,
+) -> PeerReply {
+    PeerReply::Publish(match batch {
+        Some(batch) => here.publish_for(partition, batch, terms).await,
+        None => Err(PublishError::Unavailable(PartitionUnavailable::Stopping)),
+    })
+}
+
 /// Asks the core that has the partition.
 async fn perform(here: &ShardHandle, request: PeerRequest, batch: Option<UnassignedBatch>) -> PeerReply {
     match request {
-        PeerRequest::Publish { partition, acks } => PeerReply::Publish(match batch {
-            Some(batch) => here.publish_for(partition, batch, acks).await,
-            None => Err(PublishError::Unavailable(PartitionUnavailable::Stopping)),
-        }),
+        PeerRequest::Publish { partition, acks } => {
+            publish(here, (partition, batch), PublishTerms { acks, trace: None }).await
+        }
+        PeerRequest::PublishTraced { partition, acks, trace } => {
+            let trace = TraceContext::of_recorded(trace);
+            publish(here, (partition, batch), PublishTerms { acks, trace }).await
+        }
         PeerRequest::Read { partition, read } => PeerReply::Read(here.read(partition, read).await),
         PeerRequest::Status { partition } => PeerReply::Status(here.status(partition).await),
         PeerRequest::Pull { cursor, pull } => PeerReply::Pull(here.pull(cursor, pull).await),

@@ -184,6 +184,7 @@ impl Shard {
             subscriptions,
             marks,
             publishes: VecDeque::new(),
+            publishes_traced: 0,
             journaled: HashMap::new(),
             reads: WaitingReads::default(),
             alarm_at: None,

@@ -1,11 +1,13 @@
 //! From effect to the store, and from its end back to an event.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use shard_core::{
     delivery::JournalEffect,
     format::record_batch::RecordBatch,
     log::{AppendEffect, AppendEvent},
-    model::{Monotonic, TopicPartition},
+    model::{Monotonic, Offset, TopicPartition},
 };
 
 use super::{Shard, pulling::wake_waiter};
@@ -38,7 +40,7 @@ impl Shard {
 
     /// Something that the store did has ended; the end of what an earlier opening did means nothing any more.
     pub(super) fn on_stored(&mut self, partition: TopicPartition, opening: u64, event: StoreEvent) {
-        let now = self.clock.monotonic();
+        let (now, config) = (self.clock.monotonic(), Rc::clone(&self.config));
         // A partition that was deleted has no more events.
         let Ok(open) = self.open(partition) else { return };
         if open.opening != opening {
@@ -47,6 +49,10 @@ impl Shard {
         match event {
             StoreEvent::Log(event) => {
                 let stored = matches!(event, AppendEvent::Appended { .. });
+                if stored {
+                    let is_replicated = open.leading.is_some();
+                    open.traced().for_each(|spans| spans.on_stored(&config.tracer, is_replicated));
+                }
                 let rejected = matches!(event, AppendEvent::Rejected { .. });
                 if let AppendEvent::Rejected { reason } = &event {
                     // The store tells when that begins and ends; clients hear of each.
@@ -164,10 +170,16 @@ impl Shard {
         }
     }
 
-    fn append(&mut self, open: &Partition, batches: Vec<RecordBatch>, durable: bool) {
+    fn append(&mut self, open: &mut Partition, batches: Vec<RecordBatch>, durable: bool) {
         self.note_lacking(open, &batches);
         for batch in &batches {
             self.cache.insert(open.id, batch.clone());
+        }
+        if open.publishes_traced > 0 {
+            let end = batches.last().map_or(Offset::ZERO, |batch| batch.offsets().end);
+            let bytes = batches.iter().map(|batch| batch.bytes().len()).sum();
+            let store = open.store.clone();
+            open.traced().for_each(|spans| spans.on_storing(&self.config.tracer, &store, (end, bytes)));
         }
         self.have_stored(open, async move |store| match store.append(batches, durable).await {
             Ok(reached) => StoreEvent::Log(AppendEvent::Appended { reached }),

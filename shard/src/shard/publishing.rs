@@ -4,16 +4,19 @@ use std::rc::Rc;
 
 use shard_core::{
     format::record_batch::UnassignedBatch,
-    log::{Acks, AppendError, Fate, Placed, ProducerRefusal, Reached},
+    log::{AppendError, Fate, Placed, ProducerRefusal, Reached},
     model::{LeaderEpoch, Offset, RequestId, Timestamp, TopicPartition},
 };
 
 use super::Shard;
 use crate::{
+    append_spans::AppendSpans,
     clock::Clock,
     limits,
     partition::{Partition, Slot, WaitingPublish},
-    request::{Durability, PartitionUnavailable, PublishError, Published, Reply, Request, UndecidedAppend},
+    request::{
+        Durability, PartitionUnavailable, PublishError, PublishTerms, Published, Reply, Request, UndecidedAppend,
+    },
     store::{AnyPartition, MessageStore as _},
 };
 
@@ -23,10 +26,10 @@ impl Shard {
         let is_leaving =
             partition.is_some_and(|partition| self.is_releasing(partition) || self.is_superseded(partition));
         match (request, partition) {
-            (Request::Publish { partition, batch, acks, may_pass_on: true, reply }, _)
+            (Request::Publish { partition, batch, terms, may_pass_on: true, reply }, _)
                 if is_leaving || !self.is_served(partition) =>
             {
-                self.pass_on(partition, (batch, acks), reply);
+                self.pass_on(partition, (batch, terms), reply);
             }
             (request, Some(partition)) if is_leaving => request.refuse(PartitionUnavailable::NotHere(partition)),
             (request, Some(partition)) if self.is_cut_off() && self.partitions.contains_key(&partition) => {
@@ -38,8 +41,8 @@ impl Shard {
 
     fn serve(&mut self, request: Request) {
         match request {
-            Request::Publish { partition, batch, acks, may_pass_on: _, reply } => {
-                self.publish(partition, (batch, acks), reply);
+            Request::Publish { partition, batch, terms, may_pass_on: _, reply } => {
+                self.publish(partition, (batch, terms), reply);
             }
             Request::Read { partition, read, reply } => self.read(partition, &read, reply),
             Request::Status { partition, reply } => {
@@ -78,7 +81,7 @@ impl Shard {
     fn publish(
         &mut self,
         partition: TopicPartition,
-        (batch, acks): (UnassignedBatch, Option<Acks>),
+        (batch, terms): (UnassignedBatch, PublishTerms),
         reply: Reply<Published, PublishError>,
     ) {
         // What is let in waits as long as the disk does.
@@ -88,19 +91,24 @@ impl Shard {
         }
         let (request, started) = (self.new_request(), self.clock.monotonic());
         let messages = u64::from(batch.record_count());
+        let mut spans = AppendSpans::begin(&self.config.tracer, terms.trace, (partition, &batch));
         let bytes = super::widen(batch.len());
         let spare = self.config.dedup_bytes_max.saturating_sub(self.dedup_bytes);
         let place = self.open(partition).and_then(|open| {
             // Whoever does not wait for the others need not care how many there are.
-            if !open.log.acks_at_once(acks) {
+            if !open.log.acks_at_once(terms.acks) {
                 open.check_replicas()?;
             }
             Ok(open)
         });
         let refused = match place {
-            Ok(open) => match open.append(Clock::wall(), (request, batch, acks), spare) {
+            Ok(open) => match open.append(Clock::wall(), (request, batch, terms.acks), spare) {
                 Ok(grown) => {
-                    open.publishes.push_back(WaitingPublish { request, started, messages, reply });
+                    if let Some(spans) = &mut spans {
+                        spans.accepted(open.log.log_end());
+                        open.publishes_traced += 1;
+                    }
+                    open.publishes.push_back(WaitingPublish { request, started, messages, reply, spans });
                     self.metrics.bytes_appended.add(bytes);
                     self.dedup_bytes = (self.dedup_bytes + grown.bytes_after).saturating_sub(grown.bytes_before);
                     self.metrics.dedup_forgotten_early.add(grown.forgotten_early);
@@ -116,6 +124,9 @@ impl Shard {
             Err(error) => error.into(),
         };
         self.metrics.publishes_refused.add(1);
+        if let Some(spans) = spans {
+            spans.failed("refused");
+        }
         let _ = reply.send(Err(refused));
     }
 
@@ -153,13 +164,13 @@ impl Shard {
     fn pass_on(
         &self,
         partition: TopicPartition,
-        (batch, acks): (UnassignedBatch, Option<Acks>),
+        (batch, terms): (UnassignedBatch, PublishTerms),
         reply: Reply<Published, PublishError>,
     ) {
         let handle = self.handle.clone();
         glommio::spawn_local(async move {
             // A publisher that has gone does not hear of it.
-            let _ = reply.send(handle.publish_elsewhere(partition, (batch, acks)).await);
+            let _ = reply.send(handle.publish_elsewhere(partition, (batch, terms)).await);
         })
         .detach();
     }
@@ -179,6 +190,9 @@ impl Shard {
         open.appended_to_topic.set(open.appended_to_topic.get() + appended);
         self.metrics.messages_repeated.add(repeated);
         self.metrics.publish_latency.observe(self.clock.monotonic().since(waiting.started));
+        if let Some(spans) = waiting.spans {
+            spans.done(base_offset, repeated);
+        }
         let durability = match reached {
             Reached::Disk => Durability::Leader,
             Reached::Written => Durability::Buffered,
@@ -214,6 +228,9 @@ impl Shard {
         let waiting = take_publisher(open, request);
         self.metrics.publishes_refused.add(1);
         let (epoch, Placed { base_offset, repeats }) = (open.log.epoch(), placed);
+        if let Some(spans) = waiting.spans {
+            spans.failed("undecided");
+        }
         let undecided = UndecidedAppend { epoch, base_offset, end, repeats, timestamp };
         let _ = waiting.reply.send(Err(PublishError::Undecided(undecided)));
     }
@@ -222,6 +239,9 @@ impl Shard {
     pub(super) fn refuse_publish(&self, open: &mut Partition, request: RequestId, fate: Fate) {
         let waiting = take_publisher(open, request);
         self.metrics.publishes_refused.add(1);
+        if let Some(spans) = waiting.spans {
+            spans.failed(if fate == Fate::Unknown { "store_failed" } else { "not_stored" });
+        }
         let error = match (fate, open.log.failure()) {
             (Fate::NotStored, _) if self.is_superseded(open.id) => PartitionUnavailable::NotHere(open.id).into(),
             (Fate::Unknown, failure) => {
@@ -240,7 +260,9 @@ impl Shard {
 /// before them may wait for the other replicas.
 fn take_publisher(open: &mut Partition, request: RequestId) -> WaitingPublish {
     let place = open.publishes.iter().position(|waiting| waiting.request == request);
-    place.and_then(|place| open.publishes.remove(place)).expect("a publisher waits for each append")
+    let waiting = place.and_then(|place| open.publishes.remove(place)).expect("a publisher waits for each append");
+    open.publishes_traced -= usize::from(waiting.spans.is_some());
+    waiting
 }
 
 fn refusal(open: &Partition, error: AppendError) -> PublishError {

@@ -127,6 +127,7 @@ pub(crate) fn config(directory: &Path, count: usize) -> ShardConfig {
         io_limits: IoLimits::default(),
         peers: None,
         replication: None,
+        tracer: shard::tracer::Tracer::default(),
     }
 }
 

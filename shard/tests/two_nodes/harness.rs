@@ -156,6 +156,7 @@ pub(crate) fn config(directory: &Path, count: usize, peers: PeerConfig) -> Shard
         io_limits: IoLimits::default(),
         peers: Some(peers),
         replication: None,
+        tracer: shard::tracer::Tracer::default(),
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn batch() -> Operation {
         and nothing is stored; what befalls one partition is an `error` in the results of its messages beside the others' \
         success. If all fail, the call fails; if it is not known whether something is stored, it is answered 504 with \
         the outcome `unknown`. A message with an `id` is stored once however often it is sent within the topic's \
-        `dedup_window_ms`. A body of `application/vnd.pubsub.batch` is a batch as it is stored. \
+        `dedup_window_ms`. A `traceparent` header is kept with the messages that name no trace themselves. A body of `application/vnd.pubsub.batch` is a batch as it is stored. \
         One of `application/x-ndjson` is a message a line, and may go on for hours: the results come meanwhile, likewise a line \
         each; a line that is wrong ends it with its number.";
     let examples = [
@@ -70,7 +70,7 @@ pub(super) fn batch() -> Operation {
 
 pub(super) fn one() -> Operation {
     let description = "The body, of whatever content type, is the message; it is delivered with that content type. Header \
-        fields `Pubsub-Attr-NAME` are its attributes, their names in lower case.";
+        fields `Pubsub-Attr-NAME` are its attributes, their names in lower case, and so are `traceparent` and `tracestate`.";
     let content = |media_type, examples| Content { media_type, schema: anything, examples };
     Operation::new(Tag::Publishing, "Publish one message", description)
         .parameters(message())

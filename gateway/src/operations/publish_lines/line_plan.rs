@@ -84,6 +84,7 @@ mod tests {
     use shard_core::format::record_batch::Codec;
 
     use super::{super::line_splitter::LineSplitter, *};
+    use crate::publish_decode::MessageTrace;
 
     /// How many messages a group becomes, and the line, the code and the detail of what is wrong.
     fn planned(text: &str) -> (usize, Option<(u64, Code, String)>) {
@@ -97,6 +98,7 @@ mod tests {
             turn: 0,
             now_millis: 0,
             retry: Retry::Unguarded,
+            trace: MessageTrace { given: None, notes: false },
         };
         let group = splitter.take_group(1_000, 1_000).unwrap();
         let (plan, fault) = plan_lines(&group, 60, &target, &mut MessageIds::new());

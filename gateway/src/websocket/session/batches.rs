@@ -5,6 +5,8 @@ use std::sync::Arc;
 use gateway_api::frame::batch::{self, BatchClientFrame, PublishBatch};
 use gateway_api::{Code, publish::Retry};
 
+use shard::tracer::Span;
+
 use super::{Session, requests::refused};
 use crate::{
     auth::policy::Verb,
@@ -48,6 +50,6 @@ impl Session {
         let plan = plan_encoded(batch, &target, (publish.partition, remembers));
         let mut plan = plan.map_err(error::of_publish_refused)?;
         plan.acks = acks(publish.acks)?;
-        self.store(topic, plan, (publish.reference, held))
+        self.store(topic, (plan, Span::default()), (publish.reference, held))
     }
 }

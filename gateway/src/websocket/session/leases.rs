@@ -1,6 +1,6 @@
 //! Leases messages of a subscription and makes the frame that delivers them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use gateway_api::frame::batch::{LeasedOffset, MessageBatches};
 use raft::metadata::Subscription;
@@ -15,6 +15,7 @@ use crate::{
     context::Context,
     error::Failure,
     operations::{PullBounds, PullPage, pull_batches},
+    traces::Delivered,
     websocket::handshake::Subprotocol,
 };
 
@@ -30,8 +31,10 @@ pub(super) async fn lease(
     match subprotocol {
         Subprotocol::Json => {
             let mut page = PullPage::new(frames::open_messages("subscription", name), bounds);
+            let since = SystemTime::now();
             page.fill(context, subscription.topic_name.as_str(), &cursors).await?;
-            let PullPage { json: mut frame, count, .. } = page;
+            let PullPage { json: mut frame, count, traced, .. } = page;
+            Delivered { subscription: &subscription, count, traced: &traced, since, request: None }.record(context);
             frame.extend_from_slice(frames::close_messages(None).as_bytes());
             Ok((count > 0).then_some(Delivery { frame: Outgoing::Json(frame), count }))
         }

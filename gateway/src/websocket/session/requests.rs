@@ -7,7 +7,7 @@ use gateway_api::{
     frame::{Ack, ClientFrame, ClientFrameError, Credit, Extend, Nack, Publish, Subscribe, SubscribeFrom, Unsubscribe},
 };
 use raft::metadata::{Subscription, Topic};
-use shard::AckAction;
+use shard::{AckAction, tracer::Span};
 use shard_core::delivery::Filter;
 
 use super::{Session, feeds::FeedName, frames};
@@ -21,6 +21,7 @@ use crate::{
     },
     publish_decode::{PublishPlan, plan_messages},
     quota::{self, usage::Hold},
+    traces::PublishTrace,
 };
 
 impl Session {
@@ -102,11 +103,12 @@ impl Session {
         let held = (self.hold(bytes)?, in_flight);
         let state = self.context.metadata.state();
         let topic = Arc::clone(find_topic(&state, &frame.topic)?);
-        let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?);
+        let trace = PublishTrace::of_frame(&self.context, &topic, frame);
+        let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?).traced(trace.of_messages());
         let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
         let mut plan = plan.map_err(error::of_publish_refused)?;
         plan.acks = acks(frame.acks)?;
-        self.store(topic, plan, (frame.reference, held))
+        self.store(topic, (plan, trace.span), (frame.reference, held))
     }
 
     /// Memory for what has been received and is not stored yet.
@@ -122,13 +124,13 @@ impl Session {
     pub(super) fn store(
         &mut self,
         topic: Arc<Topic>,
-        plan: PublishPlan,
+        (plan, span): (PublishPlan, Span),
         (reference, held): (Option<u64>, (Reservation, Option<Hold>)),
     ) -> Result<(), Failure> {
         quota::publish(&self.context, self.guard.caller(), plan.messages().len())?;
         let context = Rc::clone(&self.context);
         self.work.push(Box::pin(async move {
-            let report = publish(&context, &topic, plan).await;
+            let report = publish(&context, &topic, plan, span).await;
             drop(held);
             Some(frames::published(reference, &report))
         }));

@@ -67,13 +67,15 @@ fn a_value_of_the_wrong_kind_says_where_and_what_was_expected() {
 }
 
 #[test]
-fn a_setting_that_would_do_nothing_is_refused() {
-    for text in ["tracing: {enabled: false}", "tracing: {otlp_endpoint: ''}"] {
-        let message = from_file(text).unwrap_err().to_string();
-        assert!(message.contains("not supported by this version"), "{message}");
+fn a_ratio_is_a_number_from_0_to_1() {
+    let ratio =
+        |text: &str| from_file(&format!("tracing: {{sample_ratio: {text}}}")).map(|config| config.tracing.sample_ratio);
+    assert_eq!(ratio("0.25").unwrap().to_string(), "0.25");
+    assert_eq!(ratio("1").unwrap().to_string(), "1");
+    for wrong in ["1.5", "-1", "few"] {
+        let message = ratio(wrong).unwrap_err().to_string();
+        assert!(message.contains("expected a number from 0 to 1"), "{message}");
     }
-    let message = from_environment(&[("PUBSUB_TRACING_ENABLED", "true")]).unwrap_err().to_string();
-    assert!(message.contains("not supported by this version"), "{message}");
 }
 
 #[test]

@@ -77,7 +77,9 @@ pub enum HelloError {
 
 impl VersionRange {
     /// What this code speaks.
-    pub const OURS: Self = Self { lowest: 1, highest: 1 };
+    pub const OURS: Self = Self { lowest: 1, highest: 2 };
+    /// The first in which a publish may say which trace it is part of.
+    pub const WITH_TRACES: u16 = 2;
 
     /// The newest version that both speak.
     #[must_use]

@@ -93,6 +93,7 @@ pub const fn patience(request: &PeerRequest) -> Duration {
             limits::PEER_LOOK_PATIENCE
         }
         PeerRequest::Publish { .. }
+        | PeerRequest::PublishTraced { .. }
         | PeerRequest::Read { .. }
         | PeerRequest::Acknowledge { .. }
         | PeerRequest::AckUpTo { .. }
@@ -111,8 +112,11 @@ impl Repeat {
     #[must_use]
     pub const fn of(request: &PeerRequest, has_producer: bool) -> Self {
         match request {
-            PeerRequest::Publish { .. } if has_producer => Self::Idempotent,
-            PeerRequest::Publish { .. } | PeerRequest::Redrive(_) | PeerRequest::Cancel(_) => Self::Never,
+            PeerRequest::Publish { .. } | PeerRequest::PublishTraced { .. } if has_producer => Self::Idempotent,
+            PeerRequest::Publish { .. }
+            | PeerRequest::PublishTraced { .. }
+            | PeerRequest::Redrive(_)
+            | PeerRequest::Cancel(_) => Self::Never,
             PeerRequest::Acknowledge { .. } | PeerRequest::AckUpTo { .. } | PeerRequest::Seek { .. } => {
                 Self::Idempotent
             }

@@ -15,9 +15,11 @@ use crate::{
         AckAction, CancelQuery, DigestQuery, LetterQuery, PartitionSubscription, PullRequest, ReadRequest,
         RedriveQuery, ScheduledQuery, SeekTo,
     },
+    trace::TraceBytes,
 };
 
-/// A request; the batch of a publish is in the frame's tail.
+/// A request; the batch of a publish is in the frame's tail. One that is part of a trace that is recorded is a `PublishTraced`,
+/// from version 2 of the link on.
 #[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 #[expect(missing_docs, reason = "each is the method of the same name that gateways ask with")]
 pub enum PeerRequest {
@@ -38,6 +40,7 @@ pub enum PeerRequest {
     Fetch(FetchRequest),
     Holds { partition: TopicPartition, epoch: LeaderEpoch, end: Offset },
     Digest(DigestQuery),
+    PublishTraced { partition: TopicPartition, acks: Option<Acks>, trace: TraceBytes },
 }
 
 impl PeerRequest {
@@ -89,7 +92,8 @@ impl PeerRequest {
             | Self::Cancel(_)
             | Self::Fetch(_)
             | Self::Holds { .. }
-            | Self::Digest(_) => {}
+            | Self::Digest(_)
+            | Self::PublishTraced { .. } => {}
         }
         self
     }
@@ -101,6 +105,7 @@ impl PeerRequest {
             Self::Publish { partition, .. }
             | Self::Read { partition, .. }
             | Self::Status { partition }
+            | Self::PublishTraced { partition, .. }
             | Self::Holds { partition, .. } => Some(*partition),
             Self::Pull { cursor, .. }
             | Self::Acknowledge { cursor, .. }

@@ -266,6 +266,18 @@ fn peer_request_v1_is_frozen() {
 }
 
 #[test]
+fn peer_request_v2_is_frozen() {
+    let traced = |acks| PeerRequest::PublishTraced { partition: PARTITION, acks, trace: [0xab; 24] };
+    let mut bytes = Vec::new();
+    for request in [traced(None), traced(Some(Acks::Quorum))] {
+        let head = request.encode().unwrap();
+        assert_eq!(PeerRequest::decode(&head), Ok(request));
+        bytes.extend_from_slice(&head);
+    }
+    assert_golden("peer_request.v2.hex", &bytes);
+}
+
+#[test]
 fn peer_reply_v1_is_frozen() {
     let mut bytes = Vec::new();
     for reply in replies() {

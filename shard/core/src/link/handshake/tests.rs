@@ -68,8 +68,8 @@ fn refused_by_acceptor(reason: RefusalReason) -> Outcome {
 fn members_come_together_with_and_without_a_secret() {
     for secret in [None, Some(b"correct horse".as_slice())] {
         let (connected, accepted) = meet(expected(1, Some(2), secret), expected(2, None, secret));
-        assert_eq!(connected, Ok(Peer { version: 1, identity: identity(2) }));
-        assert_eq!(accepted, Ok(Peer { version: 1, identity: identity(1) }));
+        assert_eq!(connected, Ok(Peer { version: VersionRange::OURS.highest, identity: identity(2) }));
+        assert_eq!(accepted, Ok(Peer { version: VersionRange::OURS.highest, identity: identity(1) }));
     }
 }
 
@@ -182,7 +182,7 @@ fn a_connecting_side_that_skips_the_proof_is_refused() {
 #[test]
 fn another_version_is_refused() {
     let hello = Hello {
-        versions: VersionRange { lowest: 2, highest: 9 },
+        versions: VersionRange { lowest: VersionRange::OURS.highest + 1, highest: 9 },
         identity: identity(1),
         peer: Some(2),
         has_secret: false,
