@@ -143,7 +143,7 @@ fn fault(metric: &Description) -> Option<&'static str> {
         ((help.starts_with("Bytes") || help.starts_with("Memory")) && *last != "bytes", "bytes are called bytes"),
         (is_of_time && *last != "seconds", "times are in seconds"),
         (help.starts_with("Share") && *last != "ratio", "shares are ratios"),
-        (!help.ends_with('.') || !look.ends_with('.'), "a text is a sentence"),
+        (!help.ends_with('.') || !look.ends_with(['.', '?']), "a text is a sentence"),
         (help.contains(['|', '\n']) || look.contains(['|', '\n']), "a text fits in a table"),
     ];
     faults.into_iter().find_map(|(is_wrong, what)| is_wrong.then_some(what))
