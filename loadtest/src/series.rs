@@ -108,7 +108,7 @@ impl Series {
     pub fn sample(&mut self, measure: Measure, at: Duration, time: Duration, count: u64) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.point(at, |point| {
-            point.histograms.entry(measure).or_insert_with(coarse).saturating_record_n(nanos, count)
+            point.histograms.entry(measure).or_insert_with(coarse).saturating_record_n(nanos, count);
         });
     }
 

@@ -20,7 +20,7 @@ use loadtest::workload::Workload;
 fn start(name: &str, directory: &Path) -> Option<ServerProcess> {
     let set = Set::from_yaml(STANDARD, "standard").unwrap();
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ci-tools/bin");
-    match ServerProcess::start(&set.servers[name], directory, &[tools]) {
+    match ServerProcess::start(set.servers.get(name).unwrap(), directory, &[tools]) {
         Ok(server) => Some(server),
         Err(StartError::NoProgram { program }) => {
             eprintln!("SKIPPED: there is no {program}, in target/ci-tools, where .ci/run puts it, or on the path");
@@ -49,7 +49,7 @@ fn is_measured_like_the_broker(server: &str, target: &str, durability: &str) {
     let directory = tempfile::tempdir().unwrap();
     let Some(server) = start(server, directory.path()) else { return };
     let published = perform(&server, target, "publish");
-    assert_eq!((published.result.published, published.result.latency[&Measure::Publish].count), (200, 20), "{target}");
+    assert_eq!((published.result.published, published.result.latency.get(&Measure::Publish).unwrap().count), (200, 20), "{target}");
     assert!(published.result.errors.is_empty(), "{target}: {:?}", published.result.errors);
     assert_eq!(published.server.durability.as_deref(), Some(durability));
     // Twice: what the first left would come to the second, as messages of another run.

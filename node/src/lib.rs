@@ -51,7 +51,6 @@ use std::{
 };
 
 use gateway::{address_counts::AddressCounts, auth::jwt::JwtVerifier, config::GatewayConfig, push::PushBoard};
-use prometheus::Registry;
 use raft::{
     MetadataHandle, MetadataMetrics, MetadataNode, OpenLogError,
     metadata::{ClusterState, NodeId, Refusal},
@@ -79,7 +78,7 @@ use entry::{Among, Entry};
 use exit_code::ExitCode;
 pub use jwt::{FetchError, JwtError, KeySourceError};
 use listeners::Listeners;
-use metrics::{Exposition, SeriesMax, Sources};
+use metrics::{Exposition, SecurityStatus, SeriesMax, Sources};
 use preflight::DataDirectoryLock;
 pub use push::TrustError;
 use push::{PushCounters, PushPlan, PushService};
@@ -88,7 +87,7 @@ use security::Security;
 use settings::SettingsTranslation;
 pub use tls::TlsFilesError;
 pub use traces::ExporterError;
-use traces::TraceService;
+use traces::{TraceCounters, TraceService};
 
 /// A running node. It lives on the tokio runtime it was started on, which serves as its control thread.
 pub struct Node {
@@ -239,23 +238,16 @@ impl Node {
         drop(early);
         let cores = Cores::start(plan, &cpus).await?;
         let (routes, link) = among.map(|among| among.open(cores.peer_ports())).unzip();
-        let mut link: Vec<_> = link.unwrap_or_default();
-        link.extend(insync.into_iter().flatten());
+        let link = link.into_iter().flatten().chain(insync.into_iter().flatten()).collect();
 
         let counters = Arc::new(PushCounters::default());
         let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let metrics = match metrics_listener {
-            Some(listener) => {
-                let pushed = (Arc::clone(&counters), board.clone());
-                let told = (security.status(), traces.counters());
-                let sources = metrics_sources(config, &cores, (&metadata, &metadata_handle), pushed, told);
-                Some(tokio::spawn(metrics::serve(listener, Exposition::new(sources)?)))
-            }
-            None => None,
-        };
+        let pushed = (Arc::clone(&counters), board.clone());
+        let told = (security.status(), traces.counters());
+        let sources = metrics_sources(config, &cores, (&metadata, &metadata_handle), pushed, told);
+        let metrics = serve_metrics(metrics_listener, sources)?;
 
-        let settings = SettingsTranslation { flush_interval: Duration::from_millis(config.storage.flush_interval_ms) };
-        let placement = Placement { node: NodeId::new(config.cluster.node_id), shard_count, settings };
+        let placement = placement(config, shard_count);
         let (in_effect, states) = watch::channel(None);
         let assignments = tokio::spawn(assignments::run(updates, (cores.commands(), routes), placement, in_effect));
         let addresses = Addresses { http, metrics: metrics_address };
@@ -338,6 +330,18 @@ impl Node {
         tracing::info!(recovery_ms, "all partitions have been recovered");
         Ok(())
     }
+}
+
+/// Which partitions are this node's, and on which of its cores.
+fn placement(config: &Config, shard_count: usize) -> Placement {
+    let settings = SettingsTranslation { flush_interval: Duration::from_millis(config.storage.flush_interval_ms) };
+    Placement { node: NodeId::new(config.cluster.node_id), shard_count, settings }
+}
+
+/// Serves metrics, if there is somewhere to serve them.
+fn serve_metrics(listener: Option<TcpListener>, sources: Sources) -> Result<Option<JoinHandle<()>>, prometheus::Error> {
+    let Some(listener) = listener else { return Ok(None) };
+    Ok(Some(tokio::spawn(metrics::serve(listener, Exposition::new(sources)?))))
 }
 
 /// Where what is told to Prometheus comes from.
