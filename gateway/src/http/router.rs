@@ -94,7 +94,7 @@ pub enum RouteError {
 
 impl Route {
     /// How many routes there are.
-    pub const COUNT: usize = 52;
+    pub const COUNT: usize = 53;
 
     /// Its place among all routes, below [`Route::COUNT`].
     #[must_use]
