@@ -49,7 +49,11 @@ fn is_measured_like_the_broker(server: &str, target: &str, durability: &str) {
     let directory = tempfile::tempdir().unwrap();
     let Some(server) = start(server, directory.path()) else { return };
     let published = perform(&server, target, "publish");
-    assert_eq!((published.result.published, published.result.latency.get(&Measure::Publish).unwrap().count), (200, 20), "{target}");
+    assert_eq!(
+        (published.result.published, published.result.latency.get(&Measure::Publish).unwrap().count),
+        (200, 20),
+        "{target}"
+    );
     assert!(published.result.errors.is_empty(), "{target}: {:?}", published.result.errors);
     assert_eq!(published.server.durability.as_deref(), Some(durability));
     // Twice: what the first left would come to the second, as messages of another run.

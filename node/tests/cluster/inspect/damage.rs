@@ -44,8 +44,8 @@ impl Expected {
 
 impl Stored {
     pub(super) fn new(data_dir: &Path) -> Self {
-        let topics: Vec<_> =
-            fs::read_dir(data_dir.join("partitions")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let found = fs::read_dir(data_dir.join("partitions")).unwrap().map(|entry| entry.unwrap().path());
+        let topics: Vec<_> = found.filter(|path| path.is_dir()).collect();
         assert_eq!(topics.len(), 1);
         Self { topic: topics[0].clone() }
     }

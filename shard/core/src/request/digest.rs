@@ -90,14 +90,35 @@ impl LogDigest {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use crate::{
-        log::testing::unassigned,
+        format::{
+            record::{MessageId, RecordHead},
+            record_batch::{BatchBuilder, Codec},
+        },
         model::{LeaderEpoch, Timestamp},
     };
 
+    /// Two records of an epoch.
+    fn batch_of(base: u64, epoch: u32) -> RecordBatch {
+        let id = MessageId::Text("id");
+        let head =
+            RecordHead { id, key: None, content_type: "text/plain", priority: 4, ttl_ms: None, deliver_at: None };
+        let mut builder = BatchBuilder::new(100);
+        for _ in 0..2 {
+            let Ok(()) = builder.push(&head, &[], |out| {
+                out.extend(b"some text");
+                Ok::<(), Infallible>(())
+            });
+        }
+        let batch = builder.finish(Codec::None, None).unwrap();
+        batch.assign(Offset::new(base), LeaderEpoch::new(epoch), Timestamp::from_millis(1))
+    }
+
     fn batch(base: u64) -> RecordBatch {
-        unassigned(2).assign(Offset::new(base), LeaderEpoch::new(1), Timestamp::from_millis(1))
+        batch_of(base, 1)
     }
 
     fn digest(from: u64, end: u64, pieces: &[&[RecordBatch]]) -> LogDigest {
@@ -116,8 +137,7 @@ mod tests {
         assert!(whole.is_same(&digest(0, 6, &[&batches[..1], &batches[1..]])));
         assert!(!whole.is_same(&digest(0, 4, &[&batches])), "it ends before");
         assert!(!whole.is_same(&digest(2, 6, &[&batches[1..]])));
-        let other = unassigned(2).assign(Offset::new(4), LeaderEpoch::new(2), Timestamp::from_millis(1));
-        assert!(!whole.is_same(&digest(0, 6, &[&batches[..2], &[other]])), "of another epoch");
+        assert!(!whole.is_same(&digest(0, 6, &[&batches[..2], &[batch_of(4, 2)]])), "of another epoch");
     }
 
     #[test]
