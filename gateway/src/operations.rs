@@ -25,6 +25,7 @@ mod get_subscription;
 mod get_topic;
 mod healthz;
 mod heartbeat_consumer;
+mod in_parts;
 mod join_consumer;
 mod keys;
 mod leave_consumer;

@@ -11,7 +11,7 @@ use shard::{AckAction, AckOutcome};
 
 use super::{
     ack_groups::{AckGroup, AckGroups},
-    deadline,
+    deadline, in_parts,
 };
 use crate::{
     context::Context,
@@ -64,9 +64,14 @@ async fn ask(context: &Context, action: AckAction, group: AckGroup) -> GroupAnsw
     (places, answer)
 }
 
-/// Puts the partitions' answers together. If there are only failures of whole partitions, the first is the answer.
+/// Puts the partitions' answers together. If there are only failures of whole partitions, the gravest is the answer.
 fn collect(foreign: Vec<usize>, answers: Vec<GroupAnswer>) -> Result<AckReport, Failure> {
-    let all_failed = foreign.is_empty() && !answers.is_empty() && answers.iter().all(|(_, answer)| answer.is_err());
+    if foreign.is_empty() && answers.iter().all(|(_, answer)| answer.is_err()) {
+        let gravest = in_parts::gravest(answers.iter().filter_map(|(_, answer)| answer.as_ref().err()));
+        if let Some(gravest) = gravest {
+            return Err(gravest.clone());
+        }
+    }
     let mut report = AckReport { succeeded: 0, failed: Vec::new() };
     report.failed.extend(foreign.into_iter().map(|place| (place, Code::InvalidAckId)));
     for (places, answer) in answers {
@@ -79,7 +84,6 @@ fn collect(foreign: Vec<usize>, answers: Vec<GroupAnswer>) -> Result<AckReport, 
                     }
                 }
             }
-            Err(failure) if all_failed => return Err(failure),
             Err(failure) => report.failed.extend(places.into_iter().map(|place| (place, failure.code))),
         }
     }
@@ -107,6 +111,8 @@ pub(super) fn bounded_ms(field: &str, millis: u64, min: u64) -> Result<std::time
 
 #[cfg(test)]
 mod tests {
+    use gateway_api::Outcome;
+
     use super::*;
 
     #[test]
@@ -128,6 +134,9 @@ mod tests {
         let failed = |code| Err(error::of_code(code, ""));
         let problem = collect(Vec::new(), vec![(vec![0], failed(Code::Overloaded))]).unwrap_err();
         assert_eq!(problem.code, Code::Overloaded);
+        let answers = vec![(vec![0], failed(Code::PartitionClosed)), (vec![1], failed(Code::Timeout))];
+        let problem = collect(Vec::new(), answers).unwrap_err();
+        assert_eq!(problem.outcome, Outcome::Unknown, "the second partition may have taken it");
         let report = collect(vec![1], vec![(vec![0], failed(Code::Overloaded))]).unwrap();
         assert_eq!(report.failed, [(0, Code::Overloaded), (1, Code::InvalidAckId)]);
     }

@@ -6,7 +6,7 @@ use raft::metadata::{Compression, Topic};
 use shard::{PublishError, PublishTerms, Published, tracer::Span};
 use shard_core::{format::record_batch::Codec, log::Acks, model::TopicPartition};
 
-use super::{deadline, publish_results};
+use super::{deadline, in_parts, publish_results};
 use crate::{
     context::Context,
     core_state,
@@ -145,18 +145,13 @@ impl PublishReport {
     }
 }
 
-/// All failed: what is not known outweighs what was surely not done.
+/// The problem of a call all of whose batches failed.
 fn overall_failure(outcomes: &[BatchOutcome]) -> Option<Problem> {
-    let mut overall: Option<&Problem> = None;
-    for outcome in outcomes {
-        let Err(failure) = &outcome.stored else { return None };
-        if overall.is_none()
-            || (failure.code == Code::Timeout && overall.is_some_and(|kept| kept.code != Code::Timeout))
-        {
-            overall = Some(failure);
-        }
+    if outcomes.iter().any(|outcome| outcome.stored.is_ok()) {
+        return None;
     }
-    overall.cloned()
+    let gravest = in_parts::gravest(outcomes.iter().filter_map(|outcome| outcome.stored.as_ref().err()));
+    gravest.map(|failure| Failure::clone(failure).into_problem())
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! `POST /v1/subscriptions/{subscription}/seek`: sets where a subscription reads on.
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use gateway_api::{
-    Code,
+    Code, Outcome,
     decode::decode,
     subscriptions::{Position, SeekRequest, SeekResponse},
 };
 use shard::{PartitionSubscription, SeekTo};
 use shard_core::model::{Offset, Timestamp};
 
-use super::{cursors, deadline, find_subscription, get_subscription, json};
+use super::{cursors, deadline, find_subscription, get_subscription, in_parts, json};
 use crate::{
     call::Call,
     context::Context,
@@ -19,18 +19,23 @@ use crate::{
     limits,
 };
 
-/// If one partition fails the others may have moved: seeking again is safe.
+/// If one partition fails the others move all the same, and the answer says that it is not known: seeking again is safe.
 pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response, Failure> {
     let request: SeekRequest = decode(call.request.body()).map_err(error::of_decode)?;
     let state = context.metadata.state();
     let subscription = find_subscription(&state, call.route.name)?;
     let cursors = cursors(&state, subscription);
     let seeks = plan(&request, &cursors)?;
-    try_join_all(seeks.into_iter().map(|(cursor, to)| seek(context, cursor, to))).await?;
-    let statuses = get_subscription::statuses(context, &cursors).await?;
+    in_parts::all_done(&join_all(seeks.into_iter().map(|(cursor, to)| seek(context, cursor, to))).await)?;
+    let statuses = get_subscription::statuses(context, &cursors).await.map_err(after_the_seek)?;
     let group = state.group(subscription.id).map(|group| &**group);
     let cursors = get_subscription::partition_cursors(group, &statuses, core_state::now_millis());
     json(200, &SeekResponse { cursors })
+}
+
+/// It is done, though where it has led to can't be said.
+fn after_the_seek(failure: Failure) -> Failure {
+    failure.into_problem().with_outcome(Outcome::Applied).into()
 }
 
 /// Where each partition goes; those that aren't named stay.
