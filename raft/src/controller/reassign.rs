@@ -3,7 +3,8 @@
 //! How far a partition is on its way can be read from it, so that any leader goes on where another one stopped: its first
 //! replicas, as many as its topic wants, are those that are to keep it, the first of all is to own it, and those behind them
 //! go once all others are in sync. Nobody who holds all that was acknowledged goes before that, so no partition has ever
-//! fewer copies than it had.
+//! fewer copies than it had. And nobody goes at all while fewer are in sync than are to acknowledge: a leader that has not
+//! heard yet who is in sync no more counts on those still.
 
 mod spread;
 
@@ -43,6 +44,8 @@ pub(super) struct Placed<'s> {
     pub(super) partition: &'s Partition,
     /// How many replicas it is to have.
     wanted: usize,
+    /// How many have a message before it is acknowledged.
+    min_insync: usize,
 }
 
 impl<'s> Reassigner<'s> {
@@ -105,10 +108,12 @@ impl<'s> Reassigner<'s> {
 
     /// Those go that are too many: such as hold nothing that counts, and the others once all that stay are in sync.
     fn leave(placed: Placed<'_>, owner: NodeId) -> Option<PartitionTarget> {
-        let Placed { partition, wanted, .. } = placed;
+        let Placed { partition, wanted, min_insync, .. } = placed;
         let Partition { replicas, isr, elr, .. } = partition;
         let is_well = placed.target().iter().filter(|node| isr.contains(node)).count() >= wanted;
-        let counts = |node: &NodeId| isr.contains(node) || elr.contains(node);
+        // Whoever leads in this epoch, and knows this or less, has all of these commit what it acknowledges.
+        let are_enough = isr.len() >= min_insync;
+        let counts = |node: &NodeId| isr.contains(node) || elr.contains(node) || !are_enough;
         let goes = |node: &NodeId| placed.surplus().contains(node) && *node != owner && (is_well || !counts(node));
         let stay = |set: &[NodeId]| set.iter().copied().filter(|node| !goes(node)).collect::<Vec<_>>();
         let to = PartitionTarget::Replicas { replicas: stay(replicas), isr: stay(isr), elr: stay(elr), owner };
@@ -206,7 +211,8 @@ pub(super) fn placed(state: &ClusterState) -> impl Iterator<Item = Placed<'_>> {
 
 fn of_topic<'s>(state: &ClusterState, topic: &'s Topic) -> impl Iterator<Item = Placed<'s>> {
     let wanted = usize::from(state.replicas_wanted(&topic.config));
-    topic.placed_partitions().map(move |(named, partition)| Placed { named, partition, wanted })
+    let min_insync = usize::from(topic.config.min_insync);
+    topic.placed_partitions().map(move |(named, partition)| Placed { named, partition, wanted, min_insync })
 }
 
 /// Whether a node that is to stay fetches what it lacks.

@@ -44,6 +44,15 @@ fn change_replicas(cluster: &mut Cluster, replication_factor: u16, min_insync: u
     cluster.apply(Command::UpdateTopic { name: TopicName::new("t").unwrap(), expected_revision: None, patch });
 }
 
+/// A node says that it can't be counted on to have the first partition.
+fn lose(cluster: &mut Cluster, number: u64) {
+    let Partition { leader_epoch, partition_epoch, .. } = *cluster.partition(0);
+    let TopicPartition { topic, partition } = named(0);
+    let to = PartitionTarget::Without(node(number));
+    let change = PartitionTransition { topic, partition: partition.get(), leader_epoch, partition_epoch, to };
+    cluster.apply(Command::ChangePartitions { changes: vec![change] });
+}
+
 fn move_to(cluster: &mut Cluster, number: u64) -> Result<(), MoveRefusal> {
     let command = cluster.controller.move_partition(cluster.now, &cluster.state, named(0), node(number))?;
     cluster.apply(command);
@@ -178,6 +187,23 @@ fn one_that_goes_out_on_its_way_is_replaced() {
     assert_eq!(sets(&cluster, 0), (vec![5, 2, 3, 1], vec![1, 2, 3], 2), "and nobody goes");
     run_in_sync(&mut cluster, 100, |_| {});
     assert_eq!(sets(&cluster, 0), (vec![5, 2, 3], vec![2, 3, 5], 5));
+}
+
+/// A leader that stood still, or hears nothing of the metadata, counts on those whom the controller has taken from the ISR.
+#[test]
+fn nobody_goes_while_fewer_are_in_sync_than_acknowledge() {
+    let mut cluster = cluster(5);
+    cluster.create_topic("t", 1, 3);
+    cluster.drain(1, true);
+    cluster.run(limits::NODE_SESSION);
+    assert_eq!(sets(&cluster, 0), (vec![4, 2, 3, 1], vec![1, 2, 3], 2));
+    cluster.silent.push(3);
+    cluster.run(limits::NODE_SESSION * 2);
+    lose(&mut cluster, 1);
+    cluster.run(limits::NODE_SESSION);
+    assert_eq!(sets(&cluster, 0), (vec![4, 2, 5, 1], vec![2], 2));
+    run_in_sync(&mut cluster, 100, |_| {});
+    assert_eq!(sets(&cluster, 0), (vec![4, 2, 5], vec![2, 4, 5], 4));
 }
 
 #[test]
