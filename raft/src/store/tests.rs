@@ -41,6 +41,22 @@ async fn filled(path: &Path, last: u64) -> LogStore {
     store
 }
 
+/// Opens a log again that this process had open: sled lets go of its lock in a thread of its own.
+async fn open_again(path: &Path, node: u64) -> Result<LogStore, OpenLogError> {
+    loop {
+        match LogStore::open(path, node) {
+            Err(OpenLogError::Database { source, .. }) if source.to_string().contains("acquire lock") => {
+                tokio::task::yield_now().await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+async fn reopened(path: &Path) -> LogStore {
+    open_again(path, NODE).await.unwrap()
+}
+
 async fn indexes(store: &mut LogStore) -> Vec<u64> {
     store.try_get_log_entries(..).await.unwrap().iter().map(|entry| entry.log_id.index).collect()
 }
@@ -61,7 +77,7 @@ async fn what_was_written_is_there_when_the_log_is_opened_again() {
     store.truncate(log_id(5)).await.unwrap();
     drop(store);
 
-    let mut store = LogStore::open(&root.path().join("log"), NODE).unwrap();
+    let mut store = reopened(&root.path().join("log")).await;
     assert_eq!(indexes(&mut store).await, [3, 4]);
     assert_eq!(store.read_vote().await.unwrap(), Some(vote));
     assert_eq!(store.read_committed().await.unwrap(), Some(log_id(4)));
@@ -76,7 +92,7 @@ async fn a_purge_that_a_crash_interrupted_is_finished() {
     let store = filled(&root.path().join("log"), 5).await;
     store.facts.set_purged(log_id(3)).unwrap();
     drop(store);
-    let mut store = LogStore::open(&root.path().join("log"), NODE).unwrap();
+    let mut store = reopened(&root.path().join("log")).await;
     assert_eq!(indexes(&mut store).await, [4, 5]);
 }
 
@@ -101,7 +117,7 @@ async fn a_damaged_entry_is_named_when_the_log_is_opened() {
     *value.last_mut().unwrap() ^= 1;
     store.log.insert(3_u64.to_be_bytes(), value).unwrap();
     drop(store);
-    let error = LogStore::open(&root.path().join("log"), NODE).unwrap_err();
+    let error = open_again(&root.path().join("log"), NODE).await.unwrap_err();
     let expected = BadEntry::Damaged { index: 3, source: DamagedValue::Checksum };
     assert!(error.to_string().ends_with(&expected.to_string()), "{error}");
 }
@@ -112,7 +128,7 @@ async fn a_missing_entry_is_named_when_the_log_is_opened() {
     let store = filled(&root.path().join("log"), 5).await;
     store.log.remove(3_u64.to_be_bytes()).unwrap();
     drop(store);
-    let error = LogStore::open(&root.path().join("log"), NODE).unwrap_err();
+    let error = open_again(&root.path().join("log"), NODE).await.unwrap_err();
     assert!(matches!(&error, OpenLogError::Entry { source: BadEntry::Missing { missing: 3 }, .. }), "{error}");
 }
 
@@ -159,7 +175,7 @@ async fn a_log_that_comes_back_shorter_is_refused() {
     store.blocking_append((6..=8).map(blank)).await.unwrap();
     drop(store);
     earlier.put_back();
-    let error = LogStore::open(&path, NODE).unwrap_err();
+    let error = open_again(&path, NODE).await.unwrap_err();
     assert!(matches!(&error, OpenLogError::Shortened { promised: 8, found: 5, .. }), "{error}");
 }
 
@@ -176,20 +192,8 @@ async fn a_vote_that_comes_back_older_is_refused() {
     store.save_vote(&Vote::new(2, NODE)).await.unwrap();
     drop(store);
     earlier.put_back();
-    let error = LogStore::open(&path, NODE).unwrap_err();
+    let error = open_again(&path, NODE).await.unwrap_err();
     assert!(matches!(&error, OpenLogError::Shortened { promised: 5, found: 5, .. }), "{error}");
-}
-
-/// Opens a log again that this process had open: sled lets go of its lock in a thread of its own.
-async fn reopened(path: &Path) -> LogStore {
-    loop {
-        match LogStore::open(path, NODE) {
-            Err(OpenLogError::Database { source, .. }) if source.to_string().contains("acquire lock") => {
-                tokio::task::yield_now().await;
-            }
-            opened => return opened.unwrap(),
-        }
-    }
 }
 
 #[tokio::test]
@@ -217,7 +221,7 @@ async fn a_log_from_before_promises_were_noted_is_taken_as_it_is() {
     let root = tempfile::tempdir().unwrap();
     drop(filled(&root.path().join("log"), 5).await);
     std::fs::remove_file(root.path().join("reached")).unwrap();
-    let mut store = LogStore::open(&root.path().join("log"), NODE).unwrap();
+    let mut store = reopened(&root.path().join("log")).await;
     assert_eq!(indexes(&mut store).await, [1, 2, 3, 4, 5]);
 }
 
@@ -225,7 +229,7 @@ async fn a_log_from_before_promises_were_noted_is_taken_as_it_is() {
 async fn the_log_of_another_node_is_refused() {
     let root = tempfile::tempdir().unwrap();
     drop(filled(&root.path().join("log"), 1).await);
-    let error = LogStore::open(&root.path().join("log"), 2).unwrap_err();
+    let error = open_again(&root.path().join("log"), 2).await.unwrap_err();
     assert!(matches!(&error, OpenLogError::OtherNode { node_id: 2, found: NODE, .. }), "{error}");
 }
 
@@ -233,7 +237,7 @@ async fn the_log_of_another_node_is_refused() {
 async fn a_log_that_is_open_can_not_be_opened_again() {
     let root = tempfile::tempdir().unwrap();
     let _open = filled(&root.path().join("log"), 1).await;
-    let error = LogStore::open(&root.path().join("log"), NODE).unwrap_err();
+    let error = open_again(&root.path().join("log"), NODE).await.unwrap_err();
     assert!(matches!(&error, OpenLogError::Database { .. }), "{error}");
 }
 
