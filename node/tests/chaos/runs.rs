@@ -78,13 +78,10 @@ fn run(setup: &Setup) {
     violations.extend(site.recorder.complaints().into_iter().take(10).map(|complaint| format!("answers: {complaint}")));
     if !violations.is_empty() {
         let (file, kept) = (keep(&history), broker.keep());
-        eprintln!("{}", broker.logs());
-        panic!(
-            "{}\nthe history is {}, the processes' files are in {}",
-            violations.join("\n"),
-            file.display(),
-            kept.display()
-        );
+        let violations = violations.join("\n");
+        // What is wrong comes first: the logs are long, and whoever shows the output may cut it off.
+        eprintln!("{violations}\n{}", broker.logs());
+        panic!("as said above; the history is {}, the processes' files are in {}", file.display(), kept.display());
     }
 }
 
