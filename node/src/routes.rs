@@ -1,6 +1,6 @@
 //! Tells the shards who owns what and where the other nodes are, as the metadata say.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use raft::{
     Contact, MetadataHandle,
@@ -65,8 +65,8 @@ pub(crate) async fn watch_contact((contact, metadata): (Contact, MetadataHandle)
     loop {
         looks.tick().await;
         let silence = contact.silence();
-        let is_told = !(was_cut_off || routes.is_cut_off()) || metadata.state().version() >= contact.version();
-        if is_told && let Some(left) = limits::CONTACT_SILENCE_MAX.checked_sub(silence) {
+        let versions = (metadata.state().version(), contact.version());
+        if let Some(left) = serves_for(silence, was_cut_off || routes.is_cut_off(), versions) {
             routes.serve_for(left);
         }
         let is_cut_off = routes.is_cut_off();
@@ -81,10 +81,36 @@ pub(crate) async fn watch_contact((contact, metadata): (Contact, MetadataHandle)
     }
 }
 
+/// For how long a node may go on to serve that last heard of a majority a while ago; `None` if it may not. After it was cut
+/// off it has to know first, as `known`, what the cluster had `decided`.
+fn serves_for(silence: Duration, was_cut_off: bool, (known, decided): (u64, u64)) -> Option<Duration> {
+    let left = limits::CONTACT_SILENCE_MAX.checked_sub(silence)?;
+    (!was_cut_off || known >= decided).then_some(left)
+}
+
 fn routes_of(topic: &Topic) -> Arc<[PartitionRoute]> {
     let routes = topic
         .partitions
         .iter()
         .map(|partition| PartitionRoute { owner: partition.owner.map(NodeId::get), epoch: partition.leader_epoch });
     routes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_serves_as_long_as_nobody_else_is_given_what_it_has() {
+        let second = Duration::from_millis(1_000);
+        assert_eq!(serves_for(second, false, (3, 9)), limits::CONTACT_SILENCE_MAX.checked_sub(second));
+        assert_eq!(serves_for(limits::CONTACT_SILENCE_MAX, false, (9, 9)), Some(Duration::ZERO));
+        assert_eq!(serves_for(limits::CONTACT_SILENCE_MAX + Duration::from_millis(1), false, (9, 9)), None);
+    }
+
+    #[test]
+    fn a_node_that_was_cut_off_learns_first_what_was_decided() {
+        assert_eq!(serves_for(Duration::ZERO, true, (8, 9)), None);
+        assert_eq!(serves_for(Duration::ZERO, true, (9, 9)), Some(limits::CONTACT_SILENCE_MAX));
+    }
 }

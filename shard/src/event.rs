@@ -78,8 +78,8 @@ pub(crate) enum ShardEvent {
     ProposalEnded { place: (TopicPartition, LeaderEpoch), proposed: (u32, ProposalEnd) },
     /// Nobody counts on a replica of this node any more; or it is not known, and is to be said again.
     GivenUp { partition: TopicPartition, is_given_up: bool },
-    /// A read has found damage.
-    DamageFound { partition: TopicPartition, reason: String },
+    /// A read has found damage at an offset.
+    DamageFound { partition: TopicPartition, offset: Offset, reason: String },
     /// A partition was closed that had only been opened to see whether it is whole.
     LetGo { partition: TopicPartition },
     /// A damaged partition was put aside and opened anew, or could not be.

@@ -266,7 +266,7 @@ impl Shard {
                 self.say_distrusted();
             }
             ShardEvent::GivenUp { partition, is_given_up } => self.on_given_up(partition, is_given_up),
-            ShardEvent::DamageFound { partition, reason } => self.on_damage_found(partition, reason),
+            ShardEvent::DamageFound { partition, offset, reason } => self.on_damage_found(partition, offset, reason),
             ShardEvent::LetGo { partition } => self.on_let_go(partition),
             ShardEvent::Mended { partition, mended } => self.on_mended(partition, *mended),
             ShardEvent::TallyAsked { reply } => self.begin_tally(reply),

@@ -24,9 +24,9 @@ impl Shard {
         };
         let mailbox = self.mailbox.clone();
         glommio::spawn_local(async move {
-            let (digest, away) = read_digest(&store, readable, query).await;
-            if let Some(reason) = &digest.damage {
-                mailbox.push(ShardEvent::DamageFound { partition: query.partition, reason: reason.clone() });
+            let (digest, damage, away) = read_digest(&store, readable, query).await;
+            if let Some((offset, reason)) = damage {
+                mailbox.push(ShardEvent::DamageFound { partition: query.partition, offset, reason });
             }
             let answer = match away {
                 Some(reason) => Err(PartitionUnavailable::StoreAway { partition: query.partition, reason }),
@@ -55,12 +55,12 @@ impl Shard {
     }
 }
 
-/// The digest, and why it could not be made if the store is away.
+/// The digest, where there is damage, and why it could not be made if the store is away.
 async fn read_digest(
     store: &AnyPartition,
     readable: OffsetRange,
     DigestQuery { from, to, .. }: DigestQuery,
-) -> (LogDigest, Option<String>) {
+) -> (LogDigest, Option<(Offset, String)>, Option<String>) {
     let end: Offset = to.unwrap_or(readable.end).min(readable.end);
     let mut digester = Digester::new(from);
     let (mut damage, mut away) = (None, None);
@@ -68,7 +68,7 @@ async fn read_digest(
         let before = digester.to();
         match store.read_stored(OffsetRange::new(before, end), limits::FETCH_PART_BYTES).await {
             Ok(batches) => digester.take(&batches, end),
-            Err(ReadFault::Damaged { offset, reason }) => damage = Some(format!("offset {offset}: {reason}")),
+            Err(ReadFault::Damaged { offset, reason }) => damage = Some((offset, reason)),
             Err(ReadFault::Expired { .. } | ReadFault::PastEnd { .. }) => {}
             Err(fault @ (ReadFault::Lost { .. } | ReadFault::Away { .. })) => away = Some(fault.to_string()),
         }
@@ -77,5 +77,6 @@ async fn read_digest(
             break;
         }
     }
-    (digester.finish(readable, damage), away)
+    let told = damage.as_ref().map(|(offset, reason)| format!("offset {offset}: {reason}"));
+    (digester.finish(readable, told), damage, away)
 }

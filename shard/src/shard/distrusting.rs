@@ -5,7 +5,7 @@
 //! node is started again and reads it anew.
 
 use futures_channel::oneshot;
-use shard_core::model::TopicPartition;
+use shard_core::model::{Offset, TopicPartition};
 
 use super::{Shard, tasks::open_to_follow};
 use crate::{
@@ -46,11 +46,11 @@ impl Shard {
     }
 
     /// A read has found damage in a partition: if it is led here, those who follow have what is damaged.
-    pub(super) fn on_damage_found(&mut self, partition: TopicPartition, reason: String) {
+    pub(super) fn on_damage_found(&mut self, partition: TopicPartition, offset: Offset, reason: String) {
         if self.leading(partition).is_some() {
             self.distrust(partition, Cause::Damaged, reason);
         } else {
-            self.on_followed_damage(partition, reason);
+            self.on_followed_damage(partition, offset, reason);
         }
     }
 
@@ -249,7 +249,7 @@ pub(super) fn note_damage<T>(
 ) -> Result<T, ReadError> {
     match read {
         Err(ReadFault::Damaged { offset, reason }) => {
-            mailbox.push(ShardEvent::DamageFound { partition, reason: reason.clone() });
+            mailbox.push(ShardEvent::DamageFound { partition, offset, reason: reason.clone() });
             if has_heirs {
                 let reason = format!("another replica takes over, as this one is damaged at offset {offset}: {reason}");
                 return Err(PartitionUnavailable::StoreAway { partition, reason }.into());

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use shard_core::{
-    model::{OffsetRange, TopicPartition},
+    model::{Offset, OffsetRange, TopicPartition},
     replication::{FetchPart, Fetched, Follower, FollowerEffect, FollowerStart},
 };
 
@@ -196,7 +196,7 @@ impl Shard {
     }
 
     /// Retention has ended on a partition that is followed.
-    pub(super) fn on_followed_start(&mut self, partition: TopicPartition, start: Option<shard_core::model::Offset>) {
+    pub(super) fn on_followed_start(&mut self, partition: TopicPartition, start: Option<Offset>) {
         let Some(Slot::Following(following)) = self.partitions.get_mut(&partition) else { return };
         following.retaining = false;
         if let Some(start) = start {
@@ -234,10 +234,11 @@ impl Shard {
         .detach();
     }
 
-    /// A read has found damage in a replica that follows: it is put aside, and fetched again.
-    pub(super) fn on_followed_damage(&mut self, partition: TopicPartition, reason: String) {
+    /// A read has found damage in a replica that follows: it is put aside, and fetched again. What was read of a log that has
+    /// begun anew meanwhile says nothing of the one that is here.
+    pub(super) fn on_followed_damage(&mut self, partition: TopicPartition, offset: Offset, reason: String) {
         let Some(Slot::Following(following)) = self.partitions.get(&partition) else { return };
-        if following.closing {
+        if following.closing || !following.follower.log().contains(offset) {
             return;
         }
         let (epoch, leader, incarnation) = (following.follower.epoch(), following.leader, following.incarnation);

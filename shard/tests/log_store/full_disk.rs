@@ -28,6 +28,15 @@ struct Disk {
 }
 
 impl Disk {
+    /// The disk of a test, which is to be passed over where there can be none.
+    fn for_test() -> Option<Self> {
+        let mounted = Self::mount();
+        if let Err(reason) = &mounted {
+            eprintln!("SKIPPED: a disk to fill needs root and a loop device: {reason}");
+        }
+        mounted.ok()
+    }
+
     /// Says why if this machine can't mount one.
     fn mount() -> Result<Self, String> {
         let files = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -91,13 +100,7 @@ fn segment_bytes(rig: &Rig) -> usize {
 
 #[test]
 fn an_append_that_finds_no_room_is_refused_and_the_partition_goes_on_once_there_is_some() {
-    let disk = match Disk::mount() {
-        Ok(disk) => disk,
-        Err(reason) => {
-            eprintln!("SKIPPED: a disk to fill needs root and a loop device: {reason}");
-            return;
-        }
-    };
+    let Some(disk) = Disk::for_test() else { return };
     on_executor(async move || {
         let rig = Rig::with_reserve(&disk.mount, RESERVE_BYTES);
         let here = partition(0);
@@ -135,13 +138,7 @@ fn an_append_that_finds_no_room_is_refused_and_the_partition_goes_on_once_there_
 
 #[test]
 fn cursors_that_find_no_room_are_refused_and_stored_as_a_whole_once_there_is_some() {
-    let disk = match Disk::mount() {
-        Ok(disk) => disk,
-        Err(reason) => {
-            eprintln!("SKIPPED: a disk to fill needs root and a loop device: {reason}");
-            return;
-        }
-    };
+    let Some(disk) = Disk::for_test() else { return };
     on_executor(async move || {
         let rig = Rig::with_reserve(&disk.mount, RESERVE_BYTES);
         let here = partition(0);
