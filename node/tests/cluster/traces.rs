@@ -2,18 +2,22 @@
 //! every store and from node to node; and what becomes of them where nobody takes them.
 
 mod collector;
+mod tls_front;
 
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{TestNode, eventually},
+    harness::{TestNode, data_directory, eventually},
     http::{Answer, Connection},
     nodes::TestNodes,
     redis::RedisServer,
+    tls::authority::Authority,
     websocket::{Frame, RawWebSocket},
 };
+
+use tls_front::TlsFront;
 
 pub(crate) use collector::{Collector, Span, has_all, only};
 
@@ -203,6 +207,45 @@ fn a_collector_that_is_not_there_costs_its_spans_and_nothing_else() {
         let told = node.log().iter().filter(|line| line.contains("takes no spans")).count();
         assert_eq!(told, 1, "it is said once");
         assert!(node.terminate().success());
+    }
+}
+
+/// A node that sends its traces by TLS, to whom `ca_file` has signed for.
+fn node_by_tls(front: &TlsFront, protocol: &str, ca_file: &str) -> TestNode {
+    TestNode::start_with(&[
+        ("tracing.enabled", "true"),
+        ("tracing.otlp_protocol", protocol),
+        ("tracing.otlp_endpoint", &format!("https://{}", front.address)),
+        ("tracing.ca_file", ca_file),
+    ])
+}
+
+#[test]
+fn traces_go_by_tls_to_a_collector_that_the_node_trusts() {
+    for protocol in ["grpc", "http"] {
+        let Some(collector) = Collector::start() else { return };
+        let Some(front) = TlsFront::start(collector.address(protocol), &Authority::new("ours")) else { return };
+        let node = node_by_tls(&front, protocol, &front.issuer());
+        assert_eq!(publish(&mut prepared(&node), &[("traceparent", PARENT)]).status, 200);
+        let names = ["POST /v1/topics/{topic}/publish", "publish orders", "append", "store log"];
+        collector.await_spans(|spans| has_all(spans, &names));
+    }
+}
+
+#[test]
+fn no_trace_goes_to_a_collector_that_the_node_does_not_trust() {
+    let Some(collector) = Collector::start() else { return };
+    let strangers = data_directory();
+    Authority::new("theirs").write_server(strangers.path());
+    let issuer = strangers.path().join("ca.crt").display().to_string();
+    for protocol in ["grpc", "http"] {
+        let Some(front) = TlsFront::start(collector.address(protocol), &Authority::new("ours")) else { return };
+        let node = node_by_tls(&front, protocol, &issuer);
+        assert_eq!(publish(&mut prepared(&node), &[("traceparent", PARENT)]).status, 200);
+        let given_up = |(labels, count): &(String, f64)| labels.contains("export_failed") && *count > 0.0;
+        let failed = || node.metric("pubsub_trace_spans_dropped_total").iter().any(given_up);
+        assert!(eventually(failed), "they are given up, and counted");
+        assert_eq!(collector.spans(), []);
     }
 }
 

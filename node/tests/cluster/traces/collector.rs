@@ -94,12 +94,16 @@ impl Collector {
 
     /// What a node is told to send its traces here.
     pub(crate) fn settings(&self, protocol: &str) -> [(&'static str, String); 3] {
-        let address = if protocol == "grpc" { &self.grpc } else { &self.http };
         [
             ("tracing.enabled", "true".to_owned()),
             ("tracing.otlp_protocol", protocol.to_owned()),
-            ("tracing.otlp_endpoint", format!("http://{address}")),
+            ("tracing.otlp_endpoint", format!("http://{}", self.address(protocol))),
         ]
+    }
+
+    /// Where it takes traces by `protocol`.
+    pub(super) fn address(&self, protocol: &str) -> &str {
+        if protocol == "grpc" { &self.grpc } else { &self.http }
     }
 
     /// All spans so far.
