@@ -301,9 +301,9 @@ impl Partition {
         }
     }
 
-    /// Whether others are in sync, so that one of them takes over if something is wrong here.
+    /// Whether another replica takes over if something is wrong here.
     pub(crate) fn has_heirs(&self) -> bool {
-        self.leading.as_ref().is_some_and(|leading| leading.leader.replicas().isr.len() > 1)
+        self.leading.as_ref().is_some_and(|leading| leading.leader.replicas().has_heirs())
     }
 
     /// Whether everything accepted is safe and nothing is under way.

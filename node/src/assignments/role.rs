@@ -37,6 +37,7 @@ impl Role {
         let set = ReplicaSet {
             replicas: numbers(&partition.replicas),
             isr: numbers(&partition.isr),
+            elr: numbers(&partition.elr),
             partition_epoch: partition.partition_epoch,
             min_insync: topic.config.min_insync,
         };

@@ -164,6 +164,7 @@ impl World {
         ReplicaSet {
             replicas: numbers(&known.replicas),
             isr: numbers(&known.isr),
+            elr: numbers(&known.elr),
             partition_epoch: known.partition_epoch,
             min_insync: state.topics().next().map_or(1, |topic| topic.config.min_insync),
         }

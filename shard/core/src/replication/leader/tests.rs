@@ -17,7 +17,7 @@ fn at(seconds: u64) -> Monotonic {
 }
 
 fn set(isr: &[u64], partition_epoch: u32) -> ReplicaSet {
-    ReplicaSet { replicas: vec![1, 2, 3], isr: isr.to_vec(), partition_epoch, min_insync: 2 }
+    ReplicaSet { replicas: vec![1, 2, 3], isr: isr.to_vec(), elr: Vec::new(), partition_epoch, min_insync: 2 }
 }
 
 /// Leads a log of which offsets 0 to 10 are of epoch 2 and those up to 20 of epoch 4.
