@@ -1,4 +1,4 @@
-//! TLS in front of a collector that has none, by HAProxy.
+//! TLS in front of a collector that has none, by `HAProxy`.
 
 use std::{
     fs::{self, File},
@@ -26,7 +26,7 @@ pub(super) struct TlsFront {
 }
 
 impl TlsFront {
-    /// Starts one, and returns once it takes connections; `None` where there is no HAProxy.
+    /// Starts one, and returns once it takes connections; `None` where there is no `HAProxy`.
     pub(super) fn start(behind: &str, authority: &Authority) -> Option<Self> {
         let Some(tool) = programs::find("haproxy") else {
             programs::skip("haproxy");
