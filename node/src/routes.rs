@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_node_serves_as_long_as_nobody_else_is_given_what_it_has() {
-        let second = Duration::from_millis(1_000);
+        let second = Duration::from_secs(1);
         assert_eq!(serves_for(second, false, (3, 9)), limits::CONTACT_SILENCE_MAX.checked_sub(second));
         assert_eq!(serves_for(limits::CONTACT_SILENCE_MAX, false, (9, 9)), Some(Duration::ZERO));
         assert_eq!(serves_for(limits::CONTACT_SILENCE_MAX + Duration::from_millis(1), false, (9, 9)), None);
