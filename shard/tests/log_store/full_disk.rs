@@ -29,6 +29,7 @@ struct Disk {
 
 impl Disk {
     /// The disk of a test, which is to be passed over where there can be none.
+    #[expect(clippy::print_stderr, reason = "who runs the tests is told what they leave out")]
     fn for_test() -> Option<Self> {
         let mounted = Self::mount();
         if let Err(reason) = &mounted {
