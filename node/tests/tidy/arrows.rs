@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("node", "node", &["gateway", "raft", "shard", "shard-core"]),
     ("cli", "cli", &["gateway-api", "shard-core"]),
     ("loadtest", "loadtest", &["gateway-api", "shard-core"]),
+    ("benches", "instructions", &["gateway", "gateway-api", "shard", "shard-core"]),
 ];
 
 pub(crate) fn check(tree: &Tree) -> Vec<String> {

@@ -2,9 +2,13 @@
 
 use std::{fmt, hash::Hasher as _};
 
+use bytes::BufMut as _;
 use siphasher::sip::SipHasher24;
 
 use crate::model::{Offset, SubscriptionId, TopicPartition};
+
+/// What is hashed for a lease: a word, four numbers of 8 bytes, one of 4.
+const TAGGED_BYTES: usize = 44;
 
 /// A connection or member that leases are tied to; 0 for a pull that outlives its connection.
 #[derive(
@@ -79,14 +83,16 @@ impl LeaseSigner {
     }
 
     fn tag(&self, offset: Offset, sequence: u64) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.key.0);
-        hasher.write(b"lease id");
-        hasher.write(&self.subscription.get().to_le_bytes());
-        hasher.write(&self.partition.topic.get().to_le_bytes());
-        hasher.write(&self.partition.partition.get().to_le_bytes());
-        hasher.write(&offset.get().to_le_bytes());
-        hasher.write(&sequence.to_le_bytes());
-        hasher.finish()
+        // Put together first: to hash it piece by piece takes twice as long.
+        let mut bytes = [0; TAGGED_BYTES];
+        let mut rest = bytes.as_mut_slice();
+        rest.put_slice(b"lease id");
+        rest.put_u64_le(self.subscription.get());
+        rest.put_u64_le(self.partition.topic.get());
+        rest.put_u32_le(self.partition.partition.get());
+        rest.put_u64_le(offset.get());
+        rest.put_u64_le(sequence);
+        SipHasher24::new_with_key(&self.key.0).hash(&bytes)
     }
 }
 

@@ -11,42 +11,46 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct PrioritySet {
     by_priority: [RoaringTreemap; PRIORITY_MAX as usize + 1],
+    /// How many offsets there are: mostly none, and then no set need be asked.
+    count: u64,
 }
 
 impl PrioritySet {
     pub(super) fn insert(&mut self, priority: u8, offset: Offset) {
         if let Some(set) = self.by_priority.get_mut(usize::from(priority)) {
-            set.insert(offset.get());
+            self.count += u64::from(set.insert(offset.get()));
         }
     }
 
     /// Whether it was there.
     pub(super) fn remove(&mut self, priority: u8, offset: Offset) -> bool {
-        self.by_priority.get_mut(usize::from(priority)).is_some_and(|set| set.remove(offset.get()))
+        let set = self.by_priority.get_mut(usize::from(priority)).filter(|_| self.count > 0);
+        let removed = set.is_some_and(|set| set.remove(offset.get()));
+        self.count -= u64::from(removed);
+        removed
     }
 
     pub(super) fn remove_range(&mut self, range: OffsetRange) {
-        for set in &mut self.by_priority {
-            if !set.is_empty() {
-                set.remove_range(range.start.get()..range.end.get());
-            }
+        if self.count > 0 {
+            let range = range.start.get()..range.end.get();
+            self.count -= self.by_priority.iter_mut().map(|set| set.remove_range(range.clone())).sum::<u64>();
         }
     }
 
     /// The oldest of the highest priority.
     pub(super) fn first(&self) -> Option<(u8, Offset)> {
-        self.firsts().last()
+        self.firsts()?.next_back()
     }
 
     /// The oldest of all.
     pub(super) fn oldest(&self) -> Option<(u8, Offset)> {
-        self.firsts().min_by_key(|&(_, offset)| offset)
+        self.firsts()?.min_by_key(|&(_, offset)| offset)
     }
 
-    /// The oldest of each priority, the lowest priority first.
-    fn firsts(&self) -> impl DoubleEndedIterator<Item = (u8, Offset)> {
+    /// The oldest of each priority, the lowest priority first, if there is any.
+    fn firsts(&self) -> Option<impl DoubleEndedIterator<Item = (u8, Offset)>> {
         let sets = (0..=PRIORITY_MAX).zip(&self.by_priority);
-        sets.filter_map(|(priority, set)| Some((priority, Offset::new(set.min()?))))
+        (self.count > 0).then(|| sets.filter_map(|(priority, set)| Some((priority, Offset::new(set.min()?)))))
     }
 }
 

@@ -19,10 +19,9 @@
 mod door;
 mod given_ids;
 mod passed_on;
+mod records;
 mod relay;
 mod without;
-
-use std::borrow::Cow;
 
 use bytes::Bytes;
 
@@ -321,17 +320,8 @@ impl RecordBatch {
     /// # Errors
     /// Says what is wrong with it; any bytes are safe to give.
     pub fn parse(mut bytes: Bytes) -> Result<Self, BatchError> {
-        let header = decode_header(&bytes)?;
-        let length = header.batch_length();
-        if bytes.len() < length {
-            return Err(BatchError::Truncated { needed: length, available: bytes.len() });
-        }
-        bytes.truncate(length);
-        let stored = u32_at(&bytes, 36);
-        let computed = crc32c(&[bytes.get(40..).unwrap_or_default()]);
-        if stored != computed {
-            return Err(BatchError::BodyChecksum { stored, computed });
-        }
+        let header = decode_verified(&bytes)?;
+        bytes.truncate(header.batch_length());
         Ok(Self { header, bytes })
     }
 
@@ -357,17 +347,8 @@ impl RecordBatch {
     ///
     /// # Errors
     /// Says which record can't be read; those before it were visited.
-    pub fn for_each_record(&self, mut visit: impl FnMut(Record<'_>)) -> Result<(), BatchError> {
-        let records = self.records_bytes()?;
-        let mut rest = records.as_ref();
-        for index in 0..self.header.record_count {
-            let offset = self.header.base_offset.plus(u64::from(index));
-            let (record, length) = Record::decode(rest, offset, self.header.base_timestamp)
-                .map_err(|error| BatchError::Record { index, error })?;
-            visit(record);
-            rest = rest.get(length..).unwrap_or_default();
-        }
-        if rest.is_empty() { Ok(()) } else { Err(BatchError::TrailingBytes { bytes: rest.len() }) }
+    pub fn for_each_record(&self, visit: impl FnMut(Record<'_>)) -> Result<(), BatchError> {
+        self.header.for_each_record(&self.bytes, visit)
     }
 
     /// The latest time at which one of its records is to be delivered, if any has one; no later than the longest delay
@@ -381,28 +362,6 @@ impl RecordBatch {
         // What can't be read is not delivered either.
         let _ = self.for_each_record(|record| latest = latest.max(record.head.deliver_at));
         latest.map(|latest| latest.min(self.header.last_timestamp().plus_millis(limits::DELAY_MS_MAX)))
-    }
-
-    /// The records' bytes, decompressed where they are compressed.
-    fn records_bytes(&self) -> Result<Cow<'_, [u8]>, BatchError> {
-        let body = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
-        let uncompressed_length = self.header.uncompressed_length;
-        let wrong = BatchError::Compression { uncompressed_length };
-        let length = widen(uncompressed_length);
-        match self.header.codec {
-            Codec::None if body.len() == length => Ok(Cow::Borrowed(body)),
-            Codec::None => Err(wrong),
-            Codec::Snappy => {
-                if snap::raw::decompress_len(body) != Ok(length) {
-                    return Err(wrong);
-                }
-                snap::raw::Decoder::new().decompress_vec(body).map(Cow::Owned).map_err(|_| wrong)
-            }
-            Codec::Lz4 => match lz4_flex::block::decompress(body, length) {
-                Ok(records) if records.len() == length => Ok(Cow::Owned(records)),
-                Ok(_) | Err(_) => Err(wrong),
-            },
-        }
     }
 }
 
@@ -535,6 +494,20 @@ fn decode_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
     }
     check_size(header.batch_length())?;
     check_size(HEADER_BYTES + widen(header.uncompressed_length))?;
+    Ok(header)
+}
+
+/// Reads the header of the batch at the start of `bytes`, and verifies both checksums.
+fn decode_verified(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
+    let header = decode_header(bytes)?;
+    let length = header.batch_length();
+    let Some(batch) = bytes.get(..length) else {
+        return Err(BatchError::Truncated { needed: length, available: bytes.len() });
+    };
+    let (stored, computed) = (u32_at(batch, 36), crc32c(&[batch.get(40..).unwrap_or_default()]));
+    if stored != computed {
+        return Err(BatchError::BodyChecksum { stored, computed });
+    }
     Ok(header)
 }
 

@@ -1,9 +1,7 @@
 //! What a batch that a publisher encoded, and perhaps compressed, must be like to be taken: it is stored and delivered byte
 //! for byte as it came, so whatever is wrong with it has to be found here.
 
-use bytes::Bytes;
-
-use super::{BatchError, GivenIds, RecordBatch, UnassignedBatch, passed_on::check_ratio};
+use super::{BatchError, GivenIds, UnassignedBatch, decode_verified, passed_on::check_ratio};
 use crate::{
     format::record::{MessageId, Record, RecordError},
     limits,
@@ -22,9 +20,7 @@ impl UnassignedBatch {
         message_bytes_max: usize,
         mut each: impl FnMut(MessageId<'_>),
     ) -> Result<Self, BatchError> {
-        let bytes = Bytes::from(bytes);
-        let batch = RecordBatch::parse(bytes.clone())?;
-        let header = *batch.header();
+        let header = decode_verified(&bytes)?;
         let behind = bytes.len() - header.batch_length();
         if behind > 0 {
             return Err(BatchError::TrailingBytes { bytes: behind });
@@ -35,7 +31,7 @@ impl UnassignedBatch {
         }
         let (mut refused, mut marked, mut scheduled, mut given_ids) = (None, false, false, GivenIds::default());
         let mut index = 0;
-        batch.for_each_record(|record| {
+        header.for_each_record(&bytes, |record| {
             if refused.is_none() {
                 refused = check(&record, index, message_bytes_max).err();
             }
@@ -54,9 +50,8 @@ impl UnassignedBatch {
             // When a record was taken is for the broker to say.
             None if header.last_timestamp_delta != 0 => Err(BatchError::Timestamps),
             None => {
-                drop(batch);
                 let (record_count, producer) = (header.record_count, header.producer);
-                Ok(Self { bytes: Vec::from(bytes), record_count, producer, given_ids })
+                Ok(Self { bytes, record_count, producer, given_ids })
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{BatchError, GivenIds, HEADER_BYTES, RecordBatch, UnassignedBatch, widen};
+use super::{BatchError, GivenIds, HEADER_BYTES, UnassignedBatch, decode_verified, widen};
 
 /// How many times as long as its compressed form a batch may be; neither codec can do better.
 pub(super) const RATIO_MAX: usize = 255;
@@ -21,22 +21,20 @@ impl UnassignedBatch {
     /// # Errors
     /// Says what is wrong with it; any bytes are safe to give.
     pub fn from_peer(bytes: Bytes) -> Result<Self, BatchError> {
-        let batch = RecordBatch::parse(bytes.clone())?;
-        let header = *batch.header();
+        let header = decode_verified(&bytes)?;
         let behind = bytes.len() - header.batch_length();
         if behind > 0 {
             return Err(BatchError::TrailingBytes { bytes: behind });
         }
         check_ratio(header.uncompressed_length, bytes.len())?;
         let (mut given_ids, mut ordinal) = (GivenIds::default(), 0);
-        batch.for_each_record(|record| {
+        header.for_each_record(&bytes, |record| {
             // Nothing is a repeat of what a broker has written itself.
             if header.relay.is_none() {
                 given_ids.note(ordinal, record.head.id);
             }
             ordinal += 1;
         })?;
-        drop(batch);
         let (record_count, producer) = (header.record_count, header.producer);
         Ok(Self { bytes: Vec::from(bytes), record_count, producer, given_ids })
     }

@@ -12,7 +12,7 @@ impl UnassignedBatch {
     pub fn without(self, mut is_left_out: impl FnMut(u32) -> bool) -> Result<Option<Self>, BatchError> {
         // Only a batch with its place can be read; this one gets its own later.
         let batch = self.assign(Offset::ZERO, LeaderEpoch::default(), Timestamp::default());
-        let records = batch.records_bytes()?;
+        let records = batch.header.records_bytes(&batch.bytes)?;
         let mut rest = records.as_ref();
         let mut kept = BatchBuilder::new(records.len());
         for ordinal in 0..batch.header.record_count {

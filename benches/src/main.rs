@@ -1,0 +1,30 @@
+//! What decisions, formats and parsers cost, in instructions: `scripts/bench-instructions`.
+//!
+//! A crate of its own, as benches beside the code would be built with what the tests of that need, which changes features of
+//! what the product is made of.
+#![expect(clippy::print_stdout, reason = "the script reads which cases there are")]
+
+mod append;
+mod batches;
+mod codec;
+mod deliver;
+mod dispatch;
+mod harness;
+mod http;
+mod publish;
+mod replication;
+
+fn main() {
+    harness::main(
+        &[
+            http::CASES,
+            publish::CASES,
+            codec::CASES,
+            append::CASES,
+            replication::CASES,
+            dispatch::CASES,
+            deliver::CASES,
+        ]
+        .concat(),
+    );
+}
