@@ -20,8 +20,12 @@ use crate::workload::{Kind, RequestSizes, Workload};
 pub struct Account {
     warm_up: Duration,
     sizes: RequestSizes,
+    /// Deliveries that a message is to have, over all subscriptions or readers.
+    deliveries_of_a_message: u64,
     /// Deliveries that the messages of a request would have, where deliveries are measured.
     deliveries_of_a_request: u64,
+    /// In a fan-out's closed loop, so many deliveries may be on the way.
+    deliveries_on_the_way_max: Option<u64>,
     recorder: RefCell<Recorder>,
     deliveries: RefCell<SubscriptionChecks>,
     counters: Arc<Counters>,
@@ -58,12 +62,14 @@ impl Account {
         Self {
             warm_up: workload.warm_up,
             sizes: workload.publish.request_sizes(),
+            deliveries_of_a_message: workload.deliveries_of_a_message(),
             deliveries_of_a_request: match workload.kind {
                 Kind::EndToEnd | Kind::FanOut => {
                     workload.deliveries_of_a_message().saturating_mul(workload.publish.batch() as u64)
                 }
                 Kind::Publish | Kind::Consume | Kind::Read => 0,
             },
+            deliveries_on_the_way_max: deliveries_on_the_way_max(workload),
             recorder: RefCell::new(Recorder::new(Intervals::of_run(workload.warm_up, workload.duration))),
             deliveries: RefCell::new(SubscriptionChecks::new(run)),
             counters,
@@ -179,6 +185,18 @@ impl Account {
         }
     }
 
+    /// Whether a connection that waits for so many answers may send another request: in a fan-out's closed loop, as many
+    /// messages are on the way to readers as there may be requests in flight. With several connections there can be more,
+    /// since each knows of the others' only what was answered.
+    #[must_use]
+    pub fn has_room(&self, outstanding: usize) -> bool {
+        let Some(max) = self.deliveries_on_the_way_max else { return true };
+        let each = self.deliveries_of_a_request;
+        let owed = self.counters.acknowledged().saturating_mul(self.deliveries_of_a_message);
+        let answered = owed.saturating_sub(self.counters.delivered());
+        answered.saturating_add(each.saturating_mul(outstanding as u64 + 1)) <= max
+    }
+
     /// The time from each message's intended send time until `now`.
     pub fn end_to_end(&self, messages: &[Delivered], now: Duration) {
         let mut recorder = self.recorder.borrow_mut();
@@ -228,6 +246,13 @@ impl Account {
             Outcome::Refused(_) => {}
         }
     }
+}
+
+fn deliveries_on_the_way_max(workload: &Workload) -> Option<u64> {
+    let plan = &workload.publish;
+    let is_held_back = workload.kind == Kind::FanOut && plan.rate.is_none();
+    let messages = plan.connections.saturating_mul(plan.in_flight).saturating_mul(plan.batch());
+    is_held_back.then(|| workload.deliveries_of_a_message().saturating_mul(messages as u64))
 }
 
 #[cfg(test)]
@@ -289,6 +314,24 @@ mod tests {
         let latency = &recorder.latencies()[&Measure::EndToEnd];
         assert_eq!((latency.count, recorder.counts().delivered), (2, 2));
         assert!(latency.max_us < 1_001_000.0, "a repeat is no sample: {latency:?}");
+    }
+
+    #[test]
+    fn a_closed_loop_has_as_many_messages_on_the_way_to_readers_as_requests_in_flight() {
+        let mut workload = example(Kind::FanOut);
+        (workload.publish.connections, workload.publish.in_flight, workload.publish.batch) = (1, 2, 1);
+        let account = Account::new(1, &workload, Arc::new(Counters::new(1)));
+        assert!(account.has_room(0) && account.has_room(1) && !account.has_room(2), "none is answered");
+        account.counters().add_acknowledged(2);
+        assert!(!account.has_room(0), "three readers have none of two");
+        account.counters().add_delivered(3);
+        assert!(account.has_room(0) && !account.has_room(1), "they have one");
+        account.counters().add_delivered(6);
+        assert!(account.has_room(1) && !account.has_room(2), "they have a third, whose answer is not here yet");
+        workload.publish.rate = std::num::NonZeroU64::new(10);
+        let account = Account::new(1, &workload, Arc::new(Counters::new(1)));
+        account.counters().add_acknowledged(100);
+        assert!(account.has_room(1_000), "an open loop waits for nobody");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub enum Command {
     EndToEnd(EndToEndCommand),
     /// Read partitions to their end, as a replay does.
     Read(ReadCommand),
-    /// Publish at a rate to many who each read all of a topic: latency until each has a message, and a check of each.
+    /// Publish to many who each read all of a topic: latency until each has a message, and a check of each.
     FanOut(FanOutCommand),
     /// Measure this tool itself, against the least that a server can do.
     Ceiling(CeilingCommand),
@@ -155,7 +155,7 @@ pub struct FanOutCommand {
     /// Publishing connections.
     #[arg(long, default_value_t = 4)]
     pub publishers: usize,
-    /// Messages a second, in an open loop.
+    /// Messages a second, in an open loop; 0 for a closed one, in which a message is on the way until all readers have it.
     #[arg(long, default_value_t = 10)]
     pub rate: u64,
     #[command(flatten)]

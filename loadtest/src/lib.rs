@@ -39,3 +39,4 @@ pub mod template;
 pub mod watch;
 pub mod worker;
 pub mod workload;
+pub mod write_loop;

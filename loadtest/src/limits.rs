@@ -42,6 +42,8 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub const READ_BYTES: usize = 64 << 10;
 /// How long one pull, or one wait for a frame, may last before the consumer looks whether it is done.
 pub const CONSUMER_POLL: Duration = Duration::from_millis(200);
+/// How often a fan-out's publisher looks whether the readers have caught up, in a closed loop.
+pub const HELD_BACK_POLL: Duration = Duration::from_micros(100);
 /// Highest sequence number that a delivery check follows in one stream: 2^32 messages.
 pub const SEQUENCE_MAX: u64 = 1 << 32;
 /// Longest latency that is told apart from a longer one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::account::{Account, Sent};
 use crate::clock::Clock;
+use crate::limits::HELD_BACK_POLL;
 use crate::recorder::Measure;
 use crate::schedule::{Arrival, Arrivals};
 use crate::targets::{Publisher, StreamIdentity, TargetError};
@@ -44,11 +45,13 @@ impl PublishLane {
     ) -> Result<(), TargetError> {
         loop {
             let now = clock.now();
-            if self.held.is_none() && self.outstanding.len() < self.in_flight_max {
+            let has_room = account.has_room(self.outstanding.len());
+            if self.held.is_none() && self.outstanding.len() < self.in_flight_max && has_room {
                 self.held = arrivals.borrow_mut().take(now);
             }
             match self.held {
-                None if self.outstanding.is_empty() => return Ok(()),
+                None if self.outstanding.is_empty() && has_room => return Ok(()),
+                None if self.outstanding.is_empty() => clock.sleep_until(now + HELD_BACK_POLL).await,
                 None => self.receive(clock, publisher, account).await?,
                 Some(arrival) if arrival.intended <= now => {
                     self.held = None;

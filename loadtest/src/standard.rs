@@ -1,6 +1,7 @@
 //! Runs a set of workloads with one command: starts the servers, one at a time, and keeps a report of each run and a page
 //! of all.
 
+pub mod builtin;
 pub mod embedded;
 pub mod process;
 pub mod ratios;
@@ -15,7 +16,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use gateway_api::client::TlsOptions;
 use serde::Serialize;
 
-use crate::disk;
 use crate::host::{Host, HostError};
 use crate::machine::Machine;
 use crate::progress::Progress;
@@ -26,7 +26,7 @@ use crate::workload::file::{FileError, Override};
 
 use process::{ServerProcess, StartError};
 use ratios::Ratio;
-use set::{Builtin, RatioPlan, RunPlan, ServerPlan, Set, SetError};
+use set::{RatioPlan, RunPlan, ServerPlan, Set, SetError};
 
 /// What is run, and where its results go.
 #[derive(Debug)]
@@ -63,8 +63,8 @@ pub enum StandardError {
     Start(#[from] StartError),
     #[error("{run}: {error}")]
     Run { run: String, error: RunError },
-    #[error("{run}: the disk can't be measured: {error}")]
-    Disk { run: String, error: io::Error },
+    #[error("{run}: it can't be measured: {error}")]
+    Builtin { run: String, error: io::Error },
     #[error("{}: {error}", .path.display())]
     Path { path: PathBuf, error: io::Error },
     #[error("cannot tell what came of it: {0}")]
@@ -151,9 +151,9 @@ fn perform_run(
         machine: Machine::this(),
     };
     let report = match server.builtin {
-        Some(Builtin::Disk) => {
-            let result = disk::run(&work.0, workload)
-                .map_err(|error| StandardError::Disk { run: run.workload.clone(), error })?;
+        Some(builtin) => {
+            let failed = |error| StandardError::Builtin { run: run.workload.clone(), error };
+            let result = builtin.run(&work.0, workload).map_err(failed)?;
             Ok(Report::new(workload, &result, Vec::new(), origin))
         }
         None => match ServerProcess::start(server, &work.0, &plan.programs) {

@@ -156,7 +156,6 @@ impl Workload {
         let not_of_kind = |option| Err(WorkloadError::NotOfKind { kind: self.kind.name(), option });
         if let Some(fan_out) = self.fan_out {
             in_range("readers", fan_out.readers, 1, limits::READERS_MAX)?;
-            self.publish.rate.ok_or(WorkloadError::FanOutWithoutRate)?;
         }
         if self.topics > 1 && matches!(self.kind, Kind::Read | Kind::FanOut) {
             return not_of_kind("topics");
@@ -382,11 +381,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_fan_out_has_a_rate_and_a_bounded_number_of_readers() {
+    fn a_fan_out_has_a_bounded_number_of_readers() {
         let mut workload = example(Kind::FanOut);
-        assert_eq!(workload.check(), Err(WorkloadError::FanOutWithoutRate));
-        workload.publish.rate = NonZeroU64::new(10);
-        assert_eq!(workload.check(), Ok(()));
+        for rate in [0, 10] {
+            workload.publish.rate = NonZeroU64::new(rate);
+            assert_eq!(workload.check(), Ok(()));
+        }
         workload.publish.sizes = Sizes::Fixed(47);
         assert_eq!(workload.check(), Err(WorkloadError::NoRoomForStamp { min: 48 }));
         for readers in [0, limits::READERS_MAX + 1] {

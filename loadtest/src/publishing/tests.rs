@@ -151,6 +151,27 @@ async fn requests_in_flight_overlap_up_to_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_closed_loop_of_a_fan_out_waits_for_the_readers() {
+    let mut workload = example(Kind::FanOut);
+    (workload.publish.connections, workload.publish.in_flight, workload.publish.batch) = (1, 1, 1);
+    let counters = Arc::new(Counters::new(1));
+    let mut run = Run::new(Pace::Closed, Some(5), 1);
+    run.account = Account::new(1, &workload, Arc::clone(&counters));
+    let started = Instant::now();
+    // Each of three readers has a message 10 ms after the others had the last.
+    let reading = tokio::spawn(async move {
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            counters.add_delivered(3);
+        }
+    });
+    run.go(&mut ScriptedServer::new(|_| Duration::from_millis(1))).await.unwrap();
+    assert!(reading.is_finished(), "the last is on the way until the readers have it");
+    assert!(started.elapsed() >= Duration::from_millis(50), "{:?}", started.elapsed());
+    assert_eq!(run.recorder().counts().published, 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broken_connection_fails_what_was_on_it_and_the_lane_goes_on() {
     let mut run = Run::new(Pace::Closed, Some(100), 4);
     let mut server = ScriptedServer::new(|_| Duration::from_millis(1));

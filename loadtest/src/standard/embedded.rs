@@ -13,8 +13,10 @@ pub const STANDARD: &str = include_str!("../../workloads/standard.yaml");
 workloads!(
     "catch-up-read",
     "disk",
+    "disk-read",
     "end-to-end",
     "fan-out",
+    "fan-out-full",
     "fan-out-sse",
     "http-bare",
     "http-batch-100",
@@ -30,6 +32,7 @@ workloads!(
     "websocket-batch-100",
     "websocket-batch-1000",
     "websocket-json-100",
+    "write-loop",
 );
 
 /// The text of a workload that comes with the program.

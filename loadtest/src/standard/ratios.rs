@@ -88,6 +88,7 @@ impl Ratio {
         match self.plan.figure {
             Figure::MessagesPerS => "messages/s",
             Figure::PayloadMbPerS => "payload MB/s",
+            Figure::DeliveriesPerS => "deliveries/s",
             Figure::P50 => "p50",
             Figure::P99 => "p99",
         }
@@ -99,7 +100,7 @@ impl Ratio {
         match (value, self.plan.figure) {
             (None, _) => "not run".to_owned(),
             (Some(value), Figure::P50 | Figure::P99) => units::time(value),
-            (Some(value), Figure::MessagesPerS | Figure::PayloadMbPerS) => units::count(value),
+            (Some(value), Figure::MessagesPerS | Figure::PayloadMbPerS | Figure::DeliveriesPerS) => units::count(value),
         }
     }
 }
@@ -110,6 +111,8 @@ fn figure(figure: Figure, report: &Report) -> Option<f64> {
     match figure {
         Figure::MessagesPerS => Some(result.messages_per_s),
         Figure::PayloadMbPerS => Some(result.payload_mb_per_s),
+        // Of a run that delivers, that is what its messages are.
+        Figure::DeliveriesPerS => report.workload.kind.delivers().then_some(result.messages_per_s),
         Figure::P50 => Some(latency()?.p50_us),
         Figure::P99 => Some(latency()?.p99_us),
     }
@@ -119,6 +122,7 @@ fn figure(figure: Figure, report: &Report) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::report::tests::example_report;
+    use crate::workload::Kind;
 
     fn plan(figure: Figure, at_least: Option<f64>, at_most: Option<f64>) -> RatioPlan {
         RatioPlan { run: "a".to_owned(), against: "b".to_owned(), figure, at_least, at_most }
@@ -142,6 +146,19 @@ mod tests {
         ];
         let met: Vec<_> = Ratio::all(&plans, &reports()).iter().map(Ratio::is_met).collect();
         assert_eq!(met, [Some(true), Some(false), Some(true), Some(false), None]);
+    }
+
+    #[test]
+    fn deliveries_are_those_of_runs_that_deliver() {
+        let plans = [plan(Figure::DeliveriesPerS, Some(0.5), None)];
+        let mut reports = reports();
+        assert_eq!(Ratio::all(&plans, &reports)[0].values, [None, None], "they publish");
+        for report in reports.values_mut() {
+            report.workload.kind = Kind::FanOut;
+        }
+        let ratio = &Ratio::all(&plans, &reports)[0];
+        assert_eq!((ratio.values, ratio.is_met()), ([Some(300.0), Some(100.0)], Some(true)));
+        assert_eq!((ratio.figure(), ratio.write(ratio.values[0])), ("deliveries/s", "300".to_owned()));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::standard::builtin::Builtin;
+
 /// A set as it is written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,14 +39,6 @@ pub struct ServerPlan {
     pub environment: BTreeMap<String, String>,
     /// Whether it knows no topics, and is only published to.
     pub bare: bool,
-}
-
-/// What needs no program of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Builtin {
-    /// A loop that writes to the disk.
-    Disk,
 }
 
 /// One run.
@@ -82,6 +76,7 @@ pub struct RatioPlan {
 pub enum Figure {
     MessagesPerS,
     PayloadMbPerS,
+    DeliveriesPerS,
     P50,
     P99,
 }

@@ -95,34 +95,73 @@ pub fn for_each_record(batches: &[u8], mut visit: impl FnMut(&Record<'_>)) -> Re
     Ok(())
 }
 
+/// What records have besides their payloads: prefix, id, key, content type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overhead {
+    bytes: u64,
+    records: u64,
+}
+
+impl Overhead {
+    /// That of the first of these batches, which is looked into; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read.
+    pub fn of_first(batches: &[u8]) -> Result<Option<Self>, TargetError> {
+        if batches.is_empty() {
+            return Ok(None);
+        }
+        let header = BatchHeader::decode(batches).map_err(unreadable)?;
+        let first = batches.get(..header.batch_length()).ok_or_else(cut_off)?;
+        let mut found = Self { bytes: u64::from(header.uncompressed_length), records: 0 };
+        for_each_record(first, |record| {
+            found.records += 1;
+            found.bytes = found.bytes.saturating_sub(record.payload.len() as u64);
+        })?;
+        Ok(Some(found))
+    }
+
+    /// That of so many records.
+    fn of(self, records: u64) -> u64 {
+        self.bytes.saturating_mul(records).checked_div(self.records).unwrap_or(0)
+    }
+}
+
 /// What is in batches, told from their headers alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// Messages from the offset asked for on.
     pub messages: u64,
-    /// Bytes of the records, as they lie there.
-    pub bytes: u64,
+    /// Their payload bytes: their share of the bytes of the records without the overhead.
+    pub payload_bytes: u64,
     /// The first offset behind them.
     pub end: Option<u64>,
 }
 
-/// The extent of batches that lie one behind the other, read from `offset` on.
+/// The extent of batches that lie one behind the other, read from `offset` on; their records have this overhead.
 ///
 /// # Errors
 ///
 /// When a header can't be read.
-pub fn extent(mut batches: &[u8], offset: u64) -> Result<Extent, TargetError> {
+pub fn extent(mut batches: &[u8], offset: u64, overhead: Overhead) -> Result<Extent, TargetError> {
     let mut extent = Extent::default();
     while !batches.is_empty() {
         let header = BatchHeader::decode(batches).map_err(unreadable)?;
         let offsets = header.offsets();
-        extent.messages += offsets.end.get().saturating_sub(offsets.start.get().max(offset));
-        extent.bytes += u64::from(header.uncompressed_length);
+        let records = offsets.end.get().saturating_sub(offsets.start.get());
+        let messages = offsets.end.get().saturating_sub(offsets.start.get().max(offset));
+        let payload_bytes = u64::from(header.uncompressed_length).saturating_sub(overhead.of(records));
+        extent.messages += messages;
+        extent.payload_bytes += payload_bytes.saturating_mul(messages).checked_div(records).unwrap_or(0);
         extent.end = Some(offsets.end.get());
-        batches =
-            batches.get(header.batch_length()..).ok_or_else(|| TargetError::protocol("a batch that is cut off"))?;
+        batches = batches.get(header.batch_length()..).ok_or_else(cut_off)?;
     }
     Ok(extent)
+}
+
+fn cut_off() -> TargetError {
+    TargetError::protocol("a batch that is cut off")
 }
 
 fn unreadable(error: BatchError) -> TargetError {
@@ -173,15 +212,30 @@ mod tests {
         let (one, two) = (maker.make(&[50, 50], FIRST).unwrap(), maker.make(&[50], FIRST).unwrap());
         let both = [one.as_ref(), two.as_ref()].concat();
         assert_eq!(records(&both).len(), 3);
-        let extent = extent(&both, 1).unwrap();
+        let extent = extent(&both, 1, Overhead::default()).unwrap();
         assert_eq!((extent.messages, extent.end), (1, Some(1)), "all begin at offset 0 here");
+    }
+
+    #[test]
+    fn the_extent_has_the_bytes_of_payloads_alone() {
+        for (keys, codec) in [(0, BatchCodec::None), (4, BatchCodec::None), (4, BatchCodec::Lz4)] {
+            let maker = BatchMaker::new(300, keys, codec);
+            let batches = [[100, 300].as_slice(), &[60, 60, 60]].map(|sizes| maker.make(sizes, FIRST).unwrap());
+            let both = batches.each_ref().map(AsRef::as_ref).concat();
+            let overhead = Overhead::of_first(&both).unwrap().unwrap();
+            assert_eq!(extent(&both, 0, overhead).unwrap().payload_bytes, 580, "{keys} {codec:?}");
+            let from_the_second = extent(&both, 1, overhead).unwrap();
+            assert_eq!(from_the_second.payload_bytes, 200 + 120, "its share of each batch: all begin at offset 0 here");
+        }
+        assert_eq!(Overhead::of_first(b"").unwrap(), None);
     }
 
     #[test]
     fn what_is_no_batch_is_an_error() {
         let batch = BatchMaker::new(50, 0, BatchCodec::None).make(&[50], FIRST).unwrap();
         assert!(for_each_record(&batch[..batch.len() - 1], |_| ()).is_err());
-        assert!(extent(&batch[..batch.len() - 1], 0).is_err());
-        assert!(extent(b"nonsense", 0).is_err());
+        assert!(extent(&batch[..batch.len() - 1], 0, Overhead::default()).is_err());
+        assert!(extent(b"nonsense", 0, Overhead::default()).is_err());
+        assert!(Overhead::of_first(&batch[..batch.len() - 1]).is_err());
     }
 }

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::limits::CONSUMER_POLL;
 use crate::recorder::Measure;
 use crate::server::Server;
-use crate::targets::batches::extent;
+use crate::targets::batches::{Overhead, extent};
 use crate::targets::delivered::{Message, Page};
 use crate::targets::http_connection::HttpConnection;
 use crate::targets::{Consumer, Step, TargetError};
@@ -19,6 +19,8 @@ pub struct CatchUpReader {
     path: String,
     place: ReadPlace,
     form: PageForm,
+    /// Of the first batch that was read; the others are told from their headers alone.
+    overhead: Option<Overhead>,
 }
 
 /// What pages are made of.
@@ -26,7 +28,7 @@ pub struct CatchUpReader {
 pub enum PageForm {
     /// JSON.
     Json,
-    /// Batches as they are stored, told from their headers alone: nothing in them is looked at.
+    /// Batches as they are stored, told from their headers alone: nothing in them is looked at, but in the first.
     Batches,
 }
 
@@ -65,6 +67,7 @@ impl CatchUpReader {
             path: format!("/v1/topics/{topic}/partitions/{}/messages", place.partition),
             place,
             form,
+            overhead: None,
         })
     }
 
@@ -95,7 +98,7 @@ impl Consumer for CatchUpReader {
         }
         let held = match self.form {
             PageForm::Json => json(answer.body)?,
-            PageForm::Batches => batches(answer.body, self.place.offset)?,
+            PageForm::Batches => batches(answer.body, self.place.offset, &mut self.overhead)?,
         };
         let Some(held) = held else { return Ok(Step::Finished) };
         self.place.offset = held.next_offset;
@@ -118,12 +121,15 @@ fn json(body: &[u8]) -> Result<Option<Got>, TargetError> {
 }
 
 /// `None` at the end of the partition.
-fn batches(body: &[u8], offset: u64) -> Result<Option<Got>, TargetError> {
-    let extent = extent(body, offset)?;
+fn batches(body: &[u8], offset: u64, known: &mut Option<Overhead>) -> Result<Option<Got>, TargetError> {
+    if known.is_none() {
+        *known = Overhead::of_first(body)?;
+    }
+    let extent = extent(body, offset, known.unwrap_or_default())?;
     let Some(end) = extent.end else { return Ok(None) };
     Ok(Some(Got {
         messages: extent.messages,
-        payload_bytes: extent.bytes,
+        payload_bytes: extent.payload_bytes,
         next_offset: end.max(offset.saturating_add(1)),
     }))
 }

@@ -18,8 +18,6 @@ pub enum WorkloadError {
     CodecOfJson,
     #[error("--acks of a single publish are not said in batches as they are stored over {protocol}: set the topic's")]
     AcksOfProtocol { protocol: &'static str },
-    #[error("a fan-out needs --rate: without one it measures a queue")]
-    FanOutWithoutRate,
     #[error("a ramp and steps are two answers to one question: give one")]
     RampAndSteps,
     #[error("a {kind} run has no --{option}")]

@@ -1,6 +1,7 @@
 //! Whole runs against a small broker in this process: what the tool measures and what it notices.
 
 mod broker;
+mod standard;
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -216,6 +217,17 @@ fn every_reader_of_a_fan_out_is_given_every_message() {
         assert_eq!(report.result.latency[&Measure::EndToEnd].count, 1_400);
         assert!(report.is_sound());
     }
+}
+
+#[test]
+fn a_fan_out_without_a_rate_gives_every_reader_every_message() {
+    let broker = Broker::start(Fault::None);
+    let mut workload = fan_out(FanOutProtocol::WebSocket);
+    workload.publish.rate = None;
+    let (_, report) = perform(&broker, &workload).unwrap();
+    let deliveries = report.result.deliveries.unwrap();
+    assert_eq!((deliveries.acknowledged, deliveries.delivered, deliveries.lost), (1_400, 1_400, 0));
+    assert_eq!((report.result.published, report.result.messages), (200, 1_400));
 }
 
 #[test]
