@@ -19,8 +19,9 @@ const OFFSET: u64 = 1_000;
 /// As long as the ids that the broker gives.
 const ID: &str = "01a21a86-abd6-7019-9f4f-35a79105d1d4";
 
-/// One `messages` frame of JSON, with as many messages as the workload publishes at once, each with its payload in base64 and all that the broker
-/// says of it, and the token to go on from; behind the header of a WebSocket's text frame, not masked.
+/// One `messages` frame of JSON behind the header of a WebSocket's text frame, not masked: as many messages as the workload
+/// publishes at once, each with its payload in base64 and all that the broker says of it, and the token to go on from. The
+/// broker sends one message in a frame to readers that keep up, so that is what `write-loop` has: 655 bytes for 256.
 ///
 /// # Errors
 ///
