@@ -15,7 +15,8 @@ pub(crate) const CASES: &[Case] = &[Case::new("replication: commit 100, two foll
 
 fn commit(operations: Operations) {
     let now = Monotonic::from_micros(1);
-    let set = ReplicaSet { replicas: vec![1, 2, 3], isr: vec![1, 2, 3], elr: Vec::new(), partition_epoch: 1, min_insync: 2 };
+    let set =
+        ReplicaSet { replicas: vec![1, 2, 3], isr: vec![1, 2, 3], elr: Vec::new(), partition_epoch: 1, min_insync: 2 };
     let config = LeaderConfig { node: 1, epoch: EPOCH, set, lag_max: Duration::from_secs(10) };
     let mut leader = Leader::new(now, config, Lineage::new(), (Offset::ZERO, Offset::ZERO));
     let mut end = Offset::ZERO;

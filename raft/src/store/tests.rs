@@ -1,6 +1,9 @@
 //! openraft's own suite, and what it does not look at: reopening, damage, limits.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use openraft::{
     CommittedLeaderId, EntryPayload,
@@ -15,6 +18,8 @@ use crate::{snapshots::SnapshotDirectory, state_machine::StateMachine};
 mod killed;
 
 const NODE: u64 = 1;
+/// How long sled may take to let go of a log.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
 
 struct Builder;
 
@@ -41,16 +46,16 @@ async fn filled(path: &Path, last: u64) -> LogStore {
     store
 }
 
-/// Opens a log again that this process had open: sled lets go of its lock in a thread of its own.
+/// Opens a log again that this process had open: sled lets go of its lock in a thread of its own, so it is awaited.
 async fn open_again(path: &Path, node: u64) -> Result<LogStore, OpenLogError> {
-    loop {
-        match LogStore::open(path, node) {
-            Err(OpenLogError::Database { source, .. }) if source.to_string().contains("acquire lock") => {
-                tokio::task::yield_now().await;
-            }
-            opened => return opened,
-        }
+    let is_locked = |opened: &Result<LogStore, OpenLogError>| matches!(opened, Err(OpenLogError::Database { source, .. }) if source.to_string().contains("acquire lock"));
+    let until = Instant::now() + LOCK_WAIT;
+    let mut opened = LogStore::open(path, node);
+    while is_locked(&opened) && Instant::now() < until {
+        tokio::task::yield_now().await;
+        opened = LogStore::open(path, node);
     }
+    opened
 }
 
 async fn reopened(path: &Path) -> LogStore {
@@ -237,7 +242,7 @@ async fn the_log_of_another_node_is_refused() {
 async fn a_log_that_is_open_can_not_be_opened_again() {
     let root = tempfile::tempdir().unwrap();
     let _open = filled(&root.path().join("log"), 1).await;
-    let error = open_again(&root.path().join("log"), NODE).await.unwrap_err();
+    let error = LogStore::open(&root.path().join("log"), NODE).unwrap_err();
     assert!(matches!(&error, OpenLogError::Database { .. }), "{error}");
 }
 
