@@ -99,6 +99,7 @@ impl World {
         let disk = &self.nodes[place].disks[partition];
         let newest = disk.batches().last().map_or_else(Timestamp::default, |batch| batch.header().last_timestamp());
         let extent = LogExtent { start: disk.start(), end: disk.synced_end(), newest };
+        self.oracles[partition].note_let_go(extent.start);
         let mut rebuild = DedupRebuild::new(Dedup::new(DEDUP, [7; 16]), OffsetRange::new(extent.start, extent.end));
         while let Some(wanted) = rebuild.wanted() {
             rebuild.take(&disk.read(wanted.start, wanted.end, usize::MAX));
@@ -323,6 +324,7 @@ impl World {
         self.counts.unknown_isr += u64::from(late.is_some());
         if trims && self.random.once_in(60) {
             let start = self.trim(place, partition, high_watermark);
+            self.oracles[partition].note_let_go(start);
             let Some(leading) = self.leading(place, partition) else { return };
             leading.core.on_log_start(start);
             if let Some(appender) = &mut leading.appender {

@@ -15,6 +15,8 @@ pub(super) struct Oracle {
     pub(super) ids: BTreeMap<u64, Offset>,
     /// Where it was before retention let go of it, and it was published again.
     former: BTreeSet<(u64, Offset)>,
+    /// Up to where some leader had let go: it could not know what lies below, though others may still have it.
+    let_go: Offset,
     /// Who leads in which epoch: the place, and the opening.
     leaders: BTreeMap<u32, (usize, u64)>,
     /// How far consumers have seen, by epoch.
@@ -31,6 +33,11 @@ impl Oracle {
         self.committed.last().map_or(Offset::ZERO, |batch| batch.offsets().end)
     }
 
+    /// Whoever takes publishes has nothing below `start` any more.
+    pub(super) fn note_let_go(&mut self, start: Offset) {
+        self.let_go = self.let_go.max(start);
+    }
+
     /// E2, R4: what is on a disk and committed is what everybody else has.
     fn compare(&self, batch: &RecordBatch) {
         let at = self.committed.partition_point(|known| known.offsets().end <= batch.offsets().start);
@@ -39,11 +46,12 @@ impl Oracle {
     }
 
     /// E3, E4, E7.
-    fn commit(&mut self, batch: &RecordBatch, log_start: Offset) {
+    fn commit(&mut self, batch: &RecordBatch) {
         assert!(batch.offsets().start == self.end(), "E4: what is committed has no gaps");
         let number = number_of(batch);
         if let Some(earlier) = self.ids.insert(number, batch.offsets().start) {
-            assert!(earlier < log_start, "E7: message {number} is at {earlier} and at {}", batch.offsets().start);
+            let is_let_go = earlier < self.let_go;
+            assert!(is_let_go, "E7: message {number} is at {earlier} and at {}", batch.offsets().start);
             self.former.insert((number, earlier));
         }
         self.committed.push(batch.clone());
@@ -87,7 +95,7 @@ impl World {
         let disk = &self.nodes[place].disks[partition];
         assert!(high_watermark <= disk.end(), "R5: {high_watermark} is committed, {} is there", disk.end());
         for batch in disk.read(oracle.end().max(disk.start()), high_watermark, usize::MAX) {
-            oracle.commit(&batch, disk.start());
+            oracle.commit(&batch);
             self.counts.committed += 1;
         }
         let committed = oracle.end();
