@@ -140,11 +140,6 @@ pub fn handshake_answer(error: HandshakeError, request: RequestId) -> Response {
     error.with_headers(answer(Problem::new(code, error.to_string()), request))
 }
 
-/// A field that this version takes no value, or not this value, for.
-pub(crate) fn unsupported(field: &str) -> Failure {
-    Problem::invalid_field(field, "not supported by this version").into()
-}
-
 /// A field with a value that can't be.
 pub(crate) fn invalid(field: &str, detail: impl Into<String>) -> Failure {
     Problem::invalid_field(field, detail).into()

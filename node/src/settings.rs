@@ -40,7 +40,8 @@ impl SettingsTranslation {
         let dedup_window = Duration::from_millis(topic.dedup_window_ms);
         let acks = match topic.acks {
             TopicAcks::Quorum => Acks::Quorum,
-            TopicAcks::Leader | TopicAcks::Memory => Acks::Leader,
+            TopicAcks::Leader => Acks::Leader,
+            TopicAcks::Memory => Acks::Memory,
         };
         PartitionSettings { flush, acks, retention, retention_bytes: topic.retention_bytes, dedup_window }
     }

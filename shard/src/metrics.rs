@@ -30,6 +30,7 @@ pub struct ShardMetrics {
     pub messages_repeated: Counter,
     pub bytes_appended: Counter,
     pub publishes_refused: Counter,
+    pub messages_dropped: Counter,
     pub flushes: Counter,
     pub flushed_bytes: Counter,
     pub flush_latency: LatencyHistogram,

@@ -33,6 +33,11 @@ pub struct PublishTerms {
     pub trace: Option<TraceContext>,
 }
 
+impl PublishTerms {
+    /// Of what is done with where it came from once it is there: by then it is as safe as it gets, whatever the topic says.
+    pub(crate) const MOVED: Self = Self { acks: Some(Acks::Quorum), trace: None };
+}
+
 /// What can be asked of the owner of a partition; `ShardHandle` has a method for each.
 #[derive(Debug)]
 pub(crate) enum Request {

@@ -71,8 +71,6 @@ pub(super) fn fields(schema: &str) -> Vec<(&'static str, Value)> {
             ("partitions", within(1, raft::limits::PARTITIONS_PER_TOPIC_MAX.into())),
             ("replication_factor", json!({ "minimum": 1 })),
             ("min_insync", json!({ "minimum": 1 })),
-            // Known, and refused by this version.
-            ("acks", json!({ "not": { "const": "memory" } })),
             ("dedup_window_ms", within(0, raft::limits::DEDUP_WINDOW_MS_MAX)),
             ("max_message_bytes", within(1, raft::limits::MESSAGE_BYTES_MAX.into())),
         ],
@@ -83,8 +81,6 @@ pub(super) fn fields(schema: &str) -> Vec<(&'static str, Value)> {
             ("filter", json!({ "maxLength": raft::limits::FILTER_BYTES_MAX })),
             ("session_timeout_ms", within(raft::limits::SESSION_TIMEOUT_MS_MIN, raft::limits::SESSION_TIMEOUT_MS_MAX)),
         ],
-        // Known, and refused by this version.
-        "Publish" | "PublishBatch" => vec![("acks", json!({ "not": { "const": "memory" } }))],
         "PushSettings" => vec![
             ("url", json!({ "format": "uri", "maxLength": raft::limits::PUSH_BYTES_MAX })),
             ("secret", json!({ "minLength": 1, "maxLength": limits::PUSH_SECRET_BYTES_MAX, "writeOnly": true })),

@@ -15,7 +15,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let settings: TopicSettings = decode(call.request.body()).map_err(error::of_decode)?;
     let state = context.metadata.state();
     let topic = find_topic(&state, call.route.name)?;
-    let patch = topic_config::patch_of_settings(&settings, &topic.config)?;
+    let patch = topic_config::patch_of_settings(&settings, &topic.config);
     let expected_revision = preconditions::expected_revision(call.request, topic.revision)?;
     let command = Command::UpdateTopic { name: topic.name.clone(), expected_revision, patch };
     let (topic, status) = outcomes::topic(outcomes::propose(context, command).await?)?;

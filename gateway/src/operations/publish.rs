@@ -53,13 +53,12 @@ pub(crate) fn target<'r>(context: &Context, topic: &Topic, retry: Retry<'r>) -> 
 }
 
 /// When a publisher wants to hear of what it publishes, as it says itself.
-pub(crate) fn acks(asked: Option<api::Acks>) -> Result<Option<Acks>, Failure> {
-    match asked {
-        None => Ok(None),
-        Some(api::Acks::Quorum) => Ok(Some(Acks::Quorum)),
-        Some(api::Acks::Leader) => Ok(Some(Acks::Leader)),
-        Some(api::Acks::Memory) => Err(error::unsupported("acks")),
-    }
+pub(crate) fn acks(asked: Option<api::Acks>) -> Option<Acks> {
+    asked.map(|asked| match asked {
+        api::Acks::Quorum => Acks::Quorum,
+        api::Acks::Leader => Acks::Leader,
+        api::Acks::Memory => Acks::Memory,
+    })
 }
 
 /// The same by a parameter of a request.
@@ -69,9 +68,9 @@ pub(super) fn acks_of(request: &Request) -> Result<Option<Acks>, Failure> {
         Some("quorum") => Some(api::Acks::Quorum),
         Some("leader") => Some(api::Acks::Leader),
         Some("memory") => Some(api::Acks::Memory),
-        Some(other) => return Err(error::invalid("acks", format!("`{other}` is not quorum or leader"))),
+        Some(other) => return Err(error::invalid("acks", format!("`{other}` is not quorum, leader or memory"))),
     };
-    acks(asked)
+    Ok(acks(asked))
 }
 
 /// Stores the batches of a plan, as what `span` says. Dropping it takes nothing back.

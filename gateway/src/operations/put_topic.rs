@@ -30,7 +30,7 @@ pub(super) async fn handle(context: &Context, call: Call<'_>) -> Result<Response
     let settings: TopicSettings =
         if body.is_empty() { TopicSettings::default() } else { decode(body).map_err(error::of_decode)? };
     quota::create_topic(context, call.caller, call.route.name)?;
-    let config = topic_config::of_settings(&settings, &defaults(&context.metadata.state(), &name))?;
+    let config = topic_config::of_settings(&settings, &defaults(&context.metadata.state(), &name));
     let command = Command::CreateTopic { name, config, created_at: created_at() };
     let (topic, status) = outcomes::topic(outcomes::propose(context, command).await?)?;
     get_topic::answer(context, &topic, status).await

@@ -6,11 +6,8 @@ use gateway_api::{
 };
 use raft::metadata::{Acks, Change, Compression, FlushPolicy, TopicConfig, TopicPatch};
 
-use crate::error::{self, Failure};
-
 /// The configuration of a new topic: what is not given takes its default.
-pub(super) fn of_settings(settings: &TopicSettings, defaults: &TopicConfig) -> Result<TopicConfig, Failure> {
-    check(settings)?;
+pub(super) fn of_settings(settings: &TopicSettings, defaults: &TopicConfig) -> TopicConfig {
     let replication_factor = settings.replication_factor.unwrap_or(defaults.replication_factor);
     let config = patch(settings).applied_to(defaults);
     let min_insync = match settings.min_insync {
@@ -18,12 +15,11 @@ pub(super) fn of_settings(settings: &TopicSettings, defaults: &TopicConfig) -> R
         None if replication_factor == defaults.replication_factor => defaults.min_insync,
         None => min_insync_of(replication_factor),
     };
-    Ok(TopicConfig { replication_factor, min_insync, ..config })
+    TopicConfig { replication_factor, min_insync, ..config }
 }
 
 /// The change of a topic: what is not given stays, but that no more replicas can be asked for than there are.
-pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig) -> Result<TopicPatch, Failure> {
-    check(settings)?;
+pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig) -> TopicPatch {
     let mut patch = patch(settings);
     match (settings.replication_factor, settings.min_insync) {
         (Some(factor), None) if factor < current.min_insync => {
@@ -31,20 +27,12 @@ pub(super) fn patch_of_settings(settings: &TopicSettings, current: &TopicConfig)
         }
         (Some(_) | None, _) => {}
     }
-    Ok(patch)
+    patch
 }
 
 /// Enough to outlive the loss of one, where that leaves any choice.
 const fn min_insync_of(replication_factor: u16) -> u16 {
     if replication_factor < 3 { 1 } else { 2 }
-}
-
-/// Refuses what this version would accept without doing it.
-fn check(settings: &TopicSettings) -> Result<(), Failure> {
-    if settings.acks == Some(api::Acks::Memory) {
-        return Err(error::unsupported("acks"));
-    }
-    Ok(())
 }
 
 fn patch(settings: &TopicSettings) -> TopicPatch {
@@ -121,14 +109,14 @@ mod tests {
 
     use super::*;
 
-    fn created(body: &str) -> Result<TopicConfig, Failure> {
+    fn created(body: &str) -> TopicConfig {
         of_settings(&decode(body.as_bytes()).unwrap(), &TopicConfig::default())
     }
 
     #[test]
     fn what_is_not_given_takes_its_default() {
-        assert_eq!(created("{}").unwrap(), TopicConfig::default());
-        let config = created(r#"{"partitions":7,"retention_ms":null,"flush":"os"}"#).unwrap();
+        assert_eq!(created("{}"), TopicConfig::default());
+        let config = created(r#"{"partitions":7,"retention_ms":null,"flush":"os"}"#);
         let expected =
             TopicConfig { partitions: 7, retention_ms: None, flush: FlushPolicy::Os, ..TopicConfig::default() };
         assert_eq!(config, expected);
@@ -142,24 +130,19 @@ mod tests {
             retention_bytes: Some(9),
             compression: Compression::Lz4,
             flush: FlushPolicy::Interval,
-            acks: Acks::Leader,
+            acks: Acks::Memory,
             dedup_window_ms: 5,
             max_message_bytes: 77,
             ..TopicConfig::default()
         };
         let shown = serde_json::to_string(&to_api(&config)).unwrap();
-        assert_eq!(created(&shown).unwrap(), config, "{shown}");
-    }
-
-    #[test]
-    fn a_promise_that_would_not_be_kept_is_refused() {
-        assert_eq!(created(r#"{"acks":"memory"}"#).unwrap_err().errors[0].field, "acks");
+        assert_eq!(created(&shown), config, "{shown}");
     }
 
     #[test]
     fn messages_outlive_the_loss_of_a_node_where_there_are_enough() {
         let of = |body: &str, nodes| {
-            let config = of_settings(&decode(body.as_bytes()).unwrap(), &TopicConfig::defaults(nodes)).unwrap();
+            let config = of_settings(&decode(body.as_bytes()).unwrap(), &TopicConfig::defaults(nodes));
             (config.replication_factor, config.min_insync)
         };
         assert_eq!([of("{}", 1), of("{}", 2), of("{}", 3)], [(1, 1), (1, 1), (3, 2)]);
@@ -173,7 +156,7 @@ mod tests {
         let current = TopicConfig { replication_factor: 3, min_insync: 2, ..TopicConfig::default() };
         let changed = |body: &str| {
             let settings = decode(body.as_bytes()).unwrap();
-            let config = patch_of_settings(&settings, &current).unwrap().applied_to(&current);
+            let config = patch_of_settings(&settings, &current).applied_to(&current);
             (config.replication_factor, config.min_insync)
         };
         assert_eq!(changed(r#"{"replication_factor":1}"#), (1, 1));
@@ -186,7 +169,7 @@ mod tests {
     fn a_change_keeps_what_it_does_not_name() {
         let current = TopicConfig { partitions: 3, retention_bytes: Some(5), ..TopicConfig::default() };
         let settings = decode(br#"{"retention_bytes":null,"partitions":4}"#).unwrap();
-        let changed = patch_of_settings(&settings, &current).unwrap().applied_to(&current);
+        let changed = patch_of_settings(&settings, &current).applied_to(&current);
         assert_eq!(changed, TopicConfig { partitions: 4, retention_bytes: None, ..current });
     }
 }

@@ -135,7 +135,7 @@ fn subscriptions_and_topics() {
         other("GET /v1/subscriptions/none", "", Code::SubscriptionNotFound, None),
         other("PUT /v1/topics/..%2Fx", "{}", Code::InvalidName, None),
         other("PUT /v1/topics/__internal", "{}", Code::InvalidName, None),
-        other("PUT /v1/topics/t", r#"{"acks":"memory"}"#, INVALID, Some("acks")),
+        other("PUT /v1/topics/t", r#"{"acks":"none"}"#, INVALID, Some("acks")),
         other("PUT /v1/topics/t", r#"{"partitions":"4"}"#, INVALID, Some("partitions")),
         other("PUT /v1/subscriptions/s", "{}", INVALID, Some("topic")),
         other("PUT /v1/subscriptions/s", r#"{"topic":"orders","ordering":"size"}"#, INVALID, Some("ordering")),

@@ -33,6 +33,9 @@ pub(super) const PUBLISHING: &[ShardNumber] = shard_numbers! {
     counter "shard_publishes_refused_total" publishes_refused
         "Batches refused: too much waits for the disk, or a partition is closed."
         "Publishers get 503. Is it one shard, or all? Then look at flushes, and at `pubsub_shard_partitions_closed`."
+    counter "shard_messages_dropped_total" messages_dropped
+        "Messages that were acknowledged from memory (`acks: memory`) and then not stored, or perhaps not stored."
+        "They are lost, as their topic or their publisher allows. Look at the disk; `acks: leader` has publishers hear of it."
     gauge "shard_dedup_bytes" dedup_bytes
         "Bytes taken to recognise messages that are published again."
         "At `storage.dedup_bytes_max` ids are forgotten early."

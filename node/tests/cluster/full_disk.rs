@@ -126,3 +126,22 @@ fn a_disk_that_others_have_filled_refuses_publishes_and_closes_nothing() {
     let topic = get(node.address(), "/v1/topics/orders").json();
     assert_eq!(topic["layout"][0]["end_offset"], json!(1 + taken.len()), "{topic}");
 }
+
+/// What a publisher did not wait for is lost when the disk is full: that is counted, and told to all who come thereafter.
+#[test]
+fn what_is_answered_from_memory_and_finds_no_room_is_counted_and_then_refused() {
+    let node = TestNode::start_in(data_directory(), &[("storage.reserve_bytes", "1125899906842624")]);
+    let mut connection = Connection::open(node.address());
+    let settings = br#"{"partitions":1,"acks":"memory"}"#;
+    assert_eq!(connection.request("PUT", "/v1/topics/orders", &[], settings).status, 201);
+    let taken = publish_until_refused(&mut connection);
+    assert!(
+        !taken.is_empty() && taken.iter().all(|offset| *offset == 0),
+        "each is lost, and its offset with it: {taken:?}"
+    );
+    let dropped: f64 = node.metric("pubsub_shard_messages_dropped_total").into_iter().map(|(_, count)| count).sum();
+    assert_eq!(dropped.to_string(), taken.len().to_string());
+    assert!(node.log().iter().any(|line| line.contains("acknowledged from memory were not stored")));
+    let topic = get(node.address(), "/v1/topics/orders").json();
+    assert_eq!(topic["layout"][0]["end_offset"], json!(0), "{topic}");
+}

@@ -69,3 +69,42 @@ fn a_disk_that_stands_still_is_told_and_takes_nothing_new_until_it_goes_on() {
     assert!(node.log().iter().any(|line| line.contains("the disk does not answer")), "{:?}", node.log());
     wait_until("the metric falls", || oldest_io_seconds(&node) < 0.1);
 }
+
+#[test]
+fn what_is_answered_from_memory_does_not_wait_for_the_disk_and_is_stored_all_the_same() {
+    let filesystem = match LoopFilesystem::mount(256) {
+        Ok(filesystem) => filesystem,
+        Err(reason) => {
+            eprintln!("SKIPPED: a disk that stands still needs root and a loop device: {reason}");
+            return;
+        }
+    };
+    let mut node = TestNode::start_in(filesystem.directory(), &[]);
+    let mut connection = Connection::open(node.address());
+    let settings = br#"{"partitions":1,"acks":"memory","dedup_window_ms":60000}"#;
+    assert_eq!(connection.request("PUT", "/v1/topics/orders", &[], settings).status, 201);
+    let publish = |connection: &mut Connection, query: &str| {
+        connection.request("POST", &format!("/v1/topics/orders/publish?{query}"), &[], b"hello").json()
+    };
+    let seen = |node: &TestNode| {
+        let page = get(node.address(), "/v1/topics/orders/partitions/0/messages?offset=0&limit=10").json();
+        page["messages"].as_array().map_or(0, Vec::len)
+    };
+
+    let frozen = filesystem.freeze();
+    let first = publish(&mut connection, "id=first");
+    assert_eq!((&first["offset"], &first["durability"]), (&json!(0), &json!("memory")), "{first}");
+    let again = publish(&mut connection, "id=first");
+    assert_eq!((&again["duplicate"], &again["durability"]), (&json!(true), &json!("memory")), "{again}");
+    assert_eq!(seen(&node), 0, "nobody sees what is stored nowhere");
+    let mut waiting = Connection::open(node.address());
+    waiting.send(
+        b"POST /v1/topics/orders/publish?id=second&acks=quorum HTTP/1.1\r\nHost: node\r\nContent-Length: 0\r\n\r\n",
+    );
+
+    drop(frozen);
+    let second = waiting.answer().unwrap().json();
+    assert_eq!((&second["offset"], &second["durability"]), (&json!(1), &json!("leader")), "{second}");
+    node.restart();
+    assert_eq!(seen(&node), 2, "what waited before it is stored as well");
+}

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use shard_core::{
-    log::{
-        Acks, AppendConfig, AppendEffect, AppendEvent, Appender, Dedup, DedupConfig, DedupRebuild, Fate, FlushPolicy,
-    },
+    log::{AppendConfig, AppendEffect, AppendEvent, Appender, Dedup, DedupConfig, DedupRebuild, Fate, FlushPolicy},
     log::{LogExtent, Reached},
     model::{LeaderEpoch, Offset, OffsetRange, RequestId, Timestamp, TopicId},
     replication::{CursorFeed, CursorNews, FetchAnswer, FetchPosition, FetchVerdict, Fetched, NodeRun},
@@ -109,7 +107,7 @@ impl World {
         let Some(leading) = self.leading(place, partition) else { return };
         assert!(leading.core.end() == extent.end, "nothing is appended before the leader is in office");
         let appender = Appender::open(leading.core.epoch(), config, extent);
-        let appender = appender.remembering(rebuild.finish(), Reached::Disk).replicated(Acks::Quorum);
+        let appender = appender.remembering(rebuild.finish(), Reached::Disk).replicated();
         leading.appender = Some(appender);
     }
 
@@ -139,7 +137,7 @@ impl World {
                 let epoch = LeaderEpoch::new(self.nodes[place].replicas[partition].epoch);
                 self.leave_undecided(place, request, Undecided { epoch, end, placed });
             }
-            AppendEffect::Sync | AppendEffect::HighWatermark(_) => {}
+            AppendEffect::Sync | AppendEffect::HighWatermark(_) | AppendEffect::Dropped { .. } => {}
         }
     }
 

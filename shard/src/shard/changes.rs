@@ -123,7 +123,7 @@ impl Shard {
     ) {
         let OpenedLog { opened, dedup, .. } = opened;
         let log = Appender::open(epoch, self.append_config(&settings), opened.found.extent);
-        let log = log.remembering(dedup, opened.store.found_reached());
+        let log = log.remembering(dedup, opened.store.found_reached()).answering(settings.acks);
         let opening = self.new_opening();
         let open = self.opened_partition((partition, opening, log, retention(&settings)), opened);
         self.partitions.insert(partition, Slot::Open(Box::new(open)));

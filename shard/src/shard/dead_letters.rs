@@ -20,7 +20,7 @@ use crate::{
     handle::ShardHandle,
     limits,
     partition::Subscribed,
-    request::PartitionSubscription,
+    request::{PartitionSubscription, PublishTerms},
     store::{AnyPartition, MessageStore as _, ReadFault},
 };
 
@@ -85,7 +85,7 @@ impl Journey {
             Err(fault) => fault.to_string(),
             Ok(batches) => match batches.first().and_then(|batch| self.letter_of(batch)) {
                 None => "the message can't be read".to_owned(),
-                Some(batch) => match handle.publish(target, batch).await {
+                Some(batch) => match handle.publish_for(target, batch, PublishTerms::MOVED).await {
                     Ok(_) => return true,
                     Err(error) => error.to_string(),
                 },

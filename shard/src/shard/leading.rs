@@ -52,7 +52,7 @@ impl Shard {
         // What is not synced here is not there for the others.
         let config = AppendConfig { flush: FlushPolicy::Always, ..self.append_config(&settings) };
         let log = Appender::open(epoch, config, opened.found.extent);
-        let log = log.remembering(dedup, opened.store.found_reached()).replicated(settings.acks);
+        let log = log.remembering(dedup, opened.store.found_reached()).answering(settings.acks).replicated();
         let opening = self.new_opening();
         let mut open = self.opened_partition((partition, opening, log, super::changes::retention(&settings)), opened);
         open.leading = Some(Box::new(leading));

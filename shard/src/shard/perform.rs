@@ -166,6 +166,7 @@ impl Shard {
             AppendEffect::Undecided { request, placed, timestamp, end } => {
                 self.leave_undecided(open, request, (placed, timestamp, end));
             }
+            AppendEffect::Dropped { messages } => self.note_dropped(open, messages),
             AppendEffect::HighWatermark(_) => {}
         }
     }

@@ -235,6 +235,13 @@ impl Shard {
         let _ = waiting.reply.send(Err(PublishError::Undecided(undecided)));
     }
 
+    /// What publishers were told too early is not there, or may not be.
+    pub(super) fn note_dropped(&self, open: &Partition, messages: u64) {
+        self.metrics.messages_dropped.add(messages);
+        let reason = open.log.failure().or(open.log.rejection()).unwrap_or_default();
+        tracing::warn!(partition = %open.id, messages, reason, "messages acknowledged from memory were not stored");
+    }
+
     /// Tells a publisher that its batch is not there, or may not be.
     pub(super) fn refuse_publish(&self, open: &mut Partition, request: RequestId, fate: Fate) {
         let waiting = take_publisher(open, request);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     event::ShardEvent,
     partition::WaitingAck,
-    request::{Reply, SubscriptionError},
+    request::{PublishTerms, Reply, SubscriptionError},
     search::{RedriveEnd, RedriveQuery, Redriven, SearchAnswer},
 };
 
@@ -40,7 +40,8 @@ impl Shard {
         let topic = query.topic;
         glommio::spawn_local(async move {
             let publishes = batches.into_iter().map(|SentBack { letters, partition, batch }| {
-                let publish = handle.publish(TopicPartition::new(topic, partition), batch);
+                let target = TopicPartition::new(topic, partition);
+                let publish = handle.publish_for(target, batch, PublishTerms::MOVED);
                 async move { (letters, publish.await) }
             });
             let sent = join_all(publishes).await;

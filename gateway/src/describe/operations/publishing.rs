@@ -170,9 +170,9 @@ fn text(_: &mut Schemas) -> Value {
 fn acks() -> Parameter {
     Parameter::query(
         "acks",
-        json!({ "enum": ["quorum", "leader"] }),
-        "When it is answered where several nodes keep the topic: once enough replicas in sync have it on disk, or once the \
-            owner has. As the topic says if nothing is said.",
+        json!({ "enum": ["quorum", "leader", "memory"] }),
+        "When it is answered: once enough replicas in sync have it on disk, once the owner has stored it, or at once, before \
+            it is stored anywhere: then it may be lost. As the topic says if nothing is said.",
     )
 }
 

@@ -49,7 +49,7 @@ impl Session {
         let remembers = topic.config.dedup_window_ms > 0;
         let plan = plan_encoded(batch, &target, (publish.partition, remembers));
         let mut plan = plan.map_err(error::of_publish_refused)?;
-        plan.acks = acks(publish.acks)?;
+        plan.acks = acks(publish.acks);
         self.store(topic, (plan, Span::default()), (publish.reference, held))
     }
 }

@@ -107,7 +107,7 @@ impl Session {
         let target = target(&self.context, &topic, retry::of_frame(frame, &topic.config)?).traced(trace.of_messages());
         let plan = self.context.core.with_message_ids(|ids| plan_messages(&frame.messages, &target, ids));
         let mut plan = plan.map_err(error::of_publish_refused)?;
-        plan.acks = acks(frame.acks)?;
+        plan.acks = acks(frame.acks);
         self.store(topic, (plan, trace.span), (frame.reference, held))
     }
 

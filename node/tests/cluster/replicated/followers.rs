@@ -118,11 +118,13 @@ fn who_need_not_wait_for_others_is_told_what_that_means() {
     );
     let Frame::Text(published) = socket.next() else { panic!("no answer") };
     assert!(published.contains(r#""durability":"leader""#), "{published}");
+    let quickest = cluster.ask(owner, "POST", "/v1/topics/orders/publish?acks=memory&id=quickest", &Value::Null);
+    assert_eq!((quickest.status, &quickest.json()["durability"]), (200, &json!("memory")));
     assert_eq!(cluster.ids(owner, 0), Vec::<String>::new(), "nobody sees what only one node has");
     for &follower in &followers {
         cluster.nodes.resume(follower);
     }
-    cluster.nodes.until("it is committed", |_| cluster.ids(owner, 0) == ["quick", "by-frame"]);
+    cluster.nodes.until("it is committed", |_| cluster.ids(owner, 0) == ["quick", "by-frame", "quickest"]);
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct Appender {
     /// How safe what lies below `synced_end` is, and what lies above.
     safe: Reached,
     stored: Reached,
+    /// When publishers hear of what they publish, if they do not say it themselves.
+    acks: Acks,
     pending: VecDeque<Pending>,
     /// Appends that are stored here and wait until others have stored them too; `None` where there are no others.
     uncommitted: Option<Uncommitted>,
@@ -96,6 +98,7 @@ impl Appender {
             dedup: Dedup::new(config.dedup, [0; 16]),
             safe: Reached::Memory,
             stored: Reached::Memory,
+            acks: Acks::default(),
             pending: VecDeque::new(),
             uncommitted: None,
             unflushed_bytes: 0,
@@ -130,7 +133,7 @@ impl Appender {
         assert!(extent.end >= self.high_watermark, "a store that has lost messages is not opened");
         let effects = std::mem::take(&mut self.effects);
         let opened = Self::open(self.epoch, self.config, extent).remembering(dedup, self.safe);
-        *self = Self { effects, ..opened };
+        *self = Self { acks: self.acks, effects, ..opened };
         self.dedup.configure(self.config.dedup);
         self.effects.push_back(AppendEffect::HighWatermark(extent.end));
     }
@@ -149,7 +152,7 @@ impl Appender {
         self.append_for(now, (request, None), batch)
     }
 
-    /// The same of a publisher that says itself when it wants to hear of it. Means nothing to a log that is not replicated.
+    /// The same of a publisher that says itself when it wants to hear of it.
     ///
     /// # Errors
     /// Those of [`Self::append`].
@@ -190,7 +193,16 @@ impl Appender {
             Repeats::Some(places) => places.iter().map(|place| place.offset.next()).max().unwrap_or(self.log_end),
         };
         let waiting = Waiting { request, placed: Placed { base_offset, repeats }, timestamp: self.newest, end, acks };
-        self.pending.push_back(Pending { waiting, batch });
+        let waiting = if self.answers_from_memory(acks) {
+            let reached = self.reached(end);
+            self.effects.push_back(waiting.acknowledge(reached));
+            None
+        } else {
+            Some(waiting)
+        };
+        if waiting.is_some() || batch.is_some() {
+            self.pending.push_back(Pending { waiting, batch });
+        }
         Ok(base_offset)
     }
 
@@ -334,6 +346,7 @@ impl Appender {
 
     fn on_appended(&mut self, now: Monotonic, reached: Reached) {
         let Some(flight) = self.flight.take() else { return };
+        self.rejected = None;
         self.stored_end = flight.end;
         self.unflushed_bytes -= flight.bytes;
         self.note_uncommitted(flight.end, flight.bytes);
@@ -354,7 +367,7 @@ impl Appender {
         }
     }
 
-    /// Takes back the offsets of what the store did not take: nobody has heard of them.
+    /// Takes back the offsets of what the store did not take: nobody has heard of them but who did not want to wait.
     fn on_rejected(&mut self, reason: String) {
         self.rejected = Some(reason);
         self.refuse_waiting(Fate::NotStored);
@@ -397,20 +410,37 @@ impl Appender {
     /// Acknowledges appends of which everything is stored.
     fn acknowledge(&mut self, waiting: Vec<Waiting>) {
         for waiting in waiting {
-            let reached = if waiting.end <= self.synced_end { self.safe } else { self.stored };
+            let reached = self.reached(waiting.end);
             self.effects.push_back(waiting.acknowledge(reached));
+        }
+    }
+
+    /// How safe everything below `end` is here.
+    fn reached(&self, end: Offset) -> Reached {
+        if end <= self.synced_end {
+            self.safe
+        } else if end <= self.stored_end {
+            self.stored
+        } else {
+            Reached::Memory
         }
     }
 
     /// Refuses everyone who waits for something that is not stored; `fate` is that of the batches in flight, the others
     /// never left.
     fn refuse_waiting(&mut self, fate: Fate) {
-        let in_flight = self.flight.take().map(|flight| flight.waiting).unwrap_or_default();
+        let (in_flight, unheard) =
+            self.flight.take().map(|flight| (flight.waiting, flight.unheard)).unwrap_or_default();
         let pending = std::mem::take(&mut self.pending);
-        let refused = in_flight.into_iter().map(|waiting| (waiting, fate)).chain(pending.into_iter().map(|pending| {
+        let dropped = unheard + pending.iter().map(Pending::unheard).sum::<u64>();
+        if dropped > 0 {
+            self.effects.push_back(AppendEffect::Dropped { messages: dropped });
+        }
+        let pending = pending.into_iter().filter_map(|pending| pending.waiting);
+        let refused = in_flight.into_iter().map(|waiting| (waiting, fate)).chain(pending.map(|waiting| {
             // A repeat of what is in flight shares its fate.
-            let is_new = pending.waiting.placed.repeats == Repeats::None;
-            (pending.waiting, if is_new { Fate::NotStored } else { fate })
+            let is_new = waiting.placed.repeats == Repeats::None;
+            (waiting, if is_new { Fate::NotStored } else { fate })
         }));
         for (waiting, fate) in refused {
             if waiting.end <= self.stored_end {

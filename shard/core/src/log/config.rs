@@ -17,14 +17,17 @@ pub enum FlushPolicy {
     Os,
 }
 
-/// When the publisher to a replicated partition hears that its messages are there.
+/// When a publisher hears that its messages are there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub enum Acks {
-    /// When they are committed: on the disk of every replica in sync, of enough of them.
+    /// When they are committed: on the disk of every replica in sync, of enough of them. Where no others keep the log, it
+    /// is as `Leader`.
     #[default]
     Quorum,
-    /// When they are on the disk of the replica that leads; they are lost if that one is.
+    /// When they are as safe as the flush policy makes them where the partition is led; they are lost if that one is.
     Leader,
+    /// When they are taken: they are lost if the process ends, or its disk is full, before they are stored.
+    Memory,
 }
 
 /// How appends to one partition are taken.

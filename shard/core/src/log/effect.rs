@@ -36,6 +36,11 @@ pub enum AppendEffect {
         /// What is known of the batch.
         fate: Fate,
     },
+    /// So many messages that were acknowledged from memory are not stored, or may not be: nobody waits to hear of it.
+    Dropped {
+        /// How many.
+        messages: u64,
+    },
     /// Another one leads now, and decides by what its log holds whether the append is done: tell who waits where to look.
     Undecided {
         /// The append.

@@ -271,6 +271,7 @@ impl World {
                     self.expected.remove(&request.get()).unwrap();
                 }
                 AppendEffect::Undecided { .. } => panic!("there are no other replicas"),
+                AppendEffect::Dropped { .. } => panic!("everybody waits to hear of it"),
                 AppendEffect::Sync | AppendEffect::HighWatermark(_) => {}
             }
         }

@@ -1,12 +1,12 @@
-//! Appends to a replicated log: stored here, they wait until the other replicas in sync have stored them too.
+//! When publishers hear of their appends: at once, when they are stored here, or when the other replicas in sync have
+//! stored them too.
 
 use super::{AppendEffect, Appender, Offset, Reached, VecDeque, Waiting};
 use crate::log::config::Acks;
 
 /// Appends that are stored here and not committed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Uncommitted {
-    acks: Acks,
     waiting: VecDeque<Waiting>,
     /// The bytes of what is stored here, by where it ends.
     bytes: VecDeque<(Offset, u64)>,
@@ -14,24 +14,22 @@ pub(super) struct Uncommitted {
     bytes_sum: u64,
 }
 
-impl Uncommitted {
-    const fn new(acks: Acks) -> Self {
-        Self { acks, waiting: VecDeque::new(), bytes: VecDeque::new(), bytes_sum: 0 }
-    }
-}
-
 impl Appender {
-    /// Has consumers see what is stored from now on once it is committed, and publishers hear of it when `acks` says.
+    /// Has consumers see what is stored from now on once it is committed.
     #[must_use]
-    pub fn replicated(self, acks: Acks) -> Self {
-        Self { uncommitted: Some(Uncommitted::new(acks)), ..self }
+    pub fn replicated(self) -> Self {
+        Self { uncommitted: Some(Uncommitted::default()), ..self }
     }
 
-    /// From now on publishers hear of what they publish when `acks` says. Means nothing to a log that is not replicated.
+    /// Has publishers that say nothing hear of what they publish when `acks` says.
+    #[must_use]
+    pub fn answering(self, acks: Acks) -> Self {
+        Self { acks, ..self }
+    }
+
+    /// From now on publishers that say nothing hear of what they publish when `acks` says.
     pub fn set_acks(&mut self, acks: Acks) {
-        if let Some(uncommitted) = &mut self.uncommitted {
-            uncommitted.acks = acks;
-        }
+        self.acks = acks;
     }
 
     /// What lies below is on the disk of every replica in sync.
@@ -63,7 +61,13 @@ impl Appender {
     /// Whether a publisher that wants to hear then, if it says, hears of what it publishes before it is committed.
     #[must_use]
     pub fn acks_at_once(&self, acks: Option<Acks>) -> bool {
-        self.uncommitted.as_ref().is_none_or(|uncommitted| acks.unwrap_or(uncommitted.acks) == Acks::Leader)
+        self.uncommitted.is_none() || acks.unwrap_or(self.acks) != Acks::Quorum
+    }
+
+    /// Whether such a publisher hears of what it publishes before that is stored. While the store takes nothing, nobody
+    /// does: it would be lost.
+    pub(super) fn answers_from_memory(&self, acks: Option<Acks>) -> bool {
+        acks.unwrap_or(self.acks) == Acks::Memory && self.rejected.is_none()
     }
 
     /// So many bytes, up to `end`, are stored here and wait for the others.
@@ -88,7 +92,7 @@ impl Appender {
         let Some(uncommitted) = &mut self.uncommitted else { return self.acknowledge(stored) };
         let mut at_once = Vec::new();
         for stored in stored {
-            if stored.acks.unwrap_or(uncommitted.acks) == Acks::Leader {
+            if stored.acks.unwrap_or(self.acks) != Acks::Quorum {
                 at_once.push(stored);
             } else if stored.end <= self.high_watermark && uncommitted.waiting.is_empty() {
                 // In order: what comes later is answered later, also where it repeats what is committed.

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use super::{Acks, AppendEffect, Offset, Placed, Reached, RecordBatch, RequestId, Timestamp, limits, widen};
 
-/// An append that was accepted and is not answered.
+/// An append that was accepted and is not stored.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) waiting: Waiting,
+    /// Who is to be answered; nobody if that was done when it was taken.
+    pub(super) waiting: Option<Waiting>,
     /// What is to be stored of it; nothing of what was there before.
     pub(super) batch: Option<RecordBatch>,
 }
@@ -21,6 +22,8 @@ pub(super) struct Flight {
     /// Whether it is as safe as can be when it ends, and everything before it too.
     pub(super) durable: bool,
     pub(super) waiting: Vec<Waiting>,
+    /// How many messages of it were acknowledged when they were taken.
+    pub(super) unheard: u64,
 }
 
 /// Who is answered when everything below `end` is stored.
@@ -34,6 +37,14 @@ pub(super) struct Waiting {
     pub(super) acks: Option<Acks>,
 }
 
+impl Pending {
+    /// How many messages are lost without anybody hearing of it if it is not stored.
+    pub(super) fn unheard(&self) -> u64 {
+        let batch = self.batch.as_ref().filter(|_| self.waiting.is_none());
+        batch.map_or(0, |batch| batch.offsets().len())
+    }
+}
+
 impl Flight {
     /// Takes what waited, at least one append; those before and between that have nothing to store go along.
     pub(super) fn take(pending: &mut VecDeque<Pending>, durable: bool) -> (Self, Vec<RecordBatch>) {
@@ -44,10 +55,12 @@ impl Flight {
             first || bytes <= limits::FLUSH_BYTES_MAX
         };
         let count = pending.iter().take_while(fits).count();
-        let mut flight = Self { end: Offset::ZERO, bytes: 0, durable, waiting: Vec::with_capacity(count) };
+        let mut flight = Self { end: Offset::ZERO, bytes: 0, durable, waiting: Vec::with_capacity(count), unheard: 0 };
         let mut batches = Vec::with_capacity(count);
-        for Pending { waiting, batch } in pending.drain(..count) {
-            flight.waiting.push(waiting);
+        for taken in pending.drain(..count) {
+            flight.unheard += taken.unheard();
+            let Pending { waiting, batch } = taken;
+            flight.waiting.extend(waiting);
             if let Some(batch) = batch {
                 flight.end = batch.offsets().end;
                 flight.bytes += widen(batch.bytes().len());

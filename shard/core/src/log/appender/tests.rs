@@ -279,7 +279,7 @@ fn the_start_of_a_log_never_falls() {
 
 /// A replicated log with one append, to the end 1, that is stored here.
 fn uncommitted(acks: Acks) -> (Appender, Vec<AppendEffect>) {
-    let mut log = log(FlushPolicy::Always).replicated(acks);
+    let mut log = log(FlushPolicy::Always).answering(acks).replicated();
     append(&mut log, 0, 100).unwrap();
     effects(&mut log);
     let done = appended(&mut log);
@@ -325,6 +325,8 @@ fn who_need_not_wait_for_the_others_hears_at_once_but_nobody_sees_it() {
 #[test]
 fn a_publisher_says_itself_when_it_wants_to_hear() {
     for (of_topic, asked, hears) in [
+        (Acks::Quorum, Some(Acks::Memory), true),
+        (Acks::Memory, Some(Acks::Quorum), false),
         (Acks::Quorum, Some(Acks::Leader), true),
         (Acks::Leader, Some(Acks::Quorum), false),
         (Acks::Leader, None, true),
@@ -333,8 +335,8 @@ fn a_publisher_says_itself_when_it_wants_to_hear() {
         let (mut log, _) = uncommitted(of_topic);
         assert_eq!(log.acks_at_once(asked), hears);
         log.append_for(Timestamp::from_millis(1), (RequestId::new(1), asked), unassigned(100)).unwrap();
-        effects(&mut log);
-        let done = acknowledged(&appended(&mut log));
+        let mut done = acknowledged(&effects(&mut log));
+        done.extend(acknowledged(&appended(&mut log)));
         assert_eq!(done.contains(&1), hears, "{of_topic:?} {asked:?}");
         log.on_committed(Offset::new(2));
         assert_eq!(acknowledged(&effects(&mut log)).contains(&1), !hears, "once");
@@ -376,7 +378,7 @@ fn nothing_is_committed_that_is_not_stored() {
 
 #[test]
 fn what_is_not_committed_counts_as_waiting() {
-    let mut log = log(FlushPolicy::Always).replicated(Acks::Quorum);
+    let mut log = log(FlushPolicy::Always).replicated();
     log.configure(AppendConfig { unflushed_bytes_max: 1_000, ..config(FlushPolicy::Always) });
     append(&mut log, 0, 600).unwrap();
     effects(&mut log);
@@ -384,4 +386,84 @@ fn what_is_not_committed_counts_as_waiting() {
     assert!(matches!(append(&mut log, 1, 600), Err(AppendError::Backpressure { .. })), "the others do not have it");
     log.on_committed(Offset::new(1));
     append(&mut log, 2, 600).unwrap();
+}
+
+/// A log whose publishers hear of what they publish when it is taken, with one append on its way to the store.
+fn from_memory() -> (Appender, Vec<AppendEffect>) {
+    let mut log = log(FlushPolicy::Always).answering(Acks::Memory);
+    append(&mut log, 0, 100).unwrap();
+    let done = effects(&mut log);
+    (log, done)
+}
+
+#[test]
+fn who_does_not_wait_for_the_store_hears_at_once_and_what_it_said_is_stored_all_the_same() {
+    let (mut log, done) = from_memory();
+    assert_eq!(acknowledged(&done), [0]);
+    assert!(matches!(done[0], AppendEffect::Acknowledge { reached: Reached::Memory, .. }));
+    assert!(effects(&mut log).is_empty() && !log.is_idle());
+    assert_eq!(handed(&done), [(0, 1)]);
+    assert_eq!(appended(&mut log), [AppendEffect::HighWatermark(Offset::new(1))], "nobody is answered twice");
+    assert!(log.is_idle());
+}
+
+#[test]
+fn what_was_acknowledged_from_memory_and_is_not_stored_is_counted() {
+    let (mut log, _) = from_memory();
+    append(&mut log, 1, 100).unwrap();
+    log.append_for(Timestamp::from_millis(1), (RequestId::new(2), Some(Acks::Leader)), unassigned(100)).unwrap();
+    effects(&mut log);
+    let failed = event(&mut log, AppendEvent::Failed { reason: "EIO".to_owned() });
+    assert_eq!(failed[0], AppendEffect::Dropped { messages: 2 }, "one in flight, one that waited");
+    assert_eq!(refusals(&failed), [(2, Fate::NotStored)], "who waits is refused as ever");
+}
+
+#[test]
+fn while_the_store_takes_nothing_nobody_is_answered_from_memory() {
+    let (mut log, _) = from_memory();
+    let rejected = || AppendEvent::Rejected { reason: "full".to_owned() };
+    assert_eq!(event(&mut log, rejected()), [AppendEffect::Dropped { messages: 1 }]);
+    append(&mut log, 1, 100).unwrap();
+    assert_eq!(acknowledged(&effects(&mut log)), [0_u64; 0]);
+    assert_eq!(refusals(&event(&mut log, rejected())), [(1, Fate::NotStored)]);
+    append(&mut log, 2, 100).unwrap();
+    effects(&mut log);
+    assert_eq!(acknowledged(&appended(&mut log)), [2], "there is room again");
+    append(&mut log, 3, 100).unwrap();
+    assert_eq!(acknowledged(&effects(&mut log)), [3]);
+}
+
+#[test]
+fn what_waits_in_memory_is_bounded_for_all() {
+    let (mut log, _) = from_memory();
+    log.configure(AppendConfig { unflushed_bytes_max: 300, ..config(FlushPolicy::Always) });
+    assert!(matches!(append(&mut log, 1, 300), Err(AppendError::Backpressure { .. })));
+}
+
+#[test]
+fn a_log_that_goes_on_after_a_failure_answers_as_before() {
+    let (mut log, _) = from_memory();
+    event(&mut log, AppendEvent::Failed { reason: "EIO".to_owned() });
+    let dedup = log.take_dedup();
+    log.reopen(LogExtent::default(), dedup);
+    effects(&mut log);
+    append(&mut log, 1, 100).unwrap();
+    assert_eq!(acknowledged(&effects(&mut log)), [1]);
+}
+
+#[test]
+fn a_repeat_of_what_is_stored_is_answered_from_memory_with_what_it_has_reached() {
+    let mut log = log(FlushPolicy::Always).answering(Acks::Memory);
+    log.configure(AppendConfig {
+        dedup: DedupConfig { window_ms: 1_000, bytes_max: 1 << 20 },
+        ..config(FlushPolicy::Always)
+    });
+    append(&mut log, 0, 100).unwrap();
+    effects(&mut log);
+    appended(&mut log);
+    append(&mut log, 1, 100).unwrap();
+    let done = effects(&mut log);
+    let [AppendEffect::Acknowledge { placed, .. }] = &done[..] else { panic!("{done:?}") };
+    assert_eq!(placed.repeats.count(1), 1);
+    assert!(log.is_idle());
 }

@@ -73,6 +73,7 @@ impl World {
                 assert!(fate == Fate::Unknown || !handed_over, "nobody knows what became of it");
             }
             AppendEffect::Undecided { .. } => panic!("there are no other replicas"),
+            AppendEffect::Dropped { .. } => panic!("everybody waits to hear of it"),
             AppendEffect::HighWatermark(offset) => {
                 assert!(offset.get() >= self.high_watermark, "the high watermark never falls");
                 assert!(offset.get() <= self.acked, "consumers see what was acknowledged");
