@@ -202,6 +202,9 @@ impl Shard {
             CursorNews::Changes(changes) => (false, changes.concat()),
             CursorNews::Snapshot => (true, self.all_cursors(partition)),
         };
+        if entries.len() > BATCH_BYTES_MAX {
+            tracing::error!(%partition, bytes = entries.len(), "a follower can't be sent the cursors: too much is acked out of order");
+        }
         let bytes = u32::try_from(entries.len()).ok()?;
         Some(CursorUpdate { change, replaces, bytes, entries: Bytes::from(entries) })
     }

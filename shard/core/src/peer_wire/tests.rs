@@ -312,11 +312,24 @@ fn a_damaged_batch_in_the_tail_is_refused() {
 #[test]
 fn what_does_not_fit_into_an_answer_is_fetched_again() {
     let size = |reply: &FetchReply| reply.tail().iter().map(Bytes::len).sum::<usize>();
-    let (whole, first) = (fetched(), fetched().within(1));
+    let whole = fetched();
     assert_eq!(fetched().within(size(&whole)), whole);
-    assert_eq!(first.parts[0], whole.parts[0], "one part is sent, however large");
+    let batches: usize = whole.parts[0].batches.iter().map(|batch| batch.bytes().len()).sum();
+    let first = fetched().within(batches);
+    assert_eq!(first.parts[0], FetchPart { cursors: None, ..whole.parts[0].clone() }, "its cursors come later");
     assert_eq!(first.parts[3].answer, FetchAnswer::Refused(FetchRefusal::Unreadable));
-    assert!(size(&first) < size(&whole));
+    assert_eq!(size(&first), batches);
+}
+
+#[test]
+fn cursors_that_fit_into_no_answer_do_not_end_the_link() {
+    let mut reply = fetched();
+    reply.parts.truncate(1);
+    reply.parts[0].batches.clear();
+    reply.parts[0].batch_count = 0;
+    let sent = reply.within(6);
+    assert_eq!(sent.parts[0].answer, FetchAnswer::Refused(FetchRefusal::Unreadable));
+    assert_eq!((&sent.parts[0].cursors, sent.tail()), (&None, Vec::<Bytes>::new()));
 }
 
 #[test]

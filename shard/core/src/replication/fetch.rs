@@ -167,14 +167,17 @@ impl FetchReply {
         batches.chain(cursors.map(|cursors| cursors.entries.clone())).collect()
     }
 
-    /// The same with no more in its tail than fits, but for a single larger part: whoever is sent nothing comes again.
+    /// The same with no more in its tail than fits: whoever is sent nothing comes again. Cursors come later where they do
+    /// not fit beside their batches, and never where they do not fit alone.
     #[must_use]
     pub fn within(mut self, bytes_max: usize) -> Self {
         let mut bytes = 0;
         for part in &mut self.parts {
             let batches: usize = part.batches.iter().map(|batch| batch.bytes().len()).sum();
-            let own = batches + part.cursors.as_ref().map_or(0, |cursors| cursors.entries.len());
-            if bytes > 0 && bytes + own > bytes_max {
+            let cursors = part.cursors.take_if(|cursors| batches == 0 || batches + cursors.entries.len() <= bytes_max);
+            let own = batches + cursors.as_ref().map_or(0, |cursors| cursors.entries.len());
+            part.cursors = cursors;
+            if bytes + own > bytes_max {
                 let later = FetchAnswer::Refused(FetchRefusal::Unreadable);
                 *part = FetchPart::bare(part.partition, part.epoch, later);
             } else {
