@@ -60,7 +60,6 @@ impl ClusterState {
             Command::RemoveNode { node, force } => self.remove_node(node, force),
             Command::ChangePartitions { changes } => Ok(self.change_partitions(changes)),
             Command::Upgrade { level } => self.upgrade(level),
-            Command::LoseReplicas { node, epoch, partitions } => self.lose_replicas(node, epoch, &partitions),
         }
     }
 

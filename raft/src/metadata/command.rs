@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use shard_core::model::{SubscriptionId, SubscriptionName, Timestamp, TopicName};
 
 use super::{
-    AckKey, ApiKey, GroupChange, Incarnation, KeyId, LostPartition, NodeId, PartitionTransition, PrincipalConfig,
-    PrincipalName, SubscriptionConfig, SubscriptionPatch, TopicConfig, TopicPatch, wire,
+    AckKey, ApiKey, GroupChange, Incarnation, KeyId, NodeId, PartitionTransition, PrincipalConfig, PrincipalName,
+    SubscriptionConfig, SubscriptionPatch, TopicConfig, TopicPatch, wire,
 };
 
 /// A change of the metadata. It carries the time and the random bytes it needs, so that every node applies it alike.
@@ -188,16 +188,6 @@ pub enum Command {
         /// The level.
         level: u32,
     },
-    /// A run of a node has found less of some partitions than it had promised to have: it is not in sync there, nor
-    /// eligible, and does not own them any more. It says so before it says that it is there.
-    LoseReplicas {
-        /// The node.
-        node: NodeId,
-        /// The run of it.
-        epoch: u64,
-        /// The partitions.
-        partitions: Vec<LostPartition>,
-    },
 }
 
 impl Command {
@@ -224,8 +214,7 @@ impl Command {
             | Self::SetDraining { .. }
             | Self::RemoveNode { .. }
             | Self::ChangePartitions { .. }
-            | Self::Upgrade { .. }
-            | Self::LoseReplicas { .. } => 1,
+            | Self::Upgrade { .. } => 1,
         }
     }
 }

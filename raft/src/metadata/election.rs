@@ -82,17 +82,6 @@ impl Partition {
         true
     }
 
-    /// A node has less than it had promised, and those of the ELR are in sync if nobody else is: they hold all that was
-    /// acknowledged. Nobody is if there are none. Whether anything changed.
-    pub(super) fn lose(&mut self, node: NodeId, min_insync: u16) -> bool {
-        let is_counted_on = self.forget_holder(node, min_insync);
-        let was_owner = self.owner == Some(node);
-        if was_owner {
-            self.disown();
-        }
-        is_counted_on || was_owner
-    }
-
     /// A node is counted on no more. Whoever takes it over from that node owns it before, and holds all that was acknowledged.
     pub(super) fn go_without(&mut self, node: NodeId, heir: Option<NodeId>, min_insync: u16) {
         if let Some(heir) = heir {
@@ -140,10 +129,9 @@ impl Partition {
         self.next_epoch();
     }
 
-    /// A node is in neither set any more; those of the ELR are in sync if nobody else is. Whether it was in one.
-    fn forget_holder(&mut self, node: NodeId, min_insync: u16) -> bool {
-        let is_counted_on = self.is_counted_on(node);
-        if is_counted_on {
+    /// A node is in neither set any more; those of the ELR are in sync if nobody else is.
+    fn forget_holder(&mut self, node: NodeId, min_insync: u16) {
+        if self.is_counted_on(node) {
             self.isr.retain(|member| *member != node);
             self.elr.retain(|member| *member != node);
             if self.isr.is_empty() {
@@ -151,7 +139,6 @@ impl Partition {
             }
             self.sets_changed(min_insync);
         }
-        is_counted_on
     }
 
     fn next_epoch(&mut self) {

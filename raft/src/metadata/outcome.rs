@@ -84,11 +84,6 @@ pub enum Outcome {
         /// The level.
         level: u32,
     },
-    /// Nobody counts any more on a node to have what it has lost.
-    ReplicasLost {
-        /// On how many partitions somebody did.
-        changed: usize,
-    },
 }
 
 /// Why a command was refused; nothing was changed.

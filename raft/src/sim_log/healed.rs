@@ -38,10 +38,6 @@ impl World {
     /// Whether a change of who is in sync is under way.
     pub(super) fn is_isr_changing(&self, partition: usize) -> bool {
         let is_change = |command: &Command| {
-            // Said once more by a run that has it again meanwhile, it may come late and take that from who counts.
-            if let Command::LoseReplicas { partitions, .. } = command {
-                return partitions.iter().any(|lost| usize::try_from(lost.partition) == Ok(partition));
-            }
             let Command::ChangePartitions { changes } = command else { return false };
             changes.iter().any(|change| {
                 let is_here = usize::try_from(change.partition) == Ok(partition);

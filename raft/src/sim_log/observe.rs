@@ -1,12 +1,7 @@
 //! A node has a newer state of the metadata, or starts with an old one.
 
-use shard_core::model::TopicId;
-
 use super::{mutant::Mutant, node::monotonic, world::World};
-use crate::{
-    controller::Controller,
-    metadata::{Command, LostPartition},
-};
+use crate::controller::Controller;
 
 impl World {
     pub(super) fn observe(&mut self, place: usize) {
@@ -33,12 +28,6 @@ impl World {
                 self.nodes[place].disks[partition].cut_at_damage();
             }
         }
-    }
-
-    pub(super) fn lost_command(&self, place: usize, epoch: u64) -> Command {
-        let lost = self.nodes[place].lost.iter();
-        let named = lost.map(|lost| LostPartition { topic: TopicId::new(1), partition: u32::try_from(*lost).unwrap() });
-        Command::LoseReplicas { node: self.id_of(place), epoch, partitions: named.collect() }
     }
 
     /// A node that was down starts with what is on its disk.

@@ -16,6 +16,7 @@ impl World {
         self.later(place, TICK_MS, Act::Tick);
         if self.say_alive(place) {
             self.hand_over_failed(place);
+            self.say_lost(place);
             for partition in 0..self.oracles.len() {
                 self.tick_leader(place, partition);
                 self.tick_follower(place, partition);
@@ -37,7 +38,7 @@ impl World {
         }
     }
 
-    /// A node tells all that it is there; or it asks to be let in, or says first what it has lost. Whether it is there.
+    /// A node tells all that it is there, or asks to be let in. Whether it is there.
     fn say_alive(&mut self, place: usize) -> bool {
         let node = &self.nodes[place];
         let applied = node.state.version();
@@ -52,10 +53,6 @@ impl World {
             self.nodes[place].epoch = Some(epoch);
             self.observe(place);
         }
-        if !self.nodes[place].lost.is_empty() {
-            self.ask(place);
-            return false;
-        }
         let message = Message::Alive { node: self.id_of(place), epoch, applied };
         for other in 0..self.nodes.len() {
             self.send(place, other, message.clone());
@@ -63,20 +60,30 @@ impl World {
         true
     }
 
-    /// A node asks the leader of the metadata for what it needs before it is there.
+    /// A node asks the leader of the metadata to be let in.
     fn ask(&mut self, place: usize) {
         let Some(leader) = self.log.leader else { return };
         if self.nodes[place].asks_at > self.now {
             return;
         }
         self.nodes[place].asks_at = self.now + PATIENCE_MS;
-        let node = &self.nodes[place];
-        let waiter = Waiter::Joining { place, boot: node.boot };
-        let (command, waiter) = match node.epoch {
-            None => (self.join_command(place), waiter),
-            Some(epoch) => (self.lost_command(place, epoch), Waiter::Nobody),
-        };
-        self.send(place, leader, Message::Propose { commands: vec![command], waiter });
+        let waiter = Waiter::Joining { place, boot: self.nodes[place].boot };
+        self.send(place, leader, Message::Propose { commands: vec![self.join_command(place)], waiter });
+    }
+
+    /// Has nobody count on a node for what it has lost.
+    fn say_lost(&mut self, place: usize) {
+        if self.nodes[place].asks_at > self.now {
+            return;
+        }
+        self.nodes[place].asks_at = self.now + PATIENCE_MS;
+        let id = self.id_of(place);
+        for partition in self.nodes[place].lost.clone() {
+            if let Some(known) = self.known(place, partition) {
+                let change = (known.leader_epoch, known.partition_epoch, PartitionTarget::Without(id));
+                self.propose_change(place, partition, change, Waiter::Nobody);
+            }
+        }
     }
 
     /// Has a partition led by another node whose disk has failed this one; or by this one in a new epoch, if nobody else

@@ -133,11 +133,6 @@ impl ClusterState {
         }
     }
 
-    /// Whether a node is there, and of this epoch.
-    pub(super) fn check_run(&mut self, id: NodeId, epoch: u64) -> Result<(), Refusal> {
-        self.node_of_epoch(id, epoch).map(|_| ())
-    }
-
     fn node_of_epoch(&mut self, id: NodeId, epoch: u64) -> Result<&mut Node, Refusal> {
         self.check_number(id)?;
         let node = self.nodes.get_mut(&id).ok_or(Refusal::NodeNotFound)?;

@@ -3,9 +3,7 @@
 use proptest::prelude::*;
 use shard_core::model::{LeaderEpoch, TopicId};
 
-use crate::metadata::{
-    ClusterState, Command, Incarnation, LostPartition, NodeId, NodeRun, PartitionTarget, PartitionTransition,
-};
+use crate::metadata::{ClusterState, Command, Incarnation, NodeId, NodeRun, PartitionTarget, PartitionTransition};
 
 /// One command of each kind, always the same: for golden files.
 pub(crate) fn one_of_each_about_nodes() -> Vec<Command> {
@@ -38,12 +36,7 @@ pub(crate) fn one_of_each_about_nodes() -> Vec<Command> {
             ],
         },
         Command::Upgrade { level: 1 },
-        Command::LoseReplicas { node, epoch: 300, partitions: vec![lost(1, 2), lost(3, 4)] },
     ]
-}
-
-fn lost(topic: u64, partition: u32) -> LostPartition {
-    LostPartition { topic: TopicId::new(topic), partition }
 }
 
 /// A node with a rack, one that is to be emptied, and one that was removed.
@@ -97,10 +90,6 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         2 => (node(), any::<bool>()).prop_map(|(node, force)| Command::RemoveNode { node, force }),
         6 => proptest::collection::vec(transition(), 0..5).prop_map(|changes| Command::ChangePartitions { changes }),
         1 => (0..4_u32).prop_map(|level| Command::Upgrade { level }),
-        2 => (node(), epoch(), proptest::collection::vec((1..4_u64, 0..4_u32), 0..4)).prop_map(|(node, epoch, lost_ones)| {
-            let partitions = lost_ones.into_iter().map(|(topic, partition)| lost(topic, partition)).collect();
-            Command::LoseReplicas { node, epoch, partitions }
-        }),
     ]
 }
 
@@ -131,9 +120,7 @@ fn transition() -> impl Strategy<Value = PartitionTransition> {
 
 /// Has a command meet what is there, by the luck of its numbers: without that, most would be refused for their epochs.
 pub(crate) fn aimed(state: &ClusterState, mut command: Command) -> Command {
-    if let Command::FenceNode { node, epoch }
-    | Command::UnfenceNode { node, epoch }
-    | Command::LoseReplicas { node, epoch, .. } = &mut command
+    if let Command::FenceNode { node, epoch } | Command::UnfenceNode { node, epoch } = &mut command
         && !epoch.is_multiple_of(4)
     {
         *epoch = state.node(*node).map_or(*epoch, |node| node.epoch);
