@@ -31,6 +31,7 @@ pub struct ShardMetrics {
     pub bytes_appended: Counter,
     pub publishes_refused: Counter,
     pub messages_dropped: Counter,
+    pub batches_sent_ahead: Counter,
     pub flushes: Counter,
     pub flushed_bytes: Counter,
     pub flush_latency: LatencyHistogram,

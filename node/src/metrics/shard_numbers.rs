@@ -109,6 +109,9 @@ pub(super) const REPLICAS: &[ShardNumber] = shard_numbers! {
     gauge "shard_replicas_distrusted" replicas_distrusted
         "Replicas that can't be counted on for damage or a failed disk, and are not made good yet."
         "Any for long: the disk of this node needs a look."
+    counter "replica_sent_ahead_total" batches_sent_ahead
+        "Batches of partitions that this node owns which its followers were sent while they were on their way to its own disk."
+        "Far below the batches appended: flushes are large, or the disk is nearly full, and each publish waits for two writes in turn."
     gauge "replica_fetch_lag_messages" replica_lag_messages
         "Messages by which the replica that is furthest behind lacks what its owner has, of all partitions that this node owns."
         "Publishes are slow or partitions under-replicated: a replica can't keep up."

@@ -21,6 +21,7 @@ pub(super) struct Counts {
     pub(super) truncations: u64,
     pub(super) restarts: u64,
     pub(super) trimmed: u64,
+    pub(super) sent_ahead: u64,
     pub(super) fenced_fetches: u64,
     pub(super) committed: u64,
     pub(super) acknowledged: u64,
@@ -37,7 +38,7 @@ pub(super) struct Counts {
 
 impl Counts {
     /// Each with how often it is to happen in a hundred runs.
-    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 28] {
+    fn fields(&mut self) -> [(&'static str, &mut u64, u64); 29] {
         [
             ("nodes killed", &mut self.crashes, 300),
             ("power cuts", &mut self.power_cuts, 20),
@@ -57,6 +58,7 @@ impl Counts {
             ("truncations", &mut self.truncations, 50),
             ("logs begun anew", &mut self.restarts, 5),
             ("logs trimmed", &mut self.trimmed, 100),
+            ("batches sent ahead", &mut self.sent_ahead, 2_000),
             ("fetches fenced off", &mut self.fenced_fetches, 100),
             ("records committed", &mut self.committed, 10_000),
             ("publishes acknowledged", &mut self.acknowledged, 5_000),

@@ -116,14 +116,22 @@ impl World {
             AppendEffect::Append { batches, durable } => {
                 assert!(durable, "every append is synced");
                 let is_full = self.nodes[place].full_until > self.now;
+                // Room for it may have been set aside.
+                let is_ahead = self.random.once_in(2);
                 // With a copy that is lost elsewhere it would be one more than the promise bears.
                 let fails = !self.healing && self.random.once_in(300) && !self.is_lost_elsewhere(place, partition);
-                if is_full {
+                if is_full && !is_ahead {
                     return self.on_disk(place, partition, Done::Rejected);
                 }
                 let disk = &mut self.nodes[place].disks[partition];
                 disk.write(batches);
                 let end = disk.end();
+                if is_ahead {
+                    self.send_ahead(place, partition, end);
+                    if self.mutant == Some(Mutant::TakesBackWhatWasSent) && self.random.once_in(20) {
+                        return self.on_disk(place, partition, Done::Rejected);
+                    }
+                }
                 if self.mutant == Some(Mutant::AcksBeforeSync) {
                     self.on_disk(place, partition, Done::Late(end));
                     self.appended(place, partition, end);
@@ -138,6 +146,17 @@ impl World {
                 self.leave_undecided(place, request, Undecided { epoch, end, placed });
             }
             AppendEffect::Sync | AppendEffect::HighWatermark(_) | AppendEffect::Dropped { .. } => {}
+        }
+    }
+
+    /// Followers are sent what is on its way to the disk.
+    fn send_ahead(&mut self, place: usize, partition: usize, end: Offset) {
+        let takes_back = self.mutant == Some(Mutant::TakesBackWhatWasSent);
+        self.counts.sent_ahead += 1;
+        let Some(leading) = self.leading(place, partition) else { return };
+        leading.core.on_sent_ahead(end);
+        if let Some(appender) = leading.appender.as_mut().filter(|_| !takes_back) {
+            appender.on_sent_ahead();
         }
     }
 
@@ -160,7 +179,11 @@ impl World {
                 return self.appended(place, partition, end);
             }
             Done::Late(end) => return self.nodes[place].disks[partition].sync_to(end),
-            Done::Rejected => self.tell_appender(place, partition, AppendEvent::Rejected { reason }),
+            Done::Rejected => {
+                let synced_end = self.nodes[place].disks[partition].synced_end();
+                self.nodes[place].disks[partition].truncate(synced_end);
+                self.tell_appender(place, partition, AppendEvent::Rejected { reason });
+            }
             Done::Failed => {
                 self.counts.io_errors += 1;
                 self.nodes[place].disks[partition].settle(&mut self.random);
@@ -232,7 +255,7 @@ impl World {
                     let news = leading.feed.since(position.cursors);
                     fetched.cursors = (news != CursorNews::None).then(|| leading.feed.newest());
                     cursor = leading.cursor;
-                    let end = leading.core.end();
+                    let end = leading.core.tail();
                     fetched.batches = self.nodes[place].disks[partition].read(position.end, end, FETCH_BATCHES);
                     FetchAnswer::Follows { high_watermark, log_start }
                 }

@@ -23,10 +23,12 @@ pub(super) enum Mutant {
     DeletesOnSuspicion,
     /// A leader says what became of what an earlier one had stored before it is in office, and by the offset alone.
     DecidesBeforeOffice,
+    /// A leader gives offsets to others that it had sent to its followers before its own disk did not take them.
+    TakesBackWhatWasSent,
 }
 
 impl Mutant {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::AcksBeforeSync,
         Self::PromisesBeforeSync,
         Self::CutsToHighWatermark,
@@ -37,5 +39,6 @@ impl Mutant {
         Self::CutsAtDamage,
         Self::DeletesOnSuspicion,
         Self::DecidesBeforeOffice,
+        Self::TakesBackWhatWasSent,
     ];
 }

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use shard_core::{
     delivery::CursorState,
-    format::cursor_journal::{self, CursorChange},
+    format::{
+        cursor_journal::{self, CursorChange},
+        record_batch::RecordBatch,
+    },
     limits::BATCH_BYTES_MAX,
     model::{Offset, OffsetRange, TopicPartition},
     replication::{
@@ -15,7 +18,7 @@ use shard_core::{
 use super::{Shard, distrusting::note_damage};
 use crate::{
     limits,
-    partition::Slot,
+    partition::{Partition, Slot},
     replication::{Parked, PeerKey},
     request::Reply,
     store::{AnyPartition, MessageStore as _},
@@ -73,6 +76,20 @@ impl Shard {
         }
     }
 
+    /// Has followers sent what is on its way to this node's disk, so that their disks write at the same time. Only if nothing
+    /// can keep it from there but a disk that fails: what was sent is not taken back in this epoch. Whether it is so.
+    pub(super) fn send_ahead(&mut self, open: &mut Partition, batches: &[RecordBatch]) -> bool {
+        let (Some(leading), Some(last)) = (&mut open.leading, batches.last()) else { return false };
+        if !open.store.finds_room(batches) {
+            return false;
+        }
+        leading.leader.on_sent_ahead(last.offsets().end);
+        open.log.on_sent_ahead();
+        self.metrics.batches_sent_ahead.add(super::widen(batches.len()));
+        self.sessions.on_data(open.id);
+        true
+    }
+
     fn on_position(
         &mut self,
         (key, run): (PeerKey, shard_core::replication::NodeRun),
@@ -86,7 +103,7 @@ impl Shard {
         };
         let epoch = leading.leader.epoch();
         let verdict = leading.leader.on_fetch(now, run, position);
-        let has_more = leading.leader.end() > position.end || leading.feed.newest() > position.cursors;
+        let has_more = leading.leader.tail() > position.end || leading.feed.newest() > position.cursors;
         let answer = match verdict {
             Ok(FetchVerdict::Follows) => None,
             Ok(FetchVerdict::Diverged(there)) => Some(FetchAnswer::Diverged(there)),
@@ -174,18 +191,24 @@ impl Shard {
     ) -> Option<(FetchPart, Option<(AnyPartition, OffsetRange)>)> {
         let leading = self.leading(partition)?;
         let (from, known_cursors) = leading.leader.follower(node)?;
-        let (epoch, end, answer) = (leading.leader.epoch(), leading.leader.end(), follows(leading));
+        let (epoch, answer) = (leading.leader.epoch(), follows(leading));
+        let (end, tail) = (leading.leader.end(), leading.leader.tail());
         let news = leading.feed.since(known_cursors);
         let mut part = FetchPart::bare(partition, epoch, answer);
         part.cursors = self.cursors(partition, news);
-        if from >= end {
+        if from >= tail {
             return Some((part, None));
         }
-        let wanted = OffsetRange::new(from, end);
+        let wanted = OffsetRange::new(from, tail);
         if let Some(batches) = self.cache.read(partition, wanted, bytes_max) {
             part.take_batches(batches, wanted);
             return Some((part, None));
         }
+        // What is on its way to the disk is nowhere else.
+        if from >= end {
+            return Some((part, None));
+        }
+        let wanted = OffsetRange::new(from, end);
         let store = match self.partitions.get(&partition)? {
             Slot::Open(open) => open.store.clone(),
             Slot::Assuming(assuming) => assuming.opened.opened.store.clone(),
@@ -236,12 +259,12 @@ fn follows(leading: &crate::replication::Leading) -> FetchAnswer {
 
 /// Takes what was read for a part.
 trait TakeBatches {
-    fn take_batches(&mut self, batches: Vec<shard_core::format::record_batch::RecordBatch>, wanted: OffsetRange);
+    fn take_batches(&mut self, batches: Vec<RecordBatch>, wanted: OffsetRange);
 }
 
 impl TakeBatches for FetchPart {
     /// Whole batches from where the follower's log ends up to where this node's log ends on its disk.
-    fn take_batches(&mut self, mut batches: Vec<shard_core::format::record_batch::RecordBatch>, wanted: OffsetRange) {
+    fn take_batches(&mut self, mut batches: Vec<RecordBatch>, wanted: OffsetRange) {
         batches.retain(|batch| within(batch.offsets(), wanted));
         self.batch_count = u32::try_from(batches.len()).unwrap_or_default();
         self.batches = batches;

@@ -15,7 +15,7 @@ use crate::{
     event::{ShardEvent, StoreEvent},
     partition::{Partition, Slot, WaitingAck},
     request::{PartitionSubscription, PartitionUnavailable, SubscriptionError},
-    store::{AnyPartition, AppendFault, CursorsStored, MessageStore as _, StoreErrorKind},
+    store::{AnyPartition, AppendFault, CursorsStored, MessageStore as _, StoreError, StoreErrorKind},
 };
 
 impl Shard {
@@ -48,7 +48,7 @@ impl Shard {
         }
         match event {
             StoreEvent::Log(event) => {
-                let stored = matches!(event, AppendEvent::Appended { .. });
+                let (stored, is_ahead) = (matches!(event, AppendEvent::Appended { .. }), open.log.is_ahead());
                 if stored {
                     let is_replicated = open.leading.is_some();
                     open.traced().for_each(|spans| spans.on_stored(&config.tracer, is_replicated));
@@ -61,7 +61,9 @@ impl Shard {
                 open.log.on_event(now, event);
                 if stored && let Some(leading) = &mut open.leading {
                     leading.leader.on_synced(now, open.log.synced_end());
-                    self.sessions.on_data(partition);
+                    if !is_ahead {
+                        self.sessions.on_data(partition);
+                    }
                 }
                 if rejected {
                     // It may hold batches that are not in the log.
@@ -182,8 +184,11 @@ impl Shard {
             let store = open.store.clone();
             open.traced().for_each(|spans| spans.on_storing(&self.config.tracer, &store, (end, bytes)));
         }
+        let is_ahead = self.send_ahead(open, &batches);
         self.have_stored(open, async move |store| match store.append(batches, durable).await {
             Ok(reached) => StoreEvent::Log(AppendEvent::Appended { reached }),
+            // Others may have them by now.
+            Err(AppendFault::Rejected { reason }) if is_ahead => StoreEvent::Failed(StoreError::new(reason)),
             Err(AppendFault::Rejected { reason }) => StoreEvent::Log(AppendEvent::Rejected { reason }),
             Err(AppendFault::Superseded { reason }) => StoreEvent::Superseded(reason),
             Err(AppendFault::Failed(error)) => StoreEvent::Failed(error),

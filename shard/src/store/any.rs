@@ -107,6 +107,10 @@ impl MessageStore for AnyPartition {
         ask!(self, partition => partition.append(batches, durable).await)
     }
 
+    fn finds_room(&self, batches: &[RecordBatch]) -> bool {
+        ask!(self, partition => partition.finds_room(batches))
+    }
+
     async fn sync(&self) -> Result<(), StoreError> {
         ask!(self, partition => partition.sync().await)
     }

@@ -77,6 +77,13 @@ pub trait MessageStore: Clone {
     /// See [`AppendFault`].
     async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault>;
 
+    /// Whether an append of these batches that begins now can't be refused for want of room. Such a one takes no room that
+    /// was free.
+    fn finds_room(&self, batches: &[RecordBatch]) -> bool {
+        let _ = batches;
+        false
+    }
+
     /// Makes all that was added before the call as safe as this store makes anything.
     ///
     /// # Errors

@@ -1,6 +1,10 @@
 //! Nodes don't hear each other.
 
 use super::*;
+use crate::chance::Random;
+
+/// In how many runs something is counted that one run shows by chance alone.
+const SEEDS: u64 = 20;
 
 /// F32. The leader is with the minority: it acknowledges nothing, and another one leads the majority.
 #[test]
@@ -112,15 +116,20 @@ fn a_leader_that_is_cut_off_from_its_followers_does_without_as_far_as_it_may() {
 /// F35. Lines that come and go: who is in sync changes no faster than followers fall behind.
 #[test]
 fn lines_that_flap_do_not_have_the_metadata_flap() {
-    let mut world = World::calm(Shape::THREE, 1);
-    world.begin_clients();
-    let before = world.counts.isr_changes;
-    for _ in 0..100 {
-        world.is_cut_off(0, &[2]);
-        world.run_for(60);
-        world.cuts.clear();
-        world.run_for(60);
+    let mut changes = 0;
+    for seed in 0..SEEDS {
+        let mut world = World::calm(Shape::THREE, 1);
+        world.random = Random::new(seed);
+        world.begin_clients();
+        let before = world.counts.isr_changes;
+        for _ in 0..100 {
+            world.is_cut_off(0, &[2]);
+            world.run_for(60);
+            world.cuts.clear();
+            world.run_for(60);
+        }
+        changes += world.counts.isr_changes - before;
+        world.mend();
     }
-    assert!(world.counts.isr_changes - before <= 4, "{:?}", world.counts);
-    world.mend();
+    assert!(changes <= 4 * SEEDS, "{changes} changes in {SEEDS} runs of twelve seconds");
 }

@@ -206,7 +206,25 @@ impl Appender {
         Ok(base_offset)
     }
 
+    /// The batches that were handed to the store last are sent to other replicas before they are stored: a store that does
+    /// not take them has failed, since their offsets can't be given to others in this epoch.
+    ///
+    /// # Panics
+    /// If none is on its way to the store.
+    pub fn on_sent_ahead(&mut self) {
+        self.flight.as_mut().expect("what is sent is on its way to the store").is_ahead = true;
+    }
+
+    /// Whether what is on its way to the store was sent ahead.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.is_ahead)
+    }
+
     /// Takes the end of something that an effect started.
+    ///
+    /// # Panics
+    /// If a store takes back what was sent ahead.
     pub fn on_event(&mut self, now: Monotonic, event: AppendEvent) {
         match event {
             AppendEvent::Appended { reached } => self.on_appended(now, reached),
@@ -369,6 +387,7 @@ impl Appender {
 
     /// Takes back the offsets of what the store did not take: nobody has heard of them but who did not want to wait.
     fn on_rejected(&mut self, reason: String) {
+        assert!(!self.is_ahead(), "what others may have is not taken back");
         self.rejected = Some(reason);
         self.refuse_waiting(Fate::NotStored);
         self.log_end = self.stored_end;

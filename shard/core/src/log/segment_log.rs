@@ -3,7 +3,7 @@
 //! One append, one sync and one round of retention may be under way at a time, each in a lane of its own; whoever
 //! started one asks `poll` what is next for it. Every write starts on a fresh block, behind everything written before.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use super::{config::Retention, flush::Flush, recovery::RecoveredLog, segment::Segment};
 use crate::{
@@ -52,6 +52,8 @@ pub struct SegmentLog {
     syncing: Option<Offset>,
     /// Zeros are in place up to here in the last segment.
     prepared_end: u64,
+    /// A part of what is prepared of which it is certain that its blocks are there.
+    in_place: Range<u64>,
     /// A prepare in flight ends here; it starts at `prepared_end`.
     preparing_end: Option<u64>,
     /// What waits to be done beside everything else.
@@ -118,6 +120,7 @@ impl SegmentLog {
             sync_to: None,
             retention: None,
             syncing: None,
+            in_place: 0..0,
             preparing_end: None,
             upkeep: VecDeque::new(),
             sealing: 0,
@@ -142,7 +145,8 @@ impl SegmentLog {
         match event {
             SegmentEvent::Created => self.last = LastSegment::There,
             SegmentEvent::NotCreated { reason } => self.on_not_created(reason),
-            SegmentEvent::Prepared => self.prepared_end = self.preparing_end.take().unwrap_or(self.prepared_end),
+            SegmentEvent::Prepared => self.on_prepared(true),
+            SegmentEvent::Unprepared => self.on_prepared(false),
             SegmentEvent::Written => self.on_written(),
             SegmentEvent::NotWritten { reason, touched } => self.on_not_written(reason, touched),
             SegmentEvent::Undone => self.on_undone(),
@@ -264,6 +268,7 @@ impl SegmentLog {
         };
         self.segments.push_back(Segment::new(base, created));
         self.prepared_end = limits::BLOCK_BYTES;
+        self.in_place = 0..0;
         self.last = LastSegment::BeingCreated { for_retention };
         self.sealed = true;
         Step::Do(SegmentEffect::Create { segment: base, header: header.encode() })
@@ -282,6 +287,7 @@ impl SegmentLog {
         self.last = if self.sealing > 0 { LastSegment::BeingSealed } else { LastSegment::There };
         self.segments.pop_back();
         self.prepared_end = self.segments.back().map_or(0, |last| last.end);
+        self.in_place = 0..0;
         let planned = self.upkeep.len();
         self.upkeep.retain(|effect| !matches!(effect, SegmentEffect::Seal { .. }));
         self.sealed = self.upkeep.len() == planned;

@@ -34,6 +34,8 @@ pub struct Leader {
     log_start: Offset,
     /// Everything below is on this node's disk.
     end: Offset,
+    /// Everything below is on this node's disk or on its way there: followers may have it.
+    tail: Offset,
     /// Where the log ended when it began to lead.
     epoch_start: Offset,
     /// Everything below is on the disk of every replica in sync; it never falls.
@@ -118,6 +120,7 @@ impl Leader {
             lineage,
             log_start,
             end,
+            tail: end,
             epoch_start: end,
             high_watermark: log_start,
             cursors: 1,
@@ -132,12 +135,22 @@ impl Leader {
         leader
     }
 
+    /// Batches of this epoch, up to `tail`, are on their way to this node's disk, and followers are sent them meanwhile. They
+    /// get there, or nothing more is appended in this epoch.
+    pub fn on_sent_ahead(&mut self, tail: Offset) {
+        if tail > self.tail {
+            self.lineage.note(self.epoch, self.end);
+            self.tail = tail;
+        }
+    }
+
     /// Batches of this epoch were synced here: the log ends at `end`.
     pub fn on_synced(&mut self, now: Monotonic, end: Offset) {
         if end > self.end {
             self.note_level(now);
             self.lineage.note(self.epoch, self.end);
             self.end = end;
+            self.tail = self.tail.max(end);
             self.commit();
         }
     }
@@ -262,10 +275,16 @@ impl Leader {
         self.log_start
     }
 
-    /// Where its log ends, synced: followers are sent what lies below.
+    /// Where its log ends, synced.
     #[must_use]
     pub const fn end(&self) -> Offset {
         self.end
+    }
+
+    /// Where what followers are sent ends.
+    #[must_use]
+    pub const fn tail(&self) -> Offset {
+        self.tail
     }
 
     /// What lies below is committed.
@@ -336,10 +355,10 @@ impl Leader {
         let Some(last_epoch) = last_epoch else {
             // It has no batch, and so none that differs: retention has let go of all that it had, which was committed and
             // is here. It goes on where it is, and does not take back what it has promised.
-            let is_here = end <= self.end;
+            let is_here = end <= self.tail;
             return if is_here { FetchVerdict::Follows } else { FetchVerdict::Behind(self.log_start) };
         };
-        match self.lineage.end_of(last_epoch, self.end) {
+        match self.lineage.end_of(last_epoch, self.tail) {
             None => FetchVerdict::Behind(self.log_start),
             Some(here) if here.epoch == last_epoch && here.end >= end => FetchVerdict::Follows,
             Some(EpochEnd { epoch, end }) => FetchVerdict::Diverged(EpochEnd { epoch, end }),

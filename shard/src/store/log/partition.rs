@@ -75,9 +75,9 @@ impl LogPartition {
 
 impl MessageStore for LogPartition {
     async fn append(&self, batches: Vec<RecordBatch>, durable: bool) -> Result<Reached, AppendFault> {
-        let bytes: usize = batches.iter().map(|batch| batch.bytes().len()).sum();
-        let blocks = u64::try_from(bytes).unwrap_or(u64::MAX).next_multiple_of(shard_core::limits::BLOCK_BYTES);
-        if let Err(reason) = self.inner.shared.space.take(blocks).await {
+        if !self.finds_room(&batches)
+            && let Err(reason) = self.inner.shared.space.take(blocks_of(&batches)).await
+        {
             return Err(AppendFault::Rejected { reason });
         }
         self.inner.log.borrow_mut().begin_append(&batches, durable);
@@ -85,6 +85,10 @@ impl MessageStore for LogPartition {
             Ok(()) => Ok(if durable { Reached::Disk } else { Reached::Written }),
             Err(fault) => Err(fault),
         }
+    }
+
+    fn finds_room(&self, batches: &[RecordBatch]) -> bool {
+        self.inner.log.borrow().finds_room(batches)
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -269,4 +273,10 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.files.release(self.id, self);
     }
+}
+
+/// The bytes that batches take in whole blocks.
+fn blocks_of(batches: &[RecordBatch]) -> u64 {
+    let bytes: usize = batches.iter().map(|batch| batch.bytes().len()).sum();
+    u64::try_from(bytes).unwrap_or(u64::MAX).next_multiple_of(shard_core::limits::BLOCK_BYTES)
 }

@@ -184,10 +184,9 @@ impl Inner {
     /// Space ahead is a convenience, so a full disk is no harm yet; a disk that can't write is.
     async fn prepare(&self, segment: Offset, position: u64, length: u64) -> SegmentEvent {
         let active = self.active.borrow().clone().filter(|active| active.base == segment);
-        let (Some(active), Ok(length)) = (active, usize::try_from(length)) else { return SegmentEvent::Prepared };
-        // Near the end of the budget, what room there is goes to messages.
-        if !self.shared.space.take_known(u64::try_from(length).unwrap_or(u64::MAX)) {
-            return SegmentEvent::Prepared;
+        let (Some(active), Ok(length)) = (active, usize::try_from(length)) else { return SegmentEvent::Unprepared };
+        if !self.shared.space.take_spare(u64::try_from(length).unwrap_or(u64::MAX)).await {
+            return SegmentEvent::Unprepared;
         }
         let mut zeros = active.file.buffer(length);
         zeros.as_bytes_mut().fill(0);
@@ -266,7 +265,7 @@ fn prepared(written: Result<(), FileError>) -> SegmentEvent {
         Ok(()) => SegmentEvent::Prepared,
         Err(error) if error.is_no_space() => {
             tracing::debug!(%error, "space could not be prepared ahead");
-            SegmentEvent::Prepared
+            SegmentEvent::Unprepared
         }
         Err(error) => {
             tracing::error!(%error, "the disk failed, so the partition takes no more messages");
@@ -285,7 +284,7 @@ mod tests {
     fn only_a_full_disk_lets_a_prepare_fail_without_harm() {
         let error = |code| Err(FileError::of_io("writing", Path::new("a"), io::Error::from_raw_os_error(code)));
         assert_eq!(prepared(Ok(())), SegmentEvent::Prepared);
-        assert_eq!(prepared(error(libc::ENOSPC)), SegmentEvent::Prepared);
+        assert_eq!(prepared(error(libc::ENOSPC)), SegmentEvent::Unprepared);
         assert!(matches!(prepared(error(libc::EIO)), SegmentEvent::Failed { .. }));
     }
 }

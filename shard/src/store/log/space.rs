@@ -37,19 +37,8 @@ impl Space {
         if self.take_known(bytes) {
             return Ok(());
         }
-        let directory = self.directory.clone();
-        let asked = off_the_shard(move || rustix::fs::statvfs(&directory)).await;
-        let available = match asked {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
-            // The write itself will tell.
-            Err(error) => {
-                tracing::warn!(%error, "the room on the disk can't be asked for");
-                return Ok(());
-            }
-        };
-        let mut budget = self.budget.get();
-        budget.refill(available, bytes);
-        self.budget.set(budget);
+        // If the disk can't be asked, the write itself will tell.
+        let Some(available) = self.refill(bytes).await else { return Ok(()) };
         let taken = self.take_known(bytes);
         if self.full.replace(!taken) == taken {
             self.tell(available, taken);
@@ -61,8 +50,30 @@ impl Space {
         }
     }
 
+    /// Sets `bytes` aside for what may as well not be written.
+    pub(super) async fn take_spare(&self, bytes: u64) -> bool {
+        self.take_known(bytes) || (self.refill(bytes).await.is_some() && self.take_known(bytes))
+    }
+
+    /// Asks the disk how much room it has, to take `bytes` of it.
+    async fn refill(&self, bytes: u64) -> Option<u64> {
+        let directory = self.directory.clone();
+        let disk = match off_the_shard(move || rustix::fs::statvfs(&directory)).await {
+            Ok(disk) => disk,
+            Err(error) => {
+                tracing::warn!(%error, "the room on the disk can't be asked for");
+                return None;
+            }
+        };
+        let available = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let mut budget = self.budget.get();
+        budget.refill(available, bytes);
+        self.budget.set(budget);
+        Some(available)
+    }
+
     /// Sets `bytes` aside if that is possible without asking.
-    pub(super) fn take_known(&self, bytes: u64) -> bool {
+    fn take_known(&self, bytes: u64) -> bool {
         let mut budget = self.budget.get();
         let taken = budget.take(bytes);
         self.budget.set(budget);

@@ -24,6 +24,8 @@ pub(super) struct Flight {
     pub(super) waiting: Vec<Waiting>,
     /// How many messages of it were acknowledged when they were taken.
     pub(super) unheard: u64,
+    /// Whether other replicas may have it before it is stored here.
+    pub(super) is_ahead: bool,
 }
 
 /// Who is answered when everything below `end` is stored.
@@ -55,7 +57,14 @@ impl Flight {
             first || bytes <= limits::FLUSH_BYTES_MAX
         };
         let count = pending.iter().take_while(fits).count();
-        let mut flight = Self { end: Offset::ZERO, bytes: 0, durable, waiting: Vec::with_capacity(count), unheard: 0 };
+        let mut flight = Self {
+            end: Offset::ZERO,
+            bytes: 0,
+            durable,
+            waiting: Vec::with_capacity(count),
+            unheard: 0,
+            is_ahead: false,
+        };
         let mut batches = Vec::with_capacity(count);
         for taken in pending.drain(..count) {
             flight.unheard += taken.unheard();

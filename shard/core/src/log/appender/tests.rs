@@ -467,3 +467,21 @@ fn a_repeat_of_what_is_stored_is_answered_from_memory_with_what_it_has_reached()
     assert_eq!(placed.repeats.count(1), 1);
     assert!(log.is_idle());
 }
+
+#[test]
+fn what_is_sent_ahead_is_so_until_it_is_stored() {
+    let mut log = appending(FlushPolicy::Always);
+    assert!(!log.is_ahead());
+    log.on_sent_ahead();
+    assert!(log.is_ahead());
+    appended(&mut log);
+    assert!(!log.is_ahead());
+}
+
+#[test]
+#[should_panic(expected = "what others may have is not taken back")]
+fn a_store_does_not_take_back_what_was_sent_ahead() {
+    let mut log = appending(FlushPolicy::Always);
+    log.on_sent_ahead();
+    event(&mut log, AppendEvent::Rejected { reason: "full".to_owned() });
+}

@@ -19,6 +19,19 @@ impl SegmentLog {
         self.append = self.failed.is_none().then_some(Append { flush, durable, phase: AppendPhase::Waiting });
     }
 
+    /// Whether an append of these batches that begins now finds its blocks in place: no lack of room can keep it from there.
+    #[must_use]
+    pub fn finds_room(&self, batches: &[RecordBatch]) -> bool {
+        let (Some(last), Some(flush)) = (self.segments.back(), Flush::of(batches)) else { return false };
+        let is_ready = self.failed.is_none() && self.append.is_none() && self.last == LastSegment::There;
+        let end = (last.end + flush.bytes).next_multiple_of(limits::BLOCK_BYTES);
+        is_ready && !self.is_full(last, &flush) && self.in_place.start <= last.end && end <= self.in_place.end
+    }
+
+    fn is_full(&self, last: &Segment, flush: &Flush) -> bool {
+        !last.is_empty() && last.end + flush.first_bytes > self.config.segment_bytes_max
+    }
+
     /// Begins to make durable what was written so far.
     pub fn begin_sync(&mut self) {
         self.sync_to = Some(self.written_end);
@@ -86,8 +99,7 @@ impl SegmentLog {
         if self.last != LastSegment::There {
             return Step::Wait;
         }
-        let full = |last: &Segment| !last.is_empty() && last.end + flush.first_bytes > self.config.segment_bytes_max;
-        let rolls = self.segments.back().is_none_or(full);
+        let rolls = self.segments.back().is_none_or(|last| self.is_full(last, &flush));
         // What a buffered segment holds is synced before it is left; and a durable write makes nothing durable but
         // itself.
         if (rolls || durable) && self.has_unsynced() {
@@ -132,6 +144,7 @@ impl SegmentLog {
         };
         let (length, reason) = (*start, std::mem::take(reason));
         self.prepared_end = length;
+        self.in_place = 0..0;
         if let Some(append) = &mut self.append {
             append.phase = AppendPhase::Undoing { reason };
         }

@@ -45,7 +45,7 @@ pub enum SegmentEffect {
         header: Vec<u8>,
     },
     /// Write zeros here, ahead of the log, so that later writes find their blocks in place; then
-    /// `SegmentEvent::Prepared`.
+    /// `SegmentEvent::Prepared` or `Unprepared`.
     Prepare {
         /// The segment.
         segment: Offset,
@@ -114,8 +114,10 @@ pub enum SegmentEvent {
         /// For people.
         reason: String,
     },
-    /// The range is prepared, as far as there was room on the disk.
+    /// The range is prepared.
     Prepared,
+    /// It is not, or not all of it: there was no room to spare on the disk.
+    Unprepared,
     /// The write is done.
     Written,
     /// There was no room for the write, and nothing worse is wrong.

@@ -20,6 +20,16 @@ impl SegmentLog {
         }
     }
 
+    /// A range was prepared as far as there was room, which may be not at all; whether all of it `is_there`.
+    pub(super) fn on_prepared(&mut self, is_there: bool) {
+        let from = self.prepared_end;
+        self.prepared_end = self.preparing_end.take().unwrap_or(from);
+        if is_there {
+            let start = if self.in_place.end == from { self.in_place.start } else { from };
+            self.in_place = start..self.prepared_end;
+        }
+    }
+
     fn plan_prepare(&mut self) {
         let Some(last) = self.segments.back() else { return };
         let Some(Append { durable: true, phase: AppendPhase::Writing { start, end }, .. }) = self.append else {

@@ -75,6 +75,36 @@ fn what_all_in_sync_have_is_committed() {
     assert_eq!(committed(&mut leader), 25);
 }
 
+#[test]
+fn what_was_sent_ahead_is_committed_once_the_leaders_own_disk_has_it() {
+    let mut leader = leader(&[1, 2, 3]);
+    follow(&mut leader, 2, 20, 4);
+    follow(&mut leader, 3, 20, 4);
+    leader.on_sent_ahead(offset(30));
+    assert_eq!((leader.end(), leader.tail()), (offset(20), offset(30)));
+    follow(&mut leader, 2, 30, EPOCH);
+    follow(&mut leader, 3, 30, EPOCH);
+    assert_eq!(committed(&mut leader), 20, "it may not get to the leader's disk");
+    leader.on_synced(at(1), offset(30));
+    assert_eq!((committed(&mut leader), leader.tail()), (30, offset(30)));
+}
+
+#[test]
+fn who_has_more_than_was_sent_ahead_has_something_else() {
+    let mut leader = leader(&[1, 2, 3]);
+    leader.on_sent_ahead(offset(30));
+    let there = EpochEnd { epoch: LeaderEpoch::new(4), end: offset(20) };
+    let diverged = Ok(FetchVerdict::Diverged(there));
+    assert_eq!(
+        leader.on_fetch(at(1), run(2), position(30, 4)),
+        diverged,
+        "what an earlier leader sent is not what this one did"
+    );
+    let there = EpochEnd { epoch: LeaderEpoch::new(EPOCH), end: offset(30) };
+    assert_eq!(leader.on_fetch(at(1), run(2), position(31, EPOCH)), Ok(FetchVerdict::Diverged(there)));
+    follow(&mut leader, 2, 30, EPOCH);
+}
+
 /// What an earlier leader stored and did not commit.
 #[test]
 fn a_leader_says_what_its_log_holds_once_that_can_not_change() {
