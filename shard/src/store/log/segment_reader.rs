@@ -63,7 +63,7 @@ impl FilePiece {
     /// What there is of it from `position` on. What does not end with a block can't be read on from.
     fn rest_from(&self, position: u64) -> Option<Self> {
         let end = self.position + u64::try_from(self.bytes.len()).ok()?;
-        if position < self.position || position > end || end % BLOCK != 0 {
+        if position < self.position || position > end || !end.is_multiple_of(BLOCK) {
             return None;
         }
         let skip = usize::try_from(position - self.position).ok()?;
