@@ -28,8 +28,8 @@ pub(crate) const DISK_READS_MAX: u64 = 64;
 pub(crate) const DISK_READ_BYTES_MIN: usize = 64 << 10;
 /// The most bytes of one disk read, but for a larger batch.
 pub(crate) const DISK_READ_BYTES_MAX: usize = 1 << 20;
-/// The most partitions of one core of which something that was read is kept, with what follows it.
-pub(crate) const READ_AHEAD_PARTITIONS_MAX: usize = 16;
+/// The most places of the logs of one core at which something that was read is kept, with what follows it.
+pub(crate) const READ_AHEAD_PLACES_MAX: usize = 16;
 /// The most partitions that are recovered at once on one core.
 pub(crate) const RECOVERIES_MAX: usize = 16;
 /// The pause before a partition whose store is away is opened again the first time.

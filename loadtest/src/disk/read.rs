@@ -1,4 +1,5 @@
-//! Reads as many payload bytes as a workload preloads, in order, from a file for each of its partitions.
+//! Reads as many bytes as a workload preloads, as a broker of ours stores them, in order, from a file for each of its
+//! partitions.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,11 +15,16 @@ use crate::resources::Usage;
 use crate::run::RunResult;
 use crate::series::Intervals;
 use crate::server::ServerInfo;
+use crate::stamp::Stamp;
 use crate::subscriptions::SubscriptionChecks;
+use crate::targets::batches::BatchMaker;
 use crate::workload::Workload;
 
 /// Bytes of one read or write.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// A stamp is as long as any other.
+const FIRST_STAMP: Stamp = Stamp { run: 0, stream: 0, sequence: 0, intended_micros: 0 };
 
 /// Writes the files, which is not measured, and reads each of them once, by a thread of its own. They are gone afterwards.
 ///
@@ -26,7 +32,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 ///
 /// When a file can't be made, written or read; a file system in memory knows no direct I/O.
 pub fn run(directory: &Path, workload: &Workload) -> io::Result<RunResult> {
-    let parts = parts(directory, workload);
+    let parts = parts(directory, workload)?;
     for part in &parts {
         part.write()?;
     }
@@ -65,23 +71,36 @@ struct Part {
     path: PathBuf,
     messages: u64,
     payload_bytes: u64,
+    /// The file's length: payload and what else is stored of the messages.
+    stored_bytes: u64,
 }
 
 /// What is preloaded, in equal parts.
-fn parts(directory: &Path, workload: &Workload) -> Vec<Part> {
-    let plan = &workload.publish;
-    let requests_bytes = plan.request_sizes().payload_bytes(0, 0).saturating_mul(workload.preload);
-    let payload_bytes = requests_bytes.checked_div(plan.batch() as u64).unwrap_or(0);
+fn parts(directory: &Path, workload: &Workload) -> io::Result<Vec<Part>> {
+    let plan = workload.preload_workload().publish;
+    let requests = plan.request_sizes();
+    let sizes = requests.requests().get(requests.which(0, 0)).map(Vec::as_slice).unwrap_or_default();
+    let stored = BatchMaker::new(plan.sizes.max(), plan.keys, plan.codec).make(sizes, FIRST_STAMP);
+    let stored = stored.map_err(io::Error::other)?.len() as u64;
+    let of_all = |of_request: u64| portion(of_request, (workload.preload, plan.batch() as u64));
+    let (payload_bytes, stored_bytes) = (of_all(requests.payload_bytes(0, 0)), of_all(stored));
     let partitions = u64::from(workload.partitions);
     let part = |number: u64| {
-        let share = |all: u64| {
-            let up_to = |number: u64| all.saturating_mul(number).checked_div(partitions).unwrap_or(0);
-            up_to(number + 1) - up_to(number)
-        };
-        let path = directory.join(format!("part-{number}"));
-        Part { path, messages: share(workload.preload), payload_bytes: share(payload_bytes) }
+        let share = |all: u64| portion(all, (number + 1, partitions)) - portion(all, (number, partitions));
+        Part {
+            path: directory.join(format!("part-{number}")),
+            messages: share(workload.preload),
+            payload_bytes: share(payload_bytes),
+            stored_bytes: share(stored_bytes),
+        }
     };
-    (0..partitions).map(part).collect()
+    Ok((0..partitions).map(part).collect())
+}
+
+/// So many parts of a whole that is of `of` parts.
+fn portion(whole: u64, (parts, of): (u64, u64)) -> u64 {
+    let portion = (u128::from(whole) * u128::from(parts)).checked_div(u128::from(of)).unwrap_or(0);
+    u64::try_from(portion).unwrap_or(u64::MAX)
 }
 
 fn intervals(workload: &Workload) -> Intervals {
@@ -93,7 +112,7 @@ impl Part {
     fn write(&self) -> io::Result<()> {
         let file = create_direct(&self.path)?;
         let chunk = Blocks::holding(CHUNK_BYTES);
-        for number in 0..self.payload_bytes.div_ceil(CHUNK_BYTES as u64) {
+        for number in 0..self.stored_bytes.div_ceil(CHUNK_BYTES as u64) {
             file.write_all_at(chunk.bytes(), number * CHUNK_BYTES as u64)?;
         }
         file.sync_all()
@@ -107,24 +126,22 @@ impl Part {
         let mut recorder = Recorder::new(intervals(workload));
         let mut offset = 0;
         let mut begun = start.elapsed();
-        while offset < self.payload_bytes && begun < workload.end() {
+        while offset < self.stored_bytes && begun < workload.end() {
             let length = file.read_at(chunk.bytes_mut(), offset)?;
             if length == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let now = start.elapsed();
-            let end = (offset + length as u64).min(self.payload_bytes);
+            let end = (offset + length as u64).min(self.stored_bytes);
             if begun >= workload.warm_up {
                 recorder.sample(Measure::Read, now, now.saturating_sub(begun));
-                recorder.delivered(now, self.messages_below(end) - self.messages_below(offset), end - offset);
+                let brought =
+                    |whole| portion(whole, (end, self.stored_bytes)) - portion(whole, (offset, self.stored_bytes));
+                recorder.delivered(now, brought(self.messages), brought(self.payload_bytes));
             }
             (offset, begun) = (end, now);
         }
         Ok((recorder, thread_cpu_time().saturating_sub(cpu)))
-    }
-
-    fn messages_below(&self, offset: u64) -> u64 {
-        offset.saturating_mul(self.messages).checked_div(self.payload_bytes).unwrap_or(0)
     }
 }
 
@@ -143,9 +160,20 @@ mod tests {
 
     #[test]
     fn all_that_would_be_preloaded_is_in_one_of_the_parts() {
-        let parts = parts(Path::new("d"), &workload());
-        assert_eq!(parts[0], Part { path: "d/part-0".into(), messages: 16_500, payload_bytes: 1_650_050 });
-        assert_eq!(parts[1], Part { path: "d/part-1".into(), messages: 16_501, payload_bytes: 1_650_050 });
+        let parts = parts(Path::new("d"), &workload()).unwrap();
+        let of = |part: &Part| (part.path.clone(), part.messages, part.payload_bytes);
+        assert_eq!(of(&parts[0]), ("d/part-0".into(), 16_500, 1_650_050));
+        assert_eq!(of(&parts[1]), ("d/part-1".into(), 16_501, 1_650_050));
+    }
+
+    #[test]
+    fn a_file_is_as_long_as_what_is_stored() {
+        let workload = workload();
+        let plan = workload.preload_workload().publish;
+        let maker = BatchMaker::new(100, 0, plan.codec);
+        let batch = maker.make(&vec![100; plan.batch()], FIRST_STAMP).unwrap();
+        let stored: u64 = parts(Path::new("d"), &workload).unwrap().iter().map(|part| part.stored_bytes).sum();
+        assert_eq!(stored, batch.len() as u64 * 33_001 / plan.batch() as u64);
     }
 
     #[test]

@@ -37,6 +37,7 @@ use file_error::FileError;
 use files::Files;
 pub use partition::LogPartition;
 use read_ahead::ReadAhead;
+use reading::NextPiece;
 use segment_reader::SegmentReader;
 use space::Space;
 use watch::Watch;
@@ -69,7 +70,7 @@ struct Shared {
     clock: Clock,
     space: Space,
     files: Files,
-    read_ahead: ReadAhead,
+    read_ahead: ReadAhead<NextPiece>,
     watch: Rc<Watch>,
     ends: Ends,
 }
@@ -140,7 +141,7 @@ impl ShardStore for LogStore {
 
     async fn delete(&self, partition: TopicPartition) -> Result<(), StoreError> {
         self.shared.ends.remove(partition);
-        drop(self.shared.read_ahead.take(partition));
+        self.shared.read_ahead.forget(partition);
         let data_dir = &self.shared.config.ends.data_dir;
         let directory = data_dir::partition_dir(data_dir, partition);
         let removed = off_the_shard({
@@ -158,7 +159,7 @@ impl ShardStore for LogStore {
     }
 
     async fn set_aside(&self, partition: TopicPartition) -> Result<Option<String>, StoreError> {
-        drop(self.shared.read_ahead.take(partition));
+        self.shared.read_ahead.forget(partition);
         let aside = setting_aside::set_aside(&self.shared.config.ends.data_dir, partition).await?;
         // Only now: without this a start takes a log that is damaged for one that ends early.
         self.shared.ends.remove(partition);

@@ -1,6 +1,6 @@
 //! Reads of what is whole where something else is not: a damaged batch beside it, an index that leads astray.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use shard::store::{MessageStore as _, ReadFault, ShardStore as _, log::LogPartition};
 use shard_core::{
@@ -132,5 +132,40 @@ fn pages_that_follow_each_other_read_each_byte_of_the_disk_about_once() {
         opened.store.append(vec![batch(cut.get(), 9)], true).await.unwrap();
         let read = opened.store.read(OffsetRange::new(cut, cut.next()), 1 << 20).await.unwrap();
         assert_eq!(read, [batch(cut.get(), 9)]);
+    });
+}
+
+#[test]
+fn pages_as_large_as_a_read_are_read_ahead_and_no_byte_twice() {
+    const COUNT: u64 = 40;
+    const LARGE_BYTES: usize = 300_000;
+    on_executor(async || {
+        let rig = Rig::new().with_segments(64 << 20);
+        let (store, metrics) = rig.start_counted().await;
+        let opened = store.open(partition(0), LeaderEpoch::new(1)).await.unwrap();
+        for offset in 0..COUNT {
+            opened.store.append(vec![batch(offset, LARGE_BYTES)], true).await.unwrap();
+        }
+        let page = async |start| {
+            let wanted = OffsetRange::new(Offset::new(start), Offset::new(COUNT));
+            let batches = opened.store.read(wanted, 1 << 20).await.unwrap();
+            for (offset, found) in (start..).zip(&batches) {
+                assert_eq!(*found, batch(offset, LARGE_BYTES));
+            }
+            batches.last().unwrap().offsets().end.get()
+        };
+        // One place says nothing of the next; two in a row do.
+        let first = page(0).await;
+        assert_eq!(metrics.disk_reads.get(), 1);
+        let second = page(first).await;
+        while metrics.disk_reads.get() < 3 {
+            glommio::timer::sleep(Duration::from_millis(1)).await;
+        }
+        let mut next = second;
+        while next < COUNT {
+            next = page(next).await;
+        }
+        let (read, bytes) = (metrics.disk_read_bytes.get(), opened.store.bytes());
+        assert!(read <= bytes + (64 << 10), "{read} bytes were read of {bytes}");
     });
 }

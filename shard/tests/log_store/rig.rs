@@ -33,6 +33,7 @@ pub(crate) struct Rig {
     directory: TempDir,
     reserve_bytes: u64,
     open_files_max: usize,
+    segment_bytes_max: u64,
 }
 
 impl Rig {
@@ -42,12 +43,19 @@ impl Rig {
 
     /// A data directory below another one, on whose disk so much room is kept.
     pub(crate) fn with_reserve(below: &Path, reserve_bytes: u64) -> Self {
-        Self { directory: tempfile::tempdir_in(below).unwrap(), reserve_bytes, open_files_max: 256 }
+        let directory = tempfile::tempdir_in(below).unwrap();
+        Self { directory, reserve_bytes, open_files_max: 256, segment_bytes_max: 64 << 10 }
     }
 
     /// The same with so many files for each shard.
     pub(crate) fn with_files(mut self, open_files_max: usize) -> Self {
         self.open_files_max = open_files_max;
+        self
+    }
+
+    /// The same with segments of so many bytes.
+    pub(crate) fn with_segments(mut self, segment_bytes_max: u64) -> Self {
+        self.segment_bytes_max = segment_bytes_max;
         self
     }
 
@@ -96,7 +104,7 @@ impl Rig {
     fn config(&self, data_dir: PathBuf, shard: usize, shard_count: usize, ends: &Arc<DurableEnds>) -> LogStoreConfig {
         LogStoreConfig {
             ends: EndsConfig { data_dir, owner: EndsOwner::Log, shard, shard_count, known: Arc::clone(ends) },
-            segment_bytes_max: 64 << 10,
+            segment_bytes_max: self.segment_bytes_max,
             reserve_bytes: self.reserve_bytes,
             open_files_max: self.open_files_max,
         }

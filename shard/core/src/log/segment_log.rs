@@ -168,6 +168,12 @@ impl SegmentLog {
         self.closing = true;
     }
 
+    /// Whether it was told to close.
+    #[must_use]
+    pub const fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     /// Whether nothing at all is under way or wanted.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {

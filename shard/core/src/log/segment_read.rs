@@ -24,6 +24,7 @@ pub struct SegmentRead {
     wanted: OffsetRange,
     bytes_max: usize,
     found: Vec<(u64, RecordBatch)>,
+    found_bytes: usize,
     /// The offset that comes next; none before the first batch.
     next: Option<Offset>,
     /// The first thing that is not whole.
@@ -65,7 +66,7 @@ impl SegmentRead {
     /// one.
     #[must_use]
     pub const fn new(plan: ReadPlan, wanted: OffsetRange, bytes_max: usize) -> Self {
-        Self { plan, wanted, bytes_max, found: Vec::new(), next: None, fault: None, unsure: false }
+        Self { plan, wanted, bytes_max, found: Vec::new(), found_bytes: 0, next: None, fault: None, unsure: false }
     }
 
     /// Where the read begins.
@@ -118,6 +119,10 @@ impl SegmentRead {
                         return Walked::Ended(step);
                     }
                 }
+                // What is found is enough: the rest of a batch that is not taken anyway would cost another read.
+                Scanned::More { needed, .. } if !is_last && self.is_full_with(needed) => {
+                    return Walked::Ended(ReadStep::Done);
+                }
                 Scanned::More { position, needed } if !is_last => {
                     return Walked::Ended(ReadStep::Read { position, bytes_min: needed });
                 }
@@ -151,7 +156,7 @@ impl SegmentRead {
                 (None, _) => return Some(self.astray(offsets.start)),
                 // It lies within what is damaged.
                 (Some(_), false) => return None,
-                (Some(_), true) => self.found.clear(),
+                (Some(_), true) => self.forget_found(),
             }
         }
         if self.found.is_empty() && offsets.start > self.wanted.start {
@@ -162,13 +167,22 @@ impl SegmentRead {
         if offsets.end <= self.wanted.start {
             return None;
         }
-        let bytes: usize = self.found.iter().map(|(_, batch)| batch.bytes().len()).sum();
-        let is_full = !self.found.is_empty() && bytes + batch.bytes().len() > self.bytes_max;
-        if !self.unsure && (is_full || offsets.start >= self.wanted.end) {
+        if self.is_full_with(batch.bytes().len()) || (!self.unsure && offsets.start >= self.wanted.end) {
             return Some(ReadStep::Done);
         }
+        self.found_bytes += batch.bytes().len();
         self.found.push((position, batch));
         None
+    }
+
+    /// Whether what is found is known to be the log's, and no more is to be found with so many bytes on top.
+    fn is_full_with(&self, bytes: usize) -> bool {
+        !self.unsure && !self.found.is_empty() && self.found_bytes + bytes > self.bytes_max
+    }
+
+    fn forget_found(&mut self) {
+        self.found.clear();
+        self.found_bytes = 0;
     }
 
     fn on_damage(&mut self, position: u64, error: &BatchError, header: Option<BatchHeader>) -> Walked {
@@ -191,7 +205,7 @@ impl SegmentRead {
         if !self.found.is_empty() && !self.unsure {
             return Walked::Ended(ReadStep::Done);
         }
-        self.found.clear();
+        self.forget_found();
         self.fault.get_or_insert((position, reason));
         self.unsure = true;
         Walked::To((position + 1).next_multiple_of(limits::BLOCK_BYTES))

@@ -61,6 +61,19 @@ impl BlockFile {
         Ok(Bytes::copy_from_slice(&read))
     }
 
+    /// Puts what lies at `position`, but for its first `skip` bytes, behind `known`; also says how much was read, up to
+    /// `length`. Position and length are aligned; less is read at the end of the file.
+    pub(super) async fn read_behind(
+        &self,
+        known: &[u8],
+        (position, skip): (u64, usize),
+        length: usize,
+    ) -> Result<(Bytes, usize), FileError> {
+        let read = self.file.read_at_aligned(position, length).await.map_err(|error| self.error("reading", error))?;
+        let bytes = [known, read.get(skip..).unwrap_or_default()].concat();
+        Ok((bytes.into(), read.len()))
+    }
+
     /// Returns when everything written before is on the disk.
     pub(super) async fn sync(&self) -> Result<(), FileError> {
         self.file.fdatasync().await.map_err(|error| self.error("syncing", error))

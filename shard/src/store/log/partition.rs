@@ -107,7 +107,8 @@ impl MessageStore for LogPartition {
     async fn find_time(&self, at: Timestamp, end: Offset) -> Result<Offset, ReadFault> {
         let mut wanted = OffsetRange::new(self.inner.log.borrow().offset_before(at), end);
         while !wanted.is_empty() {
-            let batches = self.read(wanted, FIND_TIME_BYTES).await?;
+            // Not kept for whoever goes on: it may be more than a reader is given.
+            let batches = self.read_stored(wanted, FIND_TIME_BYTES).await?;
             if let Some(found) = batches.iter().find(|batch| batch.header().last_timestamp() >= at) {
                 return Ok(found.offsets().start);
             }
@@ -148,7 +149,7 @@ impl MessageStore for LogPartition {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        drop(self.inner.shared.read_ahead.take(self.inner.id));
+        self.inner.shared.read_ahead.forget(self.inner.id);
         self.inner.log.borrow_mut().close();
         loop {
             self.inner.start_upkeep();

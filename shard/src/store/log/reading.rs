@@ -9,8 +9,19 @@ use shard_core::{
     model::{Offset, OffsetRange},
 };
 
-use super::{data_dir, dma_file::remove_file, partition::Inner, perform::report, read_ahead::Piece};
+use super::{
+    data_dir,
+    dma_file::remove_file,
+    partition::Inner,
+    perform::report,
+    read_ahead::Piece,
+    segment_reader::{Found, Rest},
+};
 use crate::{limits::DISK_READ_BYTES_MAX, store::ReadFault};
+
+/// Reads the piece behind another, which is `None` if it can't be read. Dropped, it reads no more.
+#[derive(Debug)]
+pub(super) struct NextPiece(Task<Option<Piece<NextPiece>>>);
 
 /// A batch that was found.
 pub(super) struct Placed {
@@ -30,42 +41,83 @@ impl Inner {
         bytes_max: usize,
     ) -> Result<Vec<RecordBatch>, ReadFault> {
         let kept = &self.shared.read_ahead;
-        let mut piece = kept.take(self.id);
-        if let Some(next) =
-            piece.as_mut().filter(|piece| piece.end() == Some(wanted.start)).and_then(|old| old.next.take())
-        {
-            piece = next.await.map(|batches| Piece::new(self.id, batches));
+        let mut piece = kept.take(self.id, wanted.start);
+        let goes_on = piece.as_ref().is_some_and(|piece| piece.end() == Some(wanted.start));
+        if goes_on && let Some(next) = piece.as_mut().and_then(|piece| piece.next.take()) {
+            piece = next.0.await;
         }
         // What retention has let go of is not given, be it at hand or not.
         let is_there = !wanted.is_empty() && wanted.start >= self.log.borrow().log_start();
-        if let Some(mut piece) = piece.filter(|_| is_there) {
+        if let Some(mut piece) = piece.take_if(|piece| is_there && piece.has(wanted.start)) {
             let batches = piece.read(wanted, bytes_max);
-            if !batches.is_empty() {
-                if piece.next.is_none() {
-                    piece.next = self.read_on(&piece, wanted.end);
-                }
-                kept.put(piece);
-                return Ok(batches);
-            }
+            self.read_on(&mut piece, wanted.end);
+            self.keep(piece);
+            return Ok(batches);
         }
-        let batches = batches_of(self.find(wanted, bytes_max).await?);
-        kept.put(Piece::new(self.id, batches.clone()));
+        let rest = piece.and_then(|piece| piece.rest).filter(|_| is_there);
+        let mut piece = self.read_piece(rest, wanted, bytes_max).await?;
+        let batches = piece.batches().to_vec();
+        if goes_on {
+            self.read_on(&mut piece, wanted.end);
+        }
+        self.keep(piece);
         Ok(batches)
     }
 
-    /// Begins to read what follows a piece.
-    fn read_on(self: &Rc<Self>, piece: &Piece, end: Offset) -> Option<Task<Option<Vec<RecordBatch>>>> {
-        let rest = OffsetRange::new(piece.end()?, end);
-        let inner = Rc::clone(self);
-        let read = async move { inner.find(rest, DISK_READ_BYTES_MAX).await.ok().map(batches_of) };
-        (!rest.is_empty()).then(|| glommio::spawn_local(read))
+    /// Keeps a piece, unless its partition was closed meanwhile: who opens it again may cut it.
+    fn keep(&self, piece: Piece<NextPiece>) {
+        if !self.log.borrow().is_closing() {
+            self.shared.read_ahead.put(piece);
+        }
+    }
+
+    /// Begins to read what follows a piece, unless that was begun.
+    fn read_on(self: &Rc<Self>, piece: &mut Piece<NextPiece>, end: Offset) {
+        let rest_wanted = piece.end().map(|start| OffsetRange::new(start, end)).filter(|wanted| !wanted.is_empty());
+        if let (None, Some(wanted)) = (&piece.next, rest_wanted) {
+            let (inner, rest) = (Rc::clone(self), piece.rest.take());
+            let read = async move { inner.read_piece(rest, wanted, DISK_READ_BYTES_MAX).await.ok() };
+            piece.next = Some(NextPiece(glommio::spawn_local(read)));
+        }
+    }
+
+    /// Reads a piece, from where an earlier read ended if that is known.
+    async fn read_piece(
+        &self,
+        rest: Option<Rest>,
+        wanted: OffsetRange,
+        bytes_max: usize,
+    ) -> Result<Piece<NextPiece>, ReadFault> {
+        let plan = rest.as_ref().and_then(|rest| {
+            let plans = self.plans(wanted).ok()?;
+            plans.into_iter().find(|plan| rest.fits(plan, wanted.start))
+        });
+        if let (Some(rest), Some(plan)) = (rest, plan) {
+            let found = self.shared.reader.go_on(&self.directory, (plan, rest), (wanted, bytes_max)).await;
+            // What is wrong there is told by a read that looks for its place.
+            if let Ok(Found { batches, rest }) = found {
+                let batches = batches.into_iter().map(|(_, batch)| batch).collect();
+                return Ok(Piece::new(self.id, batches, rest));
+            }
+        }
+        let (found, rest) = self.find_with_rest(wanted, bytes_max).await?;
+        Ok(Piece::new(self.id, batches_of(found), rest))
     }
 
     /// The batches from the one that holds `wanted.start` on; none if `wanted` is empty or begins at the log's end.
     pub(super) async fn find(&self, wanted: OffsetRange, bytes_max: usize) -> Result<Vec<Placed>, ReadFault> {
+        Ok(self.find_with_rest(wanted, bytes_max).await?.0)
+    }
+
+    /// The same, and where it ends.
+    async fn find_with_rest(
+        &self,
+        wanted: OffsetRange,
+        bytes_max: usize,
+    ) -> Result<(Vec<Placed>, Option<Rest>), ReadFault> {
         let plans = self.plans(wanted)?;
         if plans.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         let found = self.find_by(&plans, wanted, bytes_max).await;
         // Retention may have taken the file away meanwhile.
@@ -95,14 +147,14 @@ impl Inner {
         plans: &[ReadPlan],
         wanted: OffsetRange,
         bytes_max: usize,
-    ) -> Result<Vec<Placed>, ReadFailure> {
+    ) -> Result<(Vec<Placed>, Option<Rest>), ReadFailure> {
         let mut failed: Vec<(ReadPlan, ReadFailure)> = Vec::new();
         for &plan in plans {
-            match self.shared.reader.find(&self.directory, plan, wanted, bytes_max).await {
-                Ok(found) => {
+            match self.shared.reader.find(&self.directory, plan, (wanted, bytes_max)).await {
+                Ok(Found { batches, rest }) => {
                     self.distrust(&failed).await;
                     let place = |(position, batch)| Placed { segment: plan.segment, position, batch };
-                    return Ok(found.into_iter().map(place).collect());
+                    return Ok((batches.into_iter().map(place).collect(), rest));
                 }
                 Err(failure) => {
                     let is_last = !failure.astray;

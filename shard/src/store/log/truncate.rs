@@ -33,7 +33,7 @@ impl Inner {
         if to >= end {
             return Ok(end);
         }
-        drop(self.shared.read_ahead.take(self.id));
+        self.shared.read_ahead.forget(self.id);
         let placed = self.find(OffsetRange::new(to, to.next()), 1).await.map_err(StoreError::new)?;
         let Some(placed) = placed.into_iter().next() else { return Ok(end) };
         let base_offset = placed.batch.offsets().start;
@@ -49,7 +49,7 @@ impl Inner {
     /// Removes every batch, and has the log begin at `start`. A crash on the way leaves a log that is whole up to somewhere,
     /// or one that begins where the old one did, or at `start`.
     pub(super) async fn restart(self: &Rc<Self>, start: Offset) -> Result<(), StoreError> {
-        drop(self.shared.read_ahead.take(self.id));
+        self.shared.read_ahead.forget(self.id);
         let restarted = self.begin_anew(start).await;
         if let Err(error) = &restarted {
             self.on_event(SegmentEvent::Failed { reason: error.to_string() });

@@ -87,6 +87,22 @@ fn a_read_finds_every_offset_from_every_place_before_it() {
 }
 
 #[test]
+fn a_batch_that_would_be_too_much_is_not_read_to_its_end() {
+    let file = file();
+    let wanted = OffsetRange::new(Offset::ZERO, Offset::new(12));
+    let length = file.positions[1] + 1_000 - file.positions[0];
+    let piece = Bytes::copy_from_slice(&file.bytes[narrow(file.positions[0])..][..narrow(length)]);
+    let feed = |bytes_max| {
+        let mut read = SegmentRead::new(file.plan(0), wanted, bytes_max);
+        (read.feed(file.positions[0], &piece, false), read.into_found().len())
+    };
+    assert_eq!(feed(2_000), (ReadStep::Done, 1));
+    let batch_bytes = narrow(file.positions[1] - file.positions[0]);
+    let more = ReadStep::Read { position: file.positions[1], bytes_min: batch_bytes };
+    assert_eq!(feed(4_000), (more, 1), "there is room for it");
+}
+
+#[test]
 fn what_is_whole_behind_a_damage_is_found_and_what_is_damaged_is_not() {
     // In the body, and in the header, whose length is then not known.
     for (byte, reach) in [(HEADER_BYTES + 9, 1), (40, 3)] {
