@@ -151,7 +151,7 @@ fn finds_room(log: &SegmentLog, payload_bytes: usize) -> bool {
 }
 
 /// An append beside which zeros are written where the log asks for them; whether it began a segment.
-fn append_beside(log: &mut SegmentLog, payload_bytes: usize, prepared: SegmentEvent) -> bool {
+fn append_beside(log: &mut SegmentLog, payload_bytes: usize, prepared: &SegmentEvent) -> bool {
     let mut is_first = false;
     begin(log, payload_bytes, true);
     while let Step::Do(effect) = log.poll(Lane::Append) {
@@ -174,7 +174,7 @@ fn append_beside(log: &mut SegmentLog, payload_bytes: usize, prepared: SegmentEv
 fn room_is_certain_where_zeros_were_written() {
     let mut log = empty();
     assert!(!finds_room(&log, 100), "there is no segment");
-    append_beside(&mut log, 100, SegmentEvent::Prepared);
+    append_beside(&mut log, 100, &SegmentEvent::Prepared);
     assert!(finds_room(&log, 100));
     assert!(!finds_room(&log, 1 << 20), "no more than was prepared");
     begin(&mut log, 100, true);
@@ -183,7 +183,7 @@ fn room_is_certain_where_zeros_were_written() {
     let mut certain = 0;
     for _ in 0..40 {
         let is_certain = finds_room(&log, 6_000);
-        let is_first = append_beside(&mut log, 6_000, SegmentEvent::Prepared);
+        let is_first = append_beside(&mut log, 6_000, &SegmentEvent::Prepared);
         assert!(!(is_certain && is_first), "a segment that is not there has no room");
         certain += u32::from(is_certain);
     }
@@ -194,12 +194,12 @@ fn room_is_certain_where_zeros_were_written() {
 fn room_is_not_certain_where_there_was_none_for_zeros() {
     let mut log = empty();
     for _ in 0..20 {
-        append_beside(&mut log, 3_000, SegmentEvent::Unprepared);
+        append_beside(&mut log, 3_000, &SegmentEvent::Unprepared);
         assert!(!finds_room(&log, 100));
     }
-    append_beside(&mut log, 3_000, SegmentEvent::Prepared);
+    append_beside(&mut log, 3_000, &SegmentEvent::Prepared);
     while !finds_room(&log, 100) {
-        append_beside(&mut log, 3_000, SegmentEvent::Prepared);
+        append_beside(&mut log, 3_000, &SegmentEvent::Prepared);
         assert!(log.written_end().get() < 60, "it is certain again some time");
     }
     begin(&mut log, 100, true);
