@@ -151,7 +151,7 @@ mod tests {
     use crate::workload::tests::example;
     use crate::workload::{Kind, Sizes};
 
-    /// A bit more than three chunks, in two parts that are no whole number of blocks.
+    /// A bit more than three chunks of payload and four of what is stored, in two parts that are no whole number of blocks.
     fn workload() -> Workload {
         let mut workload = Workload { preload: 33_001, ..example(Kind::Read) };
         workload.publish.sizes = Sizes::Fixed(100);
@@ -183,8 +183,8 @@ mod tests {
         let result = run(directory.path(), &workload()).unwrap();
         let counts = result.recorder.counts();
         assert_eq!((counts.delivered, counts.delivered_bytes), (33_001, 3_300_100));
-        assert_eq!(counts.requests, 4, "each part is of two chunks");
-        assert_eq!(result.recorder.latencies()[&Measure::Read].count, 4);
+        assert_eq!(counts.requests, 6, "each part is of three chunks as it is stored");
+        assert_eq!(result.recorder.latencies()[&Measure::Read].count, 6);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

@@ -4,16 +4,20 @@ use std::{
     collections::BTreeMap,
     env,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
 };
 
 use futures_util::future::join_all;
 use gateway_api::{
-    client::{Client, ReadFrom},
+    client::{Client, ClientError, ReadFrom},
     publish::{PublishMessage, PublishRequest, PublishResult},
 };
 use tokio::sync::watch;
 
-use crate::{harness::TestNode, publish_consume::partitions};
+use crate::{
+    harness::{DEADLINE, TestNode},
+    publish_consume::partitions,
+};
 
 const PARTITIONS: u32 = 8;
 const PUBLISHERS: usize = 8;
@@ -132,10 +136,20 @@ impl Publisher {
 
 /// Every message of a partition: the number of its key, and where and which it is.
 pub(crate) async fn read_all(client: &Client, partition: u32) -> Vec<(usize, (u32, u64, u64))> {
+    let deadline = Instant::now() + DEADLINE;
     let mut found = Vec::new();
     let mut offset = 0;
     loop {
-        let page = client.read(("orders", partition), &ReadFrom::Offset(offset), 1_000, 0).await.unwrap();
+        let page = loop {
+            match client.read(("orders", partition), &ReadFrom::Offset(offset), 1_000, 0).await {
+                Ok(page) => break page,
+                // A store that has come back may be opened once more.
+                Err(ClientError::Problem(problem)) if problem.retryable => {
+                    assert!(Instant::now() < deadline, "{problem}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
         if page.messages.is_empty() {
             return found;
         }
