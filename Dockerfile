@@ -9,7 +9,7 @@ COPY . .
 # Panics name file and line without it, and it would be most of the image.
 ENV CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_DEBUG=false
 ARG REVISION=unknown
-RUN PUBSUB_COMMIT="${REVISION}" cargo build --locked --release --package node --package cli --bins
+RUN BUILD_COMMIT="${REVISION}" cargo build --locked --release --package node --package cli --bins
 
 FROM debian:bookworm-slim
 ARG VERSION=0.1.0

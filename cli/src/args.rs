@@ -29,7 +29,7 @@ const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
 
 /// What `--version` says behind the name.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PUBSUB_COMMIT"), ")");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")");
 
 /// Administers PubSubRing, publishes and consumes.
 #[derive(Debug, Parser)]

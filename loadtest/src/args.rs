@@ -28,7 +28,7 @@ use crate::workload::{
 ///
 /// Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 messages were lost or out of order.
 #[derive(Debug, Parser)]
-#[command(name = "pubsub-loadtest", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PUBSUB_COMMIT"), ")"))]
+#[command(name = "pubsub-loadtest", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")"))]
 pub struct Args {
     /// What to measure.
     #[command(subcommand)]

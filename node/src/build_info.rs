@@ -4,7 +4,7 @@
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The commit, if whoever built it said which.
-pub(crate) const COMMIT: &str = match option_env!("PUBSUB_COMMIT") {
+pub(crate) const COMMIT: &str = match option_env!("BUILD_COMMIT") {
     Some(commit) => commit,
     None => "unknown",
 };
