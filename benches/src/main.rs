@@ -7,6 +7,7 @@
 mod append;
 mod batches;
 mod codec;
+mod counting;
 mod deliver;
 mod dispatch;
 mod harness;
@@ -18,6 +19,7 @@ fn main() {
     harness::main(
         &[
             http::CASES,
+            counting::CASES,
             publish::CASES,
             codec::CASES,
             append::CASES,

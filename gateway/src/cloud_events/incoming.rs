@@ -46,6 +46,9 @@ struct Members<'e>(Vec<(CowStr<'e>, &'e RawValue)>);
 pub(crate) fn in_headers(request: &Request) -> Result<Option<Event<'_>>, Failure> {
     let mut attributes = Vec::new();
     for (name, value) in request.headers() {
+        if !name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) {
+            continue;
+        }
         let lower = name.to_ascii_lowercase();
         let Some(attribute) = lower.strip_prefix(PREFIX) else { continue };
         check_name(&lower, attribute)?;

@@ -54,8 +54,8 @@ impl<'r> Grant<'r> {
 /// the user merely looked at.
 #[must_use]
 pub fn allowed_origin<'r>(request: &'r Request, allowed: &[String]) -> Option<&'r str> {
-    let mut origins = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
-    let (Some((_, origin)), None) = (origins.next(), origins.next()) else { return None };
+    let mut origins = request.headers_named("origin");
+    let (Some(origin), None) = (origins.next(), origins.next()) else { return None };
     let origin = std::str::from_utf8(origin).ok()?;
     let host = request.header("host").unwrap_or_default();
     let is_own = match origin.split_once("://") {

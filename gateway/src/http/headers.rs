@@ -40,8 +40,14 @@ impl HeaderFields {
 
     /// The first field called `name`, in any case.
     pub(crate) fn first<'h>(&self, head: &'h [u8], name: &str) -> Option<&'h [u8]> {
-        let found = self.fields.iter().find(|field| field.name.text(head).eq_ignore_ascii_case(name));
-        found.map(|field| field.value.bytes(head))
+        self.named(head, name).next()
+    }
+
+    /// The fields called `name`, in any case, first to last.
+    pub(crate) fn named<'h>(&self, head: &'h [u8], name: &str) -> impl Iterator<Item = &'h [u8]> {
+        let fields =
+            self.fields.iter().filter(move |field| field.name.bytes(head).eq_ignore_ascii_case(name.as_bytes()));
+        fields.map(move |field| field.value.bytes(head))
     }
 }
 

@@ -78,6 +78,11 @@ impl Request {
         self.headers.iter(self.head())
     }
 
+    /// The values of the header fields of that name, in any case and in order.
+    pub fn headers_named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.headers.named(self.head(), name)
+    }
+
     /// The media type of the body, as given.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
@@ -100,10 +105,9 @@ impl Request {
     /// Whether the body is in the gzip coding, once.
     #[must_use]
     pub fn is_gzipped(&self) -> bool {
-        let mut codings = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        let mut codings = self.headers_named("content-encoding");
         let (coding, more) = (codings.next(), codings.next());
-        let is_gzip =
-            |(_, value): (&str, &[u8])| [&b"gzip"[..], b"x-gzip"].iter().any(|name| value.eq_ignore_ascii_case(name));
+        let is_gzip = |value: &[u8]| [&b"gzip"[..], b"x-gzip"].iter().any(|name| value.eq_ignore_ascii_case(name));
         !self.decoded && more.is_none() && coding.is_some_and(is_gzip)
     }
 

@@ -102,9 +102,8 @@ fn named(mut span: Span, topic: &Topic) -> Span {
 
 /// The header field, put together where it came in several; left out if it is too long or no text.
 fn state(call: &Call<'_>) -> Option<String> {
-    let fields = call.request.headers().filter(|(name, _)| name.eq_ignore_ascii_case(TRACESTATE));
     let mut state = String::new();
-    for (_, value) in fields {
+    for value in call.request.headers_named(TRACESTATE) {
         let value = std::str::from_utf8(value).ok()?;
         if !state.is_empty() {
             state.push(',');

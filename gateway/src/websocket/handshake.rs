@@ -83,7 +83,7 @@ impl HandshakeError {
 pub fn accept(request: &Request, config: &GatewayConfig) -> Result<(Response, Subprotocol), HandshakeError> {
     check_upgrade(request)?;
     let key = checked_key(request)?;
-    let is_page = request.headers().any(|(name, _)| name.eq_ignore_ascii_case("origin"));
+    let is_page = request.headers_named("origin").next().is_some();
     if is_page && allowed_origin(request, &config.allowed_origins).is_none() {
         return Err(HandshakeError::ForbiddenOrigin);
     }
@@ -137,8 +137,7 @@ fn offered_subprotocol(request: &Request) -> Result<Option<Subprotocol>, Handsha
 }
 
 fn values<'r>(request: &'r Request, name: &'r str) -> impl Iterator<Item = &'r str> {
-    let named = request.headers().filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name));
-    named.map(|(_, value)| std::str::from_utf8(value).unwrap_or_default())
+    request.headers_named(name).map(|value| std::str::from_utf8(value).unwrap_or_default())
 }
 
 #[cfg(test)]
