@@ -8,6 +8,7 @@ use crate::{
     operate::done,
 };
 
+mod ahead;
 mod followers;
 mod handover;
 mod owner;
@@ -23,7 +24,11 @@ impl Cluster {
     }
 
     fn start_with(count: u64, topic: &Value, settings: &[(&str, &str)]) -> Self {
-        let cluster = Self { nodes: TestNodes::start_on_disks(count, settings) };
+        Self::of(TestNodes::start_on_disks(count, settings), topic)
+    }
+
+    fn of(nodes: TestNodes, topic: &Value) -> Self {
+        let cluster = Self { nodes };
         cluster.done(1, "PUT", "/v1/topics/orders", topic);
         cluster.subscribe("billing", &json!({ "topic": "orders", "start": "earliest", "ack_deadline_ms": 60_000 }));
         let replicas = topic["replication_factor"].as_u64().unwrap_or(3);
