@@ -19,6 +19,9 @@ pub(crate) struct Leading {
     pub(crate) cursors_in_flight: u64,
     /// A change that is on this node's disk and waits for the others, and whether the store would rather have a snapshot next.
     pub(crate) cursors_waiting: Option<(u64, bool)>,
+    /// Whether a follower asked for what is on its way to the disk after the cache had let go of it: it is to be told of it once it is
+    /// there.
+    pub(crate) is_owed: bool,
 }
 
 /// A partition that is led here and not served yet: what was committed before is not known until the replicas in sync have
@@ -35,7 +38,7 @@ pub(crate) struct Assuming {
 
 impl Leading {
     pub(crate) fn new(leader: Leader) -> Self {
-        Self { leader, feed: CursorFeed::default(), cursors_in_flight: 1, cursors_waiting: None }
+        Self { leader, feed: CursorFeed::default(), cursors_in_flight: 1, cursors_waiting: None, is_owed: false }
     }
 
     /// Takes the change that waited, if all replicas in sync have it; whether the store would rather have a snapshot next.

@@ -139,6 +139,10 @@ impl Shard {
             if catches_up {
                 self.catch_up.budget.charge(now, taken);
             }
+            if to_read.is_none() && part.batches.is_empty() && part.cursors.is_none() {
+                // It is not answered for, so that it does not keep back what there is next.
+                self.sessions.follows(key, partition, false);
+            }
             reads.extend(to_read.map(|(store, wanted)| ToRead { place: parts.len(), store, wanted, bytes_max }));
             parts.push(part);
         }
@@ -206,6 +210,9 @@ impl Shard {
         }
         // What is on its way to the disk is nowhere else.
         if from >= end {
+            if let Some(leading) = self.leading(partition) {
+                leading.is_owed = true;
+            }
             return Some((part, None));
         }
         let wanted = OffsetRange::new(from, end);

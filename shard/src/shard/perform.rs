@@ -61,7 +61,7 @@ impl Shard {
                 open.log.on_event(now, event);
                 if stored && let Some(leading) = &mut open.leading {
                     leading.leader.on_synced(now, open.log.synced_end());
-                    if !is_ahead {
+                    if !is_ahead || std::mem::take(&mut leading.is_owed) {
                         self.sessions.on_data(partition);
                     }
                 }
