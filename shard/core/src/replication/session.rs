@@ -168,6 +168,16 @@ mod tests {
     }
 
     #[test]
+    fn what_there_was_nothing_to_send_of_does_not_keep_back_what_comes_next() {
+        let mut session = FetchSession::new(RUN, 5);
+        session.follows(partition(0), true);
+        assert_eq!(session.take_ready(), Some(partition(0)));
+        assert!(!session.on_data(partition(0)), "as if it had been sent");
+        session.follows(partition(0), false);
+        assert!(session.on_data(partition(0)) && session.is_ready());
+    }
+
+    #[test]
     fn what_is_held_is_ready_once_it_is_released() {
         let mut session = FetchSession::new(RUN, 5);
         session.follows(partition(0), true);
